@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are whole or absent: the one place that hashes, writes and names them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import typing as t
+
+BLOCK = 1 << 20
+
+
+class FileError(Exception):
+    """A file or a file name cannot be used; the message names it, the reason and the mend."""
+
+
+def sha256_file(path: str) -> str:
+    """Return the SHA-256 of a regular file as 64 lower-case hex digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(BLOCK), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the SHA-256 of bytes as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def fsync_dir(path: str) -> None:
+    """Make the names in a folder durable (fsync(2): the folder needs its own)."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Write a file that appears under its name complete or not at all.
+
+    The data go to a temporary name in the same folder, are synced, and take
+    the final name by rename(2). On any error the temporary file is removed.
+    """
+    folder = os.path.dirname(path) or "."
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".tmp-", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+    fsync_dir(folder)
+
+
+def adopt(source: str, path: str, mode: int = 0o644) -> None:
+    """Give a finished file of the same file system its final name, durably."""
+    with open(source, "rb") as stream:
+        os.fchmod(stream.fileno(), mode)
+        os.fsync(stream.fileno())
+    os.rename(source, path)
+    fsync_dir(os.path.dirname(path) or ".")
+
+
+def read_if_there(path: str) -> t.Optional[bytes]:
+    """Return a file's bytes, or None where there is no such file."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
