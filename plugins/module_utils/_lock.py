@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Locks: for one set and one target, every file to install with its version and SHA-256.
+
+A lock is a requirements file that ``pip install --require-hashes -r`` accepts
+(pip documentation, "Requirements File Format" and "Secure installs"). Each pin
+stands on one line, followed by a comment with what pip does not need but the
+pool does: the file's name and its size in bytes::
+
+    flask==3.1.1 --hash=sha256:HEX  # flask-3.1.1-py3-none-any.whl 103305
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+HEADER = "# airgap.python lock 1"
+_PIN = re.compile(
+    r"^(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
+    r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
+    r"  # (?P<filename>[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl) (?P<size>[0-9]+)$"
+)
+
+
+class LockError(ValueError):
+    """A lock cannot be read; the message names the line and the mend."""
+
+
+class Pin(t.NamedTuple):
+    """One file to install. ``name`` is normalized (PEP 503), ``size`` is in bytes."""
+
+    name: str
+    version: str
+    sha256: str
+    filename: str
+    size: int
+
+
+class Lock(t.NamedTuple):
+    """The pins in order of their names, and the digest of the inputs they were resolved from."""
+
+    pins: t.Tuple[Pin, ...]
+    inputs: str
+
+
+def normalize(name: str) -> str:
+    """Return a project name in its normalized form (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def render(pins: t.Iterable[Pin], target: str, inputs: str) -> str:
+    """Return the text of a lock: the same pins give the same bytes, whatever their order."""
+    lines = [HEADER, "# target: %s" % target, "# inputs: %s" % inputs]
+    for pin in sorted(pins):
+        lines.append("%s==%s --hash=sha256:%s  # %s %d" % (pin.name, pin.version, pin.sha256, pin.filename, pin.size))
+    return "\n".join(lines) + "\n"
+
+
+def read(text: str, where: str = "lock") -> Lock:
+    """Return the lock that a text holds; ``where`` names it in errors.
+
+    Raises LockError for a line that is neither a comment nor a pin, and for a
+    project that is pinned twice.
+    """
+    pins = []
+    inputs = ""
+    seen: t.Dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("# inputs: "):
+            inputs = line[len("# inputs: ") :].strip()
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _PIN.match(line)
+        if match is None:
+            raise LockError(
+                "%s, line %d is no pin of the form "
+                "'NAME==VERSION --hash=sha256:HEX  # FILE SIZE': %r. Stage it again." % (where, number, line[:120])
+            )
+        pin = Pin(
+            match.group("name"),
+            match.group("version"),
+            match.group("sha256"),
+            match.group("filename"),
+            int(match.group("size")),
+        )
+        if pin.name in seen:
+            raise LockError("%s pins %s twice, in lines %d and %d. Stage it again." % (where, pin.name, seen[pin.name], number))
+        seen[pin.name] = number
+        pins.append(pin)
+    return Lock(tuple(pins), inputs)
+
+
+def parse(text: str, where: str = "lock") -> t.List[Pin]:
+    """Return the pins of a lock's text; see read()."""
+    return list(read(text, where).pins)
