@@ -5,9 +5,9 @@
 A lock is a requirements file that ``pip install --require-hashes -r`` accepts
 (pip documentation, "Requirements File Format" and "Secure installs"). Each pin
 stands on one line, followed by a comment with what pip does not need but the
-pool does: the file's name and its size in bytes::
+pool and the officer do: the file's name, its size in bytes and where it came from::
 
-    flask==3.1.1 --hash=sha256:HEX  # flask-3.1.1-py3-none-any.whl 103305
+    flask==3.1.1 --hash=sha256:HEX  # flask-3.1.1-py3-none-any.whl 103305 URL
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HEADER = "# airgap.python lock 1"
 _PIN = re.compile(
     r"^(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
     r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
-    r"  # (?P<filename>[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl) (?P<size>[0-9]+)$"
+    r"  # (?P<filename>[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl) (?P<size>[0-9]+)(?: (?P<origin>\S+))?$"
 )
 
 
@@ -28,13 +28,18 @@ class LockError(ValueError):
 
 
 class Pin(t.NamedTuple):
-    """One file to install. ``name`` is normalized (PEP 503), ``size`` is in bytes."""
+    """One file to install.
+
+    ``name`` is normalized (PEP 503), ``size`` is in bytes, ``origin`` is the
+    URL it was fetched from, without credentials, or "".
+    """
 
     name: str
     version: str
     sha256: str
     filename: str
     size: int
+    origin: str = ""
 
 
 class Lock(t.NamedTuple):
@@ -53,7 +58,8 @@ def render(pins: t.Iterable[Pin], target: str, inputs: str) -> str:
     """Return the text of a lock: the same pins give the same bytes, whatever their order."""
     lines = [HEADER, "# target: %s" % target, "# inputs: %s" % inputs]
     for pin in sorted(pins):
-        lines.append("%s==%s --hash=sha256:%s  # %s %d" % (pin.name, pin.version, pin.sha256, pin.filename, pin.size))
+        line = "%s==%s --hash=sha256:%s  # %s %d %s" % pin
+        lines.append(line.rstrip())
     return "\n".join(lines) + "\n"
 
 
@@ -83,9 +89,12 @@ def read(text: str, where: str = "lock") -> Lock:
             match.group("sha256"),
             match.group("filename"),
             int(match.group("size")),
+            match.group("origin") or "",
         )
         if pin.name in seen:
-            raise LockError("%s pins %s twice, in lines %d and %d. Stage it again." % (where, pin.name, seen[pin.name], number))
+            raise LockError(
+                "%s pins %s twice, in lines %d and %d. Stage it again." % (where, pin.name, seen[pin.name], number)
+            )
         seen[pin.name] = number
         pins.append(pin)
     return Lock(tuple(pins), inputs)
