@@ -10,6 +10,8 @@ import tempfile
 import typing as t
 
 BLOCK = 1 << 20
+# How a file is called while it is being written; what a killed run leaves is known by it.
+TEMPORARY = ".tmp-airgap-"
 
 
 class FileError(Exception):
@@ -46,7 +48,7 @@ def write_atomic(path: str, data: bytes, mode: int = 0o644) -> None:
     the final name by rename(2). On any error the temporary file is removed.
     """
     folder = os.path.dirname(path) or "."
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".tmp-", suffix=".part")
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)

@@ -1,0 +1,338 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bundle: its manifest, its sums, and the check that a folder is exactly that bundle.
+
+Nothing in a bundle is believed because of where it lies. Names are judged
+before they are joined to a path, and every file is hashed before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import typing as t
+import unicodedata
+
+from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes, sha256_file
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
+POOL = "wheels"
+LOCKS = "locks"
+# A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
+LARGEST_TEXT = 64 * 1024 * 1024
+_SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
+_ID = re.compile(r"^[0-9a-f]{32}$")
+
+
+class BundleError(Exception):
+    """A folder is not the bundle that it says it is; the message names the file, the reason and the mend."""
+
+
+class Entry(t.NamedTuple):
+    """A file of a bundle: path relative to the bundle, SHA-256 in hex, size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def check_name(path: str, where: str) -> None:
+    """Refuse a name that could lead out of the bundle or be taken for another.
+
+    Raises BundleError. Allowed are relative POSIX paths without empty, "." or
+    ".." parts, without backslashes and control characters, in Unicode form NFC.
+    """
+    reason = ""
+    if not path or path.startswith("/"):
+        reason = "it is not a relative path"
+    elif any(part in ("", ".", "..") for part in path.split("/")):
+        reason = "it has an empty, '.' or '..' part and could lead out of the bundle"
+    elif "\\" in path or any(unicodedata.category(letter).startswith("C") for letter in path):
+        reason = "it has a backslash or a control character"
+    elif unicodedata.normalize("NFC", path) != path:
+        reason = "it is not in Unicode form NFC"
+    elif len(path.encode("utf-8")) > 1024:
+        reason = "it is longer than 1024 bytes"
+    if reason:
+        raise BundleError("%s names %r: %s. Do not use this bundle; fetch it again." % (where, path[:200], reason))
+
+
+def check_names(paths: t.Iterable[str], where: str) -> None:
+    """Refuse names that check_name() refuses, and two that a file system may hold for one."""
+    seen: t.Dict[str, str] = {}
+    for path in paths:
+        check_name(path, where)
+        folded = unicodedata.normalize("NFC", path.casefold())
+        if folded in seen:
+            raise BundleError(
+                "%s names %r and %r, which are one file to some file systems. Do not use this bundle; fetch it again."
+                % (where, seen[folded], path)
+            )
+        seen[folded] = path
+
+
+def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
+    """Return path to SHA-256 from the text of a sums file (sha256sum(1), without escapes)."""
+    sums: t.Dict[str, str] = {}
+    paths = []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _SUM_LINE.match(line)
+        if match is None:
+            raise BundleError("%s, line %d is no sum: %r. Fetch the bundle again." % (where, number, line[:120]))
+        paths.append(match.group(2))
+        sums[match.group(2)] = match.group(1)
+    check_names(paths, where)
+    for path in (SUMS, SIGNATURE):
+        if path in sums:
+            raise BundleError("%s names %s, which cannot hold its own sum. Fetch the bundle again." % (where, path))
+    return sums
+
+
+def render_sums(sums: t.Mapping[str, str]) -> str:
+    """Return the text of a sums file that sha256sum -c accepts, in order of the paths."""
+    return "".join("%s  %s\n" % (sums[path], path) for path in sorted(sums))
+
+
+def identify(manifest: t.Mapping[str, t.Any]) -> str:
+    """Return a bundle's id: 32 hex digits of the SHA-256 over its content, without id and time."""
+    content = {key: value for key, value in manifest.items() if key not in ("id", "created")}
+    return sha256_bytes(render_json(content).encode("utf-8"))[:32]
+
+
+def render_json(document: t.Any) -> str:
+    """Return JSON that is the same for the same content."""
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
+    """Return a manifest whose shape and names are right; raises BundleError otherwise."""
+    try:
+        manifest = json.loads(text)
+    except ValueError as error:
+        raise BundleError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise BundleError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
+    if manifest["format"] != FORMAT:
+        raise BundleError(
+            "%s has format %d, and this collection reads format %d. Install the collection version that made it."
+            % (where, manifest["format"], FORMAT)
+        )
+    files = manifest.get("files")
+    if not isinstance(files, list) or not isinstance(manifest.get("id"), str) or not _ID.match(manifest["id"]):
+        raise BundleError("%s is no manifest: 'files' or 'id' is missing. Fetch the bundle again." % where)
+    for entry in files:
+        good = isinstance(entry, dict) and isinstance(entry.get("size"), int) and entry["size"] >= 0
+        good = good and all(isinstance(entry.get(key), str) for key in ("path", "name", "version", "sha256"))
+        if not good or not re.match(r"^[0-9a-f]{64}$", entry["sha256"]):
+            raise BundleError("%s has an entry that describes no file: %r." % (where, str(entry)[:200]))
+    check_names([entry["path"] for entry in files], where)
+    for entry in files:
+        if os.path.dirname(entry["path"]) != POOL:
+            raise BundleError(
+                "%s names %r, which is not in %s/. Do not use this bundle; fetch it again."
+                % (where, entry["path"], POOL)
+            )
+    if identify(manifest) != manifest["id"]:
+        raise BundleError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
+    return manifest
+
+
+def compose(
+    sets: t.Sequence[t.Mapping[str, t.Any]],
+    targets: t.Sequence[t.Mapping[str, t.Any]],
+    locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]],
+    unused: t.Iterable[t.Mapping[str, t.Any]],
+    created: str,
+    base: t.Optional[str] = None,
+) -> t.Dict[str, t.Any]:
+    """Return the manifest of the files that locks (by set and target) name.
+
+    ``unused`` are entries of an earlier manifest that no lock names any more
+    and that stay in the pool. Raises BundleError where two locks want two
+    contents under one file name.
+    """
+    files: t.Dict[str, t.Dict[str, t.Any]] = {}
+    for (set_name, target), pins in sorted(locks.items()):
+        for pin in pins:
+            entry = files.setdefault(
+                pin.filename,
+                {
+                    "path": "%s/%s" % (POOL, pin.filename),
+                    "name": pin.name,
+                    "version": pin.version,
+                    "sha256": pin.sha256,
+                    "size": pin.size,
+                    "origin": pin.origin,
+                    "used_by": [],
+                },
+            )
+            if entry["sha256"] != pin.sha256:
+                raise BundleError(
+                    "%s has sha256 %s in the lock of set %s for %s and %s in another: two indexes serve two files "
+                    "under one name. Name one index for both." % (pin.filename, pin.sha256, set_name, target, entry["sha256"])
+                )
+            entry["used_by"].append({"set": set_name, "target": target})
+    for entry in unused:
+        name = os.path.basename(entry["path"])
+        if name not in files:
+            files[name] = dict(entry, used_by=[])
+    manifest = {
+        "format": FORMAT,
+        "created": created,
+        "base": base,
+        "sets": list(sets),
+        "targets": list(targets),
+        "files": [files[name] for name in sorted(files)],
+    }
+    manifest["id"] = identify(manifest)
+    return manifest
+
+
+def walk(root: str) -> t.Dict[str, int]:
+    """Return path to size of every file below a folder; raises BundleError for what is no plain file."""
+    found: t.Dict[str, int] = {}
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        for item in os.scandir(os.path.join(root, folder)):
+            path = os.path.join(folder, item.name)
+            status = item.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                folders.append(path)
+            elif stat.S_ISREG(status.st_mode):
+                found[path] = status.st_size
+            else:
+                raise BundleError(
+                    "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
+                    % os.path.join(root, path)
+                )
+    return found
+
+
+def read_text(path: str) -> str:
+    """Return the text of a small file of a bundle; raises BundleError if it is missing, huge or no text."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(LARGEST_TEXT + 1)
+    except FileNotFoundError as error:
+        raise BundleError("%s is missing. Stage the bundle, or fetch it again." % path) from error
+    if len(data) > LARGEST_TEXT:
+        raise BundleError("%s is larger than %d MiB, which no bundle needs." % (path, LARGEST_TEXT >> 20))
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError("%s is not UTF-8 text. Fetch the bundle again." % path) from error
+
+
+def verify(root: str) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
+    """Check that a folder is a whole bundle and nothing else; return its manifest and every file.
+
+    In this order: the names in the sums and the manifest; that the folder
+    holds just the files they name; every sum; that manifest, locks and sums
+    agree. Raises BundleError with the name of the first file that is wrong.
+    """
+    sums_path = os.path.join(root, SUMS)
+    sums_text = read_text(sums_path)
+    sums = parse_sums(sums_text, sums_path)
+    manifest_path = os.path.join(root, MANIFEST)
+    manifest = parse_manifest(read_text(manifest_path), manifest_path)
+    found = walk(root)
+    for path in sorted(set(found) - set(sums) - {SUMS, SIGNATURE}):
+        raise BundleError(
+            "%s is not in the bundle's sums: someone put it there. Remove it, or stage the bundle again."
+            % os.path.join(root, path)
+        )
+    for path in sorted(set(sums) - set(found)):
+        raise BundleError("%s is missing. Remove the bundle and fetch it again." % os.path.join(root, path))
+    entries = []
+    for path in sorted(sums):
+        real = sha256_file(os.path.join(root, path))
+        if real != sums[path]:
+            raise BundleError(
+                "%s has sha256 %s and should have %s: it was damaged or changed. Remove it and fetch the bundle again."
+                % (os.path.join(root, path), real, sums[path])
+            )
+        entries.append(Entry(path, real, found[path]))
+    _check_agreement(root, manifest, {entry.path: entry for entry in entries})
+    for path in (SUMS, SIGNATURE):
+        if path in found:
+            entries.append(Entry(path, sha256_file(os.path.join(root, path)), found[path]))
+    return manifest, entries
+
+
+def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapping[str, Entry]) -> None:
+    listed = {entry["path"]: entry for entry in manifest["files"]}
+    for path in sorted(set(listed) ^ {path for path in entries if path.startswith(POOL + "/")}):
+        raise BundleError(
+            "%s is in only one of %s and %s. Remove the bundle and fetch it again."
+            % (os.path.join(root, path), MANIFEST, SUMS)
+        )
+    for path, entry in listed.items():
+        if (entry["sha256"], entry["size"]) != entries[path][1:]:
+            raise BundleError(
+                "%s has another sum or size in %s than in %s. Remove the bundle and fetch it again."
+                % (os.path.join(root, path), MANIFEST, SUMS)
+            )
+    for path in entries:
+        if not path.startswith(LOCKS + "/"):
+            continue
+        where = os.path.join(root, path)
+        try:
+            pins = _lock.parse(read_text(where), where)
+        except _lock.LockError as error:
+            raise BundleError(str(error)) from error
+        for pin in pins:
+            entry = listed.get("%s/%s" % (POOL, pin.filename))
+            if entry is None or entry["sha256"] != pin.sha256:
+                raise BundleError("%s pins %s, which is not in the pool. Stage the bundle again." % (where, pin.filename))
+
+
+class Part(t.NamedTuple):
+    """A run of bytes of one file of a bundle."""
+
+    path: str
+    offset: int
+    length: int
+
+
+def cut(missing: t.Iterable[t.Tuple[str, int, int]], piece_size: int) -> t.List[t.List[Part]]:
+    """Lay (path, bytes already there, size) out in pieces of at most ``piece_size`` bytes, in order."""
+    pieces: t.List[t.List[Part]] = []
+    room = 0
+    for path, offset, size in missing:
+        while True:
+            if room <= 0 or not pieces:
+                pieces.append([])
+                room = piece_size
+            length = min(size - offset, room)
+            pieces[-1].append(Part(path, offset, length))
+            room -= max(length, 1)
+            offset += length
+            if offset >= size:
+                break
+    return pieces
+
+
+def digest_of_parts(root: str, parts: t.Iterable[Part], write: t.Callable[[bytes], t.Any]) -> str:
+    """Pass the bytes of parts on to ``write`` and return their SHA-256 in hex."""
+    digest = hashlib.sha256()
+    for part in parts:
+        check_name(part.path, "the plan")
+        with open(os.path.join(root, part.path), "rb") as stream:
+            stream.seek(part.offset)
+            left = part.length
+            while left:
+                block = stream.read(min(left, 1 << 20))
+                if not block:
+                    raise BundleError("%s became shorter while it was read." % os.path.join(root, part.path))
+                digest.update(block)
+                write(block)
+                left -= len(block)
+    return digest.hexdigest()

@@ -1,0 +1,108 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle_verify
+short_description: Check that a folder is a whole bundle and nothing else
+version_added: 0.1.0
+description:
+  - Checks the names in C(SHA256SUMS) and C(manifest.json), that the folder holds just the files that they name,
+    the SHA-256 of every file, and that manifest, locks and sums agree.
+  - Fails with the name of the first file that is wrong. Changes nothing.
+author:
+  - airgap.python authors (@airgap-python)
+attributes:
+  check_mode:
+    description: Can run in check mode and return what it would return otherwise.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is no difference to show.
+    support: none
+options:
+  path:
+    description: The bundle.
+    type: path
+    required: true
+  missing_ok:
+    description: Return RV(found=false) instead of failing where there is no bundle.
+    type: bool
+    default: false
+requirements:
+  - python >= 3.8
+"""
+
+EXAMPLES = r"""
+- name: Check the bundle before it is used
+  airgap.python.bundle_verify:
+    path: /srv/airgap/bundle
+  register: bundle
+"""
+
+RETURN = r"""
+found:
+  description: Whether there is a bundle.
+  type: bool
+  returned: success
+id:
+  description: The bundle's id.
+  type: str
+  returned: when RV(found=true)
+  sample: 4f9b6b0a4f6b1f5a3a0b6d1b5b0c9f11
+sha256:
+  description: SHA-256 of C(SHA256SUMS), which stands for every byte of the bundle.
+  type: str
+  returned: when RV(found=true)
+entries:
+  description: Every file of the bundle with C(path), C(sha256) and C(size) in bytes.
+  type: list
+  elements: dict
+  returned: when RV(found=true)
+files:
+  description: The files of the pool as the manifest describes them.
+  type: list
+  elements: dict
+  returned: when RV(found=true)
+bytes:
+  description: Size of all files together, in bytes.
+  type: int
+  returned: when RV(found=true)
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _manifest
+
+
+def main():
+    """Verify the bundle and return what it holds."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "missing_ok": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    path = module.params["path"]
+    if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _manifest.SUMS)):
+        module.exit_json(changed=False, found=False)
+    try:
+        manifest, entries = _manifest.verify(path)
+    except (_manifest.BundleError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(
+        changed=False,
+        found=True,
+        id=manifest["id"],
+        sha256=next(entry.sha256 for entry in entries if entry.path == _manifest.SUMS),
+        entries=[entry._asdict() for entry in entries],
+        files=manifest["files"],
+        bytes=sum(entry.size for entry in entries),
+    )
+
+
+if __name__ == "__main__":
+    main()
