@@ -1,0 +1,484 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: locked_venv
+short_description: Keep a virtual environment that holds exactly what a lock says
+version_added: 0.1.0
+author:
+  - airgap.python authors (@airgap-python)
+description:
+  - Makes a virtual environment and installs every file of a lock in it, each one checked against its SHA-256.
+  - A package that the lock does not name is removed, one of another version or of another hash is replaced.
+    Only pip stays beside the lock's packages; a lock that names pip decides its version, too.
+  - It works in one way on every host, with C(ensurepip) or without it (Debian without C(python3-venv)).
+    Python makes the environment without pip, and pip runs out of its own wheel.
+    On Python 3.8 and 3.9 a F(.pth) file in the environment makes pip do without C(distutils), which Debian ships apart;
+    C(bin/pip) works there for people, too.
+  - pip reads none of the host's settings. Its configuration files, C(PIP_*) variables, netrc and proxies are left out,
+    so that the result depends on the module's options alone.
+  - An environment that a killed run left half-made, that belongs to a Python which the host has no more, or whose
+    metadata are damaged, is made anew. One that something else made is left alone, and is an error.
+  - What is installed is read from the packages' metadata. Changes to single files of a package are not noticed.
+options:
+  path:
+    description: The folder of the environment, as an absolute path. Missing parents are created.
+    type: path
+    required: true
+  state:
+    description:
+      - With V(present) the environment holds the lock's packages.
+      - With V(absent) it is removed. Only what this module made is ever removed.
+    type: str
+    choices: [present, absent]
+    default: present
+  python:
+    description: The interpreter that the environment is made with, 3.8 or newer. A name is looked up in C(PATH).
+    type: str
+    default: /usr/bin/python3
+  lock:
+    description: The lock, a file on the managed host.
+    type: path
+  lock_content:
+    description: The lock itself, instead of the file O(lock).
+    type: str
+  pip_wheel:
+    description:
+      - A wheel of pip on the managed host, under its own name, for example V(pip-26.0.1-py3-none-any.whl).
+      - Required for O(state=present). In check mode the file need not be there yet.
+    type: path
+  pip_wheel_sha256:
+    description: The SHA-256 that the wheel must have, 64 hex digits. It is checked before Python runs anything from it.
+    type: str
+  index_url:
+    description:
+      - The simple index to install from, for example V(http://index.example:3141/airgap/prod/+simple/).
+      - A user and password in it reach pip through its environment, and are left out of all output.
+    type: str
+  no_index:
+    description: Use no index, only O(find_links).
+    type: bool
+    default: false
+  find_links:
+    description: Folders of wheels on the managed host to install from, beside the index.
+    type: list
+    elements: path
+    default: []
+  cert:
+    description: The certificates that an index with https is checked against, a PEM file on the managed host.
+    type: path
+  trusted_host:
+    description: Hosts, as C(HOST) or C(HOST:PORT), that pip may ask by http.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: How many seconds pip waits for an answer. It tries three times.
+    type: int
+    default: 15
+attributes:
+  check_mode:
+    description: Says what it would do, without doing it.
+    support: full
+  diff_mode:
+    description: Shows the packages before and after, with the hashes of the lock.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Install the base set from the index
+  airgap.python.locked_venv:
+    path: /opt/airgap/base
+    lock: /opt/airgap/locks/base.txt
+    pip_wheel: /opt/airgap/pip/pip-26.0.1-py3-none-any.whl
+    index_url: http://10.89.1.10:3141/airgap/prod/+simple/
+    trusted_host: [10.89.1.10]
+
+- name: Install devpi-server from the bundle alone
+  airgap.python.locked_venv:
+    path: /opt/airgap/devpi
+    lock: /srv/airgap/bundle/locks/airgap-devpi/index.txt
+    pip_wheel: /srv/airgap/bundle/wheels/pip-26.3-py3-none-any.whl
+    no_index: true
+    find_links: [/srv/airgap/bundle/wheels]
+
+- name: Remove an environment
+  airgap.python.locked_venv:
+    path: /opt/airgap/base
+    state: absent
+"""
+
+RETURN = r"""
+path:
+  description: The folder of the environment.
+  returned: success
+  type: str
+python:
+  description: The version of the environment's Python.
+  returned: O(state=present)
+  type: str
+  sample: 3.11.7
+packages:
+  description: What the environment holds, or would hold, as name and version. pip is among them.
+  returned: O(state=present), and the lock could be read
+  type: dict
+  sample: {netaddr: 1.3.0, pip: 26.0.1}
+actions:
+  description: What was done, or would be done in check mode.
+  returned: O(state=present), and the lock could be read
+  type: dict
+  contains:
+    created:
+      description: Whether the environment was made where none was.
+      type: bool
+    remade:
+      description: Why the environment was thrown away and made anew; empty if it was not.
+      type: str
+    pip:
+      description: Whether pip was put in from its wheel.
+      type: bool
+    installed:
+      description: Packages that were not there.
+      type: list
+      elements: str
+    changed:
+      description: Packages that were there in another version.
+      type: list
+      elements: str
+    reinstalled:
+      description: Packages that were there in the same version, from a file with another hash.
+      type: list
+      elements: str
+    removed:
+      description: Packages that the lock does not name.
+      type: list
+      elements: str
+rc:
+  description: The return code of the command that failed.
+  returned: a command failed
+  type: int
+pip_output:
+  description: The whole output of the command that failed.
+  returned: a command failed
+  type: str
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import typing as t
+import zipfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv
+
+
+def run(module: AnsibleModule, argv: t.List[str]) -> t.Tuple[int, str]:
+    """Run a command outside of any folder of the user's, and return its code and its output."""
+    rc, out, err = module.run_command(argv, cwd="/", handle_exceptions=False)
+    return rc, out + err
+
+
+def look_at_python(module: AnsibleModule, name: str) -> _venv.Python:
+    """Return the interpreter that the option python names."""
+    program = name if os.path.isabs(name) else shutil.which(name)
+    try:
+        if program is None:
+            raise FileNotFoundError("it is not in PATH")
+        rc, output = run(module, [program, "-I", "-c", _venv.PROBE_PYTHON])
+        if rc != 0:
+            raise ValueError("it ends with code %d: %s" % (rc, output.strip()[-300:]))
+        answer = json.loads(output)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise _venv.VenvError(
+            "There is no usable Python at %s: %s. Install Python 3.8 or newer there, or name another with python." % (name, reason)
+        ) from error
+    version = tuple(answer["version"])
+    if version < _venv.OLDEST_PYTHON:
+        raise _venv.VenvError(
+            "%s is Python %s, and %s is the oldest that works. Name a newer one with python."
+            % (name, _venv.dotted(version), _venv.dotted(_venv.OLDEST_PYTHON))
+        )
+    return _venv.Python(version, answer["executable"])
+
+
+def look_at_path(module: AnsibleModule, path: str) -> _venv.Found:
+    """Return what lies at the path of the environment."""
+    if os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path)):
+        return _venv.Found("other")
+    if not os.path.isdir(path) or not os.listdir(path):
+        return _venv.Found("absent")
+    if not os.path.exists(os.path.join(path, _venv.OWNER_FILE)):
+        return _venv.Found("venv" if os.path.exists(os.path.join(path, "pyvenv.cfg")) else "other")
+    recorded = None
+    copy = _files.read_if_there(os.path.join(path, _venv.LOCK_COPY))
+    if copy is not None:
+        try:
+            recorded = tuple(_lock.parse(copy.decode("utf-8")))
+        except ValueError:
+            # A copy that nobody can read proves nothing: as if the run had not finished.
+            recorded = None
+    try:
+        rc, output = run(module, [os.path.join(path, "bin", "python"), "-I", "-c", _venv.PROBE_VENV])
+        answer = json.loads(output) if rc == 0 else None
+    except (OSError, ValueError):
+        answer = None
+    if answer is None:
+        return _venv.Found("ours", recorded)
+    return _venv.Found(
+        "ours",
+        recorded,
+        _venv.Python(tuple(answer["version"]), answer["executable"]),
+        tuple((name, version) for name, version in answer["installed"]),
+    )
+
+
+def read_lock(module: AnsibleModule) -> t.Optional[str]:
+    """Return the lock's text, or None in check mode where the file is not there yet."""
+    if module.params["lock_content"] is not None:
+        return module.params["lock_content"]
+    path = module.params["lock"]
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError as error:
+        if module.check_mode:
+            return None
+        raise _venv.VenvError("The lock %s is not there. Put it there first, or name another with lock." % path) from error
+    except (OSError, ValueError) as error:
+        raise _venv.VenvError("The lock %s cannot be read: %s." % (path, error)) from error
+
+
+def check_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python) -> None:
+    """Raise VenvError unless the wheel of pip is there, is the right one, and is for this Python."""
+    try:
+        found = _files.sha256_file(path)
+        if sha256 and found != sha256.lower():
+            raise _venv.VenvError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
+        with zipfile.ZipFile(path) as wheel:
+            version = _venv.pip_wheel_version(os.path.basename(path))
+            metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
+    except FileNotFoundError as error:
+        raise _venv.VenvError("The wheel of pip %s is not there. Put it there first, or name another with pip_wheel." % path) from error
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise _venv.VenvError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
+    oldest = _venv.oldest_python_of(metadata)
+    if python.version < oldest:
+        raise _venv.VenvError(
+            "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
+            % (os.path.basename(path), _venv.dotted(oldest), _venv.dotted(python.version))
+        )
+
+
+class Environment:
+    """The environment at a path, and the steps that a plan is made of."""
+
+    def __init__(self, module: AnsibleModule, secrets: t.Sequence[str]) -> None:
+        params = module.params
+        self.module = module
+        self.secrets = secrets
+        self.path = params["path"]
+        self.python = os.path.join(self.path, "bin", "python")
+        self.pip_wheel = params["pip_wheel"]
+        self.options = _venv.PipOptions(
+            params["no_index"],
+            tuple(params["find_links"]),
+            params["cert"] or "",
+            tuple(params["trusted_host"]),
+            params["timeout"],
+        )
+
+    def carry_out(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+        """Do what the plan says; the copy of the lock goes first and comes back last."""
+        copy = os.path.join(self.path, _venv.LOCK_COPY)
+        if os.path.exists(copy):
+            os.unlink(copy)
+            _files.fsync_dir(self.path)
+        if plan.remake:
+            self.empty()
+        if plan.create or plan.remake:
+            self.create()
+        if python.version < (3, 10):
+            folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
+            _files.write_atomic(os.path.join(folder, _venv.SYSCONFIG_PTH), _venv.SYSCONFIG_TEXT.encode())
+        if plan.remove:
+            self.pip(_venv.pip_argv(self.python, self.pip_wheel, "uninstall") + ["--yes", *plan.remove])
+        if plan.pip:
+            argv = _venv.pip_argv(self.python, self.pip_wheel, "install")
+            self.pip(argv + ["--no-index", "--no-deps", "--no-cache-dir", self.pip_wheel])
+        pins = {pin.name: pin for pin in _lock.parse(lock_text)}
+        if plan.reinstall:
+            self.install(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
+        if plan.install or plan.change:
+            self.install(lock_text)
+
+    def finish(self, lock_text: str) -> None:
+        """Mark the environment as complete."""
+        _files.write_atomic(os.path.join(self.path, _venv.LOCK_COPY), lock_text.encode())
+
+    def empty(self) -> None:
+        """Remove all but the mark of ownership, so that a killed run leaves it known as ours."""
+        for name in os.listdir(self.path):
+            if name == _venv.OWNER_FILE:
+                continue
+            entry = os.path.join(self.path, name)
+            if os.path.isdir(entry) and not os.path.islink(entry):
+                shutil.rmtree(entry)
+            else:
+                os.unlink(entry)
+
+    def create(self) -> None:
+        """Make the environment without pip."""
+        os.makedirs(self.path, exist_ok=True)
+        _files.write_atomic(os.path.join(self.path, _venv.OWNER_FILE), _venv.OWNER_TEXT.encode())
+        name = self.module.params["python"]
+        rc, output = run(self.module, [name, "-I", "-m", "venv", "--without-pip", self.path])
+        if rc != 0:
+            raise _venv.VenvError(
+                "%s cannot make a virtual environment at %s: %s. It needs the module venv of its standard library."
+                % (name, self.path, output.strip()[-300:]),
+                rc=rc,
+                pip_output=output,
+            )
+
+    def install(self, lock_text: str, reinstall: bool = False) -> None:
+        """Let pip install a lock."""
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.module.tmpdir, encoding="utf-8") as lock:
+            lock.write(lock_text)
+            lock.flush()
+            self.pip(_venv.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
+
+    def pip(self, argv: t.List[str]) -> None:
+        """Run pip, and turn a failure into an error that says why."""
+        rc, output = run(self.module, argv)
+        if rc == 0:
+            return
+        output = _venv.redact(output, self.secrets)
+        reason, lines, mend = _venv.explain(output)
+        raise _venv.VenvError(
+            "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
+            rc=rc,
+            pip_output=output,
+        )
+
+
+def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.Any]:
+    """Make the environment hold what the lock says."""
+    params = module.params
+    if not params["index_url"] and not params["no_index"]:
+        raise _venv.VenvError("Neither index_url nor no_index is given. Name the index, or take everything from find_links.")
+    pip_version = _venv.pip_wheel_version(os.path.basename(params["pip_wheel"]))
+    python = look_at_python(module, params["python"])
+    found = look_at_path(module, params["path"])
+    lock_text = read_lock(module)
+    result: t.Dict[str, t.Any] = {"path": params["path"], "python": _venv.dotted(python.version)}
+    if lock_text is None:
+        _venv.check_owner(params["path"], found)
+        module.warn("The lock %s is not there yet, so nobody can say which packages would change." % params["lock"])
+        return dict(result, changed=True)
+    pins = _lock.parse(lock_text, params["lock"] or "The lock")
+    plan = _venv.plan(params["path"], found, python, pins, pip_version)
+    result.update(
+        changed=plan.changed,
+        packages=dict(line.split("  ")[0].split("==") for line in plan.after),
+        actions={
+            "created": plan.create,
+            "remade": plan.remake,
+            "pip": plan.pip,
+            "installed": list(plan.install),
+            "changed": list(plan.change),
+            "reinstalled": list(plan.reinstall),
+            "removed": list(plan.remove),
+        },
+        diff={
+            "before_header": params["path"],
+            "after_header": params["path"],
+            "before": "".join(line + "\n" for line in plan.before),
+            "after": "".join(line + "\n" for line in plan.after),
+        },
+    )
+    if module.check_mode or not plan.changed:
+        return result
+    check_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python)
+    environment = Environment(module, secrets)
+    environment.carry_out(plan, python, lock_text)
+    left = _venv.plan(params["path"], look_at_path(module, params["path"])._replace(recorded=tuple(pins)), python, pins, pip_version)
+    if left.changed:
+        raise _venv.VenvError(
+            "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
+            % (params["path"], ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
+        )
+    environment.finish(lock_text)
+    return result
+
+
+def absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
+    """Remove the environment, if it is ours."""
+    path = module.params["path"]
+    found = look_at_path(module, path)
+    _venv.check_owner(path, found)
+    there = found.kind == "ours"
+    if there and not module.check_mode:
+        shutil.rmtree(path)
+    return {
+        "path": path,
+        "changed": there,
+        "diff": {"before": "%s\n" % path if there else "", "after": ""},
+    }
+
+
+def main() -> None:
+    """Read the options, run, and turn errors into a failure."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "python": {"type": "str", "default": "/usr/bin/python3"},
+            "lock": {"type": "path"},
+            "lock_content": {"type": "str"},
+            "pip_wheel": {"type": "path"},
+            "pip_wheel_sha256": {"type": "str"},
+            "index_url": {"type": "str"},
+            "no_index": {"type": "bool", "default": False},
+            "find_links": {"type": "list", "elements": "path", "default": []},
+            "cert": {"type": "path"},
+            "trusted_host": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "int", "default": 15},
+        },
+        required_if=[
+            ("state", "present", ["pip_wheel"]),
+            ("state", "present", ["lock", "lock_content"], True),
+        ],
+        mutually_exclusive=[["lock", "lock_content"]],
+        supports_check_mode=True,
+    )
+    params = module.params
+    if not os.path.isabs(params["path"]):
+        module.fail_json(msg="path is %r and must be absolute. Write it from the root on." % params["path"])
+    params["path"] = os.path.normpath(params["path"])
+    secrets: t.Tuple[str, ...] = ()
+    if params["index_url"]:
+        secrets = _venv.split_secret(params["index_url"])[1]
+        module.no_log_values.update(secrets)
+    environment = _venv.clean_environment(os.environ, params["index_url"] or "")
+    os.environ.clear()
+    os.environ.update(environment)
+    # A strict umask of root's would make an environment that nobody else can use.
+    os.umask(0o022)
+    try:
+        result = present(module, secrets) if params["state"] == "present" else absent(module)
+    except _venv.VenvError as error:
+        module.fail_json(msg=_venv.redact(str(error), secrets), **error.details)
+    except _lock.LockError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="%s cannot be written: %s." % (params["path"], error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
