@@ -298,7 +298,8 @@ _CAUSES = (
         r"DO NOT MATCH THE HASHES",
         r"Expected sha256|Got  |from http|from file|from https|==",
         "a file is not the one that the lock names",
-        "Publish the bundle again; if it stays so, find out who changed the file: the lock is right and the file is not.",
+        "If the file's name is not the one in the lock, the lock is another target's. "
+        "Else publish the bundle again, and if it stays so, find out who changed the file.",
     ),
     (
         r"Hashes are required in --require-hashes mode|all requirements must have their versions pinned",
@@ -382,10 +383,15 @@ def explain(output: str) -> t.Tuple[str, t.Tuple[str, ...], str]:
     return "pip failed", _few(errors[-6:]), "Its whole output is in pip_output."
 
 
+_RETRY = re.compile(r"WARNING: Retrying \(Retry\(.*?\)\) after connection broken by [\"'](\w+)\((.*)\)[\"']: (\S+)")
+
+
 def _few(lines: t.Iterable[str], count: int = 6, width: int = 240) -> t.Tuple[str, ...]:
-    """Return the first few different lines, none of them long."""
-    unique = []
+    """Return the first few different lines, none of them long, without names of our temporary files."""
+    unique: t.List[str] = []
     for line in lines:
+        line = re.sub(r"\s*\(from -r \S+ \(line \d+\)\)", "", line)
+        line = _RETRY.sub(lambda match: "%s: %s" % (match.group(3), re.sub(r"<[^>]*>: |[\"']", "", match.group(2))), line)
         short = line if len(line) <= width else line[: width - 1] + "…"
         if short not in unique:
             unique.append(short)

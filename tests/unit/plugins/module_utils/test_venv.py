@@ -1,0 +1,228 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is decided about a virtual environment, before anything is done to it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _venv
+from ansible_collections.airgap.python.plugins.module_utils._lock import Pin
+
+PATH = "/opt/airgap/base"
+PY = _venv.Python((3, 11, 7), "/usr/bin/python3.11")
+A = Pin("netaddr", "1.3.0", "a" * 64, "netaddr-1.3.0-py3-none-any.whl", 10)
+B = Pin("pyyaml", "6.0.3", "b" * 64, "pyyaml-6.0.3-cp311-cp311-linux_x86_64.whl", 20)
+PIP = ("pip", "26.3")
+
+
+def ours(*installed, recorded=(A, B), python=PY):
+    return _venv.Found("ours", recorded, python, installed or (("netaddr", "1.3.0"), ("PyYAML", "6.0.3"), PIP))
+
+
+def plan(found, pins=(A, B), pip="26.3"):
+    return _venv.plan(PATH, found, PY, pins, pip)
+
+
+def test_an_environment_that_holds_the_lock_needs_nothing():
+    result = plan(ours())
+    assert not result.changed
+    assert result.before == result.after
+
+
+def test_where_nothing_is_everything_is_installed():
+    result = plan(_venv.Found("absent"))
+    assert (result.create, result.pip, result.install, result.before) == (True, True, ("netaddr", "pyyaml"), ())
+    assert result.after == ("netaddr==1.3.0  sha256:" + "a" * 64, "pip==26.3", "pyyaml==6.0.3  sha256:" + "b" * 64)
+
+
+def test_what_the_lock_does_not_name_is_removed_but_pip_stays():
+    result = plan(ours(), pins=(A,))
+    assert result == _venv.Plan(remove=("pyyaml",), before=result.before, after=result.after)
+
+
+def test_another_version_is_changed_and_a_missing_package_installed():
+    result = plan(ours(("netaddr", "1.2.0"), PIP))
+    assert (result.change, result.install, result.reinstall, result.remove) == (("netaddr",), ("pyyaml",), (), ())
+
+
+def test_the_same_version_from_another_file_is_reinstalled():
+    result = plan(ours(recorded=(A._replace(sha256="c" * 64), B)))
+    assert (result.reinstall, result.change, result.install) == (("netaddr",), (), ())
+
+
+def test_a_package_whose_file_nobody_recorded_is_reinstalled():
+    assert plan(ours(recorded=(B,))).reinstall == ("netaddr",)
+
+
+def test_two_spellings_of_a_version_are_no_change():
+    assert not plan(ours(), pins=(A._replace(version="1.3"), B)).changed
+
+
+def test_another_pip_is_put_back_to_the_wheels_version():
+    result = plan(ours(("netaddr", "1.3.0"), ("pyyaml", "6.0.3"), ("pip", "9.0")))
+    assert (result.pip, result.remove, result.change) == (True, (), ())
+
+
+def test_a_lock_that_pins_pip_decides_its_version():
+    pinned = Pin("pip", "25.0", "d" * 64, "pip-25.0-py3-none-any.whl", 5)
+    result = plan(ours(), pins=(A, B, pinned))
+    assert (result.pip, result.change) == (False, ("pip",))
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (ours(recorded=None), "did not finish"),
+        (ours(python=None), "no longer runs"),
+        (ours(python=_venv.Python((3, 9, 2), "/usr/bin/python3.9")), "3.9 and the host has 3.11 now"),
+        (ours(python=_venv.Python((3, 11, 7), "/opt/python/bin/python3.11")), "is to use /usr/bin/python3.11"),
+        (ours(("netaddr", "1.3.0"), ("", ""), PIP), "damaged"),
+        (ours(("netaddr", "1.3.0"), ("netaddr", "1.2.0"), PIP), "damaged"),
+    ],
+)
+def test_an_environment_that_cannot_be_mended_in_place_is_made_anew(found, reason):
+    result = plan(found)
+    assert reason in result.remake
+    assert (result.create, result.pip, result.install, result.remove) == (False, True, ("netaddr", "pyyaml"), ())
+
+
+def test_a_new_patch_version_of_the_same_python_keeps_the_environment():
+    assert not plan(ours(python=_venv.Python((3, 11, 2), "/usr/bin/python3.11"))).changed
+
+
+@pytest.mark.parametrize("kind", ["venv", "other"])
+def test_what_is_not_ours_is_never_planned_away(kind):
+    with pytest.raises(_venv.VenvError, match="another path"):
+        plan(_venv.Found(kind))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1.0", "1"),
+        ("2024.01.02", "2024.1.2"),
+        ("1.0-RC.1", "1rc1"),
+        ("1.0alpha", "1a0"),
+        ("1.0-1", "1.post1"),
+        ("v1.0.dev", "1.dev0"),
+        ("1!2.0+Ubuntu-01", "1!2+ubuntu.1"),
+        ("1.0.post2.dev3", "1.post2.dev3"),
+    ],
+)
+def test_spellings_of_one_version_are_equal(one, other):
+    assert _venv.canonical_version(one) == _venv.canonical_version(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("1.0", "1.0.1"), ("1.0", "1.0rc1"), ("1.0", "1.0+local"), ("1.10", "1.1"), ("weird", "odd")])
+def test_different_versions_stay_different(one, other):
+    assert _venv.canonical_version(one) != _venv.canonical_version(other)
+
+
+def test_the_name_of_the_pip_wheel_gives_its_version():
+    assert _venv.pip_wheel_version("pip-26.0.1-py3-none-any.whl") == "26.0.1"
+    with pytest.raises(_venv.VenvError, match="its own name back"):
+        _venv.pip_wheel_version("pip.whl")
+
+
+def test_the_oldest_python_of_a_wheel_is_read_from_its_metadata():
+    assert _venv.oldest_python_of("Name: pip\nRequires-Python: !=3.9.1, >= 3.10\nVersion: 1\n") == (3, 10)
+    assert _venv.oldest_python_of("Name: pip\n") == ()
+
+
+def test_a_password_in_the_index_url_is_in_no_command_line():
+    url = "https://user:p%40ss@index.example/+simple/"
+    shown, secrets = _venv.split_secret(url)
+    assert shown == "https://user:****@index.example/+simple/"
+    assert set(secrets) == {"p%40ss", "p@ss"}
+    options = _venv.PipOptions(cert="/etc/ca.pem")
+    argv = _venv.install_argv("/v/bin/python", "/p/pip-1-py3-none-any.whl", options, "/l.txt")
+    assert not any("index" in part for part in argv)
+    assert _venv.clean_environment({}, url)["PIP_INDEX_URL"] == url
+    assert _venv.redact("GET %s failed for p@ss" % url, secrets) == "GET https://user:****@index.example/+simple/ failed for ****"
+
+
+def test_a_url_without_a_login_has_no_secret():
+    assert _venv.split_secret("http://10.0.0.1:3141/airgap/prod/+simple/") == ("http://10.0.0.1:3141/airgap/prod/+simple/", ())
+
+
+def test_the_hosts_own_settings_do_not_reach_pip():
+    host = {
+        "PATH": "/bin",
+        "PIP_EXTRA_INDEX_URL": "http://evil",
+        "http_proxy": "http://proxy",
+        "HTTPS_PROXY": "http://proxy",
+        "PYTHONPATH": "/x",
+        "PIP_CONFIG_FILE": "/root/pip.conf",
+        "LC_ALL": "de_DE",
+    }
+    assert _venv.clean_environment(host) == {
+        "PATH": "/bin",
+        "LC_ALL": "C",
+        "LANGUAGE": "C",
+        "PIP_CONFIG_FILE": "/dev/null",
+        "NETRC": "/dev/null",
+    }
+
+
+def test_pip_runs_out_of_its_wheel_and_demands_hashes_and_wheels():
+    options = _venv.PipOptions(True, ("/w",), "/ca.pem", ("h:1",), 7)
+    assert _venv.install_argv("/v/bin/python", "/p.whl", options, "/l", reinstall=True) == [
+        "/v/bin/python",
+        "-I",
+        "/p.whl/pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-cache-dir",
+        "--progress-bar=off",
+        "--only-binary=:all:",
+        "--retries=2",
+        "--timeout=7",
+        "--no-index",
+        "--find-links=/w",
+        "--cert=/ca.pem",
+        "--trusted-host=h:1",
+        "--force-reinstall",
+        "--no-deps",
+        "--require-hashes",
+        "-r",
+        "/l",
+    ]
+
+
+NO_MATCH = "ERROR: Could not find a version that satisfies the requirement x==1 (from versions: none)\nERROR: No matching distribution found for x==1\n"
+RETRY = (
+    "WARNING: Retrying (Retry(total=1, connect=None, read=None, redirect=None, status=None)) after connection broken by "
+    "'NewConnectionError('<pip._vendor.urllib3.connection.HTTPConnection object at 0x7f>: Failed to establish a new connection: "
+    "[Errno 111] Connection refused')': /a/+simple/x/\n"
+)
+HASH = """ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated the package versions
+    idna==3.20 from http://h/idna-3.20-py3-none-any.whl (from -r /tmp/x/tmp1.txt (line 6)):
+        Expected sha256 00
+             Got        11
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "reason", "line"),
+    [
+        (HASH, "not the one that the lock names", "idna==3.20 from http://h/idna-3.20-py3-none-any.whl:"),
+        (NO_MATCH, "no file that the lock asks for", "ERROR: No matching distribution found for x==1"),
+        (RETRY * 2 + NO_MATCH, "does not answer", "/a/+simple/x/: Failed to establish a new connection: [Errno 111] Connection refused"),
+        (
+            "WARNING: The repository located at h is not a trusted or secure host and is being ignored.\n" + NO_MATCH,
+            "ignores an index that speaks http",
+            "WARNING: The repository located at h is not a trusted or secure host and is being ignored.",
+        ),
+        ("ERROR: HTTP error 403 while getting x\nERROR: 403 Client Error: Forbidden for url: http://h\n", "does not let this host in", None),
+        ("ERROR: Hashes are required in --require-hashes mode, but they are missing\n    y==2 from http://h\n", "lock is not complete", None),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n", "disk is full", None),
+        ("Traceback\nZeroDivisionError: x\n", "pip failed", "ZeroDivisionError: x"),
+    ],
+)
+def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
+    said, lines, mend = _venv.explain(output)
+    assert reason in said
+    assert mend
+    assert lines
+    assert line is None or line in lines
