@@ -176,7 +176,8 @@ def compose(
             if entry["sha256"] != pin.sha256:
                 raise BundleError(
                     "%s has sha256 %s in the lock of set %s for %s and %s in another: two indexes serve two files "
-                    "under one name. Name one index for both." % (pin.filename, pin.sha256, set_name, target, entry["sha256"])
+                    "under one name. Name one index for both."
+                    % (pin.filename, pin.sha256, set_name, target, entry["sha256"])
                 )
             entry["used_by"].append({"set": set_name, "target": target})
     for entry in unused:
@@ -291,7 +292,9 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
         for pin in pins:
             entry = listed.get("%s/%s" % (POOL, pin.filename))
             if entry is None or entry["sha256"] != pin.sha256:
-                raise BundleError("%s pins %s, which is not in the pool. Stage the bundle again." % (where, pin.filename))
+                raise BundleError(
+                    "%s pins %s, which is not in the pool. Stage the bundle again." % (where, pin.filename)
+                )
 
 
 class Part(t.NamedTuple):

@@ -162,7 +162,8 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
     if arch not in ARCHES or arch not in MACHINES.get(system, {arch: arch}):
         fitting = sorted(MACHINES[system]) if system in MACHINES else list(ARCHES)
         raise TargetError(
-            "target %s: arch %r is not known on %s. Write one of %s." % (name, raw.get("arch"), system, ", ".join(fitting))
+            "target %s: arch %r is not known on %s. Write one of %s."
+            % (name, raw.get("arch"), system, ", ".join(fitting))
         )
     libc = str(raw.get("libc") or "").lower()
     os_version = str(raw.get("os_version") or "")
@@ -178,7 +179,8 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
         os_version = os_version or OLDEST_MACOS[arch]
         if not re.match(r"^\d+\.\d+", os_version):
             raise TargetError(
-                "target %s: os_version must be a macOS version such as '14.0'; it is %r." % (name, raw.get("os_version"))
+                "target %s: os_version must be a macOS version such as '14.0'; it is %r."
+                % (name, raw.get("os_version"))
             )
     elif os_version:
         raise TargetError("target %s: os_version counts on macos only. Leave it out." % name)

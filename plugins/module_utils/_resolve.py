@@ -1,0 +1,241 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pip is asked for a target, and what its answers mean. No I/O happens here."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import typing as t
+import urllib.parse
+
+from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._target import Target
+
+# pip's settings that say how to reach an index. All others change what is resolved, and count
+# only when the module is told of them.
+CONNECTION = ("cert", "client-cert", "keyring-provider", "proxy", "retries", "timeout", "trusted-host")
+INDEXES = ("index-url", "extra-index-url")
+# The oldest pip whose report and markers this was tried on.
+OLDEST_PIP = (23, 2)
+# Wheels a fetching process gets at least: starting pip costs as much as fetching a few.
+FILES_PER_PROCESS = 4
+_IGNORED = re.compile(
+    r"^Ignoring (?P<requirement>.+?): markers (?P<marker>.+) don't match your environment", re.MULTILINE
+)
+
+
+class ResolveError(Exception):
+    """Something cannot be resolved or fetched; the message names it, the reason and the mend."""
+
+
+def parse_settings(text: str) -> t.Dict[str, str]:
+    """Return pip's effective settings for downloads from the output of ``pip config list``.
+
+    A command's section outranks [global], and the environment outranks both
+    (pip documentation, "Configuration precedence").
+    """
+    found: t.Dict[str, t.Dict[str, str]] = {}
+    for line in text.splitlines():
+        match = re.match(r"^(global|install|download|:env:)\.([a-z-]+)=(.*)$", line)
+        if match is None:
+            continue
+        try:
+            value = ast.literal_eval(match.group(3))
+        except (ValueError, SyntaxError):
+            value = match.group(3)
+        key = "timeout" if match.group(2) == "default-timeout" else match.group(2)
+        found.setdefault(match.group(1), {})[key] = str(value)
+    settings: t.Dict[str, str] = {}
+    for section in ("global", "install", "download", ":env:"):
+        settings.update(found.get(section, {}))
+    return settings
+
+
+def choose_settings(
+    settings: t.Mapping[str, str], options: t.Mapping[str, t.Any]
+) -> t.Tuple[t.Dict[str, str], t.List[str]]:
+    """Return the settings that pip shall see, from the host's and the module's options, and warnings.
+
+    Indexes of the host count unless the options name one. Local folders among
+    them do not: what is staged must not depend on what happens to lie there.
+    """
+    chosen = {key: settings[key] for key in CONNECTION if settings.get(key)}
+    warnings = []
+    if options.get("index_url"):
+        chosen["index-url"] = options["index_url"]
+    else:
+        for key in INDEXES:
+            urls = settings.get(key, "").split()
+            local = [url for url in urls if not re.match(r"^https?://", url)]
+            kept = [url for url in urls if url not in local]
+            if kept:
+                chosen[key] = " ".join(kept)
+            if local:
+                warnings.append(
+                    "pip's setting %s names %s, which is left out: not an index on http." % (key, ", ".join(local))
+                )
+    if settings.get("find-links"):
+        warnings.append(
+            "pip's setting find-links (%s) is left out. Name the folder in find_links if its wheels are wanted."
+            % settings["find-links"].replace("\n", " ").strip()
+        )
+    if options.get("extra_index_urls"):
+        chosen["extra-index-url"] = " ".join(options["extra_index_urls"])
+    for key in ("proxy", "cert"):
+        if options.get(key):
+            chosen[key] = options[key]
+    return chosen, warnings
+
+
+def environment(settings: t.Mapping[str, str], inherited: t.Mapping[str, str]) -> t.Dict[str, str]:
+    """Return the environment for pip: these settings, no configuration file, no other PIP_ variable.
+
+    Settings go by environment variables because URLs and proxies may hold
+    passwords, which must not stand in a command line.
+    """
+    kept = {key: value for key, value in inherited.items() if not key.startswith("PIP_")}
+    kept.update({"PIP_" + key.upper().replace("-", "_"): value for key, value in settings.items()})
+    kept.update({"PIP_CONFIG_FILE": os.devnull, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"})
+    return kept
+
+
+def without_password(url: str) -> str:
+    """Return a URL without user and password."""
+    parts = urllib.parse.urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
+    """Return every password in URLs, as it is written and as it is meant."""
+    found = set()
+    for text in texts:
+        for url in (text or "").split():
+            password = urllib.parse.urlsplit(url).password
+            if password:
+                found |= {password, urllib.parse.unquote(password)}
+    return found
+
+
+def digest_inputs(
+    requirements: t.Sequence[str],
+    files: t.Mapping[str, str],
+    constraints: t.Mapping[str, str],
+    target: Target,
+    settings: t.Mapping[str, str],
+    find_links: t.Sequence[str],
+    pip_version: str,
+) -> str:
+    """Return the SHA-256 of all that a resolution depends on and that the site decides."""
+    described = {
+        "requirements": list(requirements),
+        "files": sorted(files.values()),
+        "constraints": sorted(constraints.values()),
+        "target": {key: value for key, value in target.as_dict().items() if key != "name"},
+        "indexes": [" ".join(without_password(url) for url in settings.get(key, "").split()) for key in INDEXES],
+        "find_links": list(find_links),
+        "pip": pip_version,
+    }
+    return "sha256:" + sha256_bytes(json.dumps(described, sort_keys=True).encode("utf-8"))
+
+
+def resolve_arguments(
+    target: Target,
+    requirements: t.Sequence[str],
+    constraints: t.Sequence[str],
+    find_links: t.Sequence[str],
+    scratch: str,
+) -> t.List[str]:
+    """Return pip's arguments that resolve requirement files for a target into scratch/report.json."""
+    arguments = ["install", "--dry-run", "--ignore-installed", "--no-input", "--progress-bar", "off"]
+    arguments += ["--disable-pip-version-check", "--only-binary", ":all:"]
+    arguments += ["--target", os.path.join(scratch, "nowhere"), "--report", os.path.join(scratch, "report.json")]
+    arguments += target.pip_arguments()
+    for folder in find_links:
+        arguments += ["--find-links", folder]
+    for path in requirements:
+        arguments += ["--requirement", path]
+    for path in constraints:
+        arguments += ["--constraint", path]
+    return arguments
+
+
+def fetch_arguments(target: Target, listing: str, dest: str) -> t.List[str]:
+    """Return pip's arguments that fetch the files of a listing, each with its hash."""
+    arguments = ["download", "--no-deps", "--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
+    arguments += ["--only-binary", ":all:", "--require-hashes", "--dest", dest]
+    return arguments + target.pip_arguments() + ["--requirement", listing]
+
+
+def fetch_line(pin: _lock.Pin) -> str:
+    """Return the requirement that fetches just one file."""
+    return "%s @ %s --hash=sha256:%s" % (pin.name, pin.origin, pin.sha256)
+
+
+def share_out(pins: t.Sequence[_lock.Pin], processes: int) -> t.List[t.List[_lock.Pin]]:
+    """Deal files out to at most so many processes, none of them for just a few files."""
+    count = max(1, min(processes, len(pins) // FILES_PER_PROCESS))
+    return [list(pins[start::count]) for start in range(count) if pins[start::count]]
+
+
+def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.Pin]:
+    """Return the pins in pip's installation report; sizes are not known yet and are 0.
+
+    Raises ResolveError where pip was not asked for this target's markers, or
+    names a file without SHA-256.
+    """
+    expected = target.markers()
+    answered = report.get("environment", {})
+    if answered and {key: answered.get(key) for key in expected} != expected:
+        raise ResolveError(
+            "target %s: pip evaluated markers for another interpreter. Stage with an older pip (stage_pip)."
+            % target.name
+        )
+    pins = []
+    for item in report.get("install", []):
+        url = item["download_info"]["url"]
+        hashes = item["download_info"].get("archive_info", {}).get("hashes", {})
+        name = _lock.normalize(item["metadata"]["name"])
+        filename = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
+        if not filename.endswith(".whl"):
+            raise ResolveError("target %s: %s is no wheel. Name a version that has one." % (target.name, filename))
+        if "sha256" not in hashes:
+            raise ResolveError(
+                "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
+                % (target.name, filename)
+            )
+        pins.append(_lock.Pin(name, item["metadata"]["version"], hashes["sha256"], filename, 0, without_password(url)))
+    return sorted(pins)
+
+
+def explain(output: str, target: Target, what: str) -> str:
+    """Return pip's own reasons, short, with the target and a mend."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    reasons = [line[len("ERROR:") :].strip() for line in lines if line.startswith("ERROR:")]
+    asked = [line for line in lines if re.match(r"^.+ depends on .+$|^The user requested .+$", line)]
+    mend = "Read the log for all that pip said."
+    if any("No matching distribution" in reason for reason in reasons):
+        mend = "Check the name, or name a version that has a wheel for python %s on %s %s (%s)." % (
+            target.python,
+            target.os,
+            target.arch,
+            target.libc or target.os_version or "any",
+        )
+    elif asked:
+        mend = "Change one of the requirements that ask for different versions."
+    elif re.search(r"Connection|Max retries|timed out|Temporary failure|certificate|HTTP error", output):
+        mend = "Check that this host reaches the index: index_url, proxy, cert."
+    elif "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
+        mend = "The index served another file than it promised; do not go on before you know why."
+    shown = reasons[:4] + asked[:6] or lines[-4:]
+    return "target %s: %s: %s %s" % (target.name, what, "; ".join(shown), mend)
+
+
+def ignored_roots(output: str) -> t.List[str]:
+    """Return the requirements that pip left out because their marker is false, with the marker."""
+    return ["%s (%s)" % (one.group("requirement"), one.group("marker")) for one in _IGNORED.finditer(output)]

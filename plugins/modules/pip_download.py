@@ -1,0 +1,579 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pip_download
+short_description: Download the wheels that other interpreters need
+version_added: 0.1.0
+description:
+  - Resolves one requirement set for each target with pip, and downloads the wheels into a pool that targets and sets share.
+  - Unlike C(pip download), environment markers are evaluated for the target, not for the interpreter that runs pip.
+    Wheel tags are the whole ladder from the target's C library down.
+  - For each target a lock is written that C(pip install --require-hashes -r) accepts.
+  - Where requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
+    SHA-256, nothing is asked of an index. New versions come when the requirements change or the lock is removed.
+author:
+  - airgap.python authors (@airgap-python)
+attributes:
+  check_mode:
+    description: Can run in check mode. It resolves, and downloads nothing into the pool.
+    support: full
+  diff_mode:
+    description: Shows the locks before and after.
+    support: full
+options:
+  requirements:
+    description: Requirement specifiers (PEP 508).
+    type: list
+    elements: str
+    default: []
+  requirements_files:
+    description: Requirements files on the managed host.
+    type: list
+    elements: path
+    default: []
+  constraints_files:
+    description: Constraints files on the managed host.
+    type: list
+    elements: path
+    default: []
+  dest:
+    description: The pool, a folder for wheels.
+    type: path
+    required: true
+  lock_dest:
+    description: Folder for the locks; the lock of a target is C(TARGET.txt) in it.
+    type: path
+    required: true
+  targets:
+    description:
+      - The interpreters that shall install, as in C(airgap_targets).
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the target, and of its lock.
+        type: str
+        required: true
+      python:
+        description: Full version of the interpreter, such as V(3.11.2).
+        type: str
+        required: true
+      implementation:
+        description: V(cpython) or V(pypy).
+        type: str
+      os:
+        description: V(linux), V(windows) or V(macos).
+        type: str
+      arch:
+        description: The CPU, such as V(x86_64) or V(aarch64).
+        type: str
+      libc:
+        description: The C library on Linux, such as V(glibc-2.36) or V(musl-1.2).
+        type: str
+      os_version:
+        description: The version of macOS.
+        type: str
+  index_url:
+    description:
+      - The index. By default that of pip's settings on the managed host.
+      - Of those settings, connection settings and indexes on http count; C(find-links) and local indexes do not.
+    type: str
+  extra_index_urls:
+    description: More indexes.
+    type: list
+    elements: str
+    default: []
+  find_links:
+    description: Folders on the managed host with wheels that may be used as well.
+    type: list
+    elements: path
+    default: []
+  proxy:
+    description: The proxy to the indexes.
+    type: str
+  cert:
+    description: A file with the certificates to trust.
+    type: path
+  python:
+    description: The interpreter that runs pip, version 23.2 or newer. By default the one that runs this module.
+    type: path
+  virtualenv:
+    description: The virtual environment whose pip is run.
+    type: path
+  processes:
+    description: How many pip processes fetch at the same time.
+    type: int
+    default: 8
+  log:
+    description: A file to which every pip command and its output is appended.
+    type: path
+  state:
+    description:
+      - V(present) resolves and downloads.
+      - V(absent) removes the targets' locks, and those of their files from the pool that no other lock beside
+        O(lock_dest) names.
+    type: str
+    choices: [present, absent]
+    default: present
+requirements:
+  - python >= 3.8
+  - pip >= 23.2
+"""
+
+EXAMPLES = r"""
+- name: Download what two kinds of hosts need
+  airgap.python.pip_download:
+    requirements:
+      - requests
+      - flask>=3
+    dest: /srv/airgap/bundle/wheels
+    lock_dest: /srv/airgap/bundle/locks/base
+    targets:
+      - {name: node39, python: "3.9.2", os: linux, arch: x86_64, libc: glibc-2.31}
+      - {name: desktop, python: "3.13.5", os: windows, arch: x86_64}
+    virtualenv: /srv/airgap/stage/venv
+"""
+
+RETURN = r"""
+targets:
+  description: For each target, by name, its files.
+  type: dict
+  returned: success
+  contains:
+    lock:
+      description: The lock.
+      type: str
+    files:
+      description: Each file with C(name), C(version), C(filename), C(sha256), C(size) in bytes and C(origin), its URL.
+      type: list
+      elements: dict
+downloaded:
+  description: Names of the files that were downloaded, or would be in check mode.
+  type: list
+  elements: str
+  returned: success
+reused:
+  description: Names of the files that were in the pool already.
+  type: list
+  elements: str
+  returned: success
+removed:
+  description: Names of the files that were removed.
+  type: list
+  elements: str
+  returned: success
+resolved:
+  description: Names of the targets that pip was asked for; the others had a lock that still holds.
+  type: list
+  elements: str
+  returned: success
+pip_version:
+  description: The version of the pip that was run.
+  type: str
+  returned: success
+"""
+
+import concurrent.futures
+import contextlib
+import fcntl
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _pip_runner, _resolve, _target
+from ansible_collections.airgap.python.plugins.module_utils._files import (
+    TEMPORARY,
+    adopt,
+    read_if_there,
+    sha256_file,
+    write_atomic,
+)
+
+# Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
+RESOLUTIONS_AT_A_TIME = 2
+
+
+class Pip:
+    """pip of one interpreter, with the settings that count."""
+
+    def __init__(self, python, options, log):
+        self.python = python
+        self.log = log
+        self.settings = {}
+        rc, out = self.call(["-c", "import pip; print(pip.__version__)"], os.environ)
+        if rc != 0:
+            raise _resolve.ResolveError(
+                "%s has no pip: %s. Name a virtual environment that has one (virtualenv)."
+                % (python, out.strip()[-200:])
+            )
+        self.version = out.strip().splitlines()[-1]
+        if tuple(int(part) for part in self.version.split(".")[:2]) < _resolve.OLDEST_PIP:
+            raise _resolve.ResolveError(
+                "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
+                % ((python, self.version) + _resolve.OLDEST_PIP)
+            )
+        rc, out = self.call(["-m", "pip", "config", "list"], os.environ)
+        self.settings, self.warnings = _resolve.choose_settings(_resolve.parse_settings(out), options)
+
+    def call(self, arguments, environment):
+        """Run the interpreter; return its status and its output."""
+        process = subprocess.run(
+            [self.python] + arguments,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        return process.returncode, process.stdout.decode("utf-8", "replace")
+
+    def run(self, arguments):
+        """Run pip by its own name or through the runner, and log it."""
+        started = time.time()
+        rc, out = self.call(arguments, _resolve.environment(self.settings, os.environ))
+        if self.log:
+            line = "%s rc=%d %.1fs %s\n" % (
+                time.strftime("%Y-%m-%dT%H:%M:%S"),
+                rc,
+                time.time() - started,
+                " ".join(arguments),
+            )
+            for password in _resolve.passwords(self.settings.values()):
+                line, out = line.replace(password, "********"), out.replace(password, "********")
+            handle = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(line + out)
+        return rc, out
+
+
+class Download:
+    """Plan the locks of all targets, then fetch what the pool lacks."""
+
+    def __init__(self, module):
+        self.module = module
+        self.params = module.params
+        self.targets, warnings = _target.parse_all(
+            {key: value for key, value in one.items() if value is not None} for one in module.params["targets"]
+        )
+        for warning in warnings:
+            module.warn(warning)
+        self.pip = None
+        self.scratch = ""
+        self.damaged = []
+
+    def lock_path(self, target):
+        """Return where a target's lock is."""
+        return os.path.join(self.params["lock_dest"], target.name + ".txt")
+
+    def read_lock(self, target):
+        """Return the lock that is there; one that is missing or cannot be read holds for nothing."""
+        text = read_if_there(self.lock_path(target))
+        try:
+            return _lock.read(text.decode("utf-8"), self.lock_path(target)) if text else None
+        except (_lock.LockError, UnicodeDecodeError):
+            return None
+
+    def in_pool(self, pin):
+        """Say whether the pool has a pin's file with its content."""
+        path = os.path.join(self.params["dest"], pin.filename)
+        if not os.path.isfile(path):
+            return False
+        if sha256_file(path) == pin.sha256:
+            return True
+        self.damaged.append(pin.filename)
+        return False
+
+    def resolve(self, target, requirements):
+        """Ask pip for a target's pins."""
+        scratch = os.path.join(self.scratch, target.name)
+        os.mkdir(scratch)
+        environment = os.path.join(scratch, "environment.json")
+        with open(environment, "w", encoding="utf-8") as stream:
+            json.dump(target.markers(), stream)
+        arguments = _resolve.resolve_arguments(
+            target, requirements, self.params["constraints_files"], self.params["find_links"], scratch
+        )
+        rc, out = self.pip.run([os.path.join(self.scratch, "runner.py"), environment] + arguments)
+        if rc != 0:
+            raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"))
+        for root in _resolve.ignored_roots(out):
+            self.module.warn("target %s needs nothing for %s: its marker is false there." % (target.name, root))
+        with open(os.path.join(scratch, "report.json"), encoding="utf-8") as stream:
+            return _resolve.read_report(json.load(stream), target)
+
+    def fetch(self, wanted):
+        """Fetch files, given as (target, pin), into the scratch folder; each is checked before it may enter the pool."""
+        folder = os.path.join(self.scratch, "fetched")
+        os.mkdir(folder)
+        jobs = []
+        for target in self.targets:
+            mine = [pin for of, pin in wanted if of == target]
+            for pins in _resolve.share_out(mine, self.params["processes"]):
+                listing = os.path.join(self.scratch, "fetch-%d.txt" % len(jobs))
+                with open(listing, "w", encoding="utf-8") as stream:
+                    stream.writelines(_resolve.fetch_line(pin) + "\n" for pin in pins)
+                # pip's scratch names are its own; a folder each keeps the processes apart.
+                jobs.append(
+                    (target, _resolve.fetch_arguments(target, listing, os.path.join(folder, str(len(jobs)))), pins)
+                )
+
+        def work(job):
+            target, arguments, pins = job
+            rc, out = self.pip.run(["-m", "pip"] + arguments)
+            if rc != 0:
+                raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
+            return [(pin, os.path.join(arguments[arguments.index("--dest") + 1], pin.filename)) for pin in pins]
+
+        for done in side_by_side(work, jobs, self.params["processes"]):
+            for pin, path in done:
+                if not os.path.isfile(path) or sha256_file(path) != pin.sha256:
+                    raise _resolve.ResolveError("%s did not arrive with its sha256 %s." % (pin.filename, pin.sha256))
+                adopt(path, os.path.join(self.params["dest"], pin.filename))
+
+    def digests(self):
+        """Return each target's digest of all that its lock depends on."""
+        files = {path: read(path) for path in self.params["requirements_files"]}
+        constraints = {path: read(path) for path in self.params["constraints_files"]}
+        return {
+            target: _resolve.digest_inputs(
+                self.params["requirements"],
+                files,
+                constraints,
+                target,
+                self.pip.settings,
+                self.params["find_links"],
+                self.pip.version,
+            )
+            for target in self.targets
+        }
+
+    def present(self):
+        """Resolve what has no lock that holds, fetch what the pool lacks, write the locks."""
+        self.pip = Pip(self.python(), self.params, self.params["log"])
+        for warning in self.pip.warnings:
+            self.module.warn(warning)
+        self.module.no_log_values.update(_resolve.passwords(self.pip.settings.values()))
+        digests = self.digests()
+        before = {target: self.read_lock(target) for target in self.targets}
+        stale = [
+            target for target in self.targets if before[target] is None or before[target].inputs != digests[target]
+        ]
+        pins = {target: list(before[target].pins) for target in self.targets if target not in stale}
+        if stale:
+            self.prepare_scratch()
+            pins.update(self.resolve_all(stale))
+        union = {}
+        for target in self.targets:
+            for pin in pins[target]:
+                union.setdefault(pin.filename, (target, pin))
+        wanted = [one for one in union.values() if not self.in_pool(one[1])]
+        for name in self.damaged:
+            self.module.warn("%s in the pool did not have the content that its lock names; it is fetched again." % name)
+        if not self.module.check_mode:
+            if wanted:
+                self.prepare_scratch()
+                self.fetch(wanted)
+            pins = {target: [self.with_size(pin) for pin in pins[target]] for target in pins}
+        texts = {target: _lock.render(pins[target], target.name, digests[target]) for target in self.targets}
+        changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
+        if not self.module.check_mode:
+            for target in changes:
+                write_atomic(self.lock_path(target), texts[target].encode("utf-8"))
+        names = {pin.filename for dummy, pin in wanted}
+        return {
+            "changed": bool(wanted or changes),
+            "targets": {
+                target.name: {"lock": self.lock_path(target), "files": [pin._asdict() for pin in pins[target]]}
+                for target in self.targets
+            },
+            "downloaded": sorted(names),
+            "reused": sorted(set(union) - names),
+            "removed": [],
+            "resolved": [target.name for target in stale],
+            "pip_version": self.pip.version,
+            "diff": [self.difference(target, before[target], pins[target]) for target in changes],
+        }
+
+    def resolve_all(self, targets):
+        """Return the pins of each target, two resolutions at a time."""
+        requirements = list(self.params["requirements_files"])
+        if self.params["requirements"]:
+            path = os.path.join(self.scratch, "requirements.txt")
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.writelines(line + "\n" for line in self.params["requirements"])
+            requirements.insert(0, path)
+        answers = side_by_side(lambda target: self.resolve(target, requirements), targets, RESOLUTIONS_AT_A_TIME)
+        return dict(zip(targets, answers))
+
+    def with_size(self, pin):
+        """Return a pin with the size that its file has in the pool."""
+        return pin._replace(size=os.path.getsize(os.path.join(self.params["dest"], pin.filename)))
+
+    def difference(self, target, before, after):
+        """Return the change of a lock as versions, which a person can read."""
+        old = before.pins if before else ()
+        return {
+            "before_header": self.lock_path(target),
+            "after_header": self.lock_path(target),
+            "before": "".join("%s==%s %s\n" % (pin.name, pin.version, pin.filename) for pin in sorted(old)),
+            "after": "".join("%s==%s %s\n" % (pin.name, pin.version, pin.filename) for pin in sorted(after)),
+        }
+
+    def absent(self):
+        """Remove the targets' locks, and the files that no other lock names."""
+        mine = {self.lock_path(target): self.read_lock(target) for target in self.targets}
+        gone = [path for path in mine if os.path.exists(path)]
+        candidates = {pin.filename for lock in mine.values() if lock for pin in lock.pins}
+        for folder, dummy, names in os.walk(os.path.dirname(self.params["lock_dest"].rstrip("/"))):
+            for name in names:
+                path = os.path.join(folder, name)
+                if path not in mine and name.endswith(".txt"):
+                    candidates -= {pin.filename for pin in _lock.parse(read(path), path)}
+        candidates = {name for name in candidates if os.path.exists(os.path.join(self.params["dest"], name))}
+        if not self.module.check_mode:
+            for path in gone + [os.path.join(self.params["dest"], name) for name in sorted(candidates)]:
+                os.unlink(path)
+        return {
+            "changed": bool(gone or candidates),
+            "targets": {},
+            "downloaded": [],
+            "reused": [],
+            "removed": sorted(candidates),
+            "resolved": [],
+            "pip_version": "",
+            "diff": [{"before": "".join(one + "\n" for one in gone + sorted(candidates)), "after": ""}],
+        }
+
+    def python(self):
+        """Return the interpreter whose pip is run."""
+        if self.params["virtualenv"]:
+            return os.path.join(self.params["virtualenv"], "bin", "python")
+        return self.params["python"] or sys.executable
+
+    def prepare_scratch(self):
+        """Make the scratch folder beside the pool, so that files enter it by a rename."""
+        if self.scratch:
+            return
+        parent = os.path.dirname(self.params["dest"].rstrip("/"))
+        if self.module.check_mode and not os.path.isdir(parent):
+            parent = self.module.tmpdir
+        self.scratch = tempfile.mkdtemp(prefix=TEMPORARY, dir=parent)
+        with open(os.path.join(self.scratch, "runner.py"), "w", encoding="utf-8") as stream:
+            stream.write(inspect.getsource(_pip_runner))
+
+    def run(self):
+        """Hold the pool, do the work, leave no scratch behind."""
+        with held(self.params["dest"], self.module.check_mode):
+            if not self.module.check_mode:
+                os.makedirs(self.params["lock_dest"], exist_ok=True)
+                self.sweep()
+            try:
+                return self.absent() if self.params["state"] == "absent" else self.present()
+            finally:
+                if self.scratch:
+                    shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def sweep(self):
+        """Remove the scratch that a killed run left; the pool is held, so it is nobody's now."""
+        parent = os.path.dirname(self.params["dest"].rstrip("/"))
+        for name in os.listdir(parent):
+            if name.startswith(TEMPORARY):
+                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+
+
+def read(path):
+    """Return the text of a file."""
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
+
+
+def side_by_side(work, items, at_a_time):
+    """Return work(item) for each item, so many at a time; the first error counts, and no new work is begun."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=at_a_time) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+@contextlib.contextmanager
+def held(pool, check_mode):
+    """Hold the pool for this run alone; the kernel lets go of it when the run ends, however it ends."""
+    if check_mode:
+        yield
+        return
+    os.makedirs(pool, exist_ok=True)
+    handle = os.open(pool, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def main():
+    """Parse the arguments, run, and turn errors into a message."""
+    module = AnsibleModule(
+        argument_spec={
+            "requirements": {"type": "list", "elements": "str", "default": []},
+            "requirements_files": {"type": "list", "elements": "path", "default": []},
+            "constraints_files": {"type": "list", "elements": "path", "default": []},
+            "dest": {"type": "path", "required": True},
+            "lock_dest": {"type": "path", "required": True},
+            "targets": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "python": {"type": "str", "required": True},
+                    "implementation": {"type": "str"},
+                    "os": {"type": "str"},
+                    "arch": {"type": "str"},
+                    "libc": {"type": "str"},
+                    "os_version": {"type": "str"},
+                },
+            },
+            "index_url": {"type": "str"},
+            "extra_index_urls": {"type": "list", "elements": "str", "default": []},
+            "find_links": {"type": "list", "elements": "path", "default": []},
+            "proxy": {"type": "str"},
+            "cert": {"type": "path"},
+            "python": {"type": "path"},
+            "virtualenv": {"type": "path"},
+            "processes": {"type": "int", "default": 8},
+            "log": {"type": "path"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        mutually_exclusive=[("python", "virtualenv")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    module.no_log_values.update(_resolve.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"]))
+    if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
+        module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
+    try:
+        result = Download(module).run()
+    except (_target.TargetError, _lock.LockError, _resolve.ResolveError, OSError) as error:
+        module.fail_json(msg=str(error))
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
