@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Finds the flags that podman needs on this machine by trying a container, the usual way first.
+#
+#   podman-flags.sh IMAGE CREATE_OPTION…
+#
+# Prints the flags of podman itself on line 1 and those of `podman create` on line 2; both may be empty.
+set -u
+image=$1
+shift
+
+# Asked of the image: what a host is made of, and that a unit's sandbox (mount namespaces) really works.
+probe='for tool in /sbin/init sshd sudo ip python3; do
+  PATH=$PATH:/usr/sbin command -v $tool > /dev/null || { echo "the image has no $tool" >&2; exit 3; }
+done
+unshare --mount true || { echo "mount namespaces are refused in containers (capability SYS_ADMIN)" >&2; exit 4; }'
+
+base=
+[ "$(cat /sys/module/apparmor/parameters/enabled 2> /dev/null)" = Y ] && base="--security-opt=apparmor=unconfined"
+
+# Where raising limits is refused, podman's defaults are too high: ours are what this shell has, and few processes.
+files=$(ulimit -Hn)
+[ "$files" = unlimited ] && files=1048576
+lowered="--ulimit=nofile=$files:$files --ulimit=nproc=4096:4096"
+
+errors=$(mktemp)
+trap 'rm -f "$errors"' EXIT
+for limits in "" "$lowered"; do
+    for runtime in "" "--runtime=runc"; do
+        # shellcheck disable=SC2086
+        if podman $runtime run --rm --network=none $base $limits "$@" "$image" sh -c "$probe" 2>> "$errors" > /dev/null; then
+            echo "$runtime"
+            echo "$base $limits"
+            exit 0
+        fi
+    done
+done
+echo "podman cannot run a container of $image here:" >&2
+sort -u "$errors" >&2
+exit 1

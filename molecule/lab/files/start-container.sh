@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Starts a container, and makes it first when there is none or one made from something else.
+#
+#   start-container.sh NAME LABEL podman [FLAG…] create OPTION… IMAGE
+#
+# Prints "running", "started" or "made".
+set -eu
+name=$1 label=$2
+shift 2
+did=started
+state=$(podman container inspect --format '{{index .Config.Labels "airgap-lab"}} {{.State.Status}}' "$name" 2> /dev/null || true)
+case $state in
+    "$label running")
+        echo running
+        exit 0
+        ;;
+    "$label "*) ;;
+    *)
+        # Too little is known of a container that another recipe or a killed run left.
+        podman rm --force --time 0 --ignore "$name" > /dev/null
+        # "podman [FLAG…] create" stands in front of the options: ours go right behind it.
+        create=
+        for word; do
+            shift
+            set -- "$@" "$word"
+            if [ -z "$create" ] && [ "$word" = create ]; then
+                create=yes
+                set -- "$@" --quiet --name "$name" --label "airgap-lab=$label"
+            fi
+        done
+        "$@" > /dev/null
+        did=made
+        ;;
+esac
+podman start "$name" > /dev/null
+echo $did
