@@ -251,14 +251,14 @@ def verify(root: str) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
             % os.path.join(root, path)
         )
     for path in sorted(set(sums) - set(found)):
-        raise BundleError("%s is missing. Remove the bundle and fetch it again." % os.path.join(root, path))
+        raise BundleError("%s is missing. Remove the folder %s and transfer the bundle again." % (os.path.join(root, path), root))
     entries = []
     for path in sorted(sums):
         real = sha256_file(os.path.join(root, path))
         if real != sums[path]:
             raise BundleError(
-                "%s has sha256 %s and should have %s: it was damaged or changed. Remove it and fetch the bundle again."
-                % (os.path.join(root, path), real, sums[path])
+                "%s has sha256 %s and should have %s: it was damaged or changed. Remove the folder %s and transfer the bundle again."
+                % (os.path.join(root, path), real, sums[path], root)
             )
         entries.append(Entry(path, real, found[path]))
     _check_agreement(root, manifest, {entry.path: entry for entry in entries})
@@ -272,14 +272,14 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
     listed = {entry["path"]: entry for entry in manifest["files"]}
     for path in sorted(set(listed) ^ {path for path in entries if path.startswith(POOL + "/")}):
         raise BundleError(
-            "%s is in only one of %s and %s. Remove the bundle and fetch it again."
-            % (os.path.join(root, path), MANIFEST, SUMS)
+            "%s is in only one of %s and %s. Remove the folder %s and transfer the bundle again."
+            % (os.path.join(root, path), MANIFEST, SUMS, root)
         )
     for path, entry in listed.items():
         if (entry["sha256"], entry["size"]) != entries[path][1:]:
             raise BundleError(
-                "%s has another sum or size in %s than in %s. Remove the bundle and fetch it again."
-                % (os.path.join(root, path), MANIFEST, SUMS)
+                "%s has another sum or size in %s than in %s. Remove the folder %s and transfer the bundle again."
+                % (os.path.join(root, path), MANIFEST, SUMS, root)
             )
     for path in entries:
         if not path.startswith(LOCKS + "/"):
