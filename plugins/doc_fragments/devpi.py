@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the devpi modules share."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options and attributes of every module that speaks to devpi-server."""
+
+    DOCUMENTATION = r"""
+options:
+  url:
+    description:
+      - Address of the devpi-server as the managed host reaches it, without user and password.
+      - Proxies of the environment are not used.
+    type: str
+    default: http://127.0.0.1:3141
+  login_user:
+    description: The devpi user to log in as.
+    type: str
+    default: root
+  login_password:
+    description: The password of O(login_user).
+    type: str
+  login_password_file:
+    description:
+      - A file on the managed host with the password of O(login_user) in one line.
+      - It is refused when others than its owner may read or write it.
+    type: path
+  ca_path:
+    description: The certificates that an https O(url) is checked against, as a PEM file on the managed host.
+    type: path
+  timeout:
+    description: How many seconds to wait for the server to connect and for each answer.
+    type: int
+    default: 60
+attributes:
+  action_group:
+    description: Use C(group/airgap.python.devpi) in C(module_defaults) to set these options once.
+    support: full
+    membership:
+      - airgap.python.devpi
+  check_mode:
+    description: Can run in check mode and tell what it would do without doing it.
+    support: full
+  diff_mode:
+    description: Returns what differs before and after, without secrets.
+    support: full
+requirements:
+  - python >= 3.8
+"""
