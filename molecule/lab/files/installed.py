@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On a node: print, as JSON, its Python, what each venv under a folder holds, and pip's index.
+
+    installed.py INSTALL_DIR
+"""
+
+import configparser
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+# Asked of each venv's own interpreter.
+LIST = """
+import importlib.metadata, json
+print(json.dumps(sorted("%s==%s" % (d.metadata["Name"], d.version) for d in importlib.metadata.distributions())))
+"""
+
+
+def main():
+    """Look, and print."""
+    sets = {}
+    for python in sorted(Path(sys.argv[1]).glob("*/bin/python")):
+        listed = subprocess.run([str(python), "-I", "-c", LIST], check=True, stdout=subprocess.PIPE)
+        sets[python.parent.parent.name] = json.loads(listed.stdout.decode())
+    config = configparser.RawConfigParser()
+    config.read("/etc/pip.conf")
+    print(
+        json.dumps(
+            {
+                "python": platform.python_version(),
+                "sets": sets,
+                "index_url": config.get("global", "index-url", fallback="none"),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
