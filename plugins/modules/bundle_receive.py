@@ -18,7 +18,8 @@ author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: O(phase=plan) answers in check mode; the others do nothing.
+    description: Can run in check mode.
+    details: O(phase=plan) answers as it would otherwise; the others say that they would change something, and do nothing.
     support: partial
   diff_mode:
     description: O(phase=plan) shows the paths that come and go.

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lock promises: pip and the pool read the same pins from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.airgap.python.plugins.module_utils import _lock
+
+FLASK = _lock.Pin("flask", "3.1.1", "a" * 64, "flask-3.1.1-py3-none-any.whl", 103305, "https://index.example/flask.whl")
+LOCAL = _lock.Pin("torch", "2.0+cpu", "b" * 64, "torch-2.0+cpu-cp311-cp311-linux_x86_64.whl", 7)
+
+
+def test_lock_gives_back_what_was_written():
+    lock = _lock.read(_lock.render([LOCAL, FLASK], "node39", "sha256:1"))
+    assert lock.pins == (FLASK, LOCAL)
+    assert lock.inputs == "sha256:1"
+
+
+def test_same_pins_give_the_same_bytes_in_any_order():
+    assert _lock.render([LOCAL, FLASK], "x", "y") == _lock.render([FLASK, LOCAL], "x", "y")
+
+
+def test_pip_sees_version_and_hash_and_takes_the_rest_as_comment():
+    line = [one for one in _lock.render([FLASK], "x", "y").splitlines() if not one.startswith("#")]
+    assert line[0].split("  # ")[0] == "flask==3.1.1 --hash=sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize("line", ["flask>=3", "--index-url https://evil.example", "flask==3 --hash=sha256:abc  # f.whl 1"])
+def test_line_that_is_no_pin_is_refused_with_its_number(line):
+    with pytest.raises(_lock.LockError, match="node.txt, line 2"):
+        _lock.parse("# comment\n%s\n" % line, "node.txt")
+
+
+def test_file_name_that_leads_elsewhere_is_refused():
+    text = "flask==3.1.1 --hash=sha256:%s  # ../flask-3.1.1-py3-none-any.whl 3\n" % ("a" * 64)
+    with pytest.raises(_lock.LockError):
+        _lock.parse(text)
+
+
+def test_project_pinned_twice_is_refused():
+    text = _lock.render([FLASK], "x", "y")
+    with pytest.raises(_lock.LockError, match="twice, in lines 4 and 8"):
+        _lock.parse(text + text)
+
+
+@pytest.mark.parametrize(("name", "normal"), [("Flask", "flask"), ("ruamel.yaml", "ruamel-yaml"), ("a__b-.c", "a-b-c")])
+def test_names_are_normalized_as_pep_503_says(name, normal):
+    assert _lock.normalize(name) == normal

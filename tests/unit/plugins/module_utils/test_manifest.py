@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bundle promises: a folder that is not exactly what its sums say is refused by the file's name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+import pytest
+
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest
+
+SETS = [{"name": "base", "requirements": ["flask"], "targets": ["node"]}]
+TARGETS = [{"name": "node", "python": "3.11.2"}]
+
+
+def write(root, path, data):
+    """Write a file of a bundle and return its sum."""
+    full = os.path.join(root, path)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "wb") as stream:
+        stream.write(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def seal(root, change=None, sums_change=None):
+    """Make a bundle of two wheels; ``change`` may alter the manifest, ``sums_change`` the sums."""
+    pins = []
+    sums = {}
+    for name in ("flask", "jinja2"):
+        filename = "%s-1.0-py3-none-any.whl" % name
+        sums["wheels/" + filename] = write(root, "wheels/" + filename, name.encode() * 50)
+        pins.append(_lock.Pin(name, "1.0", sums["wheels/" + filename], filename, len(name) * 50))
+    sums["locks/base/node.txt"] = write(root, "locks/base/node.txt", _lock.render(pins, "node", "x").encode())
+    manifest = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
+    if change:
+        change(manifest)
+        manifest["id"] = _manifest.identify(manifest)
+    sums["manifest.json"] = write(root, "manifest.json", _manifest.render_json(manifest).encode())
+    if sums_change:
+        sums_change(sums)
+    write(root, "SHA256SUMS", _manifest.render_sums(sums).encode())
+    return manifest
+
+
+def refusal(root):
+    """Return the message with which a bundle is refused."""
+    with pytest.raises(_manifest.BundleError) as caught:
+        _manifest.verify(str(root))
+    return str(caught.value)
+
+
+def test_whole_bundle_is_accepted_with_all_its_files(tmp_path):
+    seal(tmp_path)
+    manifest, entries = _manifest.verify(str(tmp_path))
+    assert [entry["name"] for entry in manifest["files"]] == ["flask", "jinja2"]
+    assert manifest["files"][0]["used_by"] == [{"set": "base", "target": "node"}]
+    assert {entry.path for entry in entries} == {
+        "wheels/flask-1.0-py3-none-any.whl",
+        "wheels/jinja2-1.0-py3-none-any.whl",
+        "locks/base/node.txt",
+        "manifest.json",
+        "SHA256SUMS",
+    }
+
+
+def test_flipped_byte_is_refused_by_name(tmp_path):
+    seal(tmp_path)
+    path = tmp_path / "wheels/jinja2-1.0-py3-none-any.whl"
+    data = bytearray(path.read_bytes())
+    data[7] ^= 1
+    path.write_bytes(bytes(data))
+    assert "wheels/jinja2-1.0-py3-none-any.whl has sha256" in refusal(tmp_path)
+
+
+def test_truncated_wheel_is_refused_by_name(tmp_path):
+    seal(tmp_path)
+    path = tmp_path / "wheels/flask-1.0-py3-none-any.whl"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "wheels/flask-1.0-py3-none-any.whl has sha256" in refusal(tmp_path)
+
+
+def test_missing_file_is_refused_by_name(tmp_path):
+    seal(tmp_path)
+    (tmp_path / "wheels/flask-1.0-py3-none-any.whl").unlink()
+    assert "flask-1.0-py3-none-any.whl is missing" in refusal(tmp_path)
+
+
+def test_file_that_nobody_sealed_is_refused_by_name(tmp_path):
+    seal(tmp_path)
+    write(tmp_path, "wheels/evil-1.0-py3-none-any.whl", b"x")
+    assert "evil-1.0-py3-none-any.whl is not in the bundle's sums" in refusal(tmp_path)
+
+
+def test_wheel_in_the_sums_but_not_in_the_manifest_is_refused_by_name(tmp_path):
+    evil = write(tmp_path, "wheels/evil-1.0-py3-none-any.whl", b"x")
+    seal(tmp_path, sums_change=lambda sums: sums.update({"wheels/evil-1.0-py3-none-any.whl": evil}))
+    assert "evil-1.0-py3-none-any.whl is in only one of" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["symlink", "fifo", "folder link"])
+def test_link_or_device_is_refused_by_name(tmp_path, kind):
+    seal(tmp_path)
+    path = tmp_path / "wheels/jinja2-1.0-py3-none-any.whl"
+    if kind == "fifo":
+        os.mkfifo(str(tmp_path / "wheels/pipe"))
+    elif kind == "symlink":
+        path.unlink()
+        path.symlink_to("flask-1.0-py3-none-any.whl")
+    else:
+        (tmp_path / "reports").symlink_to("/etc")
+    assert "neither a file nor a folder" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil.whl", "wheels/../../evil.whl", "/etc/passwd", "wheels//x.whl", "./x", "wheels\\x.whl", "wheels/x\n.whl", ""],
+)
+def test_name_that_leads_out_is_refused_in_manifest_and_sums_before_any_file_is_read(tmp_path, name):
+    seal(tmp_path, change=lambda manifest: manifest["files"][0].update(path=name))
+    assert repr(name) in refusal(tmp_path)
+    with pytest.raises(_manifest.BundleError):
+        _manifest.check_names([name], "SHA256SUMS")
+
+
+def test_name_in_the_sums_that_leads_out_is_refused(tmp_path):
+    seal(tmp_path, sums_change=lambda sums: sums.update({"../evil": "0" * 64}))
+    assert "'../evil'" in refusal(tmp_path)
+
+
+def test_names_that_one_file_system_holds_for_one_are_refused():
+    with pytest.raises(_manifest.BundleError, match="one file to some"):
+        _manifest.check_names(["wheels/A.whl", "wheels/a.whl"], "x")
+    with pytest.raises(_manifest.BundleError, match="NFC"):
+        _manifest.check_names(["wheels/e\u0301.whl"], "x")
+
+
+def test_newer_format_is_refused_with_the_mend(tmp_path):
+    seal(tmp_path, change=lambda manifest: manifest.update(format=2))
+    assert "format 2" in refusal(tmp_path)
+
+
+def test_manifest_edited_without_a_new_id_is_refused(tmp_path):
+    seal(tmp_path)
+    path = tmp_path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"][0]["version"] = "2.0"
+    path.write_text(json.dumps(manifest))
+    assert "does not have the content that its id" in refusal(tmp_path)
+
+
+def test_manifest_that_disagrees_with_the_sums_is_refused_by_name(tmp_path):
+    seal(tmp_path, change=lambda manifest: manifest["files"][0].update(size=3))
+    assert "flask-1.0-py3-none-any.whl has another sum or size" in refusal(tmp_path)
+
+
+def test_lock_that_pins_a_file_outside_the_bundle_is_refused(tmp_path):
+    stray = _lock.Pin("stray", "1", "c" * 64, "stray-1-py3-none-any.whl", 1)
+    text = _lock.render([stray], "node", "x").encode()
+    seal(tmp_path, sums_change=lambda sums: sums.update({"locks/base/node.txt": hashlib.sha256(text).hexdigest()}))
+    write(tmp_path, "locks/base/node.txt", text)
+    assert "pins stray-1-py3-none-any.whl, which is not in the pool" in refusal(tmp_path)
+
+
+def test_same_content_has_the_same_id_whenever_it_was_made():
+    pins = [_lock.Pin("a", "1", "d" * 64, "a-1-py3-none-any.whl", 1)]
+    one = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
+    two = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2027-01-01T00:00:00Z")
+    assert one["id"] == two["id"]
+
+
+def test_two_contents_under_one_name_are_refused():
+    one = _lock.Pin("a", "1", "d" * 64, "a-1-py3-none-any.whl", 1)
+    locks = {("base", "node"): [one], ("other", "node"): [one._replace(sha256="e" * 64)]}
+    with pytest.raises(_manifest.BundleError, match="a-1-py3-none-any.whl"):
+        _manifest.compose(SETS, TARGETS, locks, [], "now")
+
+
+def test_pieces_hold_every_byte_once_in_order():
+    missing = [("a", 0, 10), ("b", 5, 25), ("c", 0, 0), ("d", 0, 1)]
+    pieces = _manifest.cut(missing, 8)
+    assert all(sum(part.length for part in parts) <= 8 for parts in pieces)
+    for path, offset, size in missing:
+        runs = [part for parts in pieces for part in parts if part.path == path]
+        assert runs[0].offset == offset
+        for before, after in zip(runs, runs[1:]):
+            assert before.offset + before.length == after.offset
+        assert runs[-1].offset + runs[-1].length == size

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pip is asked for a target, and how its answers are read."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _resolve, _target
+
+TARGET = _target.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
+
+
+def test_settings_of_the_environment_outrank_the_command_and_the_command_outranks_global():
+    text = "global.index-url='https://a.example'\ndownload.index-url='https://b.example'\n"
+    assert _resolve.parse_settings(text)["index-url"] == "https://b.example"
+    assert _resolve.parse_settings(text + ":env:.index-url='https://c.example'\n")["index-url"] == "https://c.example"
+    assert _resolve.parse_settings(":env:.default-timeout='180'") == {"timeout": "180"}
+
+
+def test_local_folders_of_the_host_are_left_out_and_said():
+    settings = {"find-links": "/opt/x", "extra-index-url": "file:///opt/y https://index.example/simple", "cert": "/ca.pem"}
+    chosen, warnings = _resolve.choose_settings(settings, {})
+    assert chosen == {"extra-index-url": "https://index.example/simple", "cert": "/ca.pem"}
+    assert any("/opt/x" in warning for warning in warnings)
+    assert any("file:///opt/y" in warning for warning in warnings)
+
+
+def test_settings_that_change_what_is_resolved_do_not_count():
+    chosen, dummy = _resolve.choose_settings({"pre": "1", "constraint": "/c.txt", "only-binary": "x", "proxy": "http://p"}, {})
+    assert chosen == {"proxy": "http://p"}
+
+
+def test_named_index_replaces_every_index_of_the_host():
+    settings = {"index-url": "https://a.example", "extra-index-url": "https://b.example"}
+    assert _resolve.choose_settings(settings, {"index_url": "https://c.example"})[0] == {"index-url": "https://c.example"}
+
+
+def test_secrets_go_by_environment_and_nothing_else_of_pip_does():
+    environment = _resolve.environment({"index-url": "https://u:secret@a.example"}, {"PIP_PRE": "1", "PATH": "/bin"})
+    assert environment["PIP_INDEX_URL"] == "https://u:secret@a.example"
+    assert "PIP_PRE" not in environment
+    assert environment["PIP_CONFIG_FILE"] == "/dev/null"
+    assert environment["PATH"] == "/bin"
+
+
+def test_no_argument_holds_a_password():
+    pin = _lock.Pin("a", "1", "f" * 64, "a-1-py3-none-any.whl", 0, _resolve.without_password("https://u:secret@a.example/a.whl"))
+    assert "secret" not in _resolve.fetch_line(pin)
+    assert _resolve.passwords(["https://u:se%20cret@a.example", None]) == {"se%20cret", "se cret"}
+
+
+def test_pip_is_asked_for_wheels_of_the_full_version_and_every_tag():
+    arguments = _resolve.resolve_arguments(TARGET, ["r.txt"], ["c.txt"], ["/wheels"], "/scratch")
+    assert arguments[arguments.index("--python-version") + 1] == "3.9.2"
+    assert arguments[arguments.index("--abi") + 1] == "cp39"
+    assert arguments[arguments.index("--only-binary") + 1] == ":all:"
+    assert arguments.count("--platform") == len(TARGET.platforms())
+    assert "/wheels" in arguments
+
+
+def report(**changes):
+    """Return a report of one file as pip writes it."""
+    item = {
+        "download_info": {
+            "url": "https://u:p@index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl",
+            "archive_info": {"hashes": {"sha256": "a" * 64}},
+        },
+        "metadata": {"name": "Flask", "version": "3.1.1+local"},
+    }
+    item.update(changes)
+    return {"environment": TARGET.markers(), "install": [item]}
+
+
+def test_report_gives_normalized_pins_without_credentials():
+    pin = _resolve.read_report(report(), TARGET)[0]
+    assert pin.name == "flask"
+    assert pin.filename == "Flask-3.1.1+local-py3-none-any.whl"
+    assert pin.origin == "https://index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
+
+
+def test_report_for_other_markers_is_refused():
+    wrong = report()
+    wrong["environment"] = dict(wrong["environment"], python_version="3.11")
+    with pytest.raises(_resolve.ResolveError, match="another interpreter"):
+        _resolve.read_report(wrong, TARGET)
+
+
+def test_file_without_sha256_is_refused_by_name():
+    url = {"url": "https://index.example/x-1-py3-none-any.whl", "archive_info": {"hashes": {}}}
+    with pytest.raises(_resolve.ResolveError, match="x-1-py3-none-any.whl"):
+        _resolve.read_report(report(download_info=url), TARGET)
+
+
+def test_source_archive_is_refused_by_name():
+    url = {"url": "https://index.example/x-1.tar.gz", "archive_info": {"hashes": {"sha256": "a" * 64}}}
+    with pytest.raises(_resolve.ResolveError, match="x-1.tar.gz is no wheel"):
+        _resolve.read_report(report(download_info=url), TARGET)
+
+
+def test_digest_changes_with_each_input_and_not_with_the_targets_name():
+    def digest(requirements=("a",), files=None, target=TARGET, settings=None, pip="26.3"):
+        return _resolve.digest_inputs(requirements, files or {}, {}, target, settings or {}, [], pip)
+
+    same = digest()
+    assert digest(target=TARGET._replace(name="other")) == same
+    assert digest(settings={"timeout": "3"}) == same
+    assert digest(settings={"index-url": "https://u:p@a.example"}) == digest(settings={"index-url": "https://a.example"})
+    others = [
+        digest(requirements=("b",)),
+        digest(files={"r.txt": "x"}),
+        digest(target=TARGET._replace(python="3.9.3")),
+        digest(settings={"index-url": "https://b.example"}),
+        digest(pip="26.2"),
+    ]
+    assert len({same, *others}) == 6
+
+
+def test_files_are_dealt_out_once_each_and_not_to_idle_processes():
+    pins = [_lock.Pin(str(number), "1", "a" * 64, "%d.whl" % number, 0) for number in range(10)]
+    shares = _resolve.share_out(pins, 8)
+    assert sorted(pin for share in shares for pin in share) == sorted(pins)
+    assert len(shares) == 2
+    assert _resolve.share_out([], 8) == []
+
+
+def test_error_names_target_reason_and_mend():
+    said = _resolve.explain("noise\nERROR: No matching distribution found for nope\n", TARGET, "cannot be resolved")
+    assert "target node39" in said
+    assert "No matching distribution found for nope" in said
+    assert "python 3.9.2 on linux x86_64 (glibc-2.31)" in said
+
+
+def test_conflict_shows_who_asks_for_what():
+    output = "The user requested a==1\n    b 2 depends on a>=2\nERROR: ResolutionImpossible: see"
+    said = _resolve.explain(output, TARGET, "x")
+    assert "The user requested a==1" in said
+    assert "b 2 depends on a>=2" in said
+
+
+def test_root_that_its_marker_excludes_is_named():
+    output = "Ignoring pywin32: markers 'sys_platform == \"win32\"' don't match your environment\n"
+    assert _resolve.ignored_roots(output) == ["pywin32 ('sys_platform == \"win32\"')"]
