@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On a node: print, as JSON, its Python, what each venv under a folder holds, and pip's index.
 
-    installed.py INSTALL_DIR
+installed.py INSTALL_DIR
 """
 
 import configparser

@@ -24,7 +24,7 @@ TRUST_STORE = "/etc/ssl/certs/ca-certificates.crt"
 def pip_settings() -> dict[str, str]:
     """Return pip's settings by their name; a variable goes before a command's section, that before [global]."""
     listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], check=True, stdout=subprocess.PIPE, universal_newlines=True
+        [sys.executable, "-m", "pip", "config", "list"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     found: dict[int, dict[str, str]] = {0: {}, 1: {}, 2: {}}
     for line in listed.splitlines():

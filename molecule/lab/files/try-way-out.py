@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On an inside host: really try to get out, and print as JSON what happened.
 
-    try-way-out.py NAME ADDRESS PORT
+try-way-out.py NAME ADDRESS PORT
 """
 
 import json

@@ -10,7 +10,6 @@ import json
 import socket
 import sys
 import urllib.parse
-import zipfile
 from pathlib import Path
 
 

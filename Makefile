@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# `make` alone lists what there is to make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+# The targets share one lab and one machine.
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# The interpreter of .venv: 3.11 or newer, which is what ansible-core 2.19 runs on.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+say = printf '\n==> %s\n'
+play := ansible-playbook -i inventories/lab
+
+.PHONY: help
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+.PHONY: setup
+setup: ## Install what is missing here: Debian packages and .venv
+	@missing=; \
+	command -v git > /dev/null || missing="$$missing git"; \
+	command -v ssh > /dev/null || missing="$$missing openssh-client"; \
+	command -v $(PYTHON) > /dev/null && $(PYTHON) -c 'import ensurepip' 2> /dev/null || missing="$$missing python3 python3-venv"; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get > /dev/null || { echo "Missing here:$$missing. Install them with this machine's package manager." >&2; exit 1; }; \
+	  [ "$$(id -u)" = 0 ] || { echo "Missing here:$$missing. Run make as root, or: sudo apt-get install$$missing" >&2; exit 1; }; \
+	  $(say) "Installing$$missing with apt-get"; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y $$missing; \
+	fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) -V): ansible-core needs 3.11 or newer. Name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@wanted=$$(cat requirements.txt requirements-test.txt | sha256sum | cut -d' ' -f1); \
+	if [ "$$(cat .venv/requirements.sha256 2> /dev/null)" != "$$wanted" ]; then \
+	  $(say) "Making .venv from requirements-test.txt (the first time some minutes)"; \
+	  [ -x .venv/bin/pip ] || $(PYTHON) -m venv --clear .venv; \
+	  .venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-test.txt; \
+	  echo "$$wanted" > .venv/requirements.sha256; \
+	fi
+
+.PHONY: demo
+demo: lab ## Everything: set up, bring up the lab, play site.yml on it, print the proof
+	@$(say) "Playing site.yml on the lab"
+	@$(play) site.yml
+	@$(MAKE) proof
+
+.PHONY: lab
+lab: setup ## Bring up the six hosts of the lab (containers)
+	@$(say) "Bringing up the lab (the first time it builds four Debian images: a minute or two)"
+	@$(play) molecule/lab/create.yml
+
+.PHONY: lab-down
+lab-down: setup ## Remove the lab: its hosts, networks, keys (the base images stay, as a cache)
+	@$(say) "Taking down the lab"
+	@$(play) molecule/lab/destroy.yml
+	@rm -rf .lab
+
+.PHONY: proof
+proof: setup ## Measure on the nodes what site.yml promised, and print it
+	@$(say) "Looking at the nodes"
+	@rm -f .lab/proof.txt; rc=0; $(play) molecule/lab/proof.yml || rc=$$?; \
+	if [ -e .lab/proof.txt ]; then echo; cat .lab/proof.txt; fi; exit $$rc
+
+.PHONY: test
+test: lint sanity unit build molecule ## Everything that must pass
+
+.PHONY: lint
+lint: setup ## ansible-lint (production profile), ruff, yamllint
+	@$(say) "ruff"
+	@ruff check .
+	@ruff format --check .
+	@$(say) "yamllint"
+	@yamllint --strict .
+	@$(say) "ansible-lint, profile production"
+	@ansible-lint --offline --strict
+
+.PHONY: sanity
+sanity: setup ## ansible-test sanity, without an ignore file
+	@$(say) "ansible-test sanity"
+	@bash .ci/sanity.sh
+
+.PHONY: unit
+unit: setup ## Unit tests of the pure logic, without network
+	@$(say) "Unit tests"
+	@PYTHONPATH=.collections pytest tests/unit
+
+.PHONY: build
+build: setup ## Build the collection into build/, and ask galaxy-importer
+	@$(say) "Building the collection"
+	@mkdir -p build && rm -f build/*.tar.gz
+	@ansible-galaxy collection build --force --output-path build
+	@$(say) "galaxy-importer"
+	@cd build && python -m galaxy_importer.main --print-result *.tar.gz > importer.json || { cat importer.json; exit 1; }
+
+.PHONY: molecule
+molecule: setup ## All molecule scenarios, on the lab (which is made anew, and removed)
+	@$(say) "molecule"
+	@molecule test --all
+
+.PHONY: clean
+clean: ## Remove the lab with its cached images, .venv and what was built
+	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi
+	@if command -v podman > /dev/null; then \
+	  podman images --quiet --filter reference=localhost/airgap-lab | sort -u | xargs --no-run-if-empty podman rmi --force > /dev/null; \
+	fi
+	@rm -rf .venv .lab .cache .ansible .mypy_cache .pytest_cache .ruff_cache build tests/output /var/tmp/airgap-lab
