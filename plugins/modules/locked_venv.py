@@ -15,10 +15,11 @@ description:
     Only pip stays beside the lock's packages; a lock that names pip decides its version, too.
   - It works in one way on every host, with C(ensurepip) or without it (Debian without C(python3-venv)).
     Python makes the environment without pip, and pip runs out of its own wheel.
-    On Python 3.8 and 3.9 a F(.pth) file in the environment makes pip do without C(distutils), which Debian ships apart;
+    On Python 3.8 and 3.9 a C(.pth) file in the environment makes pip do without C(distutils), which Debian ships apart;
     C(bin/pip) works there for people, too.
   - pip reads none of the host's settings. Its configuration files, C(PIP_*) variables, netrc and proxies are left out,
     so that the result depends on the module's options alone.
+  - Two runs at the same environment do not mix; the second one fails.
   - An environment that a killed run left half-made, that belongs to a Python which the host has no more, or whose
     metadata are damaged, is made anew. One that something else made is left alone, and is an error.
   - What is installed is read from the packages' metadata. Changes to single files of a package are not noticed.
@@ -165,6 +166,7 @@ pip_output:
   type: str
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -292,6 +294,22 @@ class Environment:
             params["timeout"],
         )
 
+    def claim(self) -> t.IO[str]:
+        """Mark the folder as ours and keep other runs out of it, until the returned file is closed."""
+        os.makedirs(self.path, exist_ok=True)
+        mark = open(os.path.join(self.path, _venv.OWNER_FILE), "a", encoding="utf-8")  # pylint: disable=consider-using-with
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            mark.close()
+            raise _venv.VenvError("Another run is changing %s. Wait until it ends, and run again." % self.path) from error
+        if mark.tell() == 0:
+            mark.write(_venv.OWNER_TEXT)
+            mark.flush()
+            os.fsync(mark.fileno())
+            _files.fsync_dir(self.path)
+        return mark
+
     def carry_out(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
         """Do what the plan says; the copy of the lock goes first and comes back last."""
         copy = os.path.join(self.path, _venv.LOCK_COPY)
@@ -333,8 +351,6 @@ class Environment:
 
     def create(self) -> None:
         """Make the environment without pip."""
-        os.makedirs(self.path, exist_ok=True)
-        _files.write_atomic(os.path.join(self.path, _venv.OWNER_FILE), _venv.OWNER_TEXT.encode())
         name = self.module.params["python"]
         rc, output = run(self.module, [name, "-I", "-m", "venv", "--without-pip", self.path])
         if rc != 0:
@@ -405,14 +421,15 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
         return result
     check_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python)
     environment = Environment(module, secrets)
-    environment.carry_out(plan, python, lock_text)
-    left = _venv.plan(params["path"], look_at_path(module, params["path"])._replace(recorded=tuple(pins)), python, pins, pip_version)
-    if left.changed:
-        raise _venv.VenvError(
-            "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
-            % (params["path"], ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
-        )
-    environment.finish(lock_text)
+    with environment.claim():
+        environment.carry_out(plan, python, lock_text)
+        left = _venv.plan(params["path"], look_at_path(module, params["path"])._replace(recorded=tuple(pins)), python, pins, pip_version)
+        if left.changed:
+            raise _venv.VenvError(
+                "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
+                % (params["path"], ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
+            )
+        environment.finish(lock_text)
     return result
 
 
