@@ -219,7 +219,12 @@ def explain(output: str, target: Target, what: str) -> str:
     reasons = [line[len("ERROR:") :].strip() for line in lines if line.startswith("ERROR:")]
     asked = [line for line in lines if re.match(r"^.+ depends on .+$|^The user requested .+$", line)]
     mend = "Read the log for all that pip said."
-    if any("No matching distribution" in reason for reason in reasons):
+    if "DO NOT MATCH THE HASHES" in output:
+        # pip names the file and both sums in the lines after the error.
+        asked = [line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}|https?://\S+", line)]
+        reasons = ["the file does not have the promised hash"]
+        mend = "The index served another file than it promised; do not go on before you know why."
+    elif any("No matching distribution" in reason for reason in reasons):
         mend = "Check the name, or name a version that has a wheel for python %s on %s %s (%s)." % (
             target.python,
             target.os,
@@ -230,8 +235,6 @@ def explain(output: str, target: Target, what: str) -> str:
         mend = "Change one of the requirements that ask for different versions."
     elif re.search(r"Connection|Max retries|timed out|Temporary failure|certificate|HTTP error", output):
         mend = "Check that this host reaches the index: index_url, proxy, cert."
-    elif "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
-        mend = "The index served another file than it promised; do not go on before you know why."
     shown = reasons[:4] + asked[:6] or lines[-4:]
     return "target %s: %s: %s %s" % (target.name, what, "; ".join(shown), mend)
 

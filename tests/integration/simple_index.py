@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small simple index (PEP 503) on loopback with wheels made on the spot, and a count of its requests."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import io
+import re
+import socketserver
+import threading
+import zipfile
+
+
+def make_wheel(name, version, tag="py3-none-any", requires=(), requires_python="", payload=b""):
+    """Return the file name and the bytes of a wheel (PEP 427) that installs one module."""
+    filename = "%s-%s-%s.whl" % (name, version, tag)
+    info = "%s-%s.dist-info" % (name, version)
+    metadata = ["Metadata-Version: 2.1", "Name: " + name, "Version: " + version]
+    metadata += ["Requires-Dist: " + one for one in requires]
+    metadata += ["Provides-Extra: " + extra for one in requires for extra in re.findall(r"extra == '(\w+)'", one)]
+    if requires_python:
+        metadata.append("Requires-Python: " + requires_python)
+    files = {
+        name + ".py": b"version = %r\n" % version + payload,
+        info + "/METADATA": "\n".join(metadata).encode() + b"\n\n",
+        info + "/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: %s\n" % tag.encode(),
+    }
+    files[info + "/RECORD"] = ("".join(path + ",,\n" for path in files) + info + "/RECORD,,\n").encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, data in files.items():
+            archive.writestr(zipfile.ZipInfo(path, (2026, 1, 1, 0, 0, 0)), data)
+    return filename, buffer.getvalue()
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """A server that looks nothing up in DNS, which http.server's own does."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 64
+
+
+class SimpleIndex:
+    """Serves wheels below /simple/; ``requests`` has every path that was asked for."""
+
+    def __init__(self):
+        self.files = {}
+        self.promised = {}
+        self.broken = {}
+        self.requests = []
+        index = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            """Answers from the index's files."""
+
+            def do_GET(self):
+                """Answer a project page or a file."""
+                index.requests.append(self.path)
+                parts = self.path.strip("/").split("/")
+                if parts[0] == "simple" and len(parts) == 2:
+                    status, kind, body = 200, "text/html", index.page(parts[1])
+                    if not body:
+                        status = 404
+                else:
+                    status, kind, body = 200, "application/octet-stream", index.files.get(parts[-1], b"")
+                    status, body = index.broken.get(parts[-1], (status, body))
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                """Say nothing."""
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d/simple/" % self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def add(self, *arguments, **options):
+        """Serve one more wheel; return its file name."""
+        filename, data = make_wheel(*arguments, **options)
+        self.files[filename] = data
+        return filename
+
+    def page(self, project):
+        """Return a project's page, or nothing where there is none."""
+        links = []
+        for filename, data in sorted(self.files.items()):
+            if filename.split("-")[0].replace("_", "-") == project:
+                digest = self.promised.get(filename) or hashlib.sha256(data).hexdigest()
+                links.append('<a href="/files/%s#sha256=%s">%s</a><br>' % (filename, digest, filename))
+        return ("<!DOCTYPE html><html><body>%s</body></html>" % "".join(links)).encode() if links else b""
+
+    def stop(self):
+        """End the server."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()

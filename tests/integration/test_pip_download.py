@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pip_download promises, with the real pip against an index on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.airgap.python.plugins.module_utils import _lock
+from tests.integration.simple_index import SimpleIndex, make_wheel
+
+OLD = {"name": "old", "python": "3.9.2", "libc": "glibc-2.31"}
+NEW = {"name": "new", "python": "3.13.5", "libc": "glibc-2.41"}
+WINDOWS = {"name": "windows", "python": "3.12.1", "os": "windows"}
+
+RUN = """
+import json, sys
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.airgap.python.plugins.modules.pip_download import main
+with patch_module_args(json.loads(sys.argv[1])):
+    main()
+"""
+
+
+@pytest.fixture(name="index")
+def index_fixture():
+    """Return an index whose application needs other packages on each target."""
+    index = SimpleIndex()
+    index.add(
+        "app",
+        "1.0",
+        requires=["backport>=1; python_version < '3.10'", "winlib; sys_platform == 'win32'", "native", "extra[more]"],
+    )
+    index.add("backport", "1.2")
+    index.add("winlib", "3", tag="cp312-cp312-win_amd64")
+    for tag in ("cp39-cp39-manylinux_2_17_x86_64", "cp313-cp313-manylinux_2_39_x86_64", "cp312-cp312-win_amd64"):
+        index.add("native", "2.0", tag=tag)
+    index.add("native", "2.1", tag="cp39-cp39-manylinux_2_36_x86_64")
+    index.add("native", "2.1", tag="cp313-cp313-manylinux_2_36_x86_64")
+    index.add("extra", "1", requires=["oldonly; extra == 'more' and python_full_version < '3.9.3'"])
+    index.add("oldonly", "1")
+    yield index
+    index.stop()
+
+
+@pytest.fixture(name="download")
+def download_fixture(index, tmp_path):
+    """Return a function that runs the module as Ansible does."""
+
+    def download(targets=(OLD, NEW, WINDOWS), check=False, **options):
+        arguments = {
+            "requirements": ["app"],
+            "dest": str(tmp_path / "bundle/wheels"),
+            "lock_dest": str(tmp_path / "bundle/locks/base"),
+            "targets": list(targets),
+            "index_url": index.url,
+            "python": sys.executable,
+            "log": str(tmp_path / "pip.log"),
+        }
+        arguments.update(options)
+        arguments = {key: value for key, value in arguments.items() if value is not None}
+        arguments["_ansible_check_mode"] = check
+        environment = dict(os.environ, PIP_NO_CACHE_DIR="1", PIP_RETRIES="0")
+        command = [sys.executable, "-c", RUN, json.dumps(arguments)]
+        return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False).stdout)
+
+    download.pool = tmp_path / "bundle/wheels"
+    download.locks = tmp_path / "bundle/locks/base"
+    download.parent = tmp_path / "bundle"
+    return download
+
+
+def pins(result, target):
+    """Return name==version of a target's files."""
+    return ["%s==%s" % (one["name"], one["version"]) for one in result["targets"][target]["files"]]
+
+
+def test_each_target_gets_what_its_own_markers_and_tags_ask_for(download):
+    result = download()
+    assert result.get("changed"), result
+    assert pins(result, "old") == ["app==1.0", "backport==1.2", "extra==1", "native==2.0", "oldonly==1"]
+    assert pins(result, "new") == ["app==1.0", "extra==1", "native==2.1"]
+    assert pins(result, "windows") == ["app==1.0", "extra==1", "native==2.0", "winlib==3"]
+
+
+def test_locks_and_pool_agree_to_the_byte(download):
+    result = download()
+    named = set()
+    for target in ("old", "new", "windows"):
+        for pin in _lock.parse((download.locks / (target + ".txt")).read_text()):
+            data = (download.pool / pin.filename).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == pin.sha256
+            assert len(data) == pin.size
+            named.add(pin.filename)
+    assert named == set(os.listdir(str(download.pool))) == set(result["downloaded"])
+    assert sorted(os.listdir(str(download.parent))) == ["locks", "wheels"]
+
+
+def test_unchanged_inputs_ask_the_index_for_nothing(download, index):
+    download()
+    del index.requests[:]
+    index.add("app", "2.0")
+    result = download()
+    assert result["changed"] is False
+    assert index.requests == []
+
+
+def test_each_file_is_downloaded_once_for_all_targets(download, index):
+    download(processes=1)
+    fetched = [path for path in index.requests if path == "/files/extra-1-py3-none-any.whl"]
+    # Once a target to read its metadata, because this index serves none apart (PEP 658), and once for the pool.
+    assert len(fetched) == 4
+
+
+def test_changed_requirement_resolves_again_and_reuses_the_pool(download):
+    download()
+    result = download(requirements=["app", "winlib; sys_platform == 'win32'"])
+    assert result["resolved"] == ["old", "new", "windows"]
+    assert result["downloaded"] == []
+    assert result["changed"] is True
+
+
+def test_new_target_leaves_the_other_locks_alone(download):
+    download(targets=[OLD])
+    before = (download.locks / "old.txt").read_bytes()
+    result = download(targets=[OLD, NEW])
+    assert result["resolved"] == ["new"]
+    assert (download.locks / "old.txt").read_bytes() == before
+
+
+def test_damaged_file_in_the_pool_is_fetched_again_and_said(download):
+    download()
+    path = download.pool / "backport-1.2-py3-none-any.whl"
+    path.write_bytes(b"half a whe")
+    result = download()
+    assert result["downloaded"] == ["backport-1.2-py3-none-any.whl"]
+    assert "backport-1.2" in str(result["warnings"])
+    assert path.read_bytes() == make_wheel("backport", "1.2")[1]
+
+
+def test_check_mode_says_what_would_come_and_writes_nothing(download):
+    result = download(check=True)
+    assert result["changed"] is True
+    assert "backport-1.2-py3-none-any.whl" in result["downloaded"]
+    assert not download.parent.exists()
+
+
+def test_wrong_content_under_a_promised_hash_is_refused_and_nothing_is_written(download, index):
+    index.promised["backport-1.2-py3-none-any.whl"] = "0" * 64
+    result = download()
+    assert result["failed"]
+    assert "backport" in result["msg"]
+    assert "do not go on" in result["msg"]
+    assert os.listdir(str(download.pool)) == []
+    assert os.listdir(str(download.locks)) == []
+
+
+def test_unknown_package_is_named_with_the_target(download):
+    result = download(requirements=["nope"])
+    assert "target old" in result["msg"]
+    assert "nope" in result["msg"]
+
+
+def test_version_without_a_fitting_wheel_is_named_with_the_machine(download):
+    result = download(targets=[OLD], requirements=["winlib"])
+    assert "winlib" in result["msg"]
+    assert "python 3.9.2 on linux x86_64 (glibc-2.31)" in result["msg"]
+
+
+def test_conflict_shows_who_asks_for_what(download, index):
+    index.add("other", "1", requires=["native<2"])
+    result = download(targets=[OLD], requirements=["app", "other"])
+    assert "other 1 depends on native<2" in result["msg"]
+
+
+def test_requirement_that_no_marker_lets_in_is_warned_of(download):
+    result = download(targets=[OLD], requirements=["app", "winlib; sys_platform == 'win32'"])
+    assert "winlib" in str(result["warnings"])
+
+
+def test_local_folder_of_the_hosts_pip_settings_is_not_used(download, tmp_path, monkeypatch):
+    folder = tmp_path / "local"
+    folder.mkdir()
+    name, data = make_wheel("app", "9.9")
+    (folder / name).write_bytes(data)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    assert "app==1.0" in pins(download(), "old")
+    assert "app==9.9" in pins(download(find_links=[str(folder)]), "old")
+
+
+def test_password_of_the_index_is_in_no_output_and_no_log(download, index, tmp_path):
+    url = index.url.replace("http://", "http://user:s3cr3t-word@")
+    result = download(index_url=url)
+    assert result["changed"] is True
+    assert "s3cr3t-word" not in json.dumps(result)
+    assert "s3cr3t-word" not in (tmp_path / "pip.log").read_text()
+    assert all("s3cr3t-word" not in path.read_text() for path in download.locks.iterdir())
+
+
+def test_scratch_of_a_killed_run_is_removed(download):
+    download()
+    leftover = download.parent / ".tmp-airgap-killed"
+    leftover.mkdir()
+    download()
+    assert not leftover.exists()
+
+
+def test_absent_removes_the_lock_and_only_files_that_no_lock_names(download):
+    download()
+    result = download(targets=[WINDOWS], state="absent", requirements=None)
+    assert result["removed"] == ["native-2.0-cp312-cp312-win_amd64.whl", "winlib-3-cp312-cp312-win_amd64.whl"]
+    assert not (download.locks / "windows.txt").exists()
+    assert (download.pool / "app-1.0-py3-none-any.whl").exists()
+
+
+def test_pip_installs_from_the_lock_with_hashes(download, tmp_path):
+    download(targets=[dict(NEW, python="%d.%d.%d" % sys.version_info[:3], name="here")], requirements=["backport"])
+    command = [sys.executable, "-m", "pip", "install", "--no-index", "--find-links", str(download.pool)]
+    command += ["--require-hashes", "-r", str(download.locks / "here.txt"), "--target", str(tmp_path / "site")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "site/backport.py").exists()
