@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as the tests see it: commands on its hosts, playbooks on its inventory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import types
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+INVENTORY = os.path.join(ROOT, "inventories/lab")
+NODES = ("node39", "node311", "node313")
+BUNDLE = "/srv/airgap/bundle"
+
+
+def run(command, **options):
+    """Run a command on this machine; return its status and all that it printed."""
+    options.setdefault("cwd", ROOT)
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+    return types.SimpleNamespace(rc=process.returncode, out=process.stdout.decode("utf-8", "replace"))
+
+
+def on(host, command):
+    """Run a shell command as root in a host of the lab."""
+    return run(["podman", "exec", "airgap-" + host, "sh", "-c", command])
+
+
+def read(host, command):
+    """Return what a shell command prints in a host; it must succeed."""
+    result = on(host, command)
+    assert result.rc == 0, result.out
+    return result.out.strip()
+
+
+def play(*arguments, environment=None, **options):
+    """Run ansible-playbook on the lab's inventory; ``failed``, ``changed`` and ``hosts`` come from its recap."""
+    command = ["ansible-playbook", "-i", INVENTORY] + list(arguments)
+    result = run(command, env=dict(os.environ, ANSIBLE_FORCE_COLOR="0", **(environment or {})), **options)
+    result.hosts = {}
+    for line in result.out.splitlines():
+        name, colon, figures = line.partition(" : ")
+        if colon and "unreachable=" in figures:
+            result.hosts[name.strip()] = {key: int(value) for key, value in (one.split("=") for one in figures.split())}
+    result.failed = sum(one["failed"] + one["unreachable"] for one in result.hosts.values())
+    result.changed = sum(one["changed"] for one in result.hosts.values())
+    return result
+
+
+def index_url(path=""):
+    """Return a URL of the index as its own host sees it."""
+    return "http://127.0.0.1:3141/" + path
+
+
+def fetch(path, accept="application/json"):
+    """Return the JSON that the index answers, asked on its own host."""
+    code = (
+        "import urllib.request as r; "
+        "print(r.urlopen(r.Request(%r, headers={'Accept': %r}), timeout=30).read().decode())"
+        % (index_url(path), accept)
+    )
+    return json.loads(read("index", 'python3 -c "%s"' % code))
+
+
+def served():
+    """Return how many changes the index has seen; it grows with every upload and every setting."""
+    return fetch("+status")["result"]["serial"]
+
+
+def wait_for_index(seconds=60):
+    """Wait until the index answers; say whether it did."""
+    for dummy in range(seconds):
+        if (
+            on("index", "python3 -c \"import urllib.request as r; r.urlopen('%s', timeout=5)\"" % index_url("+api")).rc
+            == 0
+        ):
+            return True
+        time.sleep(1)
+    return False
+
+
+def lock_pins(set_name, target):
+    """Return name to version of a lock on the index host."""
+    text = read("index", "cat %s/locks/%s/%s.txt" % (BUNDLE, set_name, target))
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return dict(line.split(" ")[0].split("==") for line in lines)
+
+
+@pytest.fixture(name="kept_bundle")
+def kept_bundle_fixture():
+    """Put the bundle of the bastion back after a test that damages it."""
+    read("bastion", "rm -rf /srv/airgap/kept && cp -a %s /srv/airgap/kept" % BUNDLE)
+    yield
+    read("bastion", "rm -rf %s && mv /srv/airgap/kept %s" % (BUNDLE, BUNDLE))

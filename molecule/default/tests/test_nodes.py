@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node gets: its own lock's versions, that import, from the index and from nowhere else."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from conftest import NODES, lock_pins, on, play, read
+
+IMPORTS = {
+    "base": "jmespath, netaddr, requests, yaml, flask",
+    "kubespray": "ansible, bcrypt, cryptography.hazmat.bindings._rust, jmespath, netaddr, passlib, yaml, jinja2",
+}
+INSTALLED = [(node, "base") for node in NODES] + [("node311", "kubespray"), ("node313", "kubespray")]
+
+
+@pytest.mark.parametrize(("node", "name"), INSTALLED)
+def test_node_imports_what_it_was_to_install_at_the_locked_versions(node, name):
+    python = "/opt/airgap/%s/bin/python" % name
+    read(node, "%s -c 'import %s'" % (python, IMPORTS[name]))
+    code = "import importlib.metadata as m, json; print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
+    found = {
+        key.lower().replace("_", "-").replace(".", "-"): value
+        for key, value in json.loads(read(node, '%s -c "%s"' % (python, code))).items()
+    }
+    found.pop("pip", None)
+    locked = lock_pins(name, node)
+    locked.pop("pip", None)
+    assert found == locked
+
+
+def test_markers_were_those_of_the_node():
+    assert "importlib-metadata" in lock_pins("base", "node39")
+    assert "importlib-metadata" not in lock_pins("base", "node313")
+
+
+def test_node39_has_no_set_that_is_not_for_it():
+    assert on("node39", "test -e /opt/airgap/kubespray").rc != 0
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_pip_of_a_user_on_the_node_asks_the_index_inside(node):
+    listing = read(node, "/opt/airgap/base/bin/pip config list")
+    assert "global.index-url='http://10.213.71.20:3141/airgap/prod/+simple/'" in listing
+    assert read(node, "stat -c %a:%U /etc/pip.conf") == "644:root"
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_package_that_was_never_staged_is_missing_at_once(node):
+    started = time.monotonic()
+    result = on(node, "/opt/airgap/base/bin/pip download --no-deps -d /tmp/x django")
+    assert result.rc != 0
+    assert "No matching distribution found for django" in result.out
+    # The promise is an answer instead of a time-out: pip waits 15 s for the first of those, and tries five times.
+    assert time.monotonic() - started < 15
+
+
+def test_node_that_fits_no_target_is_told_which_to_add():
+    targets = [{"name": "other", "python": "3.12.1", "os": "linux", "arch": "x86_64", "libc": "glibc-2.36"}]
+    result = play("playbooks/nodes.yml", "--limit", "node39", "-e", json.dumps({"airgap_targets": targets}))
+    assert result.failed
+    assert '"python": "3.9.2"' in result.out.replace('\\"', '"')
+    assert "airgap_targets" in result.out
+
+
+def test_venv_that_lost_a_package_is_mended_and_only_that():
+    read("node311", "rm -rf /opt/airgap/base/lib/python3*/site-packages/flask*")
+    result = play("playbooks/nodes.yml", "--limit", "node311")
+    assert (result.failed, result.changed) == (0, 1)
+    read("node311", "/opt/airgap/base/bin/python -c 'import flask'")
