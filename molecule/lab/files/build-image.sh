@@ -4,7 +4,7 @@
 #
 #   build-image.sh TAG SUITE PACKAGE,PACKAGE,… [MIRROR]
 #
-# Prints "built" or "present". Callers may run at the same time: one builds, the others wait for it.
+# Prints "built ID" or "present ID". Callers may run at the same time: one builds, the others wait for it.
 set -eu
 tag=$1 suite=$2 packages=$3 mirror=${4:-}
 work=/var/tmp/airgap-lab/$(printf %s "$tag" | tr -c 'A-Za-z0-9.-' _)
@@ -12,8 +12,8 @@ work=/var/tmp/airgap-lab/$(printf %s "$tag" | tr -c 'A-Za-z0-9.-' _)
 mkdir -p "${work%/*}"
 exec 9> "$work.lock"
 flock 9
-if podman image exists "$tag"; then
-    echo present
+if id=$(podman image inspect --format '{{.Id}}' "$tag" 2> /dev/null); then
+    echo "present $id"
     exit 0
 fi
 
@@ -38,4 +38,4 @@ TMPDIR=$work mmdebstrap --variant=minbase --include="$packages" \
 }
 # A tag is given to a whole image only: the archive is complete before the import starts.
 TMPDIR=$work podman import --quiet --change 'CMD ["/sbin/init"]' "$work/root.tar" "$tag" > /dev/null
-echo built
+echo "built $(podman image inspect --format '{{.Id}}' "$tag")"

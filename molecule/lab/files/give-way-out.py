@@ -37,6 +37,13 @@ def write(path, text, mode):
     os.chmod(path, mode)
 
 
+def run(command, environment):
+    """Run a command, and end with what it said when it fails."""
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        sys.exit("%s failed:\n%s" % (" ".join(command), done.stdout.decode(errors="replace")))
+
+
 def main():
     """Write what differs; when anything did, download one package."""
     given = json.load(sys.stdin)
@@ -59,12 +66,9 @@ def main():
         return
     environment = dict(os.environ, **dict(line.split("=", 1) for line in given["environment"].splitlines()))
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "venv", folder + "/venv"], check=True)
-        subprocess.run(
-            [folder + "/venv/bin/pip", "download", "--quiet", "--no-deps", "--dest", folder, "jmespath"],
-            check=True,
-            env=environment,
-        )
+        run([sys.executable, "-m", "venv", folder + "/venv"], environment)
+        pip = folder + "/venv/bin/pip"
+        run([pip, "download", "--quiet", "--no-deps", "--dest", folder, "jmespath"], environment)
     write(TRIED, tried, 0o600)
     print("changed")
 
