@@ -68,7 +68,8 @@ def split_index(name: str) -> t.Tuple[str, str]:
     parts = name.split("/")
     if len(parts) != 2 or not all(_NAME.match(part) for part in parts):
         raise DevpiError(
-            "%r is no name of an index. Write USER/INDEX with letters, digits, '-', '_', '.' and '@', as in airgap/prod." % name
+            "%r is no name of an index. Write USER/INDEX with letters, digits, '-', '_', '.' and '@', as in airgap/prod."
+            % name
         )
     return parts[0], parts[1]
 
@@ -111,10 +112,13 @@ class Client:
         except ValueError:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.query or parts.fragment:
-            raise DevpiError("%r is no address of a devpi-server. Write it as http://127.0.0.1:3141." % _without_secret(url))
+            raise DevpiError(
+                "%r is no address of a devpi-server. Write it as http://127.0.0.1:3141." % _without_secret(url)
+            )
         if parts.username or parts.password:
             raise DevpiError(
-                "The address of %s holds a user or a password. Give them as login_user and login_password." % parts.hostname
+                "The address of %s holds a user or a password. Give them as login_user and login_password."
+                % parts.hostname
             )
         self.root = parts.path.rstrip("/")
         self.origin = "%s://%s" % (parts.scheme, parts.netloc)
@@ -125,7 +129,9 @@ class Client:
             try:
                 context = ssl.create_default_context(cafile=ca_path)
             except (OSError, ssl.SSLError) as error:
-                raise DevpiError("The certificates in %s cannot be read: %s. Name a PEM file." % (ca_path, error)) from error
+                raise DevpiError(
+                    "The certificates in %s cannot be read: %s. Name a PEM file." % (ca_path, error)
+                ) from error
             self._connection = http.client.HTTPSConnection(parts.hostname, port, timeout=timeout, context=context)
         else:
             self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout)
@@ -211,9 +217,13 @@ class Client:
         status = answer.status
         said = _message(answer)
         if status == 401:
-            mend = "Log in with login_user and its password; user %r is not known with this one." % (self.user or "(none)")
+            mend = "Log in with login_user and its password; user %r is not known with this one." % (
+                self.user or "(none)"
+            )
         elif status == 403:
-            mend = "User %r may not do this; log in as root, or as a user that the index names in acl_upload." % self.user
+            mend = (
+                "User %r may not do this; log in as root, or as a user that the index names in acl_upload." % self.user
+            )
         elif status == 404:
             mend = "There is no such thing on this server. Create it first, or check its name."
         elif status == 409:
@@ -221,9 +231,13 @@ class Client:
         elif status == 413:
             mend = "It is too large for the server or a proxy before it. Raise max-request-body-size or client_max_body_size."
         elif 300 <= status < 400:
-            mend = "It leads to %s, where no password is sent. Give that address as url." % answer.headers.get("location", "?")
+            mend = "It leads to %s, where no password is sent. Give that address as url." % answer.headers.get(
+                "location", "?"
+            )
         elif status >= 500:
-            mend = "The server failed. See 'journalctl -u devpi-server' on the index host; a full disk is the usual cause."
+            mend = (
+                "The server failed. See 'journalctl -u devpi-server' on the index host; a full disk is the usual cause."
+            )
         else:
             mend = "Check that url is a devpi-server and that its version is supported."
         return DevpiError("%s %s: status %d%s. %s" % (method, self.url(path), status, said and " (%s)" % said, mend))
@@ -251,7 +265,9 @@ class Client:
         try:
             document = json.loads(answer.body.decode("utf-8"))
         except ValueError as error:
-            raise DevpiError("%s %s: the answer is no JSON, so this is no devpi-server. Check url." % (method, self.url(path))) from error
+            raise DevpiError(
+                "%s %s: the answer is no JSON, so this is no devpi-server. Check url." % (method, self.url(path))
+            ) from error
         if not isinstance(document, dict):
             raise DevpiError("%s %s: the answer is no JSON object. Check url." % (method, self.url(path)))
         return document
@@ -286,7 +302,9 @@ class Client:
         try:
             return str(json.loads(answer.body.decode("utf-8"))["result"]["password"])
         except (ValueError, KeyError, TypeError) as error:
-            raise DevpiError("%s: the answer holds no token, so this is no devpi-server. Check url." % self.url("/+login")) from error
+            raise DevpiError(
+                "%s: the answer holds no token, so this is no devpi-server. Check url." % self.url("/+login")
+            ) from error
 
     def get_user(self, name: str) -> t.Optional[Json]:
         """Return a user's document without secrets, or None."""
@@ -542,7 +560,10 @@ def check_uploaded(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str,
         elif there.sha256 != wheel.sha256:
             wrong.append("%s has sha256 %s instead of %s" % (wheel.filename, there.sha256 or "(none)", wheel.sha256))
         elif there.requires_python not in declared[(wheel.project, wheel.version)]:
-            wrong.append("%s has Requires-Python %r instead of %r" % (wheel.filename, there.requires_python, wheel.requires_python))
+            wrong.append(
+                "%s has Requires-Python %r instead of %r"
+                % (wheel.filename, there.requires_python, wheel.requires_python)
+            )
     if wrong:
         raise DevpiError(
             "Index %s was sent these files and lists something else: %s. Do not install from it; "

@@ -90,12 +90,16 @@ def read_metadata(path: str) -> str:
                 if entry.filename.count("/") == 1 and entry.filename.endswith(".dist-info/METADATA")
             ]
             if len(found) != 1:
-                raise WheelError("%s holds %d .dist-info/METADATA files instead of one. Stage it again." % (path, len(found)))
+                raise WheelError(
+                    "%s holds %d .dist-info/METADATA files instead of one. Stage it again." % (path, len(found))
+                )
             with archive.open(found[0]) as stream:
                 # The size in the archive's list may lie, so the read is bounded, too.
                 data = stream.read(LARGEST_METADATA + 1)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise WheelError("%s is no readable zip archive, so it is no wheel: %s. Stage it again." % (path, error)) from error
+        raise WheelError(
+            "%s is no readable zip archive, so it is no wheel: %s. Stage it again." % (path, error)
+        ) from error
     if len(data) > LARGEST_METADATA:
         raise WheelError("%s has more than %d bytes of METADATA. Do not trust this file." % (path, LARGEST_METADATA))
     return data.decode("utf-8", "replace")

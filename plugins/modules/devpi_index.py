@@ -127,7 +127,9 @@ def run(module, client):
     current = client.get_index(name, projects=absent)
     plan = _devpi.plan_index(name, params["state"], current, wanted(params, owner), params["force"])
     if plan.action == "create" and not module.check_mode and client.get_user(owner) is None:
-        raise _devpi.DevpiError("Index %s needs the user %s, which is not there. Create it with devpi_user first." % (name, owner))
+        raise _devpi.DevpiError(
+            "Index %s needs the user %s, which is not there. Create it with devpi_user first." % (name, owner)
+        )
     if plan.action and not module.check_mode:
         if plan.action == "create":
             client.ask("PUT", "/" + name, plan.settings)

@@ -107,12 +107,16 @@ def locate(files, src):
         path = str(entry.get("path") or "")
         sha256 = str(entry.get("sha256") or "").lower()
         if not re.match(r"^[0-9a-f]{64}$", sha256):
-            raise _devpi.DevpiError("%s has no sha256 of 64 hex digits in files. Give it for every file." % (path or "An entry"))
+            raise _devpi.DevpiError(
+                "%s has no sha256 of 64 hex digits in files. Give it for every file." % (path or "An entry")
+            )
         if src is not None and not os.path.isabs(path):
             _manifest.check_name(path, "files")
             path = os.path.join(src, path)
         if not os.path.isabs(path):
-            raise _devpi.DevpiError("files names %r, which is no absolute path. Set src to the folder it starts from." % path)
+            raise _devpi.DevpiError(
+                "files names %r, which is no absolute path. Set src to the folder it starts from." % path
+            )
         name = os.path.basename(path)
         if found.setdefault(name, (path, sha256)) != (path, sha256):
             raise _devpi.DevpiError(
@@ -209,7 +213,9 @@ def main():
     except (_devpi.DevpiError, _manifest.BundleError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="A file that is to be published cannot be read: %s. Nothing of it was uploaded; run again." % error)
+        module.fail_json(
+            msg="A file that is to be published cannot be read: %s. Nothing of it was uploaded; run again." % error
+        )
     module.exit_json(**result)
 
 

@@ -71,11 +71,15 @@ def main():
     path = module.params["path"]
     content = module.params["content"]
     if content is not None and (not content or len(content.splitlines()) != 1):
-        module.fail_json(msg="The secret for %s must be one line and not empty. Give another, or none to have one made." % path)
+        module.fail_json(
+            msg="The secret for %s must be one line and not empty. Give another, or none to have one made." % path
+        )
     try:
         there = read_if_there(path)
         # An empty file is what a full disk leaves behind.
-        write = not there if content is None else there is None or there.decode("utf-8", "replace").rstrip("\n") != content
+        write = (
+            not there if content is None else there is None or there.decode("utf-8", "replace").rstrip("\n") != content
+        )
         if write and not module.check_mode:
             write_atomic(path, ((content or secrets.token_urlsafe(32)) + "\n").encode("utf-8"), 0o600)
         changed = write
@@ -88,9 +92,13 @@ def main():
                     os.chmod(path, 0o600)
                     os.chown(path, owner.pw_uid, owner.pw_gid)
     except KeyError:
-        module.fail_json(msg="%s is to belong to %s, and there is no such user. Create it first." % (path, module.params["owner"]))
+        module.fail_json(
+            msg="%s is to belong to %s, and there is no such user. Create it first." % (path, module.params["owner"])
+        )
     except OSError as error:
-        module.fail_json(msg="%s cannot be written: %s. Make its folder first, and run as root." % (path, error.strerror or error))
+        module.fail_json(
+            msg="%s cannot be written: %s. Make its folder first, and run as root." % (path, error.strerror or error)
+        )
     module.exit_json(changed=changed, path=path)
 
 

@@ -99,7 +99,15 @@ def process(devpi_bin, tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [devpi_bin / "devpi-server", "--serverdir", folder / "data", "--port", str(port), "--host", "127.0.0.1"]
-    command += ["--secretfile", folder / "secret", "--argon2-memory-cost", "8192", "--restrict-modify", "root", "--offline-mode"]
+    command += [
+        "--secretfile",
+        folder / "secret",
+        "--argon2-memory-cost",
+        "8192",
+        "--restrict-modify",
+        "root",
+        "--offline-mode",
+    ]
     with open(folder / "log", "wb") as log:
         running = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     server = Server("http://127.0.0.1:%d" % port, folder)
@@ -141,7 +149,9 @@ def wheel(folder, name="demo", version="1.0", requires_python=">=3.9", extra="",
         archive.writestr("%s/__init__.py" % name, content)
         archive.writestr(info + "METADATA", metadata + extra)
         archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(info + "RECORD", "%s/__init__.py,,\n%sMETADATA,,\n%sWHEEL,,\n%sRECORD,,\n" % (name, info, info, info))
+        archive.writestr(
+            info + "RECORD", "%s/__init__.py,,\n%sMETADATA,,\n%sWHEEL,,\n%sRECORD,,\n" % (name, info, info, info)
+        )
     return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
@@ -157,7 +167,9 @@ def test_a_user_is_created_once_and_changed_only_when_it_differs(server):
     assert not server.run("devpi_user", name="other", password="second", update_password="on_create")["changed"]
     assert server.run("devpi_user", check=True, name="other", password="second")["changed"]
     assert server.run("devpi_user", name="other", password="second")["changed"]
-    assert not server.run("devpi_user", name="other", password="second", login_user="other", login_password="second")["changed"]
+    assert not server.run("devpi_user", name="other", password="second", login_user="other", login_password="second")[
+        "changed"
+    ]
     assert server.run("devpi_user", name="other", state="absent")["changed"]
     assert not server.run("devpi_user", name="other", state="absent")["changed"]
 

@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 import pytest
-
 from ansible_collections.airgap.python.plugins.module_utils import _lock
+
 from tests.integration.simple_index import SimpleIndex, make_wheel
 
 OLD = {"name": "old", "python": "3.9.2", "libc": "glibc-2.31"}
