@@ -66,13 +66,15 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 	if [ -e .lab/proof.txt ]; then echo; cat .lab/proof.txt; fi; exit $$rc
 
 .PHONY: test
-test: lint sanity unit build molecule ## Everything that must pass
+test: lint unit sanity build integration molecule ## Everything that must pass
 
 .PHONY: lint
 lint: setup ## ansible-lint (production profile), ruff, yamllint
 	@$(say) "ruff"
 	@ruff check .
 	@ruff format --check .
+	@$(say) "mypy"
+	@mypy
 	@$(say) "yamllint"
 	@yamllint --strict .
 	@$(say) "ansible-lint, profile production"
@@ -86,7 +88,12 @@ sanity: setup ## ansible-test sanity, without an ignore file
 .PHONY: unit
 unit: setup ## Unit tests of the pure logic, without network
 	@$(say) "Unit tests"
-	@PYTHONPATH=.collections pytest tests/unit
+	@pytest tests/unit
+
+.PHONY: integration
+integration: setup ## Modules with the real pip and the real devpi-server, on loopback
+	@$(say) "Integration tests"
+	@pytest tests/integration
 
 .PHONY: build
 build: setup ## Build the collection into build/, and ask galaxy-importer

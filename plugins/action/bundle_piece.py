@@ -9,7 +9,6 @@ import tempfile
 
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
 
 

@@ -180,11 +180,11 @@ def compose(
                     % (pin.filename, pin.sha256, set_name, target, entry["sha256"])
                 )
             entry["used_by"].append({"set": set_name, "target": target})
-    for entry in unused:
-        name = os.path.basename(entry["path"])
+    for kept in unused:
+        name = os.path.basename(kept["path"])
         if name not in files:
-            files[name] = dict(entry, used_by=[])
-    manifest = {
+            files[name] = dict(kept, used_by=[])
+    manifest: t.Dict[str, t.Any] = {
         "format": FORMAT,
         "created": created,
         "base": base,
@@ -251,7 +251,9 @@ def verify(root: str) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
             % os.path.join(root, path)
         )
     for path in sorted(set(sums) - set(found)):
-        raise BundleError("%s is missing. Remove the folder %s and transfer the bundle again." % (os.path.join(root, path), root))
+        raise BundleError(
+            "%s is missing. Remove the folder %s and transfer the bundle again." % (os.path.join(root, path), root)
+        )
     entries = []
     for path in sorted(sums):
         real = sha256_file(os.path.join(root, path))

@@ -18,17 +18,17 @@ import sys
 MOVED = 97
 
 
-def install(environment):
+def install(environment: dict) -> None:
     """Make pip evaluate markers in ``environment`` (PEP 508 names to values)."""
     from pip._vendor.packaging import markers
 
-    def target_environment():
+    def target_environment() -> dict:
         return dict(environment)
 
     markers.default_environment = target_environment
 
 
-def is_asked(environment):
+def is_asked(environment: dict) -> bool:
     """Say whether a marker that only ``environment`` fulfils is true for pip's requirements."""
     from pip._vendor.packaging.markers import Marker
     from pip._vendor.packaging.requirements import Requirement
@@ -45,7 +45,7 @@ def is_asked(environment):
         install(environment)
 
 
-def main():
+def main() -> int:
     """Read the environment, check that it counts, run pip."""
     with open(sys.argv[1]) as stream:
         environment = json.load(stream)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import ast
+import configparser
 import json
 import os
 import re
@@ -19,6 +19,8 @@ from ansible_collections.airgap.python.plugins.module_utils._target import Targe
 # only when the module is told of them.
 CONNECTION = ("cert", "client-cert", "keyring-provider", "proxy", "retries", "timeout", "trusted-host")
 INDEXES = ("index-url", "extra-index-url")
+# The first words of the file that the role pip_conf writes.
+OUR_CONFIG = "# Written by Ansible, role airgap.python.pip_conf."
 # The oldest pip whose report and markers this was tried on.
 OLDEST_PIP = (23, 2)
 # Wheels a fetching process gets at least: starting pip costs as much as fetching a few.
@@ -32,26 +34,52 @@ class ResolveError(Exception):
     """Something cannot be resolved or fetched; the message names it, the reason and the mend."""
 
 
-def parse_settings(text: str) -> t.Dict[str, str]:
-    """Return pip's effective settings for downloads from the output of ``pip config list``.
+def config_files(debug: str) -> t.List[str]:
+    """Return pip's configuration files that exist, the weakest first, from ``pip config debug``.
 
-    A command's section outranks [global], and the environment outranks both
-    (pip documentation, "Configuration precedence").
+    The order is that of pip's documentation, "Configuration precedence".
     """
-    found: t.Dict[str, t.Dict[str, str]] = {}
-    for line in text.splitlines():
-        match = re.match(r"^(global|install|download|:env:)\.([a-z-]+)=(.*)$", line)
-        if match is None:
-            continue
+    found: t.Dict[str, t.List[str]] = {}
+    level = ""
+    for line in debug.splitlines():
+        if re.match(r"^[a-z_]+:$", line):
+            level = line[:-1]
+        match = re.match(r"^  (/.+), exists: True$", line)
+        if match:
+            found.setdefault(level, []).append(match.group(1))
+    return [path for level in ("global", "user", "site", "env") for path in found.get(level, [])]
+
+
+def is_ours(text: str) -> bool:
+    """Say whether a configuration file was written by the role pip_conf.
+
+    Where one machine plays all parts, that file names the index inside, which
+    must not become the index that is staged from.
+    """
+    return OUR_CONFIG in text
+
+
+def parse_settings(texts: t.Iterable[str], variables: t.Mapping[str, str]) -> t.Dict[str, str]:
+    """Return pip's effective settings for downloads from its configuration files and the environment.
+
+    A command's section outranks [global], and PIP_ variables outrank both
+    (pip documentation, "Configuration").
+    """
+    parser = configparser.RawConfigParser(strict=False)
+    for text in texts:
         try:
-            value = ast.literal_eval(match.group(3))
-        except (ValueError, SyntaxError):
-            value = match.group(3)
-        key = "timeout" if match.group(2) == "default-timeout" else match.group(2)
-        found.setdefault(match.group(1), {})[key] = str(value)
+            parser.read_string(text)
+        except configparser.Error as error:
+            raise ResolveError("A configuration file of pip cannot be read: %s." % error) from error
     settings: t.Dict[str, str] = {}
-    for section in ("global", "install", "download", ":env:"):
-        settings.update(found.get(section, {}))
+    for section in ("global", "install", "download"):
+        if parser.has_section(section):
+            settings.update((key.replace("_", "-"), value) for key, value in parser.items(section))
+    for key, value in variables.items():
+        if key.startswith("PIP_") and value:
+            settings[key[len("PIP_") :].lower().replace("_", "-")] = value
+    if "default-timeout" in settings:
+        settings["timeout"] = settings.pop("default-timeout")
     return settings
 
 

@@ -93,7 +93,9 @@ class Plan(t.NamedTuple):
     @property
     def changed(self) -> bool:
         """Tell whether there is anything to do."""
-        return bool(self.create or self.remake or self.remove or self.pip or self.reinstall or self.install or self.change)
+        return bool(
+            self.create or self.remake or self.remove or self.pip or self.reinstall or self.install or self.change
+        )
 
 
 _VERSION = re.compile(
@@ -163,7 +165,10 @@ def _why_remake(found: Found, python: Python) -> str:
     if found.python is None:
         return "its Python no longer runs"
     if found.python.version[:2] != python.version[:2]:
-        return "it was made for Python %s and the host has %s now" % (dotted(found.python.version[:2]), dotted(python.version[:2]))
+        return "it was made for Python %s and the host has %s now" % (
+            dotted(found.python.version[:2]),
+            dotted(python.version[:2]),
+        )
     if found.python.executable != python.executable:
         return "it uses %s and is to use %s" % (found.python.executable, python.executable)
     names = [normalize(name) for name, dummy in found.installed]
@@ -174,7 +179,9 @@ def _why_remake(found: Found, python: Python) -> str:
 
 def _lines(pins: t.Mapping[str, str], sums: t.Mapping[str, str]) -> t.Tuple[str, ...]:
     """Return the lines of a diff: NAME==VERSION, and the sum where it is known."""
-    return tuple("%s==%s%s" % (name, pins[name], "  sha256:%s" % sums[name] if name in sums else "") for name in sorted(pins))
+    return tuple(
+        "%s==%s%s" % (name, pins[name], "  sha256:%s" % sums[name] if name in sums else "") for name in sorted(pins)
+    )
 
 
 def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_version: str) -> Plan:
@@ -235,7 +242,9 @@ def split_secret(url: str) -> t.Tuple[str, t.Tuple[str, ...]]:
     login, host = parts.netloc.rsplit("@", 1)
     user, colon, password = login.partition(":")
     secret = password if colon else user
-    shown = urlunsplit((parts.scheme, ("%s:****@" % user if colon else "****@") + host, parts.path, parts.query, parts.fragment))
+    shown = urlunsplit(
+        (parts.scheme, ("%s:****@" % user if colon else "****@") + host, parts.path, parts.query, parts.fragment)
+    )
     spellings = {secret, unquote(secret), quote(unquote(secret), safe="")} - {""}
     return shown, tuple(sorted(spellings, key=len, reverse=True))
 
@@ -278,7 +287,13 @@ def pip_argv(python: str, pip_wheel: str, command: str) -> t.List[str]:
 def install_argv(python: str, pip_wheel: str, options: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
     """Return the command line that installs a lock; with reinstall, each pin anew and nothing beside it."""
     argv = pip_argv(python, pip_wheel, "install")
-    argv += ["--no-cache-dir", "--progress-bar=off", "--only-binary=:all:", "--retries=2", "--timeout=%d" % options.timeout]
+    argv += [
+        "--no-cache-dir",
+        "--progress-bar=off",
+        "--only-binary=:all:",
+        "--retries=2",
+        "--timeout=%d" % options.timeout,
+    ]
     if options.no_index:
         argv.append("--no-index")
     for folder in options.find_links:
@@ -377,7 +392,11 @@ def explain(output: str) -> t.Tuple[str, t.Tuple[str, ...], str]:
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     for cause, shows, reason, mend in _CAUSES:
         if re.search(cause, output):
-            picked = [line.strip() for line in lines if re.search(shows, line) and not line.startswith(("Collecting", "  Downloading"))]
+            picked = [
+                line.strip()
+                for line in lines
+                if re.search(shows, line) and not line.startswith(("Collecting", "  Downloading"))
+            ]
             return reason, _few(picked), mend
     errors = [line.strip() for line in lines if "rror" in line] or [line.strip() for line in lines]
     return "pip failed", _few(errors[-6:]), "Its whole output is in pip_output."
@@ -391,7 +410,9 @@ def _few(lines: t.Iterable[str], count: int = 6, width: int = 240) -> t.Tuple[st
     unique: t.List[str] = []
     for line in lines:
         line = re.sub(r"\s*\(from -r \S+ \(line \d+\)\)", "", line)
-        line = _RETRY.sub(lambda match: "%s: %s" % (match.group(3), re.sub(r"<[^>]*>: |[\"']", "", match.group(2))), line)
+        line = _RETRY.sub(
+            lambda match: "%s: %s" % (match.group(3), re.sub(r"<[^>]*>: |[\"']", "", match.group(2))), line
+        )
         short = line if len(line) <= width else line[: width - 1] + "…"
         if short not in unique:
             unique.append(short)

@@ -223,7 +223,7 @@ class Seal:
             # What a killed run was writing when it died.
             if os.path.basename(path).startswith(TEMPORARY):
                 os.unlink(self.join(path))
-        for folder, dummy, files in os.walk(self.join(_manifest.LOCKS), topdown=False):
+        for folder, _folders, files in os.walk(self.join(_manifest.LOCKS), topdown=False):
             if not files and not os.listdir(folder):
                 os.rmdir(folder)
 

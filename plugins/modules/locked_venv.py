@@ -43,7 +43,7 @@ options:
     description: The lock, a file on the managed host.
     type: path
   lock_content:
-    description: The lock itself, instead of the file O(lock).
+    description: The lock itself, instead of the file O(lock). It is left out of logs because of its length.
     type: str
   pip_wheel:
     description:
@@ -197,7 +197,8 @@ def look_at_python(module: AnsibleModule, name: str) -> _venv.Python:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise _venv.VenvError(
-            "There is no usable Python at %s: %s. Install Python 3.8 or newer there, or name another with python." % (name, reason)
+            "There is no usable Python at %s: %s. Install Python 3.8 or newer there, or name another with python."
+            % (name, reason)
         ) from error
     version = tuple(answer["version"])
     if version < _venv.OLDEST_PYTHON:
@@ -250,7 +251,9 @@ def read_lock(module: AnsibleModule) -> t.Optional[str]:
     except FileNotFoundError as error:
         if module.check_mode:
             return None
-        raise _venv.VenvError("The lock %s is not there. Put it there first, or name another with lock." % path) from error
+        raise _venv.VenvError(
+            "The lock %s is not there. Put it there first, or name another with lock." % path
+        ) from error
     except (OSError, ValueError) as error:
         raise _venv.VenvError("The lock %s cannot be read: %s." % (path, error)) from error
 
@@ -265,7 +268,9 @@ def check_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python) ->
             version = _venv.pip_wheel_version(os.path.basename(path))
             metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
     except FileNotFoundError as error:
-        raise _venv.VenvError("The wheel of pip %s is not there. Put it there first, or name another with pip_wheel." % path) from error
+        raise _venv.VenvError(
+            "The wheel of pip %s is not there. Put it there first, or name another with pip_wheel." % path
+        ) from error
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise _venv.VenvError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
     oldest = _venv.oldest_python_of(metadata)
@@ -302,7 +307,9 @@ class Environment:
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             mark.close()
-            raise _venv.VenvError("Another run is changing %s. Wait until it ends, and run again." % self.path) from error
+            raise _venv.VenvError(
+                "Another run is changing %s. Wait until it ends, and run again." % self.path
+            ) from error
         if mark.tell() == 0:
             mark.write(_venv.OWNER_TEXT)
             mark.flush()
@@ -386,7 +393,9 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
     """Make the environment hold what the lock says."""
     params = module.params
     if not params["index_url"] and not params["no_index"]:
-        raise _venv.VenvError("Neither index_url nor no_index is given. Name the index, or take everything from find_links.")
+        raise _venv.VenvError(
+            "Neither index_url nor no_index is given. Name the index, or take everything from find_links."
+        )
     pip_version = _venv.pip_wheel_version(os.path.basename(params["pip_wheel"]))
     python = look_at_python(module, params["python"])
     found = look_at_path(module, params["path"])
@@ -423,11 +432,20 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
     environment = Environment(module, secrets)
     with environment.claim():
         environment.carry_out(plan, python, lock_text)
-        left = _venv.plan(params["path"], look_at_path(module, params["path"])._replace(recorded=tuple(pins)), python, pins, pip_version)
+        left = _venv.plan(
+            params["path"],
+            look_at_path(module, params["path"])._replace(recorded=tuple(pins)),
+            python,
+            pins,
+            pip_version,
+        )
         if left.changed:
             raise _venv.VenvError(
                 "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
-                % (params["path"], ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
+                % (
+                    params["path"],
+                    ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip",
+                )
             )
         environment.finish(lock_text)
     return result
@@ -456,7 +474,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "python": {"type": "str", "default": "/usr/bin/python3"},
             "lock": {"type": "path"},
-            "lock_content": {"type": "str"},
+            # No secret, but thousands of lines that would fill the host's journal at every run.
+            "lock_content": {"type": "str", "no_log": True},
             "pip_wheel": {"type": "path"},
             "pip_wheel_sha256": {"type": "str"},
             "index_url": {"type": "str"},

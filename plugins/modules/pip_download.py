@@ -82,6 +82,7 @@ options:
     description:
       - The index. By default that of pip's settings on the managed host.
       - Of those settings, connection settings and indexes on http count; C(find-links) and local indexes do not.
+      - Where the role P(airgap.python.pip_conf#role) has written the host's settings, those before it count.
     type: str
   extra_index_urls:
     description: More indexes.
@@ -223,8 +224,18 @@ class Pip:
                 "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
                 % ((python, self.version) + _resolve.OLDEST_PIP)
             )
-        rc, out = self.call(["-m", "pip", "config", "list"], os.environ)
-        self.settings, self.warnings = _resolve.choose_settings(_resolve.parse_settings(out), options)
+        rc, out = self.call(["-m", "pip", "config", "debug"], os.environ)
+        texts = [self.config_text(path) for path in _resolve.config_files(out)]
+        settings = _resolve.parse_settings(texts, os.environ)
+        self.settings, self.warnings = _resolve.choose_settings(settings, options)
+
+    @staticmethod
+    def config_text(path):
+        """Return the text of a configuration file; of ours, that of the file that was there before."""
+        text = read(path)
+        if _resolve.is_ours(text):
+            return (read_if_there(path + ".before-airgap") or b"").decode("utf-8")
+        return text
 
     def call(self, arguments, environment):
         """Run the interpreter; return its status and its output."""
@@ -435,7 +446,7 @@ class Download:
         mine = {self.lock_path(target): self.read_lock(target) for target in self.targets}
         gone = [path for path in mine if os.path.exists(path)]
         candidates = {pin.filename for lock in mine.values() if lock for pin in lock.pins}
-        for folder, dummy, names in os.walk(os.path.dirname(self.params["lock_dest"].rstrip("/"))):
+        for folder, _folders, names in os.walk(os.path.dirname(self.params["lock_dest"].rstrip("/"))):
             for name in names:
                 path = os.path.join(folder, name)
                 if path not in mine and name.endswith(".txt"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 import types
 
@@ -13,6 +14,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 INVENTORY = os.path.join(ROOT, "inventories/lab")
+BIN = os.path.dirname(sys.executable)
 NODES = ("node39", "node311", "node313")
 BUNDLE = "/srv/airgap/bundle"
 
@@ -38,7 +40,7 @@ def read(host, command):
 
 def play(*arguments, environment=None, **options):
     """Run ansible-playbook on the lab's inventory; ``failed``, ``changed`` and ``hosts`` come from its recap."""
-    command = ["ansible-playbook", "-i", INVENTORY] + list(arguments)
+    command = [os.path.join(BIN, "ansible-playbook"), "-i", INVENTORY] + list(arguments)
     result = run(command, env=dict(os.environ, ANSIBLE_FORCE_COLOR="0", **(environment or {})), **options)
     result.hosts = {}
     for line in result.out.splitlines():
@@ -72,7 +74,7 @@ def served():
 
 def wait_for_index(seconds=60):
     """Wait until the index answers; say whether it did."""
-    for dummy in range(seconds):
+    for _unused in range(seconds):
         if (
             on("index", "python3 -c \"import urllib.request as r; r.urlopen('%s', timeout=5)\"" % index_url("+api")).rc
             == 0

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from conftest import BUNDLE, on, play, read, served
 
 # Edits the manifest as an attacker would who can also write the sums.

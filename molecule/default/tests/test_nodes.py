@@ -7,7 +7,6 @@ import json
 import time
 
 import pytest
-
 from conftest import NODES, lock_pins, on, play, read
 
 IMPORTS = {

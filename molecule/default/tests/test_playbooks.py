@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from conftest import NODES, ROOT, on, play, read, run
+from conftest import BIN, NODES, ROOT, on, play, read, run
 
 KUBESPRAY = os.path.join(ROOT, "molecule/default/kubespray")
 
@@ -14,7 +14,7 @@ KUBESPRAY = os.path.join(ROOT, "molecule/default/kubespray")
 def digest(folder):
     """Return one sum over every file below a folder."""
     total = hashlib.sha256()
-    for path, dummy, names in sorted(os.walk(folder)):
+    for path, _folders, names in sorted(os.walk(folder)):
         for name in sorted(names):
             with open(os.path.join(path, name), "rb") as stream:
                 total.update(name.encode() + stream.read())
@@ -27,12 +27,20 @@ def test_check_mode_on_a_finished_site_would_change_nothing():
 
 
 def test_collection_that_is_built_and_installed_runs_from_any_folder(tmp_path):
-    built = run(["ansible-galaxy", "collection", "build", "--output-path", str(tmp_path)])
+    built = run([os.path.join(BIN, "ansible-galaxy"), "collection", "build", "--output-path", str(tmp_path)])
     assert built.rc == 0, built.out
     archive = [name for name in os.listdir(str(tmp_path)) if name.endswith(".tar.gz")][0]
     path = str(tmp_path / "collections")
     environment = {"ANSIBLE_COLLECTIONS_PATH": path, "ANSIBLE_CONFIG": "/dev/null"}
-    install = ["ansible-galaxy", "collection", "install", "--offline", str(tmp_path / archive), "-p", path]
+    install = [
+        os.path.join(BIN, "ansible-galaxy"),
+        "collection",
+        "install",
+        "--offline",
+        str(tmp_path / archive),
+        "-p",
+        path,
+    ]
     installed = run(install, cwd=str(tmp_path), env=dict(os.environ, **environment))
     assert installed.rc == 0, installed.out
     result = play("airgap.python.site", environment=environment, cwd=str(tmp_path))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.airgap.python.plugins.module_utils import _lock
 
 FLASK = _lock.Pin("flask", "3.1.1", "a" * 64, "flask-3.1.1-py3-none-any.whl", 103305, "https://index.example/flask.whl")
@@ -26,7 +25,9 @@ def test_pip_sees_version_and_hash_and_takes_the_rest_as_comment():
     assert line[0].split("  # ")[0] == "flask==3.1.1 --hash=sha256:" + "a" * 64
 
 
-@pytest.mark.parametrize("line", ["flask>=3", "--index-url https://evil.example", "flask==3 --hash=sha256:abc  # f.whl 1"])
+@pytest.mark.parametrize(
+    "line", ["flask>=3", "--index-url https://evil.example", "flask==3 --hash=sha256:abc  # f.whl 1"]
+)
 def test_line_that_is_no_pin_is_refused_with_its_number(line):
     with pytest.raises(_lock.LockError, match="node.txt, line 2"):
         _lock.parse("# comment\n%s\n" % line, "node.txt")

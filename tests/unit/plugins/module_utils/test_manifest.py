@@ -8,7 +8,6 @@ import json
 import os
 
 import pytest
-
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest
 
 SETS = [{"name": "base", "requirements": ["flask"], "targets": ["node"]}]
@@ -115,7 +114,16 @@ def test_link_or_device_is_refused_by_name(tmp_path, kind):
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil.whl", "wheels/../../evil.whl", "/etc/passwd", "wheels//x.whl", "./x", "wheels\\x.whl", "wheels/x\n.whl", ""],
+    [
+        "../evil.whl",
+        "wheels/../../evil.whl",
+        "/etc/passwd",
+        "wheels//x.whl",
+        "./x",
+        "wheels\\x.whl",
+        "wheels/x\n.whl",
+        "",
+    ],
 )
 def test_name_that_leads_out_is_refused_in_manifest_and_sums_before_any_file_is_read(tmp_path, name):
     seal(tmp_path, change=lambda manifest: manifest["files"][0].update(path=name))

@@ -4,21 +4,49 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _resolve, _target
 
 TARGET = _target.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
 
 
 def test_settings_of_the_environment_outrank_the_command_and_the_command_outranks_global():
-    text = "global.index-url='https://a.example'\ndownload.index-url='https://b.example'\n"
-    assert _resolve.parse_settings(text)["index-url"] == "https://b.example"
-    assert _resolve.parse_settings(text + ":env:.index-url='https://c.example'\n")["index-url"] == "https://c.example"
-    assert _resolve.parse_settings(":env:.default-timeout='180'") == {"timeout": "180"}
+    weak = "[global]\nindex-url = https://a.example\ntimeout = 1\n"
+    strong = "[download]\nindex_url = https://b.example\n"
+    assert _resolve.parse_settings([strong, weak], {})["index-url"] == "https://b.example"
+    variables = {"PIP_INDEX_URL": "https://c.example", "PIP_DEFAULT_TIMEOUT": "180", "PIP_CERT": ""}
+    assert _resolve.parse_settings([weak, strong], variables) == {"index-url": "https://c.example", "timeout": "180"}
+
+
+def test_configuration_files_are_read_in_pips_own_order():
+    debug = """env_var:
+  PIP_CERT='/x'
+env:
+  /env.conf, exists: True
+global:
+  /etc/xdg/pip/pip.conf, exists: False
+  /etc/pip.conf, exists: True
+    global.cert: /x
+site:
+  /venv/pip.conf, exists: True
+user:
+  /root/.config/pip/pip.conf, exists: True
+"""
+    expected = ["/etc/pip.conf", "/root/.config/pip/pip.conf", "/venv/pip.conf", "/env.conf"]
+    assert _resolve.config_files(debug) == expected
+
+
+def test_file_of_the_role_pip_conf_is_known():
+    with open("roles/pip_conf/vars/main.yml", encoding="utf-8") as stream:
+        assert _resolve.is_ours(stream.read())
+    assert not _resolve.is_ours("[global]\nindex-url = https://a.example\n")
 
 
 def test_local_folders_of_the_host_are_left_out_and_said():
-    settings = {"find-links": "/opt/x", "extra-index-url": "file:///opt/y https://index.example/simple", "cert": "/ca.pem"}
+    settings = {
+        "find-links": "/opt/x",
+        "extra-index-url": "file:///opt/y https://index.example/simple",
+        "cert": "/ca.pem",
+    }
     chosen, warnings = _resolve.choose_settings(settings, {})
     assert chosen == {"extra-index-url": "https://index.example/simple", "cert": "/ca.pem"}
     assert any("/opt/x" in warning for warning in warnings)
@@ -26,13 +54,17 @@ def test_local_folders_of_the_host_are_left_out_and_said():
 
 
 def test_settings_that_change_what_is_resolved_do_not_count():
-    chosen, dummy = _resolve.choose_settings({"pre": "1", "constraint": "/c.txt", "only-binary": "x", "proxy": "http://p"}, {})
+    chosen, dummy = _resolve.choose_settings(
+        {"pre": "1", "constraint": "/c.txt", "only-binary": "x", "proxy": "http://p"}, {}
+    )
     assert chosen == {"proxy": "http://p"}
 
 
 def test_named_index_replaces_every_index_of_the_host():
     settings = {"index-url": "https://a.example", "extra-index-url": "https://b.example"}
-    assert _resolve.choose_settings(settings, {"index_url": "https://c.example"})[0] == {"index-url": "https://c.example"}
+    assert _resolve.choose_settings(settings, {"index_url": "https://c.example"})[0] == {
+        "index-url": "https://c.example"
+    }
 
 
 def test_secrets_go_by_environment_and_nothing_else_of_pip_does():
@@ -44,7 +76,9 @@ def test_secrets_go_by_environment_and_nothing_else_of_pip_does():
 
 
 def test_no_argument_holds_a_password():
-    pin = _lock.Pin("a", "1", "f" * 64, "a-1-py3-none-any.whl", 0, _resolve.without_password("https://u:secret@a.example/a.whl"))
+    pin = _lock.Pin(
+        "a", "1", "f" * 64, "a-1-py3-none-any.whl", 0, _resolve.without_password("https://u:secret@a.example/a.whl")
+    )
     assert "secret" not in _resolve.fetch_line(pin)
     assert _resolve.passwords(["https://u:se%20cret@a.example", None]) == {"se%20cret", "se cret"}
 
@@ -104,7 +138,9 @@ def test_digest_changes_with_each_input_and_not_with_the_targets_name():
     same = digest()
     assert digest(target=TARGET._replace(name="other")) == same
     assert digest(settings={"timeout": "3"}) == same
-    assert digest(settings={"index-url": "https://u:p@a.example"}) == digest(settings={"index-url": "https://a.example"})
+    assert digest(settings={"index-url": "https://u:p@a.example"}) == digest(
+        settings={"index-url": "https://a.example"}
+    )
     others = [
         digest(requirements=("b",)),
         digest(files={"r.txt": "x"}),

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.airgap.python.plugins.module_utils import _target
 from packaging.markers import default_environment
 

@@ -113,7 +113,9 @@ def test_spellings_of_one_version_are_equal(one, other):
     assert _venv.canonical_version(one) == _venv.canonical_version(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("1.0", "1.0.1"), ("1.0", "1.0rc1"), ("1.0", "1.0+local"), ("1.10", "1.1"), ("weird", "odd")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("1.0", "1.0.1"), ("1.0", "1.0rc1"), ("1.0", "1.0+local"), ("1.10", "1.1"), ("weird", "odd")]
+)
 def test_different_versions_stay_different(one, other):
     assert _venv.canonical_version(one) != _venv.canonical_version(other)
 
@@ -138,11 +140,17 @@ def test_a_password_in_the_index_url_is_in_no_command_line():
     argv = _venv.install_argv("/v/bin/python", "/p/pip-1-py3-none-any.whl", options, "/l.txt")
     assert not any("index" in part for part in argv)
     assert _venv.clean_environment({}, url)["PIP_INDEX_URL"] == url
-    assert _venv.redact("GET %s failed for p@ss" % url, secrets) == "GET https://user:****@index.example/+simple/ failed for ****"
+    assert (
+        _venv.redact("GET %s failed for p@ss" % url, secrets)
+        == "GET https://user:****@index.example/+simple/ failed for ****"
+    )
 
 
 def test_a_url_without_a_login_has_no_secret():
-    assert _venv.split_secret("http://10.0.0.1:3141/airgap/prod/+simple/") == ("http://10.0.0.1:3141/airgap/prod/+simple/", ())
+    assert _venv.split_secret("http://10.0.0.1:3141/airgap/prod/+simple/") == (
+        "http://10.0.0.1:3141/airgap/prod/+simple/",
+        (),
+    )
 
 
 def test_the_hosts_own_settings_do_not_reach_pip():
@@ -208,15 +216,31 @@ HASH = """ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FI
     [
         (HASH, "not the one that the lock names", "idna==3.20 from http://h/idna-3.20-py3-none-any.whl:"),
         (NO_MATCH, "no file that the lock asks for", "ERROR: No matching distribution found for x==1"),
-        (RETRY * 2 + NO_MATCH, "does not answer", "/a/+simple/x/: Failed to establish a new connection: [Errno 111] Connection refused"),
+        (
+            RETRY * 2 + NO_MATCH,
+            "does not answer",
+            "/a/+simple/x/: Failed to establish a new connection: [Errno 111] Connection refused",
+        ),
         (
             "WARNING: The repository located at h is not a trusted or secure host and is being ignored.\n" + NO_MATCH,
             "ignores an index that speaks http",
             "WARNING: The repository located at h is not a trusted or secure host and is being ignored.",
         ),
-        ("ERROR: HTTP error 403 while getting x\nERROR: 403 Client Error: Forbidden for url: http://h\n", "does not let this host in", None),
-        ("ERROR: Hashes are required in --require-hashes mode, but they are missing\n    y==2 from http://h\n", "lock is not complete", None),
-        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n", "disk is full", None),
+        (
+            "ERROR: HTTP error 403 while getting x\nERROR: 403 Client Error: Forbidden for url: http://h\n",
+            "does not let this host in",
+            None,
+        ),
+        (
+            "ERROR: Hashes are required in --require-hashes mode, but they are missing\n    y==2 from http://h\n",
+            "lock is not complete",
+            None,
+        ),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",
+            "disk is full",
+            None,
+        ),
         ("Traceback\nZeroDivisionError: x\n", "pip failed", "ZeroDivisionError: x"),
     ],
 )

@@ -7,9 +7,9 @@ import os
 import shutil
 
 import pytest
-
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
 from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
+
 from tests.unit.plugins.module_utils.test_manifest import seal, write
 
 
