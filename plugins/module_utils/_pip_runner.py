@@ -37,8 +37,8 @@ def is_asked(environment: dict) -> bool:
     install(dict(environment, platform_version=nonce))
     try:
         direct = Marker("platform_version == '%s'" % nonce).evaluate({"extra": ""})
-        parsed = Requirement("x; platform_version == '%s'" % nonce)
-        return direct and parsed.marker.evaluate({"extra": ""})
+        parsed = Requirement("x; platform_version == '%s'" % nonce).marker
+        return bool(direct and parsed and parsed.evaluate({"extra": ""}))
     except Exception:  # whatever a new pip raises, it means that the ground moved
         return False
     finally:
