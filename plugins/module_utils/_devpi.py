@@ -68,8 +68,7 @@ def split_index(name: str) -> t.Tuple[str, str]:
     parts = name.split("/")
     if len(parts) != 2 or not all(_NAME.match(part) for part in parts):
         raise DevpiError(
-            "%r is no name of an index. Write USER/INDEX with letters, digits, '-', '_', '.' and '@', as in airgap/prod."
-            % name
+            "%r is no name of an index. Write USER/INDEX with letters, digits, '-', '_', '.' and '@'." % name
         )
     return parts[0], parts[1]
 
@@ -164,7 +163,7 @@ class Client:
             except ssl.SSLCertVerificationError as error:
                 self._connection.close()
                 raise DevpiError(
-                    "%s: its certificate is not trusted: %s. Name the certificates that it is checked against in ca_path."
+                    "%s: its certificate is not trusted: %s. Name the certificates to check it against in ca_path."
                     % (self.url(path), error.verify_message)
                 ) from error
             except (OSError, http.client.HTTPException) as error:
@@ -208,8 +207,8 @@ class Client:
         if "timed out" in reason:
             reason = "no answer within %g s" % (self._connection.timeout or 0)
         return DevpiError(
-            "%s %s: %s. Check that devpi-server runs there (systemctl status devpi-server) and that url and timeout are right."
-            % (method, self.url(path), reason)
+            "%s %s: %s. Check that devpi-server runs there (systemctl status devpi-server), "
+            "and that url and timeout are right." % (method, self.url(path), reason)
         )
 
     def refusal(self, method: str, path: str, answer: Answer) -> DevpiError:
@@ -229,7 +228,7 @@ class Client:
         elif status == 409:
             mend = "It is there already, in another form. Nothing was replaced."
         elif status == 413:
-            mend = "It is too large for the server or a proxy before it. Raise max-request-body-size or client_max_body_size."
+            mend = "Too large for the server or a proxy before it. Raise max-request-body-size or client_max_body_size."
         elif 300 <= status < 400:
             mend = "It leads to %s, where no password is sent. Give that address as url." % answer.headers.get(
                 "location", "?"
@@ -277,7 +276,7 @@ class Client:
         token = self._new_token(user, password)
         if token is None:
             raise LoginRefused(
-                "%s: user %r is not known with this password. Check login_user and login_password or login_password_file; "
+                "%s: user %r is not known with this password. Check login_user and its password or password file; "
                 "root's password is reset with 'devpi-passwd' on the index host." % (self.url("/+login"), user)
             )
         self.user = user
@@ -431,7 +430,7 @@ def plan_user(
             raise DevpiError("User root cannot be removed: nobody else can create users. Remove other users only.")
         if indexes:
             raise DevpiError(
-                "User %s owns the indexes %s, which would go with it. Remove them first (devpi_index with state=absent)."
+                "User %s owns the indexes %s, which would go with it. Remove them with devpi_index first."
                 % (name, ", ".join(indexes))
             )
         return UserPlan("delete", {}, False, before, {})
@@ -488,7 +487,8 @@ def plan_index(
         projects = current.get("projects") or []
         if projects and not current.get("volatile") and not force:
             raise DevpiError(
-                "Index %s is non-volatile and holds %d projects (%s%s), which would be lost. Set force=true to remove it all the same."
+                "Index %s is non-volatile and holds %d projects (%s%s), which would be lost. "
+                "Set force=true to remove it all the same."
                 % (name, len(projects), ", ".join(projects[:5]), ", ..." if len(projects) > 5 else "")
             )
         before = {key: value for key, value in current.items() if key != "projects"}
@@ -537,7 +537,8 @@ def plan_upload(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str, t.
                 undeclared.append(wheel)
     if conflicts:
         raise DevpiError(
-            "Index %s holds other files under the same names: %s. Nothing was uploaded. A published file is never replaced: "
+            "Index %s holds other files under the same names: %s. Nothing was uploaded. "
+            "A published file is never replaced: "
             "give the new one a new version, or publish to another index." % (index, "; ".join(conflicts[:20]))
         )
     return UploadPlan(tuple(upload), tuple(present), tuple(undeclared))

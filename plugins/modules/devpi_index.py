@@ -29,7 +29,8 @@ options:
   bases:
     description:
       - Indexes that this one inherits from, the first one first.
-      - A mirror among them makes every missing name wait for the internet, and serves names that were never published here.
+      - A mirror among them makes every missing name wait for the internet,
+        and serves names that were never published here.
     type: list
     elements: str
     default: []

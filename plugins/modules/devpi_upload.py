@@ -28,7 +28,8 @@ options:
   files:
     description:
       - The wheels, each as a dictionary with C(path), a file on the managed host, and C(sha256), 64 hex digits.
-      - Other keys are ignored, so that the RV(airgap.python.bundle_verify#module:files) of a bundle can be given as they are.
+      - Other keys are ignored, so that the RV(airgap.python.bundle_verify#module:files) of a bundle
+        can be given as they are.
     type: list
     elements: dict
     required: true
@@ -108,7 +109,7 @@ def locate(files, src):
         sha256 = str(entry.get("sha256") or "").lower()
         if not re.match(r"^[0-9a-f]{64}$", sha256):
             raise _devpi.DevpiError(
-                "%s has no sha256 of 64 hex digits in files. Give it for every file." % (path or "An entry")
+                "%s has no sha256 of 64 hex digits. Give it for every file." % (path or "An entry of files")
             )
         if src is not None and not os.path.isabs(path):
             _manifest.check_name(path, "files")
@@ -120,7 +121,7 @@ def locate(files, src):
         name = os.path.basename(path)
         if found.setdefault(name, (path, sha256)) != (path, sha256):
             raise _devpi.DevpiError(
-                "files names %s twice, as %s (sha256 %s) and %s (sha256 %s). An index holds one file of a name; leave one out."
+                "files names %s twice, as %s (sha256 %s) and %s (sha256 %s). Leave one out."
                 % ((name,) + found[name] + (path, sha256))
             )
     return [found[name] for name in sorted(found)]
@@ -170,7 +171,8 @@ def run(module, client):
     plan = _devpi.plan_upload(index, wheels, listed)
     for wheel in plan.undeclared:
         module.warn(
-            "%s is on index %s with another Requires-Python than its own %r, so pip may choose it for the wrong Python. "
+            "%s is on index %s with another Requires-Python than its own %r, "
+            "so pip may choose it for the wrong Python. "
             "Something else uploaded it." % (wheel.filename, index, wheel.requires_python)
         )
     size = sum(os.path.getsize(wheel.path) for wheel in plan.upload)

@@ -249,8 +249,10 @@ def test_an_upload_publishes_hash_and_requires_python_and_a_second_one_nothing(s
 
 def test_an_upload_sends_everything_that_the_wheel_declares(server, tmp_path):
     extra = (
-        "Summary: Ein Beispiel für alle\nAuthor-email: A <a@example.org>\nClassifier: One :: Two\nClassifier: Three :: Four\n"
-        "Requires-Dist: flask>=3\nRequires-Dist: tomli; python_version<'3.11'\nProvides-Extra: web\nLicense-Expression: MIT\n"
+        "Summary: Ein Beispiel für alle\nAuthor-email: A <a@example.org>\n"
+        "Classifier: One :: Two\nClassifier: Three :: Four\n"
+        "Requires-Dist: flask>=3\nRequires-Dist: tomli; python_version<'3.11'\n"
+        "Provides-Extra: web\nLicense-Expression: MIT\n"
         "License-File: LICENSE\nDescription-Content-Type: text/markdown\n\n# Title\n\nText with ünicode\n"
     )
     server.upload([wheel(tmp_path, extra=extra)])

@@ -65,7 +65,10 @@ def main():
             shutil.rmtree(aside)
         rest = sorted(set(os.listdir(data)) - {"lost+found"})
         if rest:
-            sys.exit("%s is not empty and not devpi's: %s. Empty it, or set devpi_data_dir to another folder." % (data, ", ".join(rest[:5])))
+            sys.exit(
+                "%s is not empty and not devpi's: %s. Empty it, or set devpi_data_dir to another folder."
+                % (data, ", ".join(rest[:5]))
+            )
         make(aside, password, devpi_init)
     made = os.path.join(aside, "data")
     for name in sorted(os.listdir(made), key=lambda one: (one == ".serverversion", one)):

@@ -22,7 +22,9 @@ def listening(port):
                 rows = [line.split() for line in stream.readlines()[1:]]
         except OSError:
             continue
-        found.update((row[9], int(row[7])) for row in rows if row[3] == LISTEN and int(row[1].rsplit(":", 1)[1], 16) == port)
+        found.update(
+            (row[9], int(row[7])) for row in rows if row[3] == LISTEN and int(row[1].rsplit(":", 1)[1], 16) == port
+        )
     return found
 
 
