@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make devpi's data folder, complete or not at all: init_data.py DATA USER PASSWORD_FILE DEVPI_INIT.
 
@@ -41,7 +40,12 @@ def make(aside, password, devpi_init):
     try:
         environment = {"PATH": "/usr/bin:/bin", "HOME": aside, "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
-            [devpi_init, "-c", config], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=aside
+            [devpi_init, "-c", config],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=aside,
+            check=False,
         )
     finally:
         os.unlink(config)

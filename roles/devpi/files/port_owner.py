@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Say who listens on a TCP port: port_owner.py PORT UNIT prints {"free", "ours", "owner"} as JSON.
 
