@@ -31,7 +31,10 @@ def test_collection_that_is_built_and_installed_runs_from_any_folder(tmp_path):
     assert built.rc == 0, built.out
     archive = [name for name in os.listdir(str(tmp_path)) if name.endswith(".tar.gz")][0]
     path = str(tmp_path / "collections")
-    environment = {"ANSIBLE_COLLECTIONS_PATH": path, "ANSIBLE_CONFIG": "/dev/null"}
+    # Nothing of the checkout's own configuration takes part.
+    config = tmp_path / "ansible.cfg"
+    config.write_text("[defaults]\n")
+    environment = {"ANSIBLE_COLLECTIONS_PATH": path, "ANSIBLE_CONFIG": str(config)}
     install = [
         os.path.join(BIN, "ansible-galaxy"),
         "collection",
