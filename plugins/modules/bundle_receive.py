@@ -110,6 +110,10 @@ files:
   description: How many files the pieces hold wholly or in part.
   type: int
   returned: for O(phase=plan)
+pending:
+  description: Whether the bundle in place is not the offered one yet.
+  type: bool
+  returned: for O(phase=plan)
 held:
   description: How many files of the offered bundle this host holds already.
   type: int
@@ -258,6 +262,7 @@ def plan(reception, piece_size):
     news = sorted(path for path, entry in reception.entries.items() if present.get(path) != entry.sha256)
     return {
         "changed": bool(news or gone),
+        "pending": bool(news or gone),
         "pieces": [[part._asdict() for part in parts] for parts in pieces],
         "bytes": sum(part.length for parts in pieces for part in parts),
         "files": len(missing),

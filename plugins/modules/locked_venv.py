@@ -166,6 +166,7 @@ pip_output:
   type: str
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -299,23 +300,23 @@ class Environment:
             params["timeout"],
         )
 
-    def claim(self) -> t.IO[str]:
-        """Mark the folder as ours and keep other runs out of it, until the returned file is closed."""
+    @contextlib.contextmanager
+    def claim(self) -> t.Iterator[None]:
+        """Mark the folder as ours and keep other runs out of it."""
         os.makedirs(self.path, exist_ok=True)
-        mark = open(os.path.join(self.path, _venv.OWNER_FILE), "a", encoding="utf-8")  # pylint: disable=consider-using-with
-        try:
-            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            mark.close()
-            raise _venv.VenvError(
-                "Another run is changing %s. Wait until it ends, and run again." % self.path
-            ) from error
-        if mark.tell() == 0:
-            mark.write(_venv.OWNER_TEXT)
-            mark.flush()
-            os.fsync(mark.fileno())
-            _files.fsync_dir(self.path)
-        return mark
+        with open(os.path.join(self.path, _venv.OWNER_FILE), "a", encoding="utf-8") as mark:
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise _venv.VenvError(
+                    "Another run is changing %s. Wait until it ends, and run again." % self.path
+                ) from error
+            if mark.tell() == 0:
+                mark.write(_venv.OWNER_TEXT)
+                mark.flush()
+                os.fsync(mark.fileno())
+                _files.fsync_dir(self.path)
+            yield
 
     def carry_out(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
         """Do what the plan says; the copy of the lock goes first and comes back last."""
