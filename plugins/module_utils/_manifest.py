@@ -124,9 +124,12 @@ def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
             % (where, manifest["format"], FORMAT)
         )
-    files = manifest.get("files")
-    if not isinstance(files, list) or not isinstance(manifest.get("id"), str) or not _ID.match(manifest["id"]):
-        raise BundleError("%s is no manifest: 'files' or 'id' is missing. Fetch the bundle again." % where)
+    for key in ("files", "sets", "targets"):
+        if not isinstance(manifest.get(key), list):
+            raise BundleError("%s is no manifest: it has no list %r. Fetch the bundle again." % (where, key))
+    if not isinstance(manifest.get("id"), str) or not _ID.match(manifest["id"]):
+        raise BundleError("%s is no manifest: it has no id. Fetch the bundle again." % where)
+    files = manifest["files"]
     for entry in files:
         good = isinstance(entry, dict) and isinstance(entry.get("size"), int) and entry["size"] >= 0
         good = good and all(isinstance(entry.get(key), str) for key in ("path", "name", "version", "sha256"))

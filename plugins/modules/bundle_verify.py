@@ -65,6 +65,11 @@ files:
   type: list
   elements: dict
   returned: when RV(found=true)
+targets:
+  description: The targets that the bundle was staged for, as the manifest has them.
+  type: list
+  elements: dict
+  returned: when RV(found=true)
 bytes:
   description: Size of all files together, in bytes.
   type: int
@@ -100,6 +105,7 @@ def main():
         sha256=next(entry.sha256 for entry in entries if entry.path == _manifest.SUMS),
         entries=[entry._asdict() for entry in entries],
         files=manifest["files"],
+        targets=manifest["targets"],
         bytes=sum(entry.size for entry in entries),
     )
 

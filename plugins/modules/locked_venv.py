@@ -99,7 +99,7 @@ EXAMPLES = r"""
 
 - name: Install devpi-server from the bundle alone
   airgap.python.locked_venv:
-    path: /opt/airgap/devpi
+    path: /opt/airgap/airgap-devpi
     lock: /srv/airgap/bundle/locks/airgap-devpi/index.txt
     pip_wheel: /srv/airgap/bundle/wheels/pip-26.3-py3-none-any.whl
     no_index: true

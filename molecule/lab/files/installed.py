@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On a node: print, as JSON, its Python, what each venv under a folder holds, and pip's index.
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Print, as JSON, how this machine reaches a package index: for the lab's internet host.
 
@@ -28,8 +27,8 @@ def pip_settings() -> dict[str, str]:
     ).stdout
     found: dict[int, dict[str, str]] = {0: {}, 1: {}, 2: {}}
     for line in listed.splitlines():
-        key, _, value = line.partition("=")
-        section, _, name = key.rpartition(".")
+        key, _equals, value = line.partition("=")
+        section, _dot, name = key.rpartition(".")
         rank = {"global": 0, "install": 1, "download": 1, ":env:": 2}.get(section)
         if rank is not None:
             found[rank][name.replace("default-timeout", "timeout")] = str(ast.literal_eval(value))

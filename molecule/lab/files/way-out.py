@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On the lab's internet host: print, as JSON, where its pip goes: {"name": …, "address": …, "port": …}.
 

@@ -42,6 +42,6 @@ def test_pip_that_moved_its_markers_is_noticed():
 
 def test_pip_that_raises_is_noticed():
     moved = "import pip._vendor.packaging.markers as m; m.Marker.evaluate = None"
-    code = PROBE.split("from pip._internal")[0] % (_pip_runner.__file__, moved)
+    code = PROBE.split("from pip._internal", maxsplit=1)[0] % (_pip_runner.__file__, moved)
     out = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code, json.dumps(PYTHON39)])
     assert out.strip() == b"false"
