@@ -38,9 +38,9 @@ def read(host, command):
     return result.out.strip()
 
 
-def play(*arguments, environment=None, **options):
-    """Run ansible-playbook on the lab's inventory; ``failed``, ``changed`` and ``hosts`` come from its recap."""
-    command = [os.path.join(BIN, "ansible-playbook"), "-i", INVENTORY] + list(arguments)
+def play(*arguments, environment=None, inventory=INVENTORY, **options):
+    """Run ansible-playbook; ``failed``, ``changed`` and ``hosts`` come from its recap."""
+    command = [os.path.join(BIN, "ansible-playbook"), "-i", inventory] + list(arguments)
     result = run(command, env=dict(os.environ, ANSIBLE_FORCE_COLOR="0", **(environment or {})), **options)
     result.hosts = {}
     for line in result.out.splitlines():

@@ -103,3 +103,47 @@ def test_no_secret_is_in_a_verbose_log_of_a_run_that_makes_them_all(tmp_path):
     for values in (before, fresh):
         for path, value in values.items():
             assert value not in text, path
+
+
+def refusal(*arguments):
+    """Return what the playbook says when it refuses, after checking that it changed nothing."""
+    result = play("playbooks/index.yml", *arguments)
+    assert result.hosts["index"]["failed"] == 1, result.out[-2000:]
+    assert result.changed == 0, result.out[-2000:]
+    return " ".join(result.out.split())
+
+
+def test_port_that_is_taken_is_named_before_anything_is_changed():
+    read("index", "systemd-run --unit=squatter python3 -m http.server 3999 --directory /run")
+    try:
+        said = refusal("-e", "devpi_port=3999")
+    finally:
+        read("index", "systemctl stop squatter")
+    assert "Port 3999 on index is taken" in said
+    assert "set devpi_port to a free port" in said
+
+
+def test_data_of_another_devpi_are_refused_before_anything_is_changed():
+    read(
+        "index", "cp -a /var/lib/devpi-server /var/lib/devpi-other && echo 4.0.0 > /var/lib/devpi-other/.serverversion"
+    )
+    try:
+        said = refusal("-e", "devpi_data_dir=/var/lib/devpi-other")
+    finally:
+        read("index", "rm -rf /var/lib/devpi-other")
+    assert "/var/lib/devpi-other" in said
+    assert "4.0.0" in said
+
+
+def test_missing_python_is_named_before_anything_is_changed():
+    said = refusal("-e", "devpi_python=/usr/bin/python3.99")
+    assert "/usr/bin/python3.99" in said
+
+
+def test_host_without_systemd_is_refused_before_anything_is_changed():
+    read("index", "mv /run/systemd/system /run/systemd/aside")
+    try:
+        said = refusal()
+    finally:
+        read("index", "mv /run/systemd/aside /run/systemd/system")
+    assert "is not run by systemd" in said

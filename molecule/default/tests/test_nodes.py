@@ -70,3 +70,17 @@ def test_venv_that_lost_a_package_is_mended_and_only_that():
     result = play("playbooks/nodes.yml", "--limit", "node311")
     assert (result.failed, result.changed) == (0, 1)
     read("node311", "/opt/airgap/base/bin/python -c 'import flask'")
+
+
+def test_pip_conf_trusts_a_certificate_with_https_and_the_host_only_with_http():
+    # Looked at in check mode: the lab's index speaks http.
+    https = [
+        "-e",
+        "pip_conf_index_url=https://index.example/airgap/prod/+simple/",
+        "-e",
+        "pip_conf_cert=/etc/site-ca.pem",
+    ]
+    said = play("playbooks/nodes.yml", "--limit", "node39", "--check", "--diff", *https).out
+    assert "+cert = /etc/site-ca.pem" in said
+    assert "-trusted-host = 10.213.71.20" in said
+    assert "+trusted-host" not in said
