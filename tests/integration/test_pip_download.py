@@ -65,7 +65,9 @@ def download_fixture(index, tmp_path):
         arguments.update(options)
         arguments = {key: value for key, value in arguments.items() if value is not None}
         arguments["_ansible_check_mode"] = check
-        environment = dict(os.environ, PIP_NO_CACHE_DIR="1", PIP_RETRIES="0")
+        environment = dict(
+            os.environ, PIP_NO_CACHE_DIR="1", PIP_RETRIES="0", PYTHONPATH=os.path.abspath(".collections")
+        )
         command = [sys.executable, "-c", RUN, json.dumps(arguments)]
         return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False).stdout)
 
