@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A copy of an index on loopback that fills itself: asked for a page or a file, it fetches it once and keeps it.
+
+Each answer waits as long as ``delay`` says, so that a measurement has the round trips of an index far away and
+none of its noise. What is measured must be in the copy already: ``misses`` counts what was not.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.server
+import os
+import re
+import socketserver
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """A server that looks nothing up in DNS, which http.server's own does."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class Mirror:
+    """Serves /simple/PROJECT/ and /files/…; counts requests, bytes and misses."""
+
+    def __init__(self, upstream, folder, delay=0.0):
+        self.upstream = upstream.rstrip("/") + "/"
+        self.folder = folder
+        self.delay = delay
+        self.lock = threading.Lock()
+        self.reset()
+        os.makedirs(folder, exist_ok=True)
+        mirror = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            """Answers from the copy."""
+
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                """Answer a page or a file, whole or a range of it."""
+                time.sleep(mirror.delay)
+                status, kind, body = mirror.answer(self.path)
+                wanted = re.match(r"bytes=(\d*)-(\d*)$", self.headers.get("Range", ""))
+                extra = {}
+                if wanted and status == 200:
+                    first, last = wanted.groups()
+                    start = int(first) if first else len(body) - int(last)
+                    end = min(int(last), len(body) - 1) if first and last else len(body) - 1
+                    extra["Content-Range"] = "bytes %d-%d/%d" % (start, end, len(body))
+                    status, body = 206, body[start : end + 1]
+                mirror.count(len(body))
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Accept-Ranges", "bytes")
+                for name, value in extra.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *arguments):
+                """Say nothing."""
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d/simple/" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def reset(self):
+        """Begin to count anew."""
+        self.requests = self.bytes = self.misses = 0
+
+    def count(self, size):
+        """Count one answer."""
+        with self.lock:
+            self.requests += 1
+            self.bytes += size
+
+    def fetch(self, url):
+        """Return the status and the body of a URL from the copy; the first time, from its origin."""
+        path = os.path.join(self.folder, hashlib.sha256(url.encode()).hexdigest())
+        if not os.path.exists(path):
+            with self.lock:
+                self.misses += 1
+            try:
+                with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": "text/html"}), timeout=180) as answer:
+                    body = b"200\n" + answer.read()
+            except urllib.error.HTTPError as error:
+                if error.code != 404:
+                    raise
+                body = b"404\n"
+            temporary = "%s.%d" % (path, threading.get_ident())
+            with open(temporary, "wb") as stream:
+                stream.write(body)
+            os.rename(temporary, path)
+        with open(path, "rb") as stream:
+            status, _newline, body = stream.read().partition(b"\n")
+        return int(status), body
+
+    def answer(self, path):
+        """Return status, content type and body for a path."""
+        kind, _slash, rest = path.lstrip("/").partition("/")
+        if kind == "files":
+            # The URL is in the path, encoded, and the file's name after it, for the clients that read it.
+            status, body = self.fetch(base64.urlsafe_b64decode(rest.partition("/")[0]).decode())
+            return status, "application/octet-stream", body
+        base = self.upstream + rest
+        status, body = self.fetch(base)
+        page = re.sub(rb'href="([^"]+)"', lambda match: b'href="%s"' % self.local(base, match.group(1)), body)
+        return status, "text/html", page
+
+    @staticmethod
+    def local(base, link):
+        """Return the address that a link of a page has in the copy."""
+        url, mark, fragment = urllib.parse.urljoin(base, link.decode().replace("&amp;", "&")).partition("#")
+        name = url.rpartition("/")[2].partition("?")[0]
+        return ("/files/%s/%s%s%s" % (base64.urlsafe_b64encode(url.encode()).decode(), name, mark, fragment)).encode()
+
+    def stop(self):
+        """End the server."""
+        self.server.shutdown()
+        self.server.server_close()
