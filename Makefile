@@ -108,6 +108,11 @@ molecule: setup ## All molecule scenarios, on the lab (which is made anew, and r
 	@$(say) "molecule"
 	@molecule test --all
 
+.PHONY: bench
+bench: setup ## Measure staging against the way of the usual guides (minutes; not part of test)
+	@$(say) "Measuring"
+	@PYTHONPATH=.collections:. python tests/bench/bench.py
+
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi

@@ -157,7 +157,7 @@ def digest_inputs(
     target: Target,
     settings: t.Mapping[str, str],
     find_links: t.Sequence[str],
-    pip_version: str,
+    engine: str,
 ) -> str:
     """Return the SHA-256 of all that a resolution depends on and that the site decides."""
     described = {
@@ -167,7 +167,7 @@ def digest_inputs(
         "target": {key: value for key, value in target.as_dict().items() if key != "name"},
         "indexes": [" ".join(without_password(url) for url in settings.get(key, "").split()) for key in INDEXES],
         "find_links": list(find_links),
-        "pip": pip_version,
+        "engine": engine,
     }
     return "sha256:" + sha256_bytes(json.dumps(described, sort_keys=True).encode("utf-8"))
 
@@ -270,3 +270,45 @@ def explain(output: str, target: Target, what: str) -> str:
 def ignored_roots(output: str) -> t.List[str]:
     """Return the requirements that pip left out because their marker is false, with the marker."""
     return ["%s (%s)" % (one.group("requirement"), one.group("marker")) for one in _IGNORED.finditer(output)]
+
+
+def yanked(report: t.Mapping[str, t.Any], target: Target) -> t.List[str]:
+    """Return a warning for each file that its index has yanked (PEP 592) and that a pin holds on to."""
+    return [
+        "target %s: %s %s was yanked from its index. Requirements or the lock hold on to it; upgrade moves it."
+        % (target.name, item["metadata"]["name"], item["metadata"]["version"])
+        for item in report.get("install", [])
+        if item.get("is_yanked")
+    ]
+
+
+def required_names(metadata: str) -> t.Set[str]:
+    """Return the normalized names in every Requires-Dist of a METADATA file, whatever its marker."""
+    header = metadata.split("\n\n", 1)[0]
+    names = re.findall(r"^Requires-Dist: *([A-Za-z0-9][A-Za-z0-9._-]*)", header, re.MULTILINE | re.IGNORECASE)
+    return {_lock.normalize(name) for name in names}
+
+
+def neighbours(names: t.Set[str], requires: t.Mapping[str, t.Set[str]]) -> t.Set[str]:
+    """Return what an upgrade may have to move: all that the projects require, and all that require them."""
+    parents: t.Dict[str, t.Set[str]] = {}
+    for parent, children in requires.items():
+        for child in children:
+            parents.setdefault(child, set()).add(parent)
+    found: t.Set[str] = set()
+    for edges in (requires, parents):
+        todo = list(names)
+        seen = set(names)
+        while todo:
+            for name in edges.get(todo.pop(), ()):
+                if name not in seen:
+                    seen.add(name)
+                    todo.append(name)
+        found |= seen
+    return found
+
+
+def asks_for_release(metadata: str) -> bool:
+    """Say whether a requirement's marker asks for the operating system's release or version."""
+    header = metadata.split("\n\n", 1)[0]
+    return bool(re.search(r"^Requires-Dist:.*;.*platform_(release|version)", header, re.MULTILINE | re.IGNORECASE))

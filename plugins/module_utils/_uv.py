@@ -41,13 +41,16 @@ def platform(target: Target) -> str:
     if kind == "glibc" and target.arch in ("x86_64", "aarch64") and known:
         return "%s-manylinux_2_%d" % (target.arch, known[-1])
     raise ResolveError(
-        "target %s: uv has no platform for %s on %s. Use resolver: pip." % (target.name, target.libc or target.os, target.arch)
+        "target %s: uv has no platform for %s on %s. Use resolver: pip."
+        % (target.name, target.libc or target.os, target.arch)
     )
 
 
 def variables(settings: t.Mapping[str, str], target: Target, inherited: t.Mapping[str, str]) -> t.Dict[str, str]:
     """Return the environment for uv that says what pip's settings say. Passwords stay out of the command line."""
-    kept = {key: value for key, value in inherited.items() if not key.startswith(("PIP_", "UV_")) or key == "UV_CACHE_DIR"}
+    kept = {
+        key: value for key, value in inherited.items() if not key.startswith(("PIP_", "UV_")) or key == "UV_CACHE_DIR"
+    }
     names = {
         "index-url": "UV_DEFAULT_INDEX",
         "extra-index-url": "UV_INDEX",
@@ -98,7 +101,9 @@ def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.Lis
     for package in lock.get("packages", []):
         ranked = []
         for wheel in package.get("wheels", []):
-            url = wheel.get("url") or "file://" + urllib.parse.quote(os.path.normpath(os.path.join(folder, wheel["path"])))
+            url = wheel.get("url") or "file://" + urllib.parse.quote(
+                os.path.normpath(os.path.join(folder, wheel["path"]))
+            )
             filename = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
             best = min((order[tag] for tag in wheel_tags(filename) if tag in order), default=None)
             if best is not None:
@@ -112,9 +117,12 @@ def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.Lis
         sha256 = wheel.get("hashes", {}).get("sha256")
         if not sha256:
             raise ResolveError(
-                "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)." % (target.name, filename)
+                "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
+                % (target.name, filename)
             )
-        pins.append(_lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, without_password(url)))
+        pins.append(
+            _lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, without_password(url))
+        )
     return sorted(pins)
 
 

@@ -14,7 +14,9 @@ description:
     Wheel tags are the whole ladder from the target's C library down.
   - For each target a lock is written that C(pip install --require-hashes -r) accepts.
   - Where requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
-    SHA-256, nothing is asked of an index. New versions come when the requirements change or the lock is removed.
+    SHA-256, nothing is asked of an index.
+  - Where something changed, versions stay where the lock has them as far as the requirements allow. New versions come
+    with O(refresh) and O(upgrade).
 author:
   - airgap.python authors (@airgap-python)
 attributes:
@@ -117,6 +119,25 @@ options:
   virtualenv:
     description: The virtual environment whose pip is run.
     type: path
+  resolver:
+    description:
+      - What resolves. V(pip) is pip itself. V(uv) is faster and gives the same versions, but for requirements whose
+        marker asks for C(platform_release) or C(platform_version), of which it warns. pip fetches in either case.
+    type: str
+    choices: [pip, uv]
+    default: pip
+  uv:
+    description: The uv to run. By default the one beside the interpreter that runs pip.
+    type: path
+  refresh:
+    description: Resolve again and take the newest versions that the requirements allow.
+    type: bool
+    default: false
+  upgrade:
+    description: Names of projects to bring to the newest version. Others move only as far as these force them.
+    type: list
+    elements: str
+    default: []
   processes:
     description: How many pip processes fetch at the same time.
     type: int
@@ -135,6 +156,7 @@ options:
 requirements:
   - python >= 3.8
   - pip >= 23.2
+  - uv >= 0.8 for O(resolver=uv)
 """
 
 EXAMPLES = r"""
@@ -188,6 +210,11 @@ pip_version:
   description: The version of the pip that was run.
   type: str
   returned: success
+engine:
+  description: What resolves, with its version.
+  type: str
+  returned: success
+  sample: pip 26.3
 """
 
 import concurrent.futures
@@ -203,7 +230,7 @@ import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _pip_runner, _resolve, _target
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _pip_runner, _resolve, _target, _uv, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
@@ -250,33 +277,117 @@ class Pip:
 
     def call(self, arguments, environment):
         """Run the interpreter; return its status and its output."""
+        return run_logged([self.python] + arguments, dict(environment), None, ())
+
+    def run(self, arguments):
+        """Run pip by its own name or through the runner, and log it."""
+        environment = _resolve.environment(self.settings, os.environ)
+        return run_logged([self.python] + arguments, environment, self.log, self.secrets())
+
+    def secrets(self):
+        """Return the passwords in the settings."""
+        return _resolve.passwords(self.settings.values())
+
+
+class PipEngine:
+    """Resolves with pip, whose markers the runner makes the target's."""
+
+    def __init__(self, pip):
+        self.pip = pip
+        self.name = "pip " + pip.version
+
+    def resolve(self, target, requirements, constraints, find_links, folder):
+        """Return the pins and what there is to warn of; ``folder`` is this resolution's own."""
+        runner = os.path.join(folder, "runner.py")
+        with open(runner, "w", encoding="utf-8") as stream:
+            stream.write(inspect.getsource(_pip_runner))
+        environment = os.path.join(folder, "environment.json")
+        with open(environment, "w", encoding="utf-8") as stream:
+            json.dump(target.markers(), stream)
+        arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
+        rc, out = self.pip.run([runner, environment] + arguments)
+        if rc != 0:
+            raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"))
+        with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
+            report = json.load(stream)
+        warnings = [
+            "target %s needs nothing for %s: its marker is false there." % (target.name, root)
+            for root in _resolve.ignored_roots(out)
+        ]
+        return _resolve.read_report(report, target), warnings + _resolve.yanked(report, target)
+
+
+class UvEngine:
+    """Resolves with uv."""
+
+    def __init__(self, pip, uv):
+        self.pip = pip
+        self.uv = uv
+        rc, out = run_logged([uv, "--version"], dict(os.environ), None, ())
+        if rc != 0:
+            raise _resolve.ResolveError(
+                "%s does not run: %s. Install uv there, or name it in uv." % (uv, out.strip()[-200:])
+            )
+        self.name = out.strip()
+
+    def resolve(self, target, requirements, constraints, find_links, folder):
+        """Return the pins and what there is to warn of; ``folder`` is this resolution's own."""
+        arguments = _uv.resolve_arguments(target, requirements, constraints, find_links, folder)
+        environment = _uv.variables(self.pip.settings, target, os.environ)
+        rc, out = run_logged(
+            [self.uv] + arguments + ["--python", self.pip.python], environment, self.pip.log, self.pip.secrets()
+        )
+        if rc != 0:
+            raise _resolve.ResolveError(_uv.explain(out, target))
+        rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
+        if rc != 0:
+            raise _resolve.ResolveError(
+                "target %s: what uv wrote cannot be read: %s" % (target.name, out.strip()[-300:])
+            )
+        return _uv.read_lock(json.loads(out), target, folder), []
+
+
+# tomllib came with Python 3.11; before, pip brings its own.
+READ_TOML = """
+import json, sys
+try:
+    import tomllib
+except ImportError:
+    from pip._vendor import tomli as tomllib
+with open(sys.argv[1], "rb") as stream:
+    print(json.dumps(tomllib.load(stream), default=str))
+"""
+
+
+def run_logged(command, environment, log, secrets):
+    """Run a command; return its status and output, which also go to the log, without secrets."""
+    started = time.time()
+    try:
         process = subprocess.run(
-            [self.python] + arguments,
-            env=dict(environment),
+            command,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
         )
-        return process.returncode, process.stdout.decode("utf-8", "replace")
-
-    def run(self, arguments):
-        """Run pip by its own name or through the runner, and log it."""
-        started = time.time()
-        rc, out = self.call(arguments, _resolve.environment(self.settings, os.environ))
-        if self.log:
-            line = "%s rc=%d %.1fs %s\n" % (
-                time.strftime("%Y-%m-%dT%H:%M:%S"),
-                rc,
-                time.time() - started,
-                " ".join(arguments),
-            )
-            for password in _resolve.passwords(self.settings.values()):
-                line, out = line.replace(password, "********"), out.replace(password, "********")
-            handle = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(line + out)
-        return rc, out
+    except OSError as error:
+        return 127, str(error)
+    out = process.stdout.decode("utf-8", "replace")
+    if log:
+        seconds = time.time() - started
+        line = "%s rc=%d %.1fs %s\n" % (
+            time.strftime("%Y-%m-%dT%H:%M:%S"),
+            process.returncode,
+            seconds,
+            " ".join(command),
+        )
+        text = line + out
+        for secret in secrets:
+            text = text.replace(secret, "********")
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text)
+    return process.returncode, out
 
 
 class Download:
@@ -291,6 +402,7 @@ class Download:
         for warning in warnings:
             module.warn(warning)
         self.pip = None
+        self.engine = None
         self.scratch = ""
         self.damaged = []
 
@@ -316,23 +428,39 @@ class Download:
         self.damaged.append(pin.filename)
         return False
 
-    def resolve(self, target, requirements):
-        """Ask pip for a target's pins."""
-        scratch = os.path.join(self.scratch, target.name)
-        os.mkdir(scratch)
-        environment = os.path.join(scratch, "environment.json")
-        with open(environment, "w", encoding="utf-8") as stream:
-            json.dump(target.markers(), stream)
-        arguments = _resolve.resolve_arguments(
-            target, requirements, self.params["constraints_files"], self.params["find_links"], scratch
-        )
-        rc, out = self.pip.run([os.path.join(self.scratch, "runner.py"), environment] + arguments)
-        if rc != 0:
-            raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"))
-        for root in _resolve.ignored_roots(out):
-            self.module.warn("target %s needs nothing for %s: its marker is false there." % (target.name, root))
-        with open(os.path.join(scratch, "report.json"), encoding="utf-8") as stream:
-            return _resolve.read_report(json.load(stream), target)
+    def resolve(self, target, requirements, keep):
+        """Ask the engine for a target's pins, near those to keep: all of them, then what can stay, then none."""
+        attempts = self.attempts(target, keep)
+        for number, kept in enumerate(attempts):
+            folder = os.path.join(self.scratch, "%s-%d" % (target.name, number))
+            os.mkdir(folder)
+            constraints = list(self.params["constraints_files"])
+            if kept:
+                constraints.append(os.path.join(folder, "kept.txt"))
+                with open(constraints[-1], "w", encoding="utf-8") as stream:
+                    stream.writelines("%s==%s\n" % (pin.name, pin.version) for pin in kept)
+            try:
+                return self.engine.resolve(target, requirements, constraints, self.params["find_links"], folder)
+            except _resolve.ResolveError:
+                if number + 1 == len(attempts):
+                    raise
+        raise AssertionError("there is always a last attempt")
+
+    def attempts(self, target, keep):
+        """Return what to hold on to in each attempt at a resolution, the most first."""
+        names = {_lock.normalize(name) for name in self.params["upgrade"]}
+        held = [pin for pin in keep if pin.name not in names]
+        if not held:
+            return [[]]
+        if not names:
+            return [held, []]
+        requires = {}
+        for pin in keep:
+            path = os.path.join(self.params["dest"], pin.filename)
+            if os.path.isfile(path):
+                requires[pin.name] = _resolve.required_names(_wheel.read_metadata(path))
+        moving = _resolve.neighbours(names, requires)
+        return [held, [pin for pin in held if pin.name not in moving], []]
 
     def fetch(self, wanted):
         """Fetch files, given as (target, pin), into the scratch folder; each is checked before it may enter the pool."""
@@ -375,7 +503,7 @@ class Download:
                 target,
                 self.pip.settings,
                 self.params["find_links"],
-                self.pip.version,
+                self.engine.name,
             )
             for target in self.targets
         }
@@ -385,16 +513,24 @@ class Download:
         self.pip = Pip(self.python(), self.params, self.params["log"])
         for warning in self.pip.warnings:
             self.module.warn(warning)
-        self.module.no_log_values.update(_resolve.passwords(self.pip.settings.values()))
+        self.module.no_log_values.update(self.pip.secrets())
+        self.engine = self.choose_engine()
         digests = self.digests()
         before = {target: self.read_lock(target) for target in self.targets}
+        self.check_upgrade(before)
+        again = self.params["refresh"] or self.params["upgrade"]
         stale = [
-            target for target in self.targets if before[target] is None or before[target].inputs != digests[target]
+            target
+            for target in self.targets
+            if again or before[target] is None or before[target].inputs != digests[target]
         ]
         pins = {target: list(before[target].pins) for target in self.targets if target not in stale}
         if stale:
             self.prepare_scratch()
-            pins.update(self.resolve_all(stale))
+            keep = {
+                target: before[target].pins if before[target] and not self.params["refresh"] else () for target in stale
+            }
+            pins.update(self.resolve_all(stale, keep))
         union = {}
         for target in self.targets:
             for pin in pins[target]:
@@ -406,6 +542,7 @@ class Download:
             if wanted:
                 self.prepare_scratch()
                 self.fetch(wanted)
+            self.warn_of_uv(pins, stale)
             pins = {target: [self.with_size(pin) for pin in pins[target]] for target in pins}
         texts = {target: _lock.render(pins[target], target.name, digests[target]) for target in self.targets}
         changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
@@ -424,10 +561,28 @@ class Download:
             "removed": [],
             "resolved": [target.name for target in stale],
             "pip_version": self.pip.version,
+            "engine": self.engine.name,
             "diff": [self.difference(target, before[target], pins[target]) for target in changes],
         }
 
-    def resolve_all(self, targets):
+    def choose_engine(self):
+        """Return the engine that resolves."""
+        if self.params["resolver"] == "pip":
+            return PipEngine(self.pip)
+        beside = os.path.join(os.path.dirname(self.python()), "uv")
+        return UvEngine(self.pip, self.params["uv"] or beside)
+
+    def check_upgrade(self, before):
+        """Refuse to upgrade what no lock has: it is a slip of the pen, or belongs to the requirements."""
+        known = {pin.name for lock in before.values() if lock for pin in lock.pins}
+        unknown = sorted({_lock.normalize(name) for name in self.params["upgrade"]} - known)
+        if unknown and any(before.values()):
+            raise _resolve.ResolveError(
+                "upgrade names %s, which no lock in %s has. Check the name, or add it to the requirements."
+                % (", ".join(unknown), self.params["lock_dest"])
+            )
+
+    def resolve_all(self, targets, keep):
         """Return the pins of each target, two resolutions at a time."""
         requirements = list(self.params["requirements_files"])
         if self.params["requirements"]:
@@ -435,8 +590,26 @@ class Download:
             with open(path, "w", encoding="utf-8") as stream:
                 stream.writelines(line + "\n" for line in self.params["requirements"])
             requirements.insert(0, path)
-        answers = side_by_side(lambda target: self.resolve(target, requirements), targets, RESOLUTIONS_AT_A_TIME)
-        return dict(zip(targets, answers))
+
+        def work(target):
+            return self.resolve(target, requirements, keep[target])
+
+        answers = side_by_side(work, targets, RESOLUTIONS_AT_A_TIME)
+        for _pins, warnings in answers:
+            for warning in warnings:
+                self.module.warn(warning)
+        return {target: pins for target, (pins, _warnings) in zip(targets, answers)}
+
+    def warn_of_uv(self, pins, stale):
+        """Say where uv may differ from the target: it knows no release of the operating system."""
+        if self.params["resolver"] != "uv":
+            return
+        for name in sorted({pin.filename for target in stale for pin in pins[target]}):
+            if _resolve.asks_for_release(_wheel.read_metadata(os.path.join(self.params["dest"], name))):
+                self.module.warn(
+                    "%s has requirements whose marker asks for platform_release or platform_version, which uv takes as "
+                    "empty. Use resolver: pip where that matters." % name
+                )
 
     def with_size(self, pin):
         """Return a pin with the size that its file has in the pool."""
@@ -474,6 +647,7 @@ class Download:
             "removed": sorted(candidates),
             "resolved": [],
             "pip_version": "",
+            "engine": "",
             "diff": [{"before": "".join(one + "\n" for one in gone + sorted(candidates)), "after": ""}],
         }
 
@@ -491,8 +665,6 @@ class Download:
         if self.module.check_mode and not os.path.isdir(parent):
             parent = self.module.tmpdir
         self.scratch = tempfile.mkdtemp(prefix=TEMPORARY, dir=parent)
-        with open(os.path.join(self.scratch, "runner.py"), "w", encoding="utf-8") as stream:
-            stream.write(inspect.getsource(_pip_runner))
 
     def run(self):
         """Hold the pool, do the work, leave no scratch behind."""
@@ -579,6 +751,10 @@ def main():
             "cert": {"type": "path"},
             "python": {"type": "path"},
             "virtualenv": {"type": "path"},
+            "resolver": {"type": "str", "choices": ["pip", "uv"], "default": "pip"},
+            "uv": {"type": "path"},
+            "refresh": {"type": "bool", "default": False},
+            "upgrade": {"type": "list", "elements": "str", "default": []},
             "processes": {"type": "int", "default": 8},
             "log": {"type": "path"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -592,7 +768,7 @@ def main():
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:
         result = Download(module).run()
-    except (_target.TargetError, _lock.LockError, _resolve.ResolveError, OSError) as error:
+    except (_target.TargetError, _lock.LockError, _resolve.ResolveError, _wheel.WheelError, OSError) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

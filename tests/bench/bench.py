@@ -19,12 +19,10 @@ import tempfile
 import time
 
 from ansible_collections.airgap.python.plugins.module_utils import _target
+
 from tests.bench.mirror import Mirror
 
-REQUIREMENTS = """
-aiohttp ansible-core boto3 celery click cryptography django docker flask jmespath kubernetes lxml netaddr numpy pandas
-paramiko pyyaml pytest requests rich sqlalchemy twine typer
-""".split()
+REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "requirements.txt")
 TARGETS = [
     {"name": "py39", "python": "3.9.18", "os": "linux", "arch": "x86_64", "libc": "glibc-2.34"},
     {"name": "py311", "python": "3.11.7", "os": "linux", "arch": "x86_64", "libc": "glibc-2.36"},
@@ -64,22 +62,30 @@ def guide(targets, folder, env):
     for raw in targets:
         target = _target.parse(raw)[0]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
-        command += ["--dest", os.path.join(folder, "wheelhouse")] + target.pip_arguments() + REQUIREMENTS
-        failed += subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode != 0
+        command += ["--dest", os.path.join(folder, "wheelhouse")] + target.pip_arguments()
+        command += ["--requirement", REQUIREMENTS]
+        failed += (
+            subprocess.run(
+                command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+            ).returncode
+            != 0
+        )
     return failed
 
 
 def ours(targets, folder, env, resolver):
     """Do it with the module; return how many targets failed."""
     arguments = {
-        "requirements": REQUIREMENTS,
+        "requirements_files": [REQUIREMENTS],
         "dest": os.path.join(folder, "bundle/wheels"),
         "lock_dest": os.path.join(folder, "bundle/locks/bench"),
         "targets": targets,
         "python": sys.executable,
         "resolver": resolver,
     }
-    done = subprocess.run([sys.executable, "-c", MODULE, json.dumps(arguments)], env=env, stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", MODULE, json.dumps(arguments)], env=env, stdout=subprocess.PIPE, check=False
+    )
     answer = json.loads(done.stdout)
     if answer.get("failed"):
         print(answer["msg"])
@@ -120,8 +126,13 @@ class Bench:
 
     def table(self):
         """Print the medians and the ratios to the guide's way."""
-        print("\n%-8s %-8s %-10s %8s %9s %9s %7s %7s" % ("targets", "way", "state", "seconds", "requests", "MB", "failed", "ratio"))
-        for (way, count, state), runs in sorted(self.figures.items(), key=lambda one: (one[0][1], one[0][2], one[0][0])):
+        print(
+            "\n%-8s %-8s %-10s %8s %9s %9s %7s %7s"
+            % ("targets", "way", "state", "seconds", "requests", "MB", "failed", "ratio")
+        )
+        for (way, count, state), runs in sorted(
+            self.figures.items(), key=lambda one: (one[0][1], one[0][2], one[0][0])
+        ):
             middle = sorted(runs)[len(runs) // 2]
             base = sorted(self.figures[("guide", count, state)])[len(runs) // 2]
             print(
@@ -155,7 +166,10 @@ def main():
                     for way in options.ways:
                         bench.run(way, count, state, number)
         pip = subprocess.check_output([sys.executable, "-m", "pip", "--version"]).decode().split()[1]
-        print("\n%s, pip %s, Python %s, %s cores" % (datetime.date.today(), pip, platform.python_version(), os.cpu_count()))
+        print(
+            "\n%s, pip %s, Python %s, %s cores"
+            % (datetime.date.today(), pip, platform.python_version(), os.cpu_count())
+        )
         bench.table()
     mirror.stop()
 

@@ -94,7 +94,9 @@ class Mirror:
             with self.lock:
                 self.misses += 1
             try:
-                with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": "text/html"}), timeout=180) as answer:
+                with urllib.request.urlopen(
+                    urllib.request.Request(url, headers={"Accept": "text/html"}), timeout=180
+                ) as answer:
                     body = b"200\n" + answer.read()
             except urllib.error.HTTPError as error:
                 if error.code != 404:

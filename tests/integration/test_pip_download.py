@@ -192,7 +192,7 @@ def test_local_folder_of_the_hosts_pip_settings_is_not_used(download, tmp_path, 
     (folder / name).write_bytes(data)
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     assert "app==1.0" in pins(download(), "old")
-    assert "app==9.9" in pins(download(find_links=[str(folder)]), "old")
+    assert "app==9.9" in pins(download(find_links=[str(folder)], refresh=True), "old")
 
 
 def test_password_of_the_index_is_in_no_output_and_no_log(download, index, tmp_path):
@@ -226,3 +226,66 @@ def test_pip_installs_from_the_lock_with_hashes(download, tmp_path):
     command += ["--require-hashes", "-r", str(download.locks / "here.txt"), "--target", str(tmp_path / "site")]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert (tmp_path / "site/backport.py").exists()
+
+
+def test_new_requirement_moves_nothing_that_the_lock_has(download, index):
+    download(targets=[OLD])
+    index.add("app", "2.0")
+    index.add("other", "1")
+    assert pins(download(targets=[OLD], requirements=["app", "other"]), "old")[:3] == [
+        "app==1.0",
+        "backport==1.2",
+        "extra==1",
+    ]
+
+
+def test_requirement_that_forces_a_version_moves_it(download, index):
+    download(targets=[OLD])
+    index.add("app", "2.0")
+    assert pins(download(targets=[OLD], requirements=["app>=2"]), "old") == ["app==2.0"]
+
+
+def test_refresh_takes_the_newest(download, index):
+    download(targets=[OLD])
+    index.add("app", "2.0")
+    result = download(targets=[OLD], refresh=True)
+    assert pins(result, "old") == ["app==2.0"]
+    assert result["changed"] is True
+    assert download(targets=[OLD], refresh=True)["changed"] is False
+
+
+def test_upgrade_moves_only_what_is_named_and_what_that_forces(download, index):
+    download(targets=[OLD])
+    index.add("backport", "1.3")
+    index.add("extra", "2")
+    index.add("app", "1.1", requires=["backport>=1.3", "native", "extra"])
+    before = pins(download(targets=[OLD]), "old")
+    assert "backport==1.2" in before
+    assert "extra==2" not in pins(download(targets=[OLD], upgrade=["backport"]), "old")
+    assert "backport==1.3" in pins(download(targets=[OLD]), "old")
+    assert "app==1.0" in pins(download(targets=[OLD]), "old")
+    assert pins(download(targets=[OLD], upgrade=["app"]), "old")[:2] == ["app==1.1", "backport==1.3"]
+
+
+def test_upgrade_of_what_no_lock_has_is_refused_by_name(download):
+    download(targets=[OLD])
+    result = download(targets=[OLD], upgrade=["blackport"])
+    assert "upgrade names blackport" in result["msg"]
+
+
+def test_uv_gives_the_same_pins_as_pip(download):
+    by_pip = download()
+    for name in ("old", "new", "windows"):
+        (download.locks / (name + ".txt")).unlink()
+    by_uv = download(resolver="uv")
+    assert "msg" not in by_uv, by_uv["msg"]
+    assert by_uv["engine"].startswith("uv ")
+    for name in ("old", "new", "windows"):
+        assert by_uv["targets"][name]["files"] == by_pip["targets"][name]["files"]
+
+
+def test_uv_asks_the_index_for_nothing_when_nothing_changed(download, index):
+    download(resolver="uv")
+    del index.requests[:]
+    assert download(resolver="uv")["changed"] is False
+    assert index.requests == []
