@@ -115,7 +115,7 @@ class Mirror:
         kind, _slash, rest = path.lstrip("/").partition("/")
         if kind == "files":
             # The URL is in the path, encoded, and the file's name after it, for the clients that read it.
-            status, body = self.fetch(base64.urlsafe_b64decode(rest.partition("/")[0]).decode())
+            status, body = self.fetch(base64.urlsafe_b64decode(rest.partition("/")[0] + "===").decode())
             return status, "application/octet-stream", body
         base = self.upstream + rest
         status, body = self.fetch(base)
@@ -127,7 +127,7 @@ class Mirror:
         """Return the address that a link of a page has in the copy."""
         url, mark, fragment = urllib.parse.urljoin(base, link.decode().replace("&amp;", "&")).partition("#")
         name = url.rpartition("/")[2].partition("?")[0]
-        return ("/files/%s/%s%s%s" % (base64.urlsafe_b64encode(url.encode()).decode(), name, mark, fragment)).encode()
+        return ("/files/%s/%s%s%s" % (base64.urlsafe_b64encode(url.encode()).decode().rstrip("="), name, mark, fragment)).encode()
 
     def stop(self):
         """End the server."""
