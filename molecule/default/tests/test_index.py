@@ -124,9 +124,7 @@ def test_port_that_is_taken_is_named_before_anything_is_changed():
 
 
 def test_data_of_another_devpi_are_refused_before_anything_is_changed():
-    read(
-        "index", "cp -a /var/lib/devpi-server /var/lib/devpi-other && printf 3 > /var/lib/devpi-other/.serverversion"
-    )
+    read("index", "cp -a /var/lib/devpi-server /var/lib/devpi-other && printf 3 > /var/lib/devpi-other/.serverversion")
     try:
         said = refusal("-e", "devpi_data_dir=/var/lib/devpi-other")
     finally:
