@@ -40,6 +40,10 @@ MACOS_FORMATS = {
     "x86_64": ["x86_64", "intel", "fat64", "fat3", "fat32", "universal2", "universal"],
     "aarch64": ["arm64", "universal2"],
 }
+OLDEST_PYTHON = 8
+# Beyond what is planned; a number above it is a slip of the pen.
+NEWEST_PYTHON = 20
+NEWEST_LIBC = {"glibc-2": 60, "musl-1": 5}
 FIELDS = ("name", "python", "implementation", "os", "arch", "libc", "os_version", "markers", "tags")
 # The variables of PEP 508 that an interpreter answers; "extra" belongs to a requirement.
 MARKERS = (
@@ -131,10 +135,7 @@ class Target(t.NamedTuple):
         """
         if self.reported_tags:
             return list(self.reported_tags)
-        own = self.interpreter
-        # PyPy's wheels for every platform say pp3, not the version.
-        anywhere = "pp3" if self.implementation == "pypy" else own
-        return _tags(own, self.abis(), self.minor, self.platforms(), anywhere)
+        return _tags(self, self.abis(), self.platforms())
 
     def platforms(self) -> t.List[str]:
         """Return every platform tag that fits, the best first."""
@@ -180,26 +181,25 @@ def _once(values: t.Iterable[str]) -> t.List[str]:
     return list(dict.fromkeys(values))
 
 
-def _tags(
-    own: str, abis: t.Sequence[str], minor: t.Tuple[int, int], platforms: t.Sequence[str], anywhere: str
-) -> t.List[str]:
+def _tags(target: Target, abis: t.Sequence[str], platforms: t.Sequence[str]) -> t.List[str]:
     """Return the tags of an interpreter in the order of PEP 425: the closest to the machine first.
 
     The stable ABI of older versions (abi3, PEP 384; without the GIL abi3t, PEP
     803) counts for CPython alone.
     """
-    stable = ""
-    if own.startswith("cp"):
-        stable = "abi3t" if re.match(r"cp\d+t", abis[0]) else "abi3"
+    own, (major, minor) = target.interpreter, target.minor
     pairs = [(own, abi) for abi in abis]
-    pairs += [(own, stable)] if stable else []
-    pairs += [(own, "none")]
-    if stable:
-        pairs += [("cp%d%d" % (minor[0], step), stable) for step in range(minor[1] - 1, 1, -1)]
-    pure = ["py%d%d" % minor, "py%d" % minor[0]]
-    pure += ["py%d%d" % (minor[0], step) for step in range(minor[1] - 1, -1, -1)]
-    pairs += [(version, "none") for version in pure]
+    older = []
+    if target.implementation == "cpython":
+        stable = "abi3t" if re.match(r"cp\d+t", abis[0]) else "abi3"
+        pairs.append((own, stable))
+        older = [("cp%d%d" % (major, step), stable) for step in range(minor - 1, 1, -1)]
+    pure = ["py%d%d" % (major, minor), "py%d" % major]
+    pure += ["py%d%d" % (major, step) for step in range(minor - 1, -1, -1)]
+    pairs += [(own, "none")] + older + [(version, "none") for version in pure]
     tags = ["%s-%s-%s" % (version, abi, platform) for version, abi in pairs for platform in platforms]
+    # PyPy's wheels for any platform say pp3, not the version.
+    anywhere = "pp%d" % major if target.implementation == "pypy" else own
     return tags + ["%s-none-any" % version for version in [anywhere] + pure]
 
 
@@ -215,6 +215,50 @@ def _macos_platforms(version: str, arch: str) -> t.List[str]:
     return tags + [
         "macosx_10_%d_%s" % (step, name) for step in range(16 if major > 10 else minor, 3, -1) for name in older
     ]
+
+
+def _parse_libc(name: str, system: str, arch: str, raw: t.Any) -> str:
+    """Return the C library of a Linux target, such as glibc-2.36; raises TargetError."""
+    # getconf prints "glibc 2.36", musl's loader "Version 1.2.3".
+    libc = re.sub(r"^(musl-\d+\.\d+)\.\d+$", r"\1", str(raw or "").strip().lower().replace(" ", "-"))
+    if system != "linux":
+        if libc:
+            raise TargetError("target %s: libc %s on %s does not exist. Leave libc out." % (name, libc, system))
+        return ""
+    found = re.match(r"^(glibc-2|musl-1)\.(\d{1,3})$", libc)
+    if found is None:
+        raise TargetError(
+            "target %s: libc must be the C library of the machine, such as glibc-2.36 or musl-1.2; it is %r. "
+            "There, 'getconf GNU_LIBC_VERSION' prints it." % (name, raw)
+        )
+    kind, step = found.group(1), int(found.group(2))
+    oldest = OLDEST_GLIBC.get(arch, 17) if kind == "glibc-2" else 0
+    if not oldest <= step <= NEWEST_LIBC[kind]:
+        raise TargetError(
+            "target %s: libc %s on %s is none that wheels are built for: they are for %s.%d to %s.%d. "
+            "On the machine, 'ldd --version' prints the right one."
+            % (name, libc, arch, kind, oldest, kind, NEWEST_LIBC[kind])
+        )
+    return libc
+
+
+def _parse_os_version(name: str, system: str, arch: str, raw: t.Any) -> str:
+    """Return the macOS version as MAJOR.MINOR; raises TargetError."""
+    if system != "macos":
+        if raw:
+            raise TargetError("target %s: os_version counts on macos only. Leave it out." % name)
+        return ""
+    found = re.match(r"^(\d+)(?:\.(\d+))?(?:\.\d+)*$", str(raw or OLDEST_MACOS[arch]))
+    major, minor = (int(found.group(1)), int(found.group(2) or 0)) if found else (0, 0)
+    if major == 10 and 4 <= minor <= 16 and arch != "x86_64":
+        raise TargetError("target %s: macOS on %s began with 11.0. Write os_version 11.0 or newer." % (name, arch))
+    # Apple went from 15 to 26.
+    if not (major == 10 and 4 <= minor <= 16) and major not in list(range(11, 16)) + list(range(26, 41)):
+        raise TargetError(
+            "target %s: os_version must be a macOS version such as '14.0'; it is %r. On the machine, "
+            "'sw_vers -productVersion' prints it." % (name, raw)
+        )
+    return "%d.%d" % (major, minor)
 
 
 def _parse_markers(name: str, raw: t.Any) -> t.Tuple[t.Tuple[str, str], ...]:
@@ -309,11 +353,25 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
             "target %s: python must be the full version of its interpreter, such as '3.11.2', in quotes; it is %r."
             % (name, raw.get("python"))
         )
+    minor = int(re.findall(r"\d+", python)[1])
+    if not OLDEST_PYTHON <= minor <= NEWEST_PYTHON:
+        raise TargetError(
+            "target %s: python %s is not served: 3.%d is the oldest, and 3.%d is not there yet. Name another "
+            "interpreter of the machine%s."
+            % (
+                name,
+                python,
+                OLDEST_PYTHON,
+                NEWEST_PYTHON + 1,
+                "; 3.10 needs quotes, or it is read as 3.1" * (minor == 1),
+            )
+        )
     if python.count(".") == 1:
         python += ".0"
         warnings.append(
             "target %s: python %s has no patch version and is taken as %s, which may get older packages than its "
-            "interpreters could run. Write what 'python3 --version' prints there." % (name, python[:-2], python)
+            "interpreters could run. Write what 'python3 --version' prints there, or take the file "
+            "that the playbook survey writes." % (name, python[:-2], python)
         )
     implementation = str(raw.get("implementation") or "cpython").lower()
     if implementation not in IMPLEMENTATIONS:
@@ -331,25 +389,8 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
             "target %s: arch %r is not known on %s. Write one of %s."
             % (name, raw.get("arch"), system, ", ".join(fitting))
         )
-    libc = str(raw.get("libc") or "").lower()
-    os_version = str(raw.get("os_version") or "")
-    if system == "linux":
-        if not re.match(r"^(glibc-2|musl-1)\.\d+$", libc):
-            raise TargetError(
-                "target %s: libc must be the C library of the machine, such as glibc-2.36 or musl-1.2; it is %r. "
-                "There, 'getconf GNU_LIBC_VERSION' prints it." % (name, raw.get("libc"))
-            )
-    elif libc:
-        raise TargetError("target %s: libc %s on %s does not exist. Leave libc out." % (name, libc, system))
-    if system == "macos":
-        os_version = os_version or OLDEST_MACOS[arch]
-        if not re.match(r"^\d+\.\d+", os_version):
-            raise TargetError(
-                "target %s: os_version must be a macOS version such as '14.0'; it is %r."
-                % (name, raw.get("os_version"))
-            )
-    elif os_version:
-        raise TargetError("target %s: os_version counts on macos only. Leave it out." % name)
+    libc = _parse_libc(name, system, arch, raw.get("libc"))
+    os_version = _parse_os_version(name, system, arch, raw.get("os_version"))
     markers, tags = _parse_markers(name, raw.get("markers")), _parse_tags(name, raw.get("tags"))
     target = Target(name, python, implementation, system, arch, libc, os_version, markers, tags)
     _check_reported(target)
@@ -392,6 +433,12 @@ def misfit(target: Target, here: Target) -> str:
         return "libc is %s, newer than %s here" % (target.libc, here.libc)
     if _release(target.os_version) > _release(here.os_version):
         return "os_version is %s, newer than %s here" % (target.os_version, here.os_version)
+    if target.abis()[0] not in here.abis():
+        return "its ABI is %s, here %s" % (target.abis()[0], here.abis()[0])
+    accepted = set(here.tags())
+    for tag in target.tags():
+        if tag not in accepted:
+            return "it takes wheels with the tag %s, which are not accepted here" % tag
     return ""
 
 
@@ -401,6 +448,58 @@ def best_fit(targets: t.Iterable[Target], here: Target) -> t.Optional[Target]:
     return max(fitting, key=lambda one: (_release(one.python), _release(one.libc)), default=None)
 
 
-def suggestion(here: Target) -> t.Dict[str, str]:
-    """Return the entry of airgap_targets that describes an interpreter."""
-    return here.description()
+def suggestion(here: Target) -> t.Dict[str, t.Any]:
+    """Return the shortest entry of airgap_targets that describes an interpreter."""
+    entry = survey_entry(here)
+    entry.pop("markers", None)
+    return entry
+
+
+def from_answer(answer: t.Mapping[str, t.Any]) -> t.Tuple[Target, bool]:
+    """Return the target that an interpreter is, with its markers and exact tags.
+
+    ``answer`` is what _interpreter says. The second value tells whether it knew
+    its ABI; if not, the tags are those of the description. Raises TargetError
+    for an interpreter that cannot be a target.
+    """
+    markers = answer["markers"]
+    system = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}.get(markers["platform_system"], "")
+    raw = {
+        "python": markers["python_full_version"],
+        "implementation": markers["implementation_name"],
+        "os": system or markers["platform_system"],
+        "arch": answer["machine"],
+        "libc": answer["libc"],
+    }
+    if system == "macos":
+        raw["os_version"] = ".".join(answer["macos"].split(".")[:2])
+    abi = (answer["abis"] or [""])[0]
+    short = SHORT.get(raw["implementation"], "py") + markers["python_version"].replace(".", "")
+    # An ABI of its own, such as cp313t, is another kind of interpreter.
+    short = abi if abi.startswith(short) else short
+    # Of macOS, the version of the machine belongs to the name.
+    version = "-".join(part for part in (raw["libc"], raw.get("os_version", "")) if part)
+    raw["name"] = "-".join(part for part in (short, system, raw["arch"], version) if part)
+    described = parse(raw)[0]
+    platforms = [one for one in described.platforms() if one not in answer["refused_platforms"]]
+    return (
+        described._replace(
+            reported_markers=tuple((key, markers[key]) for key in MARKERS),
+            reported_tags=tuple(_tags(described, answer["abis"] or described.abis(), platforms)),
+        ),
+        bool(answer["abis"]),
+    )
+
+
+def survey_entry(here: Target) -> t.Dict[str, t.Any]:
+    """Return the complete entry of an interpreter, without what differs between machines of its kind.
+
+    A kernel's release changes with every update, so it would resolve everything
+    anew; only of macOS, whose version it is, do markers use it. Tags that follow
+    from the description are left out: they are the same list.
+    """
+    left_out = {"platform_version"} if here.os == "macos" else {"platform_version", "platform_release"}
+    markers = tuple((key, value) for key, value in here.reported_markers if key not in left_out)
+    computed = here._replace(reported_tags=()).tags()
+    tags = () if set(computed) == set(here.reported_tags) else here.reported_tags
+    return here._replace(reported_markers=markers, reported_tags=tags).as_dict()
