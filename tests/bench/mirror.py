@@ -127,7 +127,9 @@ class Mirror:
         """Return the address that a link of a page has in the copy."""
         url, mark, fragment = urllib.parse.urljoin(base, link.decode().replace("&amp;", "&")).partition("#")
         name = url.rpartition("/")[2].partition("?")[0]
-        return ("/files/%s/%s%s%s" % (base64.urlsafe_b64encode(url.encode()).decode().rstrip("="), name, mark, fragment)).encode()
+        return (
+            "/files/%s/%s%s%s" % (base64.urlsafe_b64encode(url.encode()).decode().rstrip("="), name, mark, fragment)
+        ).encode()
 
     def stop(self):
         """End the server."""
