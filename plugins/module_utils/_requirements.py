@@ -227,3 +227,22 @@ def parse(
     for path in constraints_files:
         reader.file(path, True)
     return Parsed(tuple(reader.requirements), tuple(reader.constraints), tuple(reader.options), reader.files)
+
+
+# Where what an option says has its place; no option hides in a file.
+_PLACES = {
+    "--index-url": "index_url (stage_index_url in the role stage)",
+    "--extra-index-url": "extra_index_urls (stage_extra_index_urls in the role stage)",
+    "--find-links": "find_links (stage_find_links in the role stage)",
+    "--trusted-host": "the configuration of pip on the internet host",
+}
+
+
+def refuse_options(parsed: Parsed) -> None:
+    """Raise RequirementsError for the first option in files: options count for the whole resolution, not for a file."""
+    for option in parsed.options:
+        place = _PLACES.get(option.name)
+        mend = "Its place is %s. Remove it from the file." % place if place else "Remove it: nothing takes its place."
+        raise RequirementsError(
+            "%s: the option %s does not count in a file here. %s" % (option.where, option.name, mend)
+        )

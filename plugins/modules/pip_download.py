@@ -35,7 +35,9 @@ options:
     elements: str
     default: []
   requirements_files:
-    description: Requirements files on the managed host.
+    description:
+      - Requirements files on the managed host. They may name others by C(-r) and C(-c). Hashes in them are enforced.
+      - Options such as C(--index-url) in them are an error that says where their place is.
     type: list
     elements: path
     default: []
@@ -211,6 +213,11 @@ resolved:
 pip_version:
   description: The version of the pip that was run.
   type: str
+  returned: success
+not_locked:
+  description: Names in O(upgrade) that no lock in O(lock_dest) had.
+  type: list
+  elements: str
   returned: success
 engine:
   description: What resolves, with its version.
@@ -559,9 +566,10 @@ class Download:
             read,
             os.environ,
         )
+        _requirements.refuse_options(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
-        self.check_upgrade(before)
-        again = self.params["refresh"] or self.params["upgrade"]
+        upgrade, not_locked = self.to_upgrade(before)
+        again = self.params["refresh"] or upgrade
         stale = [
             target
             for target in self.targets
@@ -607,6 +615,7 @@ class Download:
             "resolved": [target.name for target in stale],
             "pip_version": self.pip.version,
             "engine": self.engine.name,
+            "not_locked": not_locked,
             "diff": [self.difference(target, before[target], pins[target]) for target in changes],
         }
 
@@ -617,15 +626,11 @@ class Download:
         beside = os.path.join(os.path.dirname(self.python()), "uv")
         return UvEngine(self.pip, self.params["uv"] or beside)
 
-    def check_upgrade(self, before):
-        """Refuse to upgrade what no lock has: it is a slip of the pen, or belongs to the requirements."""
+    def to_upgrade(self, before):
+        """Return the normalized names to upgrade that some lock has, and those that none has."""
+        names = {_lock.normalize(name) for name in self.params["upgrade"]}
         known = {pin.name for lock in before.values() if lock for pin in lock.pins}
-        unknown = sorted({_lock.normalize(name) for name in self.params["upgrade"]} - known)
-        if unknown and any(before.values()):
-            raise _resolve.ResolveError(
-                "upgrade names %s, which no lock in %s has. Check the name, or add it to the requirements."
-                % (", ".join(unknown), self.params["lock_dest"])
-            )
+        return names & known, sorted(names - known)
 
     def resolve_all(self, targets, keep):
         """Return the pins of each target, two resolutions at a time."""
@@ -693,6 +698,7 @@ class Download:
             "resolved": [],
             "pip_version": "",
             "engine": "",
+            "not_locked": [],
             "diff": [{"before": "".join(one + "\n" for one in gone + sorted(candidates)), "after": ""}],
         }
 

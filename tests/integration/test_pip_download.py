@@ -267,10 +267,28 @@ def test_upgrade_moves_only_what_is_named_and_what_that_forces(download, index):
     assert pins(download(targets=[OLD], upgrade=["app"]), "old")[:2] == ["app==1.1", "backport==1.3"]
 
 
-def test_upgrade_of_what_no_lock_has_is_refused_by_name(download):
+def test_upgrade_of_what_no_lock_has_is_said_and_resolves_nothing(download):
     download(targets=[OLD])
     result = download(targets=[OLD], upgrade=["blackport"])
-    assert "upgrade names blackport" in result["msg"]
+    assert (result["not_locked"], result["resolved"], result["changed"]) == (["blackport"], [], False)
+
+
+def test_option_inside_a_requirements_file_is_said_and_not_dropped(download, tmp_path):
+    path = tmp_path / "requirements.txt"
+    path.write_text("app\n--index-url https://index.example/simple\n")
+    result = download(requirements=None, requirements_files=[str(path)])
+    assert "requirements.txt, line 2: the option --index-url does not count in a file here" in result["msg"]
+
+
+def test_hash_in_a_requirements_file_is_enforced(download, tmp_path, index):
+    path = tmp_path / "requirements.txt"
+    good = hashlib.sha256(index.files["backport-1.2-py3-none-any.whl"]).hexdigest()
+    path.write_text("backport==1.2 --hash=sha256:%s\n" % good)
+    assert download(requirements=None, requirements_files=[str(path)])["changed"] is True
+    path.write_text("backport==1.2 --hash=sha256:%s\n" % ("0" * 64))
+    result = download(requirements=None, requirements_files=[str(path)])
+    assert "backport" in result["msg"]
+    assert "promised" in result["msg"]
 
 
 def test_uv_gives_the_same_pins_as_pip(download):

@@ -1,0 +1,134 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: requirements
+short_description: Read what a file on the control host requires
+version_added: 0.1.0
+description:
+  - Returns the requirements in a file, one a line, with their hashes and markers, and those of the files that it names.
+  - Reads requirements files, with C(-r) and C(-c), C(pyproject.toml) with extras and dependency groups, and C(pylock.toml).
+  - Of C(uv.lock), C(poetry.lock) and their like it says which command writes them as a requirements file.
+  - An option in a requirements file, such as C(--index-url), is an error that says where its place is. None is dropped.
+author:
+  - airgap.python authors (@airgap-python)
+options:
+  _terms:
+    description: Paths on the control host. A relative path begins at the folder of the inventory, or that of the playbook.
+    type: list
+    elements: path
+    required: true
+  kind:
+    description: V(requirements), or V(constraints), which a requirements file names by C(-c).
+    type: str
+    choices: [requirements, constraints]
+    default: requirements
+  extras:
+    description: Extras of the project in C(pyproject.toml).
+    type: list
+    elements: str
+    default: []
+  groups:
+    description: Dependency groups in C(pyproject.toml) (PEP 735).
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Show what a project requires
+  ansible.builtin.debug:
+    msg: "{{ query('airgap.python.requirements', 'pyproject.toml', groups=['test']) }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The requirements, each on its line.
+  type: list
+  elements: str
+"""
+
+import os
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements
+
+
+class LookupModule(LookupBase):
+    """Read requirements where a set names a file."""
+
+    def run(self, terms, variables=None, **kwargs):
+        """Return the lines of all files in their order."""
+        self.set_options(var_options=variables, direct=kwargs)
+        folders = [(variables or {}).get(name) for name in ("inventory_dir", "playbook_dir")]
+        folders = [str(folder) for folder in folders if folder] or [os.getcwd()]
+        lines = []
+        try:
+            for term in terms:
+                lines += self.lines(find(str(term), folders))
+        except (_projects.ProjectError, _requirements.RequirementsError) as error:
+            raise AnsibleError(str(error)) from error
+        return lines
+
+    def lines(self, path):
+        """Return the lines of one file."""
+        name = os.path.basename(path)
+        if name in _projects.EXPORTS:
+            raise _projects.ProjectError(
+                "%s is a lock of a tool's own. Beside it, run '%s', and name that file."
+                % (path, _projects.EXPORTS[name])
+            )
+        if self.get_option("kind") == "constraints":
+            return [] if name.endswith(".toml") else constraints(path)
+        if name == "pyproject.toml":
+            return _projects.pyproject(toml(path), self.get_option("extras"), self.get_option("groups"), path)
+        if name.startswith("pylock.") and name.endswith(".toml"):
+            return _projects.pylock(toml(path), path)
+        return [render(line) for line in parse(path).requirements]
+
+
+def constraints(path):
+    """Return what a requirements file names by -c."""
+    return [render(line) for line in parse(path).constraints]
+
+
+def parse(path):
+    """Return what a requirements file and those that it names hold; refuses options that count nowhere."""
+    parsed = _requirements.parse([], [path], [], read, {})
+    _requirements.refuse_options(parsed)
+    return parsed
+
+
+def render(line):
+    """Return a requirement as pip reads it."""
+    return line.text + "".join(" --hash=" + one for one in line.hashes)
+
+
+def find(path, folders):
+    """Return the path of a file in the first folder that has it."""
+    for folder in folders:
+        found = os.path.join(folder, os.path.expanduser(path))
+        if os.path.isfile(found):
+            return found
+    raise _projects.ProjectError(
+        "%s is in none of %s. Name a file that is on the control host." % (path, ", ".join(folders))
+    )
+
+
+def read(path):
+    """Return the text of a file."""
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
+
+
+def toml(path):
+    """Return what a TOML file holds; the control host has Python 3.11 or newer, which reads it."""
+    import tomllib
+
+    try:
+        return tomllib.loads(read(path))
+    except tomllib.TOMLDecodeError as error:
+        raise _projects.ProjectError("%s is no TOML: %s." % (path, error)) from error
