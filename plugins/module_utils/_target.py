@@ -40,6 +40,10 @@ MACOS_FORMATS = {
     "x86_64": ["x86_64", "intel", "fat64", "fat3", "fat32", "universal2", "universal"],
     "aarch64": ["arm64", "universal2"],
 }
+OLDEST_PYTHON = 8
+# Beyond what is planned; a number above it is a slip of the pen.
+NEWEST_PYTHON = 20
+NEWEST_LIBC = {"glibc-2": 60, "musl-1": 5}
 FIELDS = ("name", "python", "implementation", "os", "arch", "libc", "os_version", "markers", "tags")
 # The variables of PEP 508 that an interpreter answers; "extra" belongs to a requirement.
 MARKERS = (
@@ -217,6 +221,50 @@ def _macos_platforms(version: str, arch: str) -> t.List[str]:
     ]
 
 
+def _parse_libc(name: str, system: str, arch: str, raw: t.Any) -> str:
+    """Return the C library of a Linux target, such as glibc-2.36; raises TargetError."""
+    # getconf prints "glibc 2.36", musl's loader "Version 1.2.3".
+    libc = re.sub(r"^(musl-\d+\.\d+)\.\d+$", r"\1", str(raw or "").strip().lower().replace(" ", "-"))
+    if system != "linux":
+        if libc:
+            raise TargetError("target %s: libc %s on %s does not exist. Leave libc out." % (name, libc, system))
+        return ""
+    found = re.match(r"^(glibc-2|musl-1)\.(\d{1,3})$", libc)
+    if found is None:
+        raise TargetError(
+            "target %s: libc must be the C library of the machine, such as glibc-2.36 or musl-1.2; it is %r. "
+            "There, 'getconf GNU_LIBC_VERSION' prints it." % (name, raw)
+        )
+    kind, step = found.group(1), int(found.group(2))
+    oldest = OLDEST_GLIBC.get(arch, 17) if kind == "glibc-2" else 0
+    if not oldest <= step <= NEWEST_LIBC[kind]:
+        raise TargetError(
+            "target %s: libc %s on %s is none that wheels are built for: they are for %s.%d to %s.%d. "
+            "On the machine, 'ldd --version' prints the right one."
+            % (name, libc, arch, kind, oldest, kind, NEWEST_LIBC[kind])
+        )
+    return libc
+
+
+def _parse_os_version(name: str, system: str, arch: str, raw: t.Any) -> str:
+    """Return the macOS version as MAJOR.MINOR; raises TargetError."""
+    if system != "macos":
+        if raw:
+            raise TargetError("target %s: os_version counts on macos only. Leave it out." % name)
+        return ""
+    found = re.match(r"^(\d+)(?:\.(\d+))?(?:\.\d+)*$", str(raw or OLDEST_MACOS[arch]))
+    major, minor = (int(found.group(1)), int(found.group(2) or 0)) if found else (0, 0)
+    if major == 10 and 4 <= minor <= 16 and arch != "x86_64":
+        raise TargetError("target %s: macOS on %s began with 11.0. Write os_version 11.0 or newer." % (name, arch))
+    # Apple went from 15 to 26.
+    if not (major == 10 and 4 <= minor <= 16) and major not in list(range(11, 16)) + list(range(26, 41)):
+        raise TargetError(
+            "target %s: os_version must be a macOS version such as '14.0'; it is %r. On the machine, "
+            "'sw_vers -productVersion' prints it." % (name, raw)
+        )
+    return "%d.%d" % (major, minor)
+
+
 def _parse_markers(name: str, raw: t.Any) -> t.Tuple[t.Tuple[str, str], ...]:
     """Return reported markers in their order; raises TargetError."""
     if not raw:
@@ -309,11 +357,25 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
             "target %s: python must be the full version of its interpreter, such as '3.11.2', in quotes; it is %r."
             % (name, raw.get("python"))
         )
+    minor = int(re.findall(r"\d+", python)[1])
+    if not OLDEST_PYTHON <= minor <= NEWEST_PYTHON:
+        raise TargetError(
+            "target %s: python %s is not served: 3.%d is the oldest, and 3.%d is not there yet. Name another "
+            "interpreter of the machine%s."
+            % (
+                name,
+                python,
+                OLDEST_PYTHON,
+                NEWEST_PYTHON + 1,
+                "; 3.10 needs quotes, or it is read as 3.1" * (minor == 1),
+            )
+        )
     if python.count(".") == 1:
         python += ".0"
         warnings.append(
             "target %s: python %s has no patch version and is taken as %s, which may get older packages than its "
-            "interpreters could run. Write what 'python3 --version' prints there." % (name, python[:-2], python)
+            "interpreters could run. Write what 'python3 --version' prints there, or take the file "
+            "that the playbook survey writes." % (name, python[:-2], python)
         )
     implementation = str(raw.get("implementation") or "cpython").lower()
     if implementation not in IMPLEMENTATIONS:
@@ -331,25 +393,8 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
             "target %s: arch %r is not known on %s. Write one of %s."
             % (name, raw.get("arch"), system, ", ".join(fitting))
         )
-    libc = str(raw.get("libc") or "").lower()
-    os_version = str(raw.get("os_version") or "")
-    if system == "linux":
-        if not re.match(r"^(glibc-2|musl-1)\.\d+$", libc):
-            raise TargetError(
-                "target %s: libc must be the C library of the machine, such as glibc-2.36 or musl-1.2; it is %r. "
-                "There, 'getconf GNU_LIBC_VERSION' prints it." % (name, raw.get("libc"))
-            )
-    elif libc:
-        raise TargetError("target %s: libc %s on %s does not exist. Leave libc out." % (name, libc, system))
-    if system == "macos":
-        os_version = os_version or OLDEST_MACOS[arch]
-        if not re.match(r"^\d+\.\d+", os_version):
-            raise TargetError(
-                "target %s: os_version must be a macOS version such as '14.0'; it is %r."
-                % (name, raw.get("os_version"))
-            )
-    elif os_version:
-        raise TargetError("target %s: os_version counts on macos only. Leave it out." % name)
+    libc = _parse_libc(name, system, arch, raw.get("libc"))
+    os_version = _parse_os_version(name, system, arch, raw.get("os_version"))
     markers, tags = _parse_markers(name, raw.get("markers")), _parse_tags(name, raw.get("tags"))
     target = Target(name, python, implementation, system, arch, libc, os_version, markers, tags)
     _check_reported(target)
