@@ -135,10 +135,7 @@ class Target(t.NamedTuple):
         """
         if self.reported_tags:
             return list(self.reported_tags)
-        own = self.interpreter
-        # PyPy's wheels for every platform say pp3, not the version.
-        anywhere = "pp3" if self.implementation == "pypy" else own
-        return _tags(own, self.abis(), self.minor, self.platforms(), anywhere)
+        return _tags(self, self.abis(), self.platforms())
 
     def platforms(self) -> t.List[str]:
         """Return every platform tag that fits, the best first."""
@@ -184,26 +181,25 @@ def _once(values: t.Iterable[str]) -> t.List[str]:
     return list(dict.fromkeys(values))
 
 
-def _tags(
-    own: str, abis: t.Sequence[str], minor: t.Tuple[int, int], platforms: t.Sequence[str], anywhere: str
-) -> t.List[str]:
+def _tags(target: Target, abis: t.Sequence[str], platforms: t.Sequence[str]) -> t.List[str]:
     """Return the tags of an interpreter in the order of PEP 425: the closest to the machine first.
 
     The stable ABI of older versions (abi3, PEP 384; without the GIL abi3t, PEP
     803) counts for CPython alone.
     """
-    stable = ""
-    if own.startswith("cp"):
-        stable = "abi3t" if re.match(r"cp\d+t", abis[0]) else "abi3"
+    own, (major, minor) = target.interpreter, target.minor
     pairs = [(own, abi) for abi in abis]
-    pairs += [(own, stable)] if stable else []
-    pairs += [(own, "none")]
-    if stable:
-        pairs += [("cp%d%d" % (minor[0], step), stable) for step in range(minor[1] - 1, 1, -1)]
-    pure = ["py%d%d" % minor, "py%d" % minor[0]]
-    pure += ["py%d%d" % (minor[0], step) for step in range(minor[1] - 1, -1, -1)]
-    pairs += [(version, "none") for version in pure]
+    older = []
+    if target.implementation == "cpython":
+        stable = "abi3t" if re.match(r"cp\d+t", abis[0]) else "abi3"
+        pairs.append((own, stable))
+        older = [("cp%d%d" % (major, step), stable) for step in range(minor - 1, 1, -1)]
+    pure = ["py%d%d" % (major, minor), "py%d" % major]
+    pure += ["py%d%d" % (major, step) for step in range(minor - 1, -1, -1)]
+    pairs += [(own, "none")] + older + [(version, "none") for version in pure]
     tags = ["%s-%s-%s" % (version, abi, platform) for version, abi in pairs for platform in platforms]
+    # PyPy's wheels for any platform say pp3, not the version.
+    anywhere = "pp%d" % major if target.implementation == "pypy" else own
     return tags + ["%s-none-any" % version for version in [anywhere] + pure]
 
 
@@ -437,6 +433,12 @@ def misfit(target: Target, here: Target) -> str:
         return "libc is %s, newer than %s here" % (target.libc, here.libc)
     if _release(target.os_version) > _release(here.os_version):
         return "os_version is %s, newer than %s here" % (target.os_version, here.os_version)
+    if target.abis()[0] not in here.abis():
+        return "its ABI is %s, here %s" % (target.abis()[0], here.abis()[0])
+    accepted = set(here.tags())
+    for tag in target.tags():
+        if tag not in accepted:
+            return "it takes wheels with the tag %s, which are not accepted here" % tag
     return ""
 
 
@@ -446,6 +448,58 @@ def best_fit(targets: t.Iterable[Target], here: Target) -> t.Optional[Target]:
     return max(fitting, key=lambda one: (_release(one.python), _release(one.libc)), default=None)
 
 
-def suggestion(here: Target) -> t.Dict[str, str]:
-    """Return the entry of airgap_targets that describes an interpreter."""
-    return here.description()
+def suggestion(here: Target) -> t.Dict[str, t.Any]:
+    """Return the shortest entry of airgap_targets that describes an interpreter."""
+    entry = survey_entry(here)
+    entry.pop("markers", None)
+    return entry
+
+
+def from_answer(answer: t.Mapping[str, t.Any]) -> t.Tuple[Target, bool]:
+    """Return the target that an interpreter is, with its markers and exact tags.
+
+    ``answer`` is what _interpreter says. The second value tells whether it knew
+    its ABI; if not, the tags are those of the description. Raises TargetError
+    for an interpreter that cannot be a target.
+    """
+    markers = answer["markers"]
+    system = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}.get(markers["platform_system"], "")
+    raw = {
+        "python": markers["python_full_version"],
+        "implementation": markers["implementation_name"],
+        "os": system or markers["platform_system"],
+        "arch": answer["machine"],
+        "libc": answer["libc"],
+    }
+    if system == "macos":
+        raw["os_version"] = ".".join(answer["macos"].split(".")[:2])
+    abi = (answer["abis"] or [""])[0]
+    short = SHORT.get(raw["implementation"], "py") + markers["python_version"].replace(".", "")
+    # An ABI of its own, such as cp313t, is another kind of interpreter.
+    short = abi if abi.startswith(short) else short
+    # Of macOS, the version of the machine belongs to the name.
+    version = "-".join(part for part in (raw["libc"], raw.get("os_version", "")) if part)
+    raw["name"] = "-".join(part for part in (short, system, raw["arch"], version) if part)
+    described = parse(raw)[0]
+    platforms = [one for one in described.platforms() if one not in answer["refused_platforms"]]
+    return (
+        described._replace(
+            reported_markers=tuple((key, markers[key]) for key in MARKERS),
+            reported_tags=tuple(_tags(described, answer["abis"] or described.abis(), platforms)),
+        ),
+        bool(answer["abis"]),
+    )
+
+
+def survey_entry(here: Target) -> t.Dict[str, t.Any]:
+    """Return the complete entry of an interpreter, without what differs between machines of its kind.
+
+    A kernel's release changes with every update, so it would resolve everything
+    anew; only of macOS, whose version it is, do markers use it. Tags that follow
+    from the description are left out: they are the same list.
+    """
+    left_out = {"platform_version"} if here.os == "macos" else {"platform_version", "platform_release"}
+    markers = tuple((key, value) for key, value in here.reported_markers if key not in left_out)
+    computed = here._replace(reported_tags=()).tags()
+    tags = () if set(computed) == set(here.reported_tags) else here.reported_tags
+    return here._replace(reported_markers=markers, reported_tags=tags).as_dict()

@@ -9,7 +9,8 @@ module: python_target_info
 short_description: Tell which target an interpreter is
 version_added: 0.1.0
 description:
-  - Asks an interpreter of the managed host for its version, implementation, operating system, CPU and C library.
+  - Asks an interpreter of the managed host for its version, implementation, operating system, CPU and C library,
+    its marker variables and the wheel tags that it accepts. It needs nothing but its standard library for that.
   - Says which of the given targets it can use, and how it would be described as a target of its own.
 author:
   - airgap.python authors (@airgap-python)
@@ -27,7 +28,7 @@ options:
     default: /usr/bin/python3
   targets:
     description:
-      - The targets to choose from, as in C(airgap_targets).
+      - The targets to choose from, as P(airgap.python.targets#lookup) gives them for C(airgap_targets).
       - An interpreter can use a target of the same implementation, operating system, CPU and minor version
         whose patch version and C library are not newer than its own. Of several, the closest is chosen.
     type: list
@@ -40,7 +41,7 @@ requirements:
 EXAMPLES = r"""
 - name: Ask for the interpreter and the target that it can use
   airgap.python.python_target_info:
-    targets: "{{ airgap_targets }}"
+    targets: "{{ query('airgap.python.targets', airgap_targets) }}"
   register: info
 
 - name: Show what to add for a machine that fits no target
@@ -61,10 +62,25 @@ reasons:
   returned: success
   sample: {node39: "python is 3.9, here 3.11"}
 suggestion:
-  description: The interpreter as an entry of C(airgap_targets).
+  description: The interpreter as a short entry of C(airgap_targets).
   type: dict
   returned: success
   sample: {name: cp311-linux-x86_64, python: 3.11.2, implementation: cpython, os: linux, arch: x86_64, libc: glibc-2.36}
+description:
+  description:
+    - The interpreter as a complete entry of C(airgap_targets), as the role P(airgap.python.survey#role) writes it.
+    - It has the markers as well, without those that differ between machines of its kind, which are C(platform_version)
+      and but for macOS C(platform_release). It has C(tags) only where they do not follow from the other fields.
+  type: dict
+  returned: success
+  sample:
+    name: cp311-linux-x86_64-glibc-2.36
+    python: 3.11.2
+    implementation: cpython
+    os: linux
+    arch: x86_64
+    libc: glibc-2.36
+    markers: {python_full_version: 3.11.2, sys_platform: linux}
 info:
   description: What else the interpreter said.
   type: dict
@@ -74,8 +90,24 @@ info:
       description: Path of the interpreter.
       type: str
     markers:
-      description: Its marker environment (PEP 508).
+      description: Its marker environment (PEP 508), every variable.
       type: dict
+    tags:
+      description: Every wheel tag that it accepts, the best first.
+      type: list
+      elements: str
+      sample: [cp311-cp311-manylinux_2_36_x86_64, py3-none-any]
+    tags_from:
+      description:
+        - V(interpreter) if the interpreter told its ABI and what its distribution refuses, so that the tags are exact.
+        - V(description) if it did not know its ABI, and the tags are those of others of its kind.
+      type: str
+    libc:
+      description: The C library on Linux, such as V(glibc-2.36) or V(musl-1.2), else an empty string.
+      type: str
+    macos:
+      description: The version of macOS, else an empty string.
+      type: str
     has_venv:
       description: Whether the module C(venv) can be imported.
       type: bool
@@ -87,72 +119,15 @@ info:
       type: bool
 """
 
+import inspect
 import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _target
+from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _target
 
-# Runs in the interpreter that is asked, so it knows nothing but the standard library.
-QUESTION = r"""
-import glob, importlib.util, json, os, platform, re, subprocess, sys
-libc = ""
-if sys.platform == "linux":
-    try:
-        libc = os.confstr("CS_GNU_LIBC_VERSION").strip().replace(" ", "-")
-    except (AttributeError, OSError, ValueError):
-        for loader in glob.glob("/lib/ld-musl-*.so.1"):
-            said = subprocess.run([loader], stderr=subprocess.PIPE, stdout=subprocess.PIPE).stderr.decode()
-            found = re.search(r"Version (\d+\.\d+)", said)
-            libc = "musl-" + found.group(1) if found else ""
-version = "%d.%d.%d" % sys.version_info[:3]
-if sys.version_info.releaselevel != "final":
-    version += {"alpha": "a", "beta": "b", "candidate": "rc"}[sys.version_info.releaselevel]
-    version += str(sys.version_info.serial)
-own = "%d.%d.%d" % sys.implementation.version[:3]
-machine = platform.machine()
-# A 32-bit interpreter on a 64-bit kernel cannot load 64-bit wheels.
-if sys.maxsize <= 2**32:
-    machine = {"x86_64": "i686", "aarch64": "armv7l"}.get(machine, machine)
-print(json.dumps({
-    "libc": libc,
-    "machine": machine,
-    "macos": platform.mac_ver()[0],
-    "has": {name: importlib.util.find_spec(name) is not None for name in ("venv", "pip", "ensurepip")},
-    "markers": {
-        "implementation_name": sys.implementation.name,
-        "implementation_version": own if sys.implementation.name != "cpython" else version,
-        "os_name": os.name,
-        "platform_machine": platform.machine(),
-        "platform_python_implementation": platform.python_implementation(),
-        "platform_release": platform.release(),
-        "platform_system": platform.system(),
-        "platform_version": platform.version(),
-        "python_full_version": version,
-        "python_version": "%d.%d" % sys.version_info[:2],
-        "sys_platform": sys.platform,
-    },
-}))
-"""
-
-
-def describe(answer):
-    """Return the interpreter as an entry of airgap_targets."""
-    markers = answer["markers"]
-    system = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}.get(markers["platform_system"], "")
-    raw = {
-        "python": markers["python_full_version"],
-        "implementation": markers["implementation_name"],
-        "os": system,
-        "arch": answer["machine"],
-        "libc": answer["libc"],
-    }
-    if system == "macos":
-        raw["os_version"] = ".".join(answer["macos"].split(".")[:2])
-    nodot = markers["python_version"].replace(".", "")
-    short = {"cpython": "cp", "pypy": "pp"}.get(raw["implementation"], "py")
-    raw["name"] = "-".join(part for part in (short + nodot, system, raw["arch"], raw["libc"]) if part)
-    return raw
+# Python 3.6 does not know this line; it shall be able to answer that it is too old.
+FUTURE = "from __future__ import annotations"
 
 
 def main():
@@ -170,12 +145,14 @@ def main():
             msg="%s: there is no such interpreter on this host. Install Python 3 from the distribution, "
             "or name the one that is there." % python
         )
-    rc, out, err = module.run_command([python, "-I", "-c", QUESTION], environ_update={"LC_ALL": "C"})
+    rc, out, err = module.run_command(
+        [python, "-I", "-c", inspect.getsource(_interpreter).replace(FUTURE, "")], environ_update={"LC_ALL": "C"}
+    )
     if rc != 0:
         module.fail_json(msg="%s does not run: %s" % (python, (err or out).strip()[-500:]), rc=rc)
     answer = json.loads(out)
     try:
-        here, dummy = _target.parse(describe(answer))
+        here, exact = _target.from_answer(answer)
         targets, warnings = _target.parse_all(module.params["targets"])
     except _target.TargetError as error:
         module.fail_json(msg=str(error))
@@ -187,9 +164,14 @@ def main():
         target=chosen.name if chosen else "",
         reasons={one.name: _target.misfit(one, here) for one in targets if _target.misfit(one, here)},
         suggestion=_target.suggestion(here),
+        description=_target.survey_entry(here),
         info={
             "executable": python,
             "markers": answer["markers"],
+            "tags": here.tags(),
+            "tags_from": "interpreter" if exact else "description",
+            "libc": here.libc,
+            "macos": answer["macos"],
             "has_venv": answer["has"]["venv"],
             "has_pip": answer["has"]["pip"],
             "has_ensurepip": answer["has"]["ensurepip"],

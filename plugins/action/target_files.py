@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write the target files of a site on the control host."""
+
+from __future__ import annotations
+
+import os
+
+import yaml
+from ansible.plugins.action import ActionBase
+from ansible_collections.airgap.python.plugins.module_utils import _survey
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
+
+
+class ActionModule(ActionBase):
+    """Plan the files of all kinds of interpreter, then write those that differ."""
+
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Plan and write."""
+        result = super().run(tmp, task_vars)
+        dummy, arguments = self.validate_argument_spec(
+            argument_spec={
+                "dest": {"type": "path", "required": True},
+                "answers": {"type": "dict", "required": True},
+            }
+        )
+        found = [
+            _survey.Found(host, answer["info"]["executable"], answer["description"])
+            for host, answers in arguments["answers"].items()
+            for answer in answers
+        ]
+        folder = arguments["dest"]
+        try:
+            existing = existing_files(folder)
+            plan = _survey.plan(found, existing, (task_vars or {}).get("groups", {}).get("all", []))
+            written = [name for name in plan.files if plan.files[name] != existing.get(name, ("", None))[0]]
+            if written and not self._task.check_mode:
+                os.makedirs(folder, exist_ok=True)
+                for name in written:
+                    write_atomic(os.path.join(folder, name), plan.files[name].encode("utf-8"))
+        except (_survey.SurveyError, OSError) as error:
+            return dict(result, failed=True, msg="%s: %s" % (folder, error))
+        result.update(
+            changed=bool(written), files=sorted(plan.files), hosts=plan.hosts, written=sorted(written), left=plan.left
+        )
+        if self._task.diff:
+            result["diff"] = [
+                {
+                    "before": existing.get(name, ("", None))[0],
+                    "after": plan.files[name],
+                    "before_header": os.path.join(folder, name),
+                    "after_header": os.path.join(folder, name),
+                }
+                for name in sorted(written)
+            ]
+        return result
+
+
+def existing_files(folder):
+    """Return the text and the content of every YAML file of a folder, by name; content only of the survey's own."""
+    existing = {}
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if not name.endswith(".yml"):
+            continue
+        text = (read_if_there(os.path.join(folder, name)) or b"").decode("utf-8", "replace")
+        try:
+            content = yaml.safe_load(text) if _survey.is_ours(text) else None
+        except yaml.YAMLError as error:
+            raise _survey.SurveyError("%s cannot be read: %s. Remove it and play again." % (name, error)) from error
+        existing[name] = (text, content)
+    return existing
