@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _target
+from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _target
+from packaging import tags
 from packaging.markers import default_environment
 
 NODE39 = {"name": "node39", "python": "3.9.2", "os": "linux", "arch": "x86_64", "libc": "glibc-2.31"}
@@ -86,6 +87,26 @@ def test_version_without_patch_is_taken_as_zero_and_says_what_that_costs():
         ({"name": "../x"}, "names the lock's file"),
         ({"colour": "red"}, "unknown field colour"),
         ({"os": "macos", "libc": None, "arch": "s390x"}, "aarch64, x86_64"),
+        ({"python": "3.7.3"}, "3.8 is the oldest"),
+        ({"python": 3.1}, "3.10 needs quotes"),
+        ({"python": "3.99.0"}, "3.21 is not there yet"),
+        ({"libc": "glibc-2.99"}, "glibc-2.5 to glibc-2.60.*ldd --version"),
+        ({"libc": "glibc-2.12", "arch": "aarch64"}, "glibc-2.17 to glibc-2.60"),
+        ({"libc": "musl-1.36"}, "musl-1.0 to musl-1.5"),
+        ({"libc": "musl-2.36"}, "such as glibc-2.36 or musl-1.2"),
+        ({"os": "macos", "libc": None, "os_version": "17.0"}, "sw_vers"),
+        ({"os": "macos", "libc": None, "os_version": "Sonoma"}, "such as '14.0'"),
+        ({"os": "macos", "libc": None, "arch": "arm64", "os_version": "10.15"}, "Write os_version 11.0"),
+        ({"os_version": "14.0"}, "Leave it out"),
+        ({"markers": {"colour": "red"}}, "there is no marker colour"),
+        ({"markers": {"platform_release": 6.1}}, "in quotes"),
+        ({"markers": "linux"}, "names and values"),
+        ({"markers": {"python_full_version": "3.9.18"}}, "the description says '3.9.2'"),
+        ({"tags": "cp39-cp39-linux_x86_64"}, "must be a list"),
+        ({"tags": ["flask-3.1.1-py3-none-any.whl"]}, "is no wheel tag"),
+        ({"tags": ["cp311-cp311-linux_x86_64", "py3-none-any"]}, "is for cp39"),
+        ({"tags": ["cp39-cp39-linux_x86_64"]}, "lack py3-none-any"),
+        ({"tags": ["cp39-cp39-win_amd64", "py3-none-any"]}, "win_amd64, which is not one of linux"),
     ],
 )
 def test_target_that_cannot_exist_is_refused_with_what_to_write(changes, said):
@@ -113,6 +134,12 @@ def test_two_targets_of_one_name_are_refused():
         ({"python": "3.10.1"}, "python is 3.10"),
         ({"arch": "aarch64"}, "arch is aarch64"),
         ({"implementation": "pypy"}, "implementation is pypy"),
+        ({"tags": ["cp39-cp39d-linux_x86_64", "py3-none-any"]}, "its ABI is cp39d, here cp39"),
+        (
+            {"tags": ["cp39-cp39-manylinux_2_40_x86_64", "py3-none-any"]},
+            "manylinux_2_40_x86_64, which are not accepted",
+        ),
+        ({"tags": ["cp39-cp39-manylinux_2_31_x86_64", "py3-none-any"]}, ""),
     ],
 )
 def test_interpreter_uses_only_what_was_resolved_for_its_like(changes, reason):
@@ -134,3 +161,171 @@ def test_suggestion_is_a_target_that_fits_its_own_interpreter():
     again, warnings = _target.parse(_target.suggestion(here))
     assert not warnings
     assert _target.misfit(again, here) == ""
+
+
+def known_to_packaging(found):
+    """Leave out the name that only some versions of packaging have for one format of macOS wheels."""
+    return [tag for tag in found if not tag.endswith(("_fat32", "_fat3"))]
+
+
+FOREIGN = [
+    ({"python": "3.9.2"}, "cp39", ["cp39"], (3, 9)),
+    ({"python": "3.13.5", "libc": "glibc-2.41", "arch": "aarch64"}, "cp313", ["cp313"], (3, 13)),
+    ({"python": "3.12.1", "libc": "musl-1.2"}, "cp312", ["cp312"], (3, 12)),
+    ({"python": "3.12.1", "os": "windows", "libc": None}, "cp312", ["cp312"], (3, 12)),
+    (
+        {"python": "3.12.1", "os": "macos", "libc": None, "arch": "arm64", "os_version": "14.2"},
+        "cp312",
+        ["cp312"],
+        (3, 12),
+    ),
+    ({"python": "3.10.14", "implementation": "pypy"}, "pp310", ["pypy310_pp73"], (3, 10)),
+]
+
+
+@pytest.mark.parametrize(("changes", "own", "abis", "minor"), FOREIGN)
+def test_tags_of_a_foreign_interpreter_are_those_of_packaging(changes, own, abis, minor):
+    described = target(**changes)
+    platforms = described.platforms()
+    if own.startswith("cp"):
+        expected = [*tags.cpython_tags(minor, abis, platforms), *tags.compatible_tags(minor, own, platforms)]
+    else:
+        expected = [*tags.generic_tags(own, list(abis), platforms), *tags.compatible_tags(minor, "pp3", platforms)]
+    assert described.tags() == [str(tag) for tag in expected]
+
+
+@pytest.mark.parametrize(
+    ("version", "arch"), [("14.2", "arm64"), ("14.2", "x86_64"), ("10.13", "x86_64"), ("26.0", "arm64")]
+)
+def test_macos_platforms_are_those_of_packaging(version, arch):
+    described = target(os="macos", libc=None, arch=arch, os_version=version)
+    expected = tags.mac_platforms(tuple(int(part) for part in version.split(".")), arch)
+    assert known_to_packaging(described.platforms()) == known_to_packaging(expected)
+
+
+def here():
+    """Return the target that the running interpreter is, with what it reports."""
+    return _target.from_answer(_interpreter.answer())[0]
+
+
+def test_tags_of_the_running_interpreter_are_those_of_packaging():
+    # Versions of packaging differ in where linux_* stands; nothing else.
+    expected = [str(tag) for tag in tags.sys_tags()]
+    native = [tag for tag in expected if "-linux_" in tag]
+    assert [tag for tag in here().tags() if tag not in native] == [tag for tag in expected if tag not in native]
+    assert [tag for tag in here().tags() if tag in native] == native
+
+
+def test_markers_of_the_running_interpreter_are_those_of_packaging():
+    assert here().markers() == default_environment()
+
+
+def test_what_a_machine_reported_overrides_what_follows_from_the_description():
+    reported = target(
+        implementation="pypy", markers={"implementation_version": "7.3.15", "platform_release": "6.1.0-18-amd64"}
+    )
+    assert reported.markers()["implementation_version"] == "7.3.15"
+    assert reported.markers()["platform_release"] == "6.1.0-18-amd64"
+    assert reported.markers()["sys_platform"] == "linux"
+    assert set(reported.markers()) == set(default_environment())
+
+
+FREE_THREADED = [
+    "cp313-cp313t-manylinux_2_41_x86_64",
+    "cp313-cp313t-linux_x86_64",
+    "cp313-abi3t-linux_x86_64",
+    "cp313-none-linux_x86_64",
+    "py3-none-any",
+]
+
+
+def test_reported_tags_are_all_that_pip_is_told_of():
+    threaded = target(python="3.13.5", libc="glibc-2.41", tags=FREE_THREADED)
+    assert threaded.tags() == FREE_THREADED
+    assert threaded.pip_arguments() == [
+        *["--python-version", "3.13.5", "--implementation", "cp", "--abi", "cp313t"],
+        *["--platform", "manylinux_2_41_x86_64", "--platform", "linux_x86_64"],
+    ]
+
+
+def test_wheels_with_the_gil_are_not_for_an_interpreter_without_it():
+    threaded = target(python="3.13.5", tags=FREE_THREADED)
+    assert "ABI" in _target.misfit(target(python="3.13.5"), threaded)
+    assert "ABI" in _target.misfit(threaded, target(python="3.13.5"))
+
+
+def test_reported_target_is_the_same_after_it_was_written_down():
+    reported = target(python="3.13.5", tags=FREE_THREADED, markers={"platform_release": "6.1"})
+    assert _target.parse(reported.as_dict()) == (reported, [])
+    assert len({reported, reported._replace(name="other")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "libc"), [("glibc 2.36", "glibc-2.36"), ("GLIBC-2.36", "glibc-2.36"), ("musl-1.2.4", "musl-1.2")]
+)
+def test_libc_is_taken_as_the_machine_prints_it(written, libc):
+    assert target(libc=written).libc == libc
+
+
+ANSWER = {
+    "libc": "glibc-2.31",
+    "machine": "x86_64",
+    "macos": "",
+    "abis": ["cp39"],
+    "refused_platforms": [],
+    "markers": dict(_target.parse(NODE39)[0].markers(), platform_release="5.10.0-8", platform_version="#1 SMP"),
+}
+
+
+def test_survey_entry_does_not_change_with_the_kernel():
+    older = _target.from_answer(ANSWER)[0]
+    newer = _target.from_answer(dict(ANSWER, markers=dict(ANSWER["markers"], platform_release="6.1")))[0]
+    assert older.markers() != newer.markers()
+    assert _target.survey_entry(older) == _target.survey_entry(newer)
+    assert "tags" not in _target.survey_entry(older)
+
+
+def test_macos_release_belongs_to_its_survey_entry():
+    markers = target(os="macos", libc=None, arch="arm64").markers()
+    answer = dict(
+        ANSWER,
+        libc="",
+        machine="arm64",
+        macos="15.1.1",
+        markers=dict(markers, platform_release="24.1.0", platform_version="Darwin Kernel"),
+    )
+    entry = _target.survey_entry(_target.from_answer(answer)[0])
+    assert (entry["name"], entry["os_version"]) == ("cp39-macos-arm64-15.1", "15.1")
+    assert entry["markers"]["platform_release"] == "24.1.0"
+    assert "platform_version" not in entry["markers"]
+
+
+def test_interpreter_without_the_gil_has_a_name_and_tags_of_its_own():
+    markers = target(python="3.13.5").markers()
+    found, exact = _target.from_answer(dict(ANSWER, abis=["cp313t"], markers=markers))
+    entry = _target.survey_entry(found)
+    assert exact
+    assert entry["name"].startswith("cp313t-")
+    assert entry["tags"][0] == "cp313-cp313t-manylinux_2_31_x86_64"
+    assert not [tag for tag in entry["tags"] if "-abi3-" in tag]
+    # The shortest entry that describes it needs them, too.
+    assert _target.misfit(_target.parse(_target.suggestion(found))[0], found) == ""
+
+
+def test_platform_that_the_distribution_refuses_is_no_tag():
+    found = _target.from_answer(dict(ANSWER, refused_platforms=["manylinux_2_31_x86_64"]))[0]
+    assert found.platforms()[0] == "manylinux_2_30_x86_64"
+    assert "tags" in _target.survey_entry(found)
+    assert "manylinux_2_31" in _target.misfit(target(), found)
+
+
+def test_interpreter_that_does_not_know_its_abi_gets_the_tags_of_its_kind():
+    found, exact = _target.from_answer(dict(ANSWER, abis=[]))
+    assert not exact
+    assert found.tags() == target().tags()
+
+
+def test_interpreter_that_cannot_be_a_target_says_why():
+    markers = dict(ANSWER["markers"], python_full_version="3.6.8", python_version="3.6")
+    with pytest.raises(_target.TargetError, match="3.8 is the oldest"):
+        _target.from_answer(dict(ANSWER, markers=markers, abis=["cp36m"]))
