@@ -324,11 +324,15 @@ def _check_reported(target: Target) -> None:
             "and they follow from the description." % target.name
         )
     kind = PLATFORM_KINDS[target.os]
-    other = [platform for platform in target.platforms() if not re.match(kind, platform)]
+    platforms = target.platforms()
+    other = [platform for platform in platforms if not re.match(kind, platform)]
+    # A CPU may run code of an older one, so one tag for its own is enough.
+    if target.os == "linux" and not any(platform.endswith("_" + target.arch) for platform in platforms):
+        other = platforms or [""]
     if other:
         raise TargetError(
             "target %s: its tags have the platform %s, which is not one of %s. Take tags and description from one "
-            "interpreter: the playbook survey writes them." % (target.name, other[0], target.os)
+            "interpreter: the playbook survey writes them." % (target.name, other[0], target.os + " on " + target.arch)
         )
 
 

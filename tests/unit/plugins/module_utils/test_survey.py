@@ -17,9 +17,9 @@ NODE39 = {
 NEWER = dict(NODE39, python="3.9.18")
 
 
-def found(host, entry=NODE39, python="/usr/bin/python3"):
-    """Return the answer of a host."""
-    return _survey.Found(host, python, _target.parse(entry)[0].as_dict())
+def found(host, entry=None):
+    """Return the answer of a host; by default it is like node39."""
+    return _survey.Found(host, "/usr/bin/python3", _target.parse(entry or NODE39)[0].as_dict())
 
 
 def on_disk(plan):

@@ -107,6 +107,7 @@ def test_version_without_patch_is_taken_as_zero_and_says_what_that_costs():
         ({"tags": ["cp311-cp311-linux_x86_64", "py3-none-any"]}, "is for cp39"),
         ({"tags": ["cp39-cp39-linux_x86_64"]}, "lack py3-none-any"),
         ({"tags": ["cp39-cp39-win_amd64", "py3-none-any"]}, "win_amd64, which is not one of linux"),
+        ({"tags": ["cp39-cp39-linux_aarch64", "py3-none-any"]}, "which is not one of linux on x86_64"),
     ],
 )
 def test_target_that_cannot_exist_is_refused_with_what_to_write(changes, said):

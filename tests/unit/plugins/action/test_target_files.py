@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the survey leaves on the control host: the same plan for check mode, diff and the real run."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible_collections.airgap.python.plugins.action import target_files
+
+NAME = "cp39-linux-x86_64-glibc-2.31"
+ENTRY = {"name": NAME, "python": "3.9.2", "os": "linux", "arch": "x86_64", "libc": "glibc-2.31"}
+
+
+@pytest.fixture(name="survey")
+def fixture_survey(tmp_path):
+    """Give a function that runs the action on hosts with one interpreter each."""
+
+    def run(hosts, check_mode=False, inventory=None):
+        answers = {host: [{"info": {"executable": "/usr/bin/python3"}, "description": ENTRY}] for host in hosts}
+        task = types.SimpleNamespace(
+            args={"dest": str(tmp_path / "targets"), "answers": answers},
+            check_mode=check_mode,
+            diff=True,
+            async_val=0,
+            action="target_files",
+        )
+        shell = types.SimpleNamespace(tmpdir=None)
+        connection = types.SimpleNamespace(_shell=shell, has_pipelining=True)
+        action = target_files.ActionModule(task, connection, None, None, None, None)
+        return action.run(task_vars={"groups": {"all": inventory or list(hosts)}})
+
+    run.folder = tmp_path / "targets"
+    return run
+
+
+def test_check_mode_says_what_the_real_run_does_and_writes_nothing(survey):
+    said = survey(["a"], check_mode=True)
+    assert not survey.folder.exists()
+    done = survey(["a"])
+    assert (said["changed"], said["written"], said["diff"]) == (True, [NAME + ".yml"], done["diff"])
+    assert (survey.folder / (NAME + ".yml")).read_text() == done["diff"][0]["after"]
+
+
+def test_second_run_changes_nothing(survey):
+    survey(["a", "b"])
+    again = survey(["b", "a"])
+    assert (again["changed"], again["written"], again["diff"]) == (False, [], [])
+
+
+def test_files_of_others_stay(survey):
+    survey.folder.mkdir()
+    (survey.folder / "mine.yml").write_text("name: [not YAML")
+    assert survey(["a"])["left"] == []
+    (survey.folder / (NAME + ".yml")).write_text("name: mine\n")
+    failed = survey(["a"])
+    assert failed["failed"]
+    assert "Move it away" in failed["msg"]
+    assert (survey.folder / (NAME + ".yml")).read_text() == "name: mine\n"
