@@ -9,6 +9,7 @@ import io
 import re
 import socketserver
 import threading
+import time
 import zipfile
 
 
@@ -48,7 +49,9 @@ class SimpleIndex:
     def __init__(self):
         self.files = {}
         self.promised = {}
-        self.broken = {}
+        self.yanked = set()
+        # What goes wrong with a file, as often as it stands in the list: a status, "half" of it, or seconds to wait.
+        self.trouble = {}
         self.requests = []
         index = self
 
@@ -65,10 +68,18 @@ class SimpleIndex:
                         status = 404
                 else:
                     status, kind, body = 200, "application/octet-stream", index.files.get(parts[-1], b"")
-                    status, body = index.broken.get(parts[-1], (status, body))
+                size = len(body)
+                trouble = index.trouble.get(parts[-1])
+                trouble = trouble.pop(0) if trouble else None
+                if trouble == "half":
+                    body = body[: size // 2]
+                elif isinstance(trouble, float):
+                    time.sleep(trouble)
+                elif trouble:
+                    status, body, size = trouble, b"", 0
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(size))
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body)
@@ -95,7 +106,8 @@ class SimpleIndex:
         for filename, data in sorted(self.files.items()):
             if filename.split("-")[0].replace("_", "-") == project:
                 digest = self.promised.get(filename) or hashlib.sha256(data).hexdigest()
-                links.append('<a href="/files/%s#sha256=%s">%s</a><br>' % (filename, digest, filename))
+                yanked = ' data-yanked="broken"' if filename in self.yanked else ""
+                links.append('<a href="/files/%s#sha256=%s"%s>%s</a><br>' % (filename, digest, yanked, filename))
         return ("<!DOCTYPE html><html><body>%s</body></html>" % "".join(links)).encode() if links else b""
 
     def stop(self):

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pip_download promises when something goes wrong: a clear error, nothing half-written, and a rerun that converges."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from tests.integration.pip_download import OLD, download_fixture, index_fixture, pins  # noqa: F401
+
+BACKPORT = "backport-1.2-py3-none-any.whl"
+
+
+def snapshot(folder):
+    """Return path to content of every file below a folder."""
+    return {
+        os.path.relpath(os.path.join(root, name), str(folder)): open(os.path.join(root, name), "rb").read()  # noqa: SIM115
+        for root, _folders, names in os.walk(str(folder))
+        for name in names
+    }
+
+
+def test_index_that_is_down_is_named_with_the_mend(download):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        result = download(targets=[OLD], index_url="http://127.0.0.1:%d/simple/" % taken.getsockname()[1])
+    assert result["failed"]
+    assert "target old" in result["msg"]
+    assert "Check that this host reaches the index" in result["msg"]
+    assert snapshot(download.parent) == {}
+
+
+@pytest.mark.parametrize("trouble", [500, 503, "half"])
+def test_answer_that_fails_once_is_asked_for_again(download, index, trouble):
+    index.trouble[BACKPORT] = [trouble]
+    result = download(targets=[OLD], environment={"PIP_RETRIES": "2"})
+    assert "backport==1.2" in pins(result, "old")
+
+
+@pytest.mark.parametrize("trouble", [500, "half"])
+def test_answer_that_always_fails_ends_with_the_files_name_and_writes_nothing(download, index, trouble):
+    index.trouble[BACKPORT] = [trouble] * 1000
+    result = download(targets=[OLD], environment={"PIP_RETRIES": "1", "PIP_RESUME_RETRIES": "1"})
+    assert result["failed"]
+    assert "backport" in result["msg"]
+    assert snapshot(download.parent) == {}
+
+
+def test_index_that_is_slower_than_the_timeout_is_said(download, index):
+    index.trouble[BACKPORT] = [5.0] * 1000
+    started = time.monotonic()
+    result = download(targets=[OLD], environment={"PIP_DEFAULT_TIMEOUT": "1"})
+    assert result["failed"]
+    assert "Check that this host reaches the index" in result["msg"]
+    assert time.monotonic() - started < 60
+    assert snapshot(download.parent) == {}
+
+
+def test_local_wheel_of_the_right_name_and_the_wrong_content_is_refused_by_name(download, tmp_path):
+    folder = tmp_path / "local"
+    folder.mkdir()
+    (folder / BACKPORT).write_bytes(b"this is no wheel")
+    result = download(targets=[OLD], find_links=[str(folder)])
+    assert result["failed"]
+    assert BACKPORT in result["msg"]
+    assert snapshot(download.parent) == {}
+
+
+def test_yanked_version_is_not_chosen_and_a_lock_that_holds_it_is_warned_of(download, index):
+    name = index.add("backport", "1.3")
+    index.yanked.add(name)
+    assert "backport==1.2" in pins(download(targets=[OLD]), "old")
+    index.yanked.add(BACKPORT)
+    index.add("other", "1")
+    result = download(targets=[OLD], requirements=["app", "other"])
+    assert "backport==1.2" in pins(result, "old")
+    assert "backport 1.2 was yanked" in json.dumps(result["warnings"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
+def test_full_disk_ends_with_the_reason_and_a_rerun_converges(download, index):
+    index.add("big", "1", payload=os.urandom(300_000))
+    download.parent.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(download.parent)], check=True)
+    try:
+        result = download(targets=[OLD], requirements=["app", "big"])
+        assert result["failed"]
+        assert "No space left" in result["msg"]
+        assert [name for name in snapshot(download.parent) if name.endswith(".txt")] == []
+        subprocess.run(["mount", "-o", "remount,size=10m", str(download.parent)], check=True)
+        assert "big==1" in pins(download(targets=[OLD], requirements=["app", "big"]), "old")
+    finally:
+        subprocess.run(["umount", str(download.parent)], check=True)
+
+
+def test_run_that_is_killed_at_any_point_leaves_whole_files_and_a_rerun_converges(download):
+    download(targets=[OLD])
+    whole = snapshot(download.parent)
+    for step in range(1, 8):
+        for path in download.pool.iterdir():
+            path.unlink()
+        (download.locks / "old.txt").unlink()
+        process = download.start(targets=[OLD])
+        time.sleep(0.35 * step)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        left = {path: data for path, data in snapshot(download.parent).items() if ".tmp-airgap-" not in path}
+        assert left.items() <= whole.items(), step
+    assert "failed" not in download(targets=[OLD])
+    assert snapshot(download.parent) == whole
+
+
+def test_two_runs_into_one_pool_do_not_meet(download, index):
+    runs = [download.start(), download.start()]
+    answers = [json.loads(run.communicate()[0]) for run in runs]
+    assert sorted(answer["changed"] for answer in answers) == [False, True]
+    pages = [path for path in index.requests if path == "/simple/app/"]
+    # One of the two resolved its three targets; the other waited, and found the locks.
+    assert len(pages) == 3
