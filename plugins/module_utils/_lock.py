@@ -8,6 +8,9 @@ stands on one line, followed by a comment with what pip does not need but the
 pool and the officer do: the file's name, its size in bytes and where it came from::
 
     flask==3.1.1 --hash=sha256:HEX  # flask-3.1.1-py3-none-any.whl 103305 URL
+
+The requirements that it was resolved from stand above the pins as comments
+(``# root: flask>=3``), so that a lock can be proved without its inputs.
 """
 
 from __future__ import annotations
@@ -43,10 +46,14 @@ class Pin(t.NamedTuple):
 
 
 class Lock(t.NamedTuple):
-    """The pins in order of their names, and the digest of the inputs they were resolved from."""
+    """The pins in order of their names, the digest of the inputs they were resolved from, and their requirements.
+
+    ``roots`` is None in a lock of an earlier version, which did not note them.
+    """
 
     pins: t.Tuple[Pin, ...]
     inputs: str
+    roots: t.Optional[t.Tuple[str, ...]] = None
 
 
 def normalize(name: str) -> str:
@@ -54,9 +61,13 @@ def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def render(pins: t.Iterable[Pin], target: str, inputs: str) -> str:
+def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[str] = ()) -> str:
     """Return the text of a lock: the same pins give the same bytes, whatever their order."""
     lines = [HEADER, "# target: %s" % target, "# inputs: %s" % inputs]
+    for root in sorted(set(roots)):
+        if not root.strip() or len(root.splitlines()) != 1:
+            raise LockError("%r is no requirement on one line. Write each requirement on a line of its own." % root)
+        lines.append("# root: %s" % root.strip())
     for pin in sorted(pins):
         line = "%s==%s --hash=sha256:%s  # %s %d %s" % pin
         lines.append(line.rstrip())
@@ -71,10 +82,13 @@ def read(text: str, where: str = "lock") -> Lock:
     """
     pins = []
     inputs = ""
+    roots = []
     seen: t.Dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("# inputs: "):
             inputs = line[len("# inputs: ") :].strip()
+        elif line.startswith("# root: "):
+            roots.append(line[len("# root: ") :].strip())
         if not line.strip() or line.startswith("#"):
             continue
         match = _PIN.match(line)
@@ -97,7 +111,7 @@ def read(text: str, where: str = "lock") -> Lock:
             )
         seen[pin.name] = number
         pins.append(pin)
-    return Lock(tuple(pins), inputs)
+    return Lock(tuple(pins), inputs, tuple(roots) or None)
 
 
 def parse(text: str, where: str = "lock") -> t.List[Pin]:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import email
+import email.message
+import itertools
 import os
 import re
 import textwrap
@@ -69,15 +71,27 @@ class Wheel(t.NamedTuple):
     fields: t.Tuple[t.Tuple[str, str], ...]
 
 
-def split_filename(filename: str) -> t.Tuple[str, str, str]:
-    """Return name, version and Python tag as a wheel's file name writes them (PEP 427)."""
+def _match(filename: str) -> t.Match[str]:
     match = _FILENAME.match(filename)
     if match is None:
         raise WheelError(
             "%s has no wheel's name (NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl). "
             "Publish wheels only; build one from an sdist on the internet host." % filename
         )
+    return match
+
+
+def split_filename(filename: str) -> t.Tuple[str, str, str]:
+    """Return name, version and Python tag as a wheel's file name writes them (PEP 427)."""
+    match = _match(filename)
     return match.group("name"), match.group("version"), match.group("python")
+
+
+def tags(filename: str) -> t.List[str]:
+    """Return every tag that a wheel's file name stands for (PEP 425, "Compressed Tag Sets")."""
+    match = _match(filename)
+    parts = (match.group(part).split(".") for part in ("python", "abi", "platform"))
+    return ["-".join(one) for one in itertools.product(*parts)]
 
 
 def read_metadata(path: str) -> str:
@@ -150,9 +164,27 @@ def describe(path: str, sha256: str, metadata: t.Optional[str] = None) -> Wheel:
     same project and version, because pip goes by the one and the index by the other.
     """
     filename = os.path.basename(path)
-    name, version, python = split_filename(filename)
     text = read_metadata(path) if metadata is None else metadata
-    message = email.message_from_string(text)
+    name, declared = check_declared(filename, email.message_from_string(text))
+    dummy, version, python = split_filename(filename)
+    fields = form_fields(text)
+    requires_python = dict(fields).get("requires_python", "")
+    head = [
+        ("name", declared["Name"]),
+        ("version", _form_version(declared["Version"], version, filename)),
+        ("filetype", "bdist_wheel"),
+        ("pyversion", python),
+        ("sha256_digest", sha256),
+    ]
+    return Wheel(path, filename, sha256, name, declared["Version"], requires_python, tuple(head + fields))
+
+
+def check_declared(filename: str, message: email.message.Message) -> t.Tuple[str, t.Dict[str, str]]:
+    """Return the normalized project and what METADATA declares as Name and Version.
+
+    Raises WheelError where the file name is not about the same project and version.
+    """
+    name, version, dummy = split_filename(filename)
     declared = {"Name": str(message.get("Name", "")).strip(), "Version": str(message.get("Version", "")).strip()}
     for header, ours, same in (
         ("Name", name, normalize(declared["Name"]) == normalize(name)),
@@ -163,16 +195,7 @@ def describe(path: str, sha256: str, metadata: t.Optional[str] = None) -> Wheel:
                 "%s: its METADATA says %s %r, its file name %r. The file was renamed or is broken; stage it again."
                 % (filename, header, declared[header], ours)
             )
-    fields = form_fields(text)
-    requires_python = dict(fields).get("requires_python", "")
-    head = [
-        ("name", declared["Name"]),
-        ("version", _form_version(declared["Version"], version, filename)),
-        ("filetype", "bdist_wheel"),
-        ("pyversion", python),
-        ("sha256_digest", sha256),
-    ]
-    return Wheel(path, filename, sha256, normalize(name), declared["Version"], requires_python, tuple(head + fields))
+    return normalize(name), declared
 
 
 def _unescape(version: str) -> str:

@@ -1,0 +1,229 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requirements files, read strictly: what they require, what they constrain, and which options they hold.
+
+The rules are those of pip's documentation, "Requirements File Format". The
+resolver reads the same files by itself; this reads them for the proof, and to
+say what would otherwise be dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import typing as t
+import urllib.parse
+
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
+_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]*@")
+_NAMED = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:$|[\[<>=!~;@(])")
+_DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
+_WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-[A-Za-z0-9][^/-]*(?:-[^/-]+){3,4}\.whl$")
+_REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C", "--global-option")
+_SHORT = {"-i": "--index-url", "-f": "--find-links", "-r": "--requirement", "-c": "--constraint", "-e": "--editable"}
+
+
+class RequirementsError(Exception):
+    """A requirements file cannot be read; the message names the file, the line, the reason and the mend."""
+
+
+class Line(t.NamedTuple):
+    """A requirement or constraint (PEP 508, without user and password), its hashes, and where it stands."""
+
+    text: str
+    hashes: t.Tuple[str, ...]
+    where: str
+
+
+class Option(t.NamedTuple):
+    """An option in a file; ``value`` may hold a password."""
+
+    name: str
+    value: str
+    where: str
+
+
+class Parsed(t.NamedTuple):
+    """What files hold together; ``files`` has the text of each file that was read, by its path."""
+
+    requirements: t.Tuple[Line, ...]
+    constraints: t.Tuple[Line, ...]
+    options: t.Tuple[Option, ...]
+    files: t.Dict[str, str]
+
+
+def logical_lines(text: str) -> t.Iterator[t.Tuple[int, str]]:
+    """Yield (number, line) with continued lines joined and comments gone; empty lines are left out."""
+    parts: t.List[str] = []
+    first = 0
+    for number, raw in enumerate(text.lstrip("\ufeff").splitlines(), 1):
+        first = first if parts else number
+        # As for pip, a line that is all comment goes on nowhere.
+        alone = _COMMENT.match(raw) is not None
+        if raw.endswith("\\") and not alone:
+            parts.append(raw.strip("\\"))
+            continue
+        parts.append(" " + raw if alone else raw)
+        line = _COMMENT.sub("", "".join(parts)).strip()
+        parts = []
+        if line:
+            yield first, line
+    line = _COMMENT.sub("", "".join(parts)).strip()
+    if line:
+        yield first, line
+
+
+def without_user(text: str) -> str:
+    """Return a requirement whose URL has no user and password."""
+    return _USER.sub(lambda match: match.group("scheme"), text)
+
+
+def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
+    """Return a requirement and the options behind it as (name, value)."""
+    match = re.search(r"(?:^|\s)(?=(?:--[a-z]|-C))", line)
+    if match is None:
+        return line, []
+    options = []
+    words = shlex.split(line[match.start() :])
+    while words:
+        name, equals, value = words.pop(0).partition("=")
+        if not equals and words:
+            value = words.pop(0)
+        options.append((name, value))
+    return line[: match.start()].strip(), options
+
+
+def named(text: str, where: str) -> str:
+    """Return a requirement with its project's name; raises RequirementsError where a path or URL does not tell it."""
+    if _NAMED.match(text) and (_DIRECT.match(text) or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
+        return without_user(text)
+    reference, semicolon, marker = text.partition(" ;")
+    found = _WHEEL.search(urllib.parse.unquote(reference.split("#")[0].split("?")[0]))
+    egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+(?:\[[^\]]*\])?)", reference)
+    name = egg.group(1) if egg else found.group("name") if found else ""
+    if not name:
+        raise RequirementsError(
+            "%s: %r does not say which project it is. Write it as NAME @ URL." % (where, without_user(text)[:200])
+        )
+    url = reference.split("#")[0].strip()
+    if "://" not in url:
+        url = "file://" + urllib.parse.quote(os.path.abspath(url))
+    return without_user("%s @ %s%s" % (name, url, " ;" + marker if semicolon else ""))
+
+
+def parse_requirement(text: str, where: str) -> Line:
+    """Return one requirement as it stands in a file or in an option of a module."""
+    requirement, options = split_options(text)
+    hashes = []
+    for name, value in options:
+        if name not in _REQUIREMENT_OPTIONS:
+            raise RequirementsError(
+                "%s: the option %s cannot stand behind a requirement. Remove it, or give it a line of its own."
+                % (where, name)
+            )
+        if name == "--hash":
+            if not re.match(r"^[a-z0-9]+:[0-9a-f]+$", value):
+                raise RequirementsError("%s: %r is no hash of the form sha256:HEX. Correct it." % (where, value))
+            hashes.append(value)
+    if not requirement:
+        raise RequirementsError("%s: %r holds no requirement. Correct it." % (where, text[:200]))
+    return Line(named(requirement, where), tuple(hashes), where)
+
+
+class _Reader:
+    """Reads files and those that they name."""
+
+    def __init__(self, read: t.Callable[[str], str], variables: t.Mapping[str, str]) -> None:
+        self.read = read
+        self.variables = variables
+        self.requirements: t.List[Line] = []
+        self.constraints: t.List[Line] = []
+        self.options: t.List[Option] = []
+        self.files: t.Dict[str, str] = {}
+
+    def expand(self, line: str) -> str:
+        """Return a line with ${NAME} replaced where the variable is set, as pip does."""
+        return _VARIABLE.sub(lambda match: self.variables.get(match.group("name")) or match.group(), line)
+
+    def file(self, path: str, constraint: bool, inside: t.Tuple[str, ...] = ()) -> None:
+        """Read a file and those that it names."""
+        if path in inside:
+            raise RequirementsError(
+                "%s names itself, by way of %s. Remove one of the -r or -c lines." % (path, ", ".join(inside))
+            )
+        if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", path):
+            raise RequirementsError(
+                "%s names a file on the net: %s. Fetch it yourself, read it, and name the copy."
+                % (inside[-1] if inside else "A requirements file", without_user(path))
+            )
+        if path not in self.files:
+            try:
+                self.files[path] = self.read(path)
+            except (OSError, UnicodeDecodeError) as error:
+                raise RequirementsError(
+                    "%s cannot be read: %s. Name a file that is there, in UTF-8%s."
+                    % (path, error, " (in %s)" % inside[-1] if inside else "")
+                ) from error
+        for number, raw in logical_lines(self.files[path]):
+            line = self.expand(raw)
+            where = "%s, line %d" % (path, number)
+            if line.startswith("-"):
+                self.option(line, where, path, constraint, inside)
+                continue
+            (self.constraints if constraint else self.requirements).append(parse_requirement(line, where))
+
+    def option(self, line: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]) -> None:
+        """Follow -r and -c, take an editable as the requirement that it is, note all others."""
+        name, value = self.split_option(line)
+        if name in ("--requirement", "--constraint"):
+            if not value:
+                raise RequirementsError("%s: %s names no file. Correct it." % (where, name))
+            if "://" not in value:
+                value = os.path.normpath(os.path.join(os.path.dirname(path), value))
+            # As for pip, -r in a constraints file requires.
+            self.file(value, name == "--constraint", inside + (path,))
+        elif name == "--editable":
+            raise RequirementsError(
+                "%s: %s is editable, which no other machine can install. Write NAME @ URL, or a version that has a wheel."
+                % (where, without_user(value))
+            )
+        else:
+            self.options.append(Option(name, value, where))
+
+    @staticmethod
+    def split_option(line: str) -> t.Tuple[str, str]:
+        """Return the option's long name and its value."""
+        match = re.match(r"^(--[a-z-]+)(?:(?:\s*=\s*|\s+)(.*))?$", line) or re.match(r"^(-[A-Za-z])\s*=?\s*(.*)$", line)
+        if match is None:
+            return line, ""
+        return _SHORT.get(match.group(1), match.group(1)), (match.group(2) or "").strip()
+
+
+def parse(
+    requirements: t.Sequence[str],
+    files: t.Sequence[str],
+    constraints_files: t.Sequence[str],
+    read: t.Callable[[str], str],
+    variables: t.Optional[t.Mapping[str, str]] = None,
+) -> Parsed:
+    """Return what requirement strings, requirements files and constraints files hold together.
+
+    ``read`` returns the text of a file, ``variables`` are those that files may
+    name as ${NAME}. Raises RequirementsError.
+    """
+    reader = _Reader(read, variables or {})
+    for text in requirements:
+        for _number, line in logical_lines(text):
+            if line.startswith("-"):
+                raise RequirementsError(
+                    "The requirement %r is an option. Write options of pip in no requirement; there are options of the "
+                    "module for indexes and files." % without_user(line)
+                )
+            reader.requirements.append(parse_requirement(reader.expand(line), "requirements"))
+    for path in files:
+        reader.file(path, False)
+    for path in constraints_files:
+        reader.file(path, True)
+    return Parsed(tuple(reader.requirements), tuple(reader.constraints), tuple(reader.options), reader.files)
