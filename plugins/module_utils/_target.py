@@ -14,6 +14,9 @@ import typing as t
 ARCHES = ("x86_64", "aarch64", "i686", "armv7l", "ppc64le", "s390x", "riscv64", "loongarch64")
 ALIASES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "x86": "i686", "i386": "i686"}
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy"}
+SHORT = {"cpython": "cp", "pypy": "pp"}
+# ABI tags that several interpreters share; "none" is that of wheels without compiled code for Python.
+SHARED_ABIS = ("abi3", "abi3t", "none")
 # os: (os_name, sys_platform, platform_system)
 SYSTEMS = {
     "linux": ("posix", "linux", "Linux"),
@@ -24,6 +27,7 @@ MACHINES = {
     "windows": {"x86_64": "AMD64", "aarch64": "ARM64", "i686": "x86"},
     "macos": {"x86_64": "x86_64", "aarch64": "arm64"},
 }
+PLATFORM_KINDS = {"linux": r"(many|musl)?linux", "windows": "win", "macos": "macosx_"}
 WINDOWS_TAGS = {"x86_64": "win_amd64", "aarch64": "win_arm64", "i686": "win32"}
 # PEP 600: the names that came before glibc stood in the tag, and who may carry them.
 LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
@@ -31,7 +35,26 @@ LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): 
 OLDEST_GLIBC = {"x86_64": 5, "i686": 5}
 # What each macOS interpreter ran on first; used where the target names no version.
 OLDEST_MACOS = {"x86_64": "10.13", "aarch64": "11.0"}
-FIELDS = ("name", "python", "implementation", "os", "arch", "libc", "os_version")
+# What a macOS wheel may be called that holds code for a CPU; older pips say fat32 for fat3.
+MACOS_FORMATS = {
+    "x86_64": ["x86_64", "intel", "fat64", "fat3", "fat32", "universal2", "universal"],
+    "aarch64": ["arm64", "universal2"],
+}
+FIELDS = ("name", "python", "implementation", "os", "arch", "libc", "os_version", "markers", "tags")
+# The variables of PEP 508 that an interpreter answers; "extra" belongs to a requirement.
+MARKERS = (
+    "implementation_name",
+    "implementation_version",
+    "os_name",
+    "platform_machine",
+    "platform_python_implementation",
+    "platform_release",
+    "platform_system",
+    "platform_version",
+    "python_full_version",
+    "python_version",
+    "sys_platform",
+)
 
 
 class TargetError(ValueError):
@@ -39,7 +62,11 @@ class TargetError(ValueError):
 
 
 class Target(t.NamedTuple):
-    """One kind of interpreter; make it with parse()."""
+    """One kind of interpreter; make it with parse().
+
+    ``reported_markers`` and ``reported_tags`` are what a machine said. They
+    are empty where the target was only described; see markers() and tags().
+    """
 
     name: str
     python: str
@@ -48,6 +75,8 @@ class Target(t.NamedTuple):
     arch: str
     libc: str
     os_version: str
+    reported_markers: t.Tuple[t.Tuple[str, str], ...] = ()
+    reported_tags: t.Tuple[str, ...] = ()
 
     @property
     def minor(self) -> t.Tuple[int, int]:
@@ -55,14 +84,31 @@ class Target(t.NamedTuple):
         major, minor = self.python.split(".")[:2]
         return int(major), int(re.match(r"\d+", minor).group())  # type: ignore[union-attr]
 
-    def as_dict(self) -> t.Dict[str, str]:
+    @property
+    def interpreter(self) -> str:
+        """The interpreter's own tag (PEP 425), such as cp311 or pp310."""
+        return "%s%d%d" % ((SHORT[self.implementation],) + self.minor)
+
+    def description(self) -> t.Dict[str, str]:
+        """Return the fields that say what the interpreter is, as people write them."""
+        return {key: getattr(self, key) for key in FIELDS[:-2] if getattr(self, key)}
+
+    def as_dict(self) -> t.Dict[str, t.Any]:
         """Return the fields that say something, as a user would write them."""
-        return {key: value for key, value in self._asdict().items() if value}
+        raw: t.Dict[str, t.Any] = dict(self.description())
+        if self.reported_markers:
+            raw["markers"] = dict(self.reported_markers)
+        if self.reported_tags:
+            raw["tags"] = list(self.reported_tags)
+        return raw
 
     def markers(self) -> t.Dict[str, str]:
-        """Return the marker environment (PEP 508); platform_release and _version are unknown: ""."""
+        """Return the marker environment (PEP 508): all of MARKERS, "" for what nobody reported.
+
+        What the machine reported overrides what follows from the description.
+        """
         os_name, sys_platform, system = SYSTEMS[self.os]
-        return {
+        environment = {
             "implementation_name": self.implementation,
             "implementation_version": self.python,
             "os_name": os_name,
@@ -75,9 +121,25 @@ class Target(t.NamedTuple):
             "python_version": "%d.%d" % self.minor,
             "sys_platform": sys_platform,
         }
+        environment.update(self.reported_markers)
+        return environment
+
+    def tags(self) -> t.List[str]:
+        """Return every wheel tag that the interpreter accepts, the best first, such as py3-none-any.
+
+        They are the reported ones, or follow from the description in the order of PEP 425.
+        """
+        if self.reported_tags:
+            return list(self.reported_tags)
+        own = self.interpreter
+        # PyPy's wheels for every platform say pp3, not the version.
+        anywhere = "pp3" if self.implementation == "pypy" else own
+        return _tags(own, self.abis(), self.minor, self.platforms(), anywhere)
 
     def platforms(self) -> t.List[str]:
         """Return every platform tag that fits, the best first."""
+        if self.reported_tags:
+            return _once(tag.split("-")[2] for tag in self.reported_tags if not tag.endswith("-any"))
         if self.os == "windows":
             return [WINDOWS_TAGS[self.arch]]
         if self.os == "macos":
@@ -95,31 +157,135 @@ class Target(t.NamedTuple):
         tags.append("linux_%s" % self.arch)
         return tags
 
+    def abis(self) -> t.List[str]:
+        """Return the ABI tags of the interpreter itself, the best first: no abi3, no none."""
+        if self.reported_tags:
+            parts = [tag.split("-") for tag in self.reported_tags]
+            return _once(abi for own, abi, dummy in parts if own == self.interpreter and abi not in SHARED_ABIS)
+        # PyPy has numbered its ABI pp73 for every Python since 3.6.
+        return ["pypy%d%d_pp73" % self.minor if self.implementation == "pypy" else self.interpreter]
+
     def pip_arguments(self) -> t.List[str]:
         """Return pip's options that choose this target's wheels (pip download --help)."""
-        nodot = "%d%d" % self.minor
-        if self.implementation == "pypy":
-            implementation, abi = "pp", "pypy%s_pp73" % nodot
-        else:
-            implementation, abi = "cp", "cp%s" % nodot
-        arguments = ["--python-version", self.python, "--implementation", implementation, "--abi", abi]
+        arguments = ["--python-version", self.python, "--implementation", SHORT[self.implementation]]
+        for abi in self.abis():
+            arguments += ["--abi", abi]
         for platform in self.platforms():
             arguments += ["--platform", platform]
         return arguments
 
 
+def _once(values: t.Iterable[str]) -> t.List[str]:
+    """Return the values in their order, each where it comes first."""
+    return list(dict.fromkeys(values))
+
+
+def _tags(
+    own: str, abis: t.Sequence[str], minor: t.Tuple[int, int], platforms: t.Sequence[str], anywhere: str
+) -> t.List[str]:
+    """Return the tags of an interpreter in the order of PEP 425: the closest to the machine first.
+
+    The stable ABI of older versions (abi3, PEP 384; without the GIL abi3t, PEP
+    803) counts for CPython alone.
+    """
+    stable = ""
+    if own.startswith("cp"):
+        stable = "abi3t" if re.match(r"cp\d+t", abis[0]) else "abi3"
+    pairs = [(own, abi) for abi in abis]
+    pairs += [(own, stable)] if stable else []
+    pairs += [(own, "none")]
+    if stable:
+        pairs += [("cp%d%d" % (minor[0], step), stable) for step in range(minor[1] - 1, 1, -1)]
+    pure = ["py%d%d" % minor, "py%d" % minor[0]]
+    pure += ["py%d%d" % (minor[0], step) for step in range(minor[1] - 1, -1, -1)]
+    pairs += [(version, "none") for version in pure]
+    tags = ["%s-%s-%s" % (version, abi, platform) for version, abi in pairs for platform in platforms]
+    return tags + ["%s-none-any" % version for version in [anywhere] + pure]
+
+
 def _macos_platforms(version: str, arch: str) -> t.List[str]:
+    """Return the platform tags of macOS: several formats hold one CPU's code (PyPA, platform compatibility tags)."""
     major, minor = (int(part) for part in version.split(".")[:2])
-    machine = MACHINES["macos"][arch]
-    tags = []
-    # From macOS 11 on the minor version is always 0 in tags (PyPA, platform compatibility tags).
-    for step in range(major, 10, -1):
-        tags += ["macosx_%d_0_%s" % (step, machine), "macosx_%d_0_universal2" % step]
-    newest = 16 if major > 10 else minor
-    for step in range(newest, 3, -1):
-        names = [machine, "intel", "fat64", "fat32", "universal2", "universal"] if arch == "x86_64" else ["universal2"]
-        tags += ["macosx_10_%d_%s" % (step, name) for name in names]
-    return tags
+    formats = MACOS_FORMATS[arch]
+    # From macOS 11 on the minor version is always 0 in tags.
+    steps = ["%d_0" % step for step in range(major, 10, -1)]
+    # Before macOS 11 there was no arm64; what says universal2 of that time may hold it all the same.
+    older = formats if arch == "x86_64" else ["universal2"]
+    tags = ["macosx_%s_%s" % (step, name) for step in steps for name in formats]
+    return tags + [
+        "macosx_10_%d_%s" % (step, name) for step in range(16 if major > 10 else minor, 3, -1) for name in older
+    ]
+
+
+def _parse_markers(name: str, raw: t.Any) -> t.Tuple[t.Tuple[str, str], ...]:
+    """Return reported markers in their order; raises TargetError."""
+    if not raw:
+        return ()
+    if not isinstance(raw, t.Mapping):
+        raise TargetError("target %s: markers must be names and values, such as {platform_release: '6.1'}." % name)
+    unknown = sorted(str(key) for key in set(raw) - set(MARKERS))
+    if unknown:
+        raise TargetError(
+            "target %s: there is no marker %s. Known are %s." % (name, ", ".join(unknown), ", ".join(MARKERS))
+        )
+    wrong = sorted(key for key in raw if not isinstance(raw[key], str))
+    if wrong:
+        raise TargetError("target %s: marker %s must be text. Write its value in quotes." % (name, ", ".join(wrong)))
+    return tuple((key, str(raw[key])) for key in MARKERS if key in raw)
+
+
+def _parse_tags(name: str, raw: t.Any) -> t.Tuple[str, ...]:
+    """Return reported tags; raises TargetError for what is no tag."""
+    if not raw:
+        return ()
+    if isinstance(raw, (str, bytes)) or not isinstance(raw, t.Sequence):
+        raise TargetError("target %s: tags must be a list, such as that of 'pip debug --verbose'." % name)
+    for tag in raw:
+        if not re.match(r"^[a-z0-9_]+-[a-z0-9_]+-[a-z0-9_]+$", str(tag)):
+            raise TargetError(
+                "target %s: %r is no wheel tag. Each is INTERPRETER-ABI-PLATFORM, such as cp39-abi3-win_amd64."
+                % (name, tag)
+            )
+    return tuple(_once(str(tag) for tag in raw))
+
+
+def _check_reported(target: Target) -> None:
+    """Raise TargetError where markers or tags tell of another interpreter than the description."""
+    reported = dict(target.reported_markers)
+    described = target._replace(reported_markers=()).markers()
+    for key in (
+        "implementation_name",
+        "os_name",
+        "platform_system",
+        "python_full_version",
+        "python_version",
+        "sys_platform",
+    ):
+        if reported.get(key, described[key]) != described[key]:
+            raise TargetError(
+                "target %s: marker %s is %r, but the description says %r. Take both from one interpreter: "
+                "the playbook survey writes them." % (target.name, key, reported[key], described[key])
+            )
+    if not target.reported_tags:
+        return
+    if not target.abis():
+        raise TargetError(
+            "target %s: none of its tags is for %s, which python %s and %s say. Take tags and description from one "
+            "interpreter: the playbook survey writes them."
+            % (target.name, target.interpreter, target.implementation, target.python)
+        )
+    if "py3-none-any" not in target.reported_tags:
+        raise TargetError(
+            "target %s: its tags lack py3-none-any, which every interpreter accepts. Give all of them, or leave tags out "
+            "and they follow from the description." % target.name
+        )
+    kind = PLATFORM_KINDS[target.os]
+    other = [platform for platform in target.platforms() if not re.match(kind, platform)]
+    if other:
+        raise TargetError(
+            "target %s: its tags have the platform %s, which is not one of %s. Take tags and description from one "
+            "interpreter: the playbook survey writes them." % (target.name, other[0], target.os)
+        )
 
 
 def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
@@ -184,7 +350,10 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
             )
     elif os_version:
         raise TargetError("target %s: os_version counts on macos only. Leave it out." % name)
-    return Target(name, python, implementation, system, arch, libc, os_version), warnings
+    markers, tags = _parse_markers(name, raw.get("markers")), _parse_tags(name, raw.get("tags"))
+    target = Target(name, python, implementation, system, arch, libc, os_version, markers, tags)
+    _check_reported(target)
+    return target, warnings
 
 
 def parse_all(raws: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Target], t.List[str]]:
@@ -234,4 +403,4 @@ def best_fit(targets: t.Iterable[Target], here: Target) -> t.Optional[Target]:
 
 def suggestion(here: Target) -> t.Dict[str, str]:
     """Return the entry of airgap_targets that describes an interpreter."""
-    return here.as_dict()
+    return here.description()

@@ -78,6 +78,17 @@ options:
       os_version:
         description: The version of macOS.
         type: str
+      markers:
+        description:
+          - Marker variables (PEP 508) that the machine reported, such as C(platform_release).
+            They override what follows from the description.
+        type: dict
+      tags:
+        description:
+          - The wheel tags that the interpreter accepts, all of them and the best first, where the machine reported them.
+            By default they follow from the description.
+        type: list
+        elements: str
   index_url:
     description:
       - The index. By default that of pip's settings on the managed host.
@@ -557,6 +568,8 @@ def main():
                     "arch": {"type": "str"},
                     "libc": {"type": "str"},
                     "os_version": {"type": "str"},
+                    "markers": {"type": "dict"},
+                    "tags": {"type": "list", "elements": "str"},
                 },
             },
             "index_url": {"type": "str"},
