@@ -12,7 +12,9 @@ description:
   - Resolves one requirement set for each target with pip, and downloads the wheels into a pool that targets and sets share.
   - Unlike C(pip download), environment markers are evaluated for the target, not for the interpreter that runs pip.
     Wheel tags are the whole ladder from the target's C library down.
-  - For each target a lock is written that C(pip install --require-hashes -r) accepts.
+  - For each target a lock is written that C(pip install --require-hashes -r) accepts. Before that, the metadata of its
+    files are walked under the target's environment, apart from pip; a lock that lacks a file, or has one that does not
+    fit, is not written.
   - Where requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
     SHA-256, nothing is asked of an index. New versions come when the requirements change or the lock is removed.
 author:
@@ -203,7 +205,16 @@ import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _pip_runner, _resolve, _target
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _closure,
+    _lock,
+    _packaging,
+    _pip_runner,
+    _proof,
+    _requirements,
+    _resolve,
+    _target,
+)
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
@@ -363,6 +374,29 @@ class Download:
                     raise _resolve.ResolveError("%s did not arrive with its sha256 %s." % (pin.filename, pin.sha256))
                 adopt(path, os.path.join(self.params["dest"], pin.filename))
 
+    def prove(self, targets, pins, inputs, new):
+        """Prove the locks of these targets; where one is not closed, take the new files out of the pool and fail."""
+        if not targets:
+            return
+        places = _proof.pip_folder(self.pip.python)
+        places += _proof.pip_wheels([pin for target in pins for pin in pins[target]], self.params["dest"])
+        roots = [line.text for line in inputs.requirements]
+        constraints = [line.text for line in inputs.constraints]
+        failures = []
+        try:
+            prover = _proof.Prover(_packaging.load(places), self.params["dest"])
+            for target in targets:
+                proof = prover.prove(pins[target], roots, constraints, target)
+                failures += proof.failures
+                for name in proof.unused:
+                    self.module.warn("target %s: nothing asks for %s, which pip chose." % (target.name, name))
+            if failures:
+                raise _proof.ProofError("No lock is written:\n" + _closure.explain(failures))
+        except _proof.ProofError:
+            for name in set(new) - set(self.damaged):
+                os.unlink(os.path.join(self.params["dest"], name))
+            raise
+
     def digests(self):
         """Return each target's digest of all that its lock depends on."""
         files = {path: read(path) for path in self.params["requirements_files"]}
@@ -387,6 +421,13 @@ class Download:
             self.module.warn(warning)
         self.module.no_log_values.update(_resolve.passwords(self.pip.settings.values()))
         digests = self.digests()
+        inputs = _requirements.parse(
+            self.params["requirements"],
+            self.params["requirements_files"],
+            self.params["constraints_files"],
+            read,
+            os.environ,
+        )
         before = {target: self.read_lock(target) for target in self.targets}
         stale = [
             target for target in self.targets if before[target] is None or before[target].inputs != digests[target]
@@ -407,9 +448,11 @@ class Download:
                 self.prepare_scratch()
                 self.fetch(wanted)
             pins = {target: [self.with_size(pin) for pin in pins[target]] for target in pins}
-        texts = {target: _lock.render(pins[target], target.name, digests[target]) for target in self.targets}
+        roots = [line.text for line in inputs.requirements]
+        texts = {target: _lock.render(pins[target], target.name, digests[target], roots) for target in self.targets}
         changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
         if not self.module.check_mode:
+            self.prove(changes, pins, inputs, [pin.filename for dummy, pin in wanted])
             for target in changes:
                 write_atomic(self.lock_path(target), texts[target].encode("utf-8"))
         names = {pin.filename for dummy, pin in wanted}
@@ -592,7 +635,15 @@ def main():
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:
         result = Download(module).run()
-    except (_target.TargetError, _lock.LockError, _resolve.ResolveError, OSError) as error:
+    except (
+        _target.TargetError,
+        _lock.LockError,
+        _packaging.PackagingError,
+        _proof.ProofError,
+        _requirements.RequirementsError,
+        _resolve.ResolveError,
+        OSError,
+    ) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

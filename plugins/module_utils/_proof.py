@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prove locks by the wheels of a pool on disk: the reading around _closure, which judges."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _closure, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._lock import Pin
+from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
+from ansible_collections.airgap.python.plugins.module_utils._target import Target
+from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version, oldest_python_of
+
+
+class ProofError(Exception):
+    """Locks are not closed, or cannot be judged; the message says why, and the mend."""
+
+
+class Prover:
+    """Proves locks whose files lie in one pool; each file is read once."""
+
+    def __init__(self, packaging: Packaging, pool: str) -> None:
+        self.packaging = packaging
+        self.pool = pool
+        self._heads: t.Dict[str, str] = {}
+
+    def head(self, pin: Pin) -> str:
+        """Return the head of the METADATA of a pin's file; raises ProofError."""
+        if pin.filename not in self._heads:
+            path = os.path.join(self.pool, pin.filename)
+            try:
+                self._heads[pin.filename] = _closure.head(_wheel.read_metadata(path))
+            except FileNotFoundError as error:
+                raise ProofError("%s is in a lock and not in the pool. Stage again." % path) from error
+            except (_wheel.WheelError, OSError) as error:
+                raise ProofError(str(error)) from error
+        return self._heads[pin.filename]
+
+    def prove(
+        self, pins: t.Iterable[Pin], roots: t.Iterable[str], constraints: t.Iterable[str], target: Target
+    ) -> _closure.Proof:
+        """Prove one lock; raises ProofError where a file cannot be read, and for nothing else."""
+        wheels = [_closure.Wheel(pin.name, pin.version, pin.filename, self.head(pin)) for pin in pins]
+        return _closure.prove(self.packaging, roots, constraints, wheels, target.name, target.markers(), target.tags())
+
+
+def pip_wheels(pins: t.Iterable[Pin], pool: str) -> t.List[str]:
+    """Return the paths of the wheels of pip in a pool that run here and have their pin's content, the newest first."""
+    found = {}
+    for pin in pins:
+        path = os.path.join(pool, pin.filename)
+        if pin.name != "pip" or path in found or not os.path.isfile(path):
+            continue
+        # Code is run from it, so it must be the file that the lock means.
+        if sha256_file(path) != pin.sha256:
+            continue
+        try:
+            oldest = oldest_python_of(_wheel.read_metadata(path))
+        except _wheel.WheelError:
+            continue
+        if sys.version_info[: len(oldest)] >= oldest:
+            found[path] = [int(part) if part.isdigit() else 0 for part in canonical_version(pin.version).split(".")]
+    return sorted(found, key=lambda path: found[path], reverse=True)
+
+
+def pip_folder(python: str) -> t.List[str]:
+    """Return the folder from which an interpreter imports pip, as a list of one, or an empty one."""
+    question = "import os, pip; print(os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))))"
+    try:
+        answer = subprocess.run(
+            [python, "-I", "-c", question],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return answer.stdout.decode("utf-8", "replace").splitlines()[-1:]
