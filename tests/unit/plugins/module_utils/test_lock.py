@@ -48,3 +48,19 @@ def test_project_pinned_twice_is_refused():
 @pytest.mark.parametrize(("name", "normal"), [("Flask", "flask"), ("ruamel.yaml", "ruamel-yaml"), ("a__b-.c", "a-b-c")])
 def test_names_are_normalized_as_pep_503_says(name, normal):
     assert _lock.normalize(name) == normal
+
+
+def test_lock_names_its_requirements_and_pip_takes_them_as_comments():
+    text = _lock.render([FLASK], "x", "y", ["flask>=3", "b; python_version < '4'", "flask>=3"])
+    assert _lock.read(text).roots == ("b; python_version < '4'", "flask>=3")
+    assert all(line.startswith("#") for line in text.splitlines() if "root:" in line)
+
+
+def test_lock_of_an_earlier_version_is_read_and_names_no_requirements():
+    assert _lock.read(_lock.render([FLASK], "x", "y")).roots is None
+
+
+@pytest.mark.parametrize("root", ["a\nevil==1", "", "a\x85b"])
+def test_requirement_that_would_be_another_line_of_the_lock_is_refused(root):
+    with pytest.raises(_lock.LockError, match="on one line"):
+        _lock.render([FLASK], "x", "y", [root])

@@ -27,6 +27,14 @@ def test_a_wheels_name_says_name_version_and_python(filename, expected):
     assert _wheel.split_filename(filename) == expected
 
 
+def test_a_wheels_name_stands_for_every_combination_of_its_tags():
+    assert _wheel.tags("demo-1.0-1b-py2.py3-none-any.whl") == ["py2-none-any", "py3-none-any"]
+    assert _wheel.tags("d-1-cp39-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl") == [
+        "cp39-abi3-manylinux_2_17_x86_64",
+        "cp39-abi3-manylinux2014_x86_64",
+    ]
+
+
 @pytest.mark.parametrize(
     "filename", ["demo-1.0.tar.gz", "demo.whl", "../demo-1.0-py3-none-any.whl", 'a"b-1.0-py3-none-any.whl']
 )
