@@ -171,7 +171,7 @@ class _Walk:
         """Check that the lock meets a requirement, and go on with what meets it."""
         name = normalize(requirement.name)
         marker = str(requirement.marker or "")
-        wanted = str(requirement).split(";")[0].strip()
+        wanted = str(requirement).partition(";")[0].strip()
         where = "%s; its marker %s is true there)" % (self.target[:-1], marker) if marker else self.target
         needs = "%s needs %s on %s" % (self.who(asker), wanted, where)
         if isinstance(asker, str):

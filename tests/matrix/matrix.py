@@ -298,6 +298,11 @@ def render(results, versions):
         mine = [results[key][engine] for key in possible]
         counts = [sum(one["verdict"] == verdict for one in mine) for verdict in VERDICTS]
         lines.append(header % tuple([TITLES[engine]] + counts + [sum(one["equal"] for one in mine)]))
+    for engine in ENGINES:
+        said = [one[engine]["judges"].get("node", "") for one in results.values()]
+        if any(said):
+            counts = (TITLES[engine], said.count("whole"), said.count("incomplete"))
+            lines.append("%s: the real pip of the targets found %d whole and %d incomplete." % counts)
     lines.append("")
     for (package, target), one in results.items():
         for engine in ENGINES:

@@ -102,3 +102,10 @@ def test_table_counts_cases_that_wheels_can_satisfy_and_names_the_others():
     assert rows["airgap.python"] == ["1", "0", "0", "0", "1"]
     assert "no wheels: b for t" in text
     assert "pip download's way: a for t is incomplete" in text
+
+
+def test_table_tells_what_the_real_pip_found_where_it_was_asked():
+    asked = judged(walk="whole", uv="whole", node="whole")
+    text = matrix.render({("a", "t"): {"plain": judged(), "ours": asked, "uv": asked}}, {"pip": "1", "uv": "2"})
+    assert "airgap.python: the real pip of the targets found 1 whole and 0 incomplete." in text
+    assert "pip download's way: the real pip" not in text
