@@ -95,6 +95,10 @@ integration: setup ## Modules with the real pip and the real devpi-server, on lo
 	@$(say) "Integration tests"
 	@pytest tests/integration
 
+.PHONY: matrix
+matrix: setup ## 20 packages for 5 targets: plain pip, ours and uv, judged twice (some minutes; PACKAGES="flask lxml" for a slice)
+	@python tests/matrix/matrix.py $(if $(PACKAGES),--packages $(PACKAGES)) $(if $(TARGETS),--targets $(TARGETS))
+
 .PHONY: build
 build: setup ## Build the collection into build/, and ask galaxy-importer
 	@$(say) "Building the collection"

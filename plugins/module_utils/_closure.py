@@ -171,7 +171,7 @@ class _Walk:
         """Check that the lock meets a requirement, and go on with what meets it."""
         name = normalize(requirement.name)
         marker = str(requirement.marker or "")
-        wanted = str(requirement).split(";")[0].strip()
+        wanted = str(requirement).partition(";")[0].strip()
         where = "%s; its marker %s is true there)" % (self.target[:-1], marker) if marker else self.target
         needs = "%s needs %s on %s" % (self.who(asker), wanted, where)
         if isinstance(asker, str):
@@ -183,8 +183,8 @@ class _Walk:
             self.fail("missing", "%s: the lock has no file of %s. %s" % (needs, name, mend), wanted, asker, marker)
             return
         found = self.lock[name].wheel
-        # What a direct reference (name @ url) leads to is known by its name alone.
-        if not requirement.url and not self.admits(requirement.specifier, found.version):
+        # A direct reference (name @ url) has no specifier, so that its name is enough.
+        if not self.admits(requirement.specifier, found.version):
             self.fail(
                 "version",
                 "%s: the lock has %s %s. Stage the set for this target again; if it stays so, change the requirement "
@@ -284,7 +284,7 @@ class _Walk:
     def check_constraint(self, text: str) -> None:
         """Check that the lock keeps a constraint, if it has the project at all."""
         constraint = self.read_root(text, "constraint")
-        if constraint is None or constraint.url:
+        if constraint is None:
             return
         name = normalize(constraint.name)
         if name in self.lock and not self.admits(constraint.specifier, self.lock[name].wheel.version):

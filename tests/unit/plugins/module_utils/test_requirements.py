@@ -32,7 +32,7 @@ def test_comments_empty_lines_and_continued_lines_are_read_as_pip_reads_them():
 
 
 def test_comment_line_ends_a_continued_line():
-    parsed = parse({"r.txt": "flask \\\n# not a part \\\nrequests\n"})
+    parsed = parse({"r.txt": "flask\\\n# not a part \\\nrequests\n"})
     assert texts(parsed.requirements) == ["flask", "requests"]
 
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the matrix promises: its verdicts and its table say what the resolutions were."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _packaging, _target, _wheel
+
+from tests.matrix import matrix
+
+OLD = _target.parse({"name": "old", "python": "3.9.18", "libc": "glibc-2.31"})[0]
+APP = {
+    "name": "app",
+    "version": "1.0",
+    "requires_python": ">=3.9",
+    "requires_dist": ["backport; python_version < '3.10'", "web; extra == 'x'"],
+    "provides_extra": ["x"],
+}
+
+
+def report(*declared):
+    """Return what pip reports of these wheels."""
+    url = "https://index.example/%s-%s-py3-none-any.whl#sha256=aa"
+    items = [{"download_info": {"url": url % (one["name"], one["version"])}, "metadata": one} for one in declared]
+    return {"install": items}
+
+
+BACKPORT = {"name": "backport", "version": "1"}
+WEB = {"name": "web", "version": "1"}
+
+
+@pytest.mark.parametrize(
+    "declared, verdict",
+    [((APP, BACKPORT), "whole"), ((APP,), "incomplete"), ((APP, BACKPORT, WEB), "bloated")],
+)
+def test_the_walk_judges_what_pip_reported(declared, verdict):
+    files = matrix.files_of(report(*declared))
+    assert matrix.judge_by_walk(_packaging.load(), "app", OLD, files)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    "found, verdict",
+    [(None, "incomplete"), ({"app": "1", "backport": "1"}, "whole"), ({"app": "1"}, "bloated")],
+)
+def test_uv_judges_by_what_it_took_from_the_pool(found, verdict):
+    assert matrix.compare(found, matrix.files_of(report(APP, BACKPORT))) == verdict
+
+
+def test_the_pool_of_the_second_judge_holds_the_same_metadata(tmp_path):
+    files = matrix.files_of(report(APP))
+    matrix.make_stubs(files, str(tmp_path))
+    path = tmp_path / "app-1.0-py3-none-any.whl"
+    assert _wheel.read_metadata(str(path)) == files[0][3]
+    assert "Requires-Python: >=3.9\n" in files[0][3]
+    assert os.listdir(str(tmp_path)) == [path.name]
+    with zipfile.ZipFile(str(path)) as archive:
+        assert "app-1.0.dist-info/RECORD" in archive.namelist()
+
+
+def judged(verdict="whole", **judges):
+    """Return one engine's result."""
+    return {"verdict": verdict, "found": [verdict + " because"], "judges": judges, "equal": verdict == "whole"}
+
+
+@pytest.mark.parametrize(
+    "judges, differ",
+    [
+        ({"walk": "whole", "uv": "whole"}, False),
+        ({"walk": "whole", "uv": "incomplete"}, True),
+        ({"walk": "whole", "uv": "whole", "node": "incomplete"}, True),
+        ({"walk": "whole", "uv": "whole", "node": ""}, False),
+        ({"walk": "bloated", "uv": "bloated", "node": "whole"}, False),
+    ],
+)
+def test_judges_that_differ_are_seen(judges, differ):
+    assert matrix.disagree(judges) is differ
+
+
+def test_ours_must_be_whole_wherever_wheels_exist():
+    whole, lost = judged(walk="whole", uv="whole"), judged("failed")
+    assert matrix.is_right({("a", "t"): {"plain": lost, "ours": whole, "uv": whole}})
+    assert matrix.is_right({("a", "t"): {"plain": lost, "ours": lost, "uv": lost}})
+    assert not matrix.is_right({("a", "t"): {"plain": lost, "ours": lost, "uv": whole}})
+    for verdict in ("incomplete", "bloated"):
+        mine = judged(verdict, walk=verdict, uv=verdict)
+        assert not matrix.is_right({("a", "t"): {"plain": lost, "ours": mine, "uv": lost}})
+
+
+def test_table_counts_cases_that_wheels_can_satisfy_and_names_the_others():
+    whole, lost, less = judged(), judged("failed"), judged("incomplete")
+    results = {
+        ("a", "t"): {"plain": less, "ours": whole, "uv": whole},
+        ("b", "t"): {"plain": lost, "ours": lost, "uv": lost},
+    }
+    text = matrix.render(results, {"pip": "1", "uv": "2"})
+    assert "2 cases (package and target); wheels exist for 1 of them." in text
+    rows = {line[:20].strip(): line[20:].split() for line in text.splitlines() if line[:20].strip()}
+    assert rows["pip download's way"][:5] == ["0", "1", "0", "0", "0"]
+    assert rows["airgap.python"] == ["1", "0", "0", "0", "1"]
+    assert "no wheels: b for t" in text
+    assert "pip download's way: a for t is incomplete" in text
+
+
+def test_table_tells_what_the_real_pip_found_where_it_was_asked():
+    asked = judged(walk="whole", uv="whole", node="whole")
+    text = matrix.render({("a", "t"): {"plain": judged(), "ours": asked, "uv": asked}}, {"pip": "1", "uv": "2"})
+    assert "airgap.python: the real pip of the targets found 1 whole and 0 incomplete." in text
+    assert "pip download's way: the real pip" not in text
