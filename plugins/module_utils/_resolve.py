@@ -151,19 +151,21 @@ def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
 
 
 def digest_inputs(
-    requirements: t.Sequence[str],
-    files: t.Mapping[str, str],
-    constraints: t.Mapping[str, str],
+    requirements: t.Iterable[str],
+    constraints: t.Iterable[str],
     target: Target,
     settings: t.Mapping[str, str],
     find_links: t.Sequence[str],
     engine: str,
 ) -> str:
-    """Return the SHA-256 of all that a resolution depends on and that the site decides."""
+    """Return the SHA-256 of all that a resolution depends on and that the site decides.
+
+    Requirements and constraints are those of all files, with their hashes; in
+    which file and in what order they stand makes no difference.
+    """
     described = {
-        "requirements": list(requirements),
-        "files": sorted(files.values()),
-        "constraints": sorted(constraints.values()),
+        "requirements": sorted(set(requirements)),
+        "constraints": sorted(set(constraints)),
         "target": {key: value for key, value in target.as_dict().items() if key != "name"},
         "indexes": [" ".join(without_password(url) for url in settings.get(key, "").split()) for key in INDEXES],
         "find_links": list(find_links),
@@ -241,17 +243,37 @@ def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.P
     return sorted(pins)
 
 
+_UNREACHABLE = re.compile(
+    r"connection error|Connection refused|Connection broken|Connection aborted|NewConnectionError|Max retries|"
+    r"timed out|Temporary failure|[Cc]ertificate|CERTIFICATE|HTTP error|Server Error|IncompleteRead|Incomplete download"
+)
+_WRONG_HASH = "DO NOT MATCH THE HASHES"
+
+
+def is_passing(output: str) -> bool:
+    """Say whether a failure may pass when the same is asked again: half a file, a server that was busy."""
+    return _WRONG_HASH in output or bool(_UNREACHABLE.search(output))
+
+
 def explain(output: str, target: Target, what: str) -> str:
     """Return pip's own reasons, short, with the target and a mend."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     reasons = [line[len("ERROR:") :].strip() for line in lines if line.startswith("ERROR:")]
     asked = [line for line in lines if re.match(r"^.+ depends on .+$|^The user requested .+$", line)]
     mend = "Read the log for all that pip said."
-    if "DO NOT MATCH THE HASHES" in output:
+    if reasons[:1] == ["Exception:"]:
+        # pip met what it did not expect, and shows where; the last line says what.
+        reasons = lines[-1:]
+    if _WRONG_HASH in output:
         # pip names the file and both sums in the lines after the error.
         asked = [line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}|https?://\S+", line)]
         reasons = ["the file does not have the promised hash"]
         mend = "The index served another file than it promised; do not go on before you know why."
+    elif "No space left" in output:
+        mend = "Make room on the file system of dest, and run again: what is there is kept."
+    elif _UNREACHABLE.search(output):
+        reasons = [line for line in lines if _UNREACHABLE.search(line)][:2] + reasons
+        mend = "Check that this host reaches the index: index_url, proxy, cert."
     elif any("No matching distribution" in reason for reason in reasons):
         mend = "Check the name, or name a version that has a wheel for python %s on %s %s (%s)." % (
             target.python,
@@ -261,8 +283,6 @@ def explain(output: str, target: Target, what: str) -> str:
         )
     elif asked:
         mend = "Change one of the requirements that ask for different versions."
-    elif re.search(r"Connection|Max retries|timed out|Temporary failure|certificate|HTTP error", output):
-        mend = "Check that this host reaches the index: index_url, proxy, cert."
     shown = reasons[:4] + asked[:6] or lines[-4:]
     return "target %s: %s: %s %s" % (target.name, what, "; ".join(shown), mend)
 
@@ -272,14 +292,13 @@ def ignored_roots(output: str) -> t.List[str]:
     return ["%s (%s)" % (one.group("requirement"), one.group("marker")) for one in _IGNORED.finditer(output)]
 
 
-def yanked(report: t.Mapping[str, t.Any], target: Target) -> t.List[str]:
-    """Return a warning for each file that its index has yanked (PEP 592) and that a pin holds on to."""
-    return [
-        "target %s: %s %s was yanked from its index. Requirements or the lock hold on to it; upgrade moves it."
-        % (target.name, item["metadata"]["name"], item["metadata"]["version"])
-        for item in report.get("install", [])
-        if item.get("is_yanked")
-    ]
+def yanked(output: str) -> t.List[str]:
+    """Return "NAME VERSION" of what pip took although its index has yanked it (PEP 592), because a pin holds on to it.
+
+    Read from pip's warning; the report of a dry run does not say so.
+    """
+    found = re.findall(r"is a yanked version: '([^']+)' candidate \(version ([^ )]+)", output)
+    return ["%s %s" % one for one in found]
 
 
 def required_names(metadata: str) -> t.Set[str]:

@@ -261,6 +261,8 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
+# How often pip is asked before a failure of the net counts.
+TRIES = 3
 
 
 class Pip:
@@ -304,6 +306,16 @@ class Pip:
         environment = _resolve.environment(self.settings, os.environ)
         return run_logged([self.python] + arguments, environment, self.log, self.secrets())
 
+    def run_patiently(self, arguments):
+        """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
+        for number in range(TRIES):
+            rc, out = self.run(arguments)
+            if rc == 0 or not _resolve.is_passing(out):
+                break
+            if number + 1 < TRIES:
+                time.sleep(number + 1)
+        return rc, out
+
     def secrets(self):
         """Return the passwords in the settings."""
         return _resolve.passwords(self.settings.values())
@@ -325,7 +337,7 @@ class PipEngine:
         with open(environment, "w", encoding="utf-8") as stream:
             json.dump(target.markers(), stream)
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
-        rc, out = self.pip.run([runner, environment] + arguments)
+        rc, out = self.pip.run_patiently([runner, environment] + arguments)
         if rc != 0:
             raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"))
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
@@ -334,7 +346,12 @@ class PipEngine:
             "target %s needs nothing for %s: its marker is false there." % (target.name, root)
             for root in _resolve.ignored_roots(out)
         ]
-        return _resolve.read_report(report, target), warnings + _resolve.yanked(report, target)
+        warnings += [
+            "target %s: %s was yanked from its index. The requirements or the lock hold on to it; upgrade moves it."
+            % (target.name, one)
+            for one in _resolve.yanked(out)
+        ]
+        return _resolve.read_report(report, target), warnings
 
 
 class UvEngine:
@@ -500,7 +517,7 @@ class Download:
 
         def work(job):
             target, arguments, pins = job
-            rc, out = self.pip.run(["-m", "pip"] + arguments)
+            rc, out = self.pip.run_patiently(["-m", "pip"] + arguments)
             if rc != 0:
                 raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
             return [(pin, os.path.join(arguments[arguments.index("--dest") + 1], pin.filename)) for pin in pins]
@@ -534,15 +551,12 @@ class Download:
                 os.unlink(os.path.join(self.params["dest"], name))
             raise
 
-    def digests(self):
+    def digests(self, inputs):
         """Return each target's digest of all that its lock depends on."""
-        files = {path: read(path) for path in self.params["requirements_files"]}
-        constraints = {path: read(path) for path in self.params["constraints_files"]}
         return {
             target: _resolve.digest_inputs(
-                self.params["requirements"],
-                files,
-                constraints,
+                [" ".join((line.text,) + line.hashes) for line in inputs.requirements],
+                [" ".join((line.text,) + line.hashes) for line in inputs.constraints],
                 target,
                 self.pip.settings,
                 self.params["find_links"],
@@ -558,7 +572,6 @@ class Download:
             self.module.warn(warning)
         self.module.no_log_values.update(self.pip.secrets())
         self.engine = self.choose_engine()
-        digests = self.digests()
         inputs = _requirements.parse(
             self.params["requirements"],
             self.params["requirements_files"],
@@ -567,6 +580,7 @@ class Download:
             os.environ,
         )
         _requirements.refuse_options(inputs)
+        digests = self.digests(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
         upgrade, not_locked = self.to_upgrade(before)
         again = self.params["refresh"] or upgrade

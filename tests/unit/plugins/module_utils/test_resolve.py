@@ -132,10 +132,11 @@ def test_source_archive_is_refused_by_name():
 
 
 def test_digest_changes_with_each_input_and_not_with_the_targets_name():
-    def digest(requirements=("a",), files=None, target=TARGET, settings=None, pip="26.3"):
-        return _resolve.digest_inputs(requirements, files or {}, {}, target, settings or {}, [], pip)
+    def digest(requirements=("a", "b"), constraints=(), target=TARGET, settings=None, engine="pip 26.3"):
+        return _resolve.digest_inputs(requirements, constraints, target, settings or {}, [], engine)
 
     same = digest()
+    assert digest(requirements=("b", "a")) == same
     assert digest(target=TARGET._replace(name="other")) == same
     assert digest(settings={"timeout": "3"}) == same
     assert digest(settings={"index-url": "https://u:p@a.example"}) == digest(
@@ -143,10 +144,10 @@ def test_digest_changes_with_each_input_and_not_with_the_targets_name():
     )
     others = [
         digest(requirements=("b",)),
-        digest(files={"r.txt": "x"}),
+        digest(constraints=("x<2",)),
         digest(target=TARGET._replace(python="3.9.3")),
         digest(settings={"index-url": "https://b.example"}),
-        digest(pip="26.2"),
+        digest(engine="pip 26.2"),
     ]
     assert len({same, *others}) == 6
 
@@ -176,3 +177,22 @@ def test_conflict_shows_who_asks_for_what():
 def test_root_that_its_marker_excludes_is_named():
     output = "Ignoring pywin32: markers 'sys_platform == \"win32\"' don't match your environment\n"
     assert _resolve.ignored_roots(output) == ["pywin32 ('sys_platform == \"win32\"')"]
+
+
+def test_upgrade_may_move_what_requires_it_and_what_it_requires():
+    requires = {"app": {"lib"}, "lib": {"leaf"}, "other": {"leaf"}, "alone": set()}
+    assert _resolve.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
+
+
+def test_metadata_tells_its_requirements_and_whether_a_marker_asks_for_the_release():
+    text = "Name: x\nRequires-Dist: Foo.Bar>=1; python_version < '3'\nRequires-Dist: baz[x] (>2)\n\nRequires-Dist: no"
+    assert _resolve.required_names(text) == {"foo-bar", "baz"}
+    assert not _resolve.asks_for_release(text)
+    assert _resolve.asks_for_release("Requires-Dist: a; platform_release >= '20.0'\n\n")
+
+
+def test_failure_of_the_net_is_told_from_one_of_the_requirements():
+    assert _resolve.is_passing("Could not fetch URL x: connection error: Connection refused")
+    assert _resolve.is_passing("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")
+    assert not _resolve.is_passing("ERROR: No matching distribution found for x")
+    assert "No space left" in _resolve.explain("ERROR: Exception:\nTraceback\nOSError: No space left", TARGET, "x")
