@@ -38,6 +38,19 @@ with patch_module_args(json.loads(sys.argv[1])):
 """
 
 
+def tools():
+    """Return an interpreter with the current pip and uv, as the role stage makes one."""
+    venv = os.path.abspath(".cache/bench/venv")
+    python = os.path.join(venv, "bin/python")
+    if not os.path.exists(os.path.join(venv, "bin/uv")):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--upgrade", "pip", "uv"], check=True)
+    return python
+
+
+PYTHON = ""
+
+
 def upstream():
     """Return the index that pip uses on this machine."""
     code = (
@@ -61,7 +74,7 @@ def guide(targets, folder, env):
     failed = 0
     for raw in targets:
         target = _target.parse(raw)[0]
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
+        command = [PYTHON, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
         command += ["--dest", os.path.join(folder, "wheelhouse")] + target.pip_arguments()
         command += ["--requirement", REQUIREMENTS]
         failed += (
@@ -80,7 +93,7 @@ def ours(targets, folder, env, resolver):
         "dest": os.path.join(folder, "bundle/wheels"),
         "lock_dest": os.path.join(folder, "bundle/locks/bench"),
         "targets": targets,
-        "python": sys.executable,
+        "python": PYTHON,
         "resolver": resolver,
     }
     done = subprocess.run(
@@ -151,6 +164,8 @@ def main():
     parser.add_argument("--ways", nargs="+", default=["guide", "pip", "uv"])
     parser.add_argument("--counts", nargs="+", type=int, default=[1, 4])
     options = parser.parse_args()
+    global PYTHON
+    PYTHON = tools()
     mirror = Mirror(upstream(), os.path.abspath(".cache/bench/index"), 0)
     with tempfile.TemporaryDirectory(prefix="airgap-bench-") as scratch:
         print("Filling the copy of the index", flush=True)
@@ -165,7 +180,7 @@ def main():
                 for state in ("cold", "warm", "unchanged"):
                     for way in options.ways:
                         bench.run(way, count, state, number)
-        pip = subprocess.check_output([sys.executable, "-m", "pip", "--version"]).decode().split()[1]
+        pip = subprocess.check_output([PYTHON, "-m", "pip", "--version"]).decode().split()[1]
         print(
             "\n%s, pip %s, Python %s, %s cores"
             % (datetime.date.today(), pip, platform.python_version(), os.cpu_count())

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Three packages that plain `pip download` gets wrong, really installed by the real pip of two nodes.
+
+`make matrix` judges many more by their metadata; here the judges are the nodes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import yaml
+from ansible_collections.airgap.python.plugins.module_utils import _target
+from conftest import INVENTORY, on, play, read, run
+
+ELSEWHERE = "/var/tmp/airgap-slice"
+PACKAGES = ("flask", "pytest", "devpi-server")
+NODES = ("node39", "node313")
+# On which node plain pip's answer lacks something, as measured.
+PLAINLY_WRONG = [("node39", "flask"), ("node39", "pytest"), ("node313", "devpi-server")]
+PIP = "/srv/airgap/stage/venv/bin/python -m pip"
+
+
+def install(node, package, folder, arguments):
+    """Install in a new environment of the node, from a folder and nothing else."""
+    venv = "%s/venv-%s" % (ELSEWHERE, package)
+    read(node, "rm -rf %s && python3 -m venv --without-pip %s" % (venv, venv))
+    pip = read(node, "ls %s/bundle/wheels/pip-*.whl | tail -1" % ELSEWHERE)
+    # As the module does on a Debian without distutils.
+    switch = "import sysconfig, sys, runpy; sysconfig._PIP_USE_SYSCONFIG = True; sys.path.insert(0, sys.argv[1]); "
+    switch += "sys.argv = ['pip'] + sys.argv[2:]; runpy.run_module('pip', run_name='__main__')"
+    command = '%s/bin/python -c "%s" %s install --no-index --find-links %s %s' % (venv, switch, pip, folder, arguments)
+    return on(node, command)
+
+
+@pytest.fixture(name="bundle", scope="module")
+def bundle_fixture(tmp_path_factory):
+    """Stage the packages apart from the site, and lay the bundle on the nodes."""
+    sets = [{"name": package, "requirements": [package], "targets": list(NODES)} for package in PACKAGES]
+    values = json.dumps({"airgap_dir": ELSEWHERE, "airgap_sets": sets})
+    folder = str(tmp_path_factory.mktemp("slice"))
+    try:
+        result = play("playbooks/stage.yml", "-e", values)
+        assert result.failed == 0, result.out[-2000:]
+        assert run(["podman", "cp", "airgap-internet:%s/bundle" % ELSEWHERE, folder]).rc == 0
+        for node in NODES:
+            read(node, "mkdir -p " + ELSEWHERE)
+            assert run(["podman", "cp", folder + "/bundle", "airgap-%s:%s/" % (node, ELSEWHERE)]).rc == 0
+        yield folder
+    finally:
+        for host in ("internet",) + NODES:
+            on(host, "rm -rf " + ELSEWHERE)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("node", NODES)
+def test_what_was_staged_for_a_node_installs_there_whole(bundle, node, package):
+    lock = "%s/bundle/locks/%s/%s.txt" % (ELSEWHERE, package, node)
+    result = install(node, package, ELSEWHERE + "/bundle/wheels", "--require-hashes -r " + lock)
+    assert result.rc == 0, result.out[-1500:]
+    assert "Successfully installed" in result.out
+
+
+@pytest.mark.parametrize(("node", "package"), PLAINLY_WRONG)
+def test_what_plain_pip_downloads_for_the_same_node_does_not_install(bundle, node, package):
+    with open(INVENTORY + "/group_vars/all.yml", encoding="utf-8") as stream:
+        raw = [one for one in yaml.safe_load(stream)["airgap_targets"] if one["name"] == node][0]
+    folder = "%s/plain-%s-%s" % (ELSEWHERE, node, package)
+    arguments = " ".join(_target.parse(raw)[0].pip_arguments())
+    # Plain pip says nothing and ends well.
+    read("internet", "%s download -q --only-binary :all: -d %s %s %s" % (PIP, folder, arguments, package))
+    assert run(["podman", "cp", "airgap-internet:" + folder, bundle]).rc == 0
+    assert (
+        run(["podman", "cp", "%s/%s" % (bundle, folder.rpartition("/")[2]), "airgap-%s:%s/" % (node, ELSEWHERE)]).rc
+        == 0
+    )
+    result = install(node, package + "-plain", folder, package)
+    assert result.rc != 0
+    assert "No matching distribution found" in result.out
