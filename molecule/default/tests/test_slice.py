@@ -26,7 +26,8 @@ def install(node, package, folder, arguments):
     """Install in a new environment of the node, from a folder and nothing else."""
     venv = "%s/venv-%s" % (ELSEWHERE, package)
     read(node, "rm -rf %s && python3 -m venv --without-pip %s" % (venv, venv))
-    pip = read(node, "ls %s/bundle/wheels/pip-*.whl | tail -1" % ELSEWHERE)
+    lock = read(node, "tail -1 %s/bundle/locks/airgap-pip/%s.txt" % (ELSEWHERE, node))
+    pip = "%s/bundle/wheels/%s" % (ELSEWHERE, lock.split("  # ")[1].split(" ")[0])
     # As the module does on a Debian without distutils.
     switch = "import sysconfig, sys, runpy; sysconfig._PIP_USE_SYSCONFIG = True; sys.path.insert(0, sys.argv[1]); "
     switch += "sys.argv = ['pip'] + sys.argv[2:]; runpy.run_module('pip', run_name='__main__')"
