@@ -1,84 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module pip_download, run as Ansible runs it, against an index on loopback."""
+"""Targets for tests of the module pip_download, and what its answers say. Its fixtures are in conftest.py."""
 
 from __future__ import annotations
-
-import json
-import os
-import subprocess
-import sys
-
-import pytest
-
-from tests.integration.simple_index import SimpleIndex
 
 OLD = {"name": "old", "python": "3.9.2", "libc": "glibc-2.31"}
 NEW = {"name": "new", "python": "3.13.5", "libc": "glibc-2.41"}
 WINDOWS = {"name": "windows", "python": "3.12.1", "os": "windows"}
-RUN = """
-import json, sys
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.airgap.python.plugins.modules.pip_download import main
-with patch_module_args(json.loads(sys.argv[1])):
-    main()
-"""
-
-
-@pytest.fixture(name="index")
-def index_fixture():
-    """Return an index whose application needs other packages on each target."""
-    index = SimpleIndex()
-    index.add(
-        "app",
-        "1.0",
-        requires=["backport>=1; python_version < '3.10'", "winlib; sys_platform == 'win32'", "native", "extra[more]"],
-    )
-    index.add("backport", "1.2")
-    index.add("winlib", "3", tag="cp312-cp312-win_amd64")
-    for tag in ("cp39-cp39-manylinux_2_17_x86_64", "cp313-cp313-manylinux_2_39_x86_64", "cp312-cp312-win_amd64"):
-        index.add("native", "2.0", tag=tag)
-    index.add("native", "2.1", tag="cp39-cp39-manylinux_2_36_x86_64")
-    index.add("native", "2.1", tag="cp313-cp313-manylinux_2_36_x86_64")
-    index.add("extra", "1", requires=["oldonly; extra == 'more' and python_full_version < '3.9.3'"])
-    index.add("oldonly", "1")
-    yield index
-    index.stop()
-
-
-@pytest.fixture(name="download")
-def download_fixture(index, tmp_path):
-    """Return a function that runs the module as Ansible does; ``start`` of it only begins to."""
-
-    def start(targets=(OLD, NEW, WINDOWS), check=False, environment=None, **options):
-        arguments = {
-            "requirements": ["app"],
-            "dest": str(tmp_path / "bundle/wheels"),
-            "lock_dest": str(tmp_path / "bundle/locks/base"),
-            "targets": list(targets),
-            "index_url": index.url,
-            "python": sys.executable,
-            "log": str(tmp_path / "pip.log"),
-        }
-        arguments.update(options)
-        arguments = {key: value for key, value in arguments.items() if value is not None}
-        arguments["_ansible_check_mode"] = check
-        settings = {"PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0", "PYTHONPATH": os.path.abspath(".collections")}
-        settings.update(environment or {})
-        return subprocess.Popen(
-            [sys.executable, "-c", RUN, json.dumps(arguments)],
-            env=dict(os.environ, **settings),
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def download(*arguments, **options):
-        return json.loads(start(*arguments, **options).communicate()[0])
-
-    download.start = start
-    download.pool = tmp_path / "bundle/wheels"
-    download.locks = tmp_path / "bundle/locks/base"
-    download.parent = tmp_path / "bundle"
-    return download
 
 
 def pins(result, target):

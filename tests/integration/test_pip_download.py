@@ -11,7 +11,7 @@ import sys
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock
 
-from tests.integration.pip_download import NEW, OLD, WINDOWS, download_fixture, index_fixture, pins  # noqa: F401
+from tests.integration.pip_download import NEW, OLD, WINDOWS, pins
 from tests.integration.simple_index import make_wheel
 
 

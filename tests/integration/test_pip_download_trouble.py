@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.integration.pip_download import OLD, download_fixture, index_fixture, pins  # noqa: F401
+from tests.integration.pip_download import OLD, pins
 from tests.integration.simple_index import make_wheel
 
 BACKPORT = "backport-1.2-py3-none-any.whl"
