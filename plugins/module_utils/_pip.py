@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""pip of one interpreter, run with the settings that count: the one place that runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _resolve
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
+
+# How often pip is asked before a failure of the net counts.
+TRIES = 3
+
+
+def run_logged(
+    command: t.Sequence[str], environment: t.Mapping[str, str], log: t.Optional[str], secrets: t.Iterable[str]
+) -> t.Tuple[int, str]:
+    """Run a command; return its status and output, which also go to the log, without secrets."""
+    started = time.time()
+    try:
+        process = subprocess.run(
+            list(command),
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except OSError as error:
+        return 127, str(error)
+    out = process.stdout.decode("utf-8", "replace")
+    if log:
+        seconds = time.time() - started
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
+        text = "%s rc=%d %.1fs %s\n%s" % (stamp, process.returncode, seconds, " ".join(command), out)
+        for secret in secrets:
+            text = text.replace(secret, "********")
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text)
+    return process.returncode, out
+
+
+class Pip:
+    """pip of one interpreter, with the settings that count."""
+
+    def __init__(self, python: str, options: t.Mapping[str, t.Any], log: t.Optional[str]) -> None:
+        self.python = python
+        self.log = log
+        self.settings: t.Dict[str, str] = {}
+        rc, out = self.call(["-c", "import pip; print(pip.__version__)"], os.environ)
+        if rc != 0:
+            raise _resolve.ResolveError(
+                "%s has no pip: %s. Name a virtual environment that has one (virtualenv)."
+                % (python, out.strip()[-200:])
+            )
+        self.version = out.strip().splitlines()[-1]
+        if tuple(int(part) for part in self.version.split(".")[:2]) < _resolve.OLDEST_PIP:
+            raise _resolve.ResolveError(
+                "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
+                % ((python, self.version) + _resolve.OLDEST_PIP)
+            )
+        rc, out = self.call(["-m", "pip", "config", "debug"], os.environ)
+        texts = [self.config_text(path) for path in _resolve.config_files(out)]
+        settings = _resolve.parse_settings(texts, os.environ)
+        self.settings, self.warnings = _resolve.choose_settings(settings, options)
+
+    @staticmethod
+    def config_text(path: str) -> str:
+        """Return the text of a configuration file; of ours, that of the file that was there before."""
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read()
+        if _resolve.is_ours(text):
+            return (read_if_there(path + ".before-airgap") or b"").decode("utf-8")
+        return text
+
+    def call(self, arguments: t.Sequence[str], environment: t.Mapping[str, str]) -> t.Tuple[int, str]:
+        """Run the interpreter; return its status and its output."""
+        return run_logged([self.python, *arguments], dict(environment), None, ())
+
+    def run(self, arguments: t.Sequence[str]) -> t.Tuple[int, str]:
+        """Run pip by its own name or through the runner, and log it."""
+        environment = _resolve.environment(self.settings, os.environ)
+        return run_logged([self.python, *arguments], environment, self.log, self.secrets())
+
+    def run_patiently(self, arguments: t.Sequence[str]) -> t.Tuple[int, str]:
+        """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
+        for number in range(TRIES):
+            rc, out = self.run(arguments)
+            if rc == 0 or not _resolve.is_passing(out):
+                break
+            if number + 1 < TRIES:
+                time.sleep(number + 1)
+        return rc, out
+
+    def secrets(self) -> t.Set[str]:
+        """Return the passwords in the settings."""
+        return _resolve.passwords(self.settings.values())
