@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -79,3 +81,18 @@ def read_if_there(path: str) -> t.Optional[bytes]:
             return stream.read()
     except FileNotFoundError:
         return None
+
+
+@contextlib.contextmanager
+def held(folder: str, check_mode: bool) -> t.Iterator[None]:
+    """Hold a folder for this run alone; the kernel lets go of it when the run ends, however it ends."""
+    if check_mode:
+        yield
+        return
+    os.makedirs(folder, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

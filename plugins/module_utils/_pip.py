@@ -81,9 +81,10 @@ class Pip:
         """Run the interpreter; return its status and its output."""
         return run_logged([self.python, *arguments], dict(environment), None, ())
 
-    def run(self, arguments: t.Sequence[str]) -> t.Tuple[int, str]:
-        """Run pip by its own name or through the runner, and log it."""
+    def run(self, arguments: t.Sequence[str], variables: t.Optional[t.Mapping[str, str]] = None) -> t.Tuple[int, str]:
+        """Run pip by its own name or through the runner, with more variables, and log it."""
         environment = _resolve.environment(self.settings, os.environ)
+        environment.update(variables or {})
         return run_logged([self.python, *arguments], environment, self.log, self.secrets())
 
     def run_patiently(self, arguments: t.Sequence[str]) -> t.Tuple[int, str]:

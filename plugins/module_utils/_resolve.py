@@ -31,7 +31,14 @@ _IGNORED = re.compile(
 
 
 class ResolveError(Exception):
-    """Something cannot be resolved or fetched; the message names it, the reason and the mend."""
+    """Something cannot be resolved or fetched; the message names it, the reason and the mend.
+
+    ``output`` is all that the engine said, where it was the engine that failed.
+    """
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
 
 
 def config_files(debug: str) -> t.List[str]:

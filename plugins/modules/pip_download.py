@@ -111,6 +111,14 @@ options:
     type: list
     elements: path
     default: []
+  built:
+    description:
+      - Records of wheels that M(airgap.python.wheel_build) has built, RV(airgap.python.wheel_build#module:record).
+      - Their wheels may be used by every target that they fit. Where such a wheel was built from a VCS or a local
+        source, its project is taken from nowhere else.
+    type: list
+    elements: path
+    default: []
   proxy:
     description: The proxy to the indexes.
     type: str
@@ -187,7 +195,8 @@ targets:
       description: The lock.
       type: str
     files:
-      description: Each file with C(name), C(version), C(filename), C(sha256), C(size) in bytes and C(origin), its URL.
+      description: Each file with C(name), C(version), C(filename), C(sha256), C(size) in bytes and C(origin), its URL; that of a built
+        wheel begins with C(built:).
       type: list
       elements: dict
 downloaded:
@@ -227,8 +236,6 @@ engine:
 """
 
 import concurrent.futures
-import contextlib
-import fcntl
 import inspect
 import json
 import os
@@ -238,8 +245,10 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
+    _build,
     _closure,
     _lock,
+    _missing,
     _packaging,
     _pip_runner,
     _proof,
@@ -252,6 +261,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
+    held,
     read_if_there,
     sha256_file,
     write_atomic,
@@ -280,7 +290,7 @@ class PipEngine:
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
         rc, out = self.pip.run_patiently([runner, environment] + arguments)
         if rc != 0:
-            raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"))
+            raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"), out)
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
             report = json.load(stream)
         warnings = [
@@ -316,7 +326,7 @@ class UvEngine:
             [self.uv] + arguments + ["--python", self.pip.python], environment, self.pip.log, self.pip.secrets()
         )
         if rc != 0:
-            raise _resolve.ResolveError(_uv.explain(out, target))
+            raise _resolve.ResolveError(_uv.explain(out, target), out)
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
         if rc != 0:
             raise _resolve.ResolveError(
@@ -352,6 +362,59 @@ class Download:
         self.engine = None
         self.scratch = ""
         self.damaged = []
+        self.built = []
+
+    def read_built(self):
+        """Return the built wheels that are given, each proved to be what its record says."""
+        wheels = [_build.built(read(path), path) for path in self.params["built"]]
+        for wheel in wheels:
+            if not os.path.isfile(wheel.path) or sha256_file(wheel.path) != wheel.sha256:
+                raise _build.BuildError("%s is not what its record says. Build it again." % wheel.path)
+        return wheels
+
+    def offer_built(self, target, scratch):
+        """Lay out the built wheels that a target may use; return more folders and more constraints for its resolution."""
+        if not self.built:
+            return [], []
+        folder, listing = os.path.join(scratch, "built"), os.path.join(scratch, "built.txt")
+        os.mkdir(folder)
+        constraints = []
+        for wheel in self.built:
+            path = os.path.join(folder, wheel.filename)
+            fits = not _build.unfit(wheel.filename, wheel.host, target)
+            if fits or wheel.is_own:
+                shutil.copyfile(wheel.path, path)
+            if wheel.is_own:
+                constraints.append(_build.constraint(wheel, path))
+        with open(listing, "w", encoding="utf-8") as stream:
+            stream.writelines(line + "\n" for line in constraints)
+        return [folder], [listing]
+
+    def take_built(self, pin):
+        """Copy a built wheel into the pool; say whether the file is one."""
+        if not pin.origin.startswith("built:"):
+            return False
+        for wheel in self.built:
+            if wheel.sha256 == pin.sha256:
+                path = os.path.join(self.scratch, pin.filename)
+                shutil.copyfile(wheel.path, path)
+                if sha256_file(path) != pin.sha256:
+                    raise _build.BuildError("%s changed while it was copied. Run again." % wheel.path)
+                adopt(path, os.path.join(self.params["dest"], pin.filename))
+                return True
+        raise _build.BuildError(
+            "%s is in a lock and not in the pool, and was built from %s, which is not among the built wheels. "
+            "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
+        )
+
+    def explain(self, error):
+        """Return an error's message, with what else is known where a wheel is missing."""
+        requirements = _missing.requirements(error.output)
+        names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, error.output)
+        said = _build.explain_unfit(self.built, names, self.targets)
+        if requirements and not said:
+            said = _missing.explain(self.pip, error.output, self.targets, self.params["find_links"])
+        return " ".join(part for part in (str(error), said) if part)
 
     def lock_path(self, target):
         """Return where a target's lock is."""
@@ -381,13 +444,16 @@ class Download:
         for number, kept in enumerate(attempts):
             folder = os.path.join(self.scratch, "%s-%d" % (target.name, number))
             os.mkdir(folder)
-            constraints = list(self.params["constraints_files"])
+            folders, constraints = self.offer_built(target, folder)
+            constraints += self.params["constraints_files"]
+            folders += self.params["find_links"]
             if kept:
                 constraints.append(os.path.join(folder, "kept.txt"))
                 with open(constraints[-1], "w", encoding="utf-8") as stream:
                     stream.writelines("%s==%s\n" % (pin.name, pin.version) for pin in kept)
             try:
-                return self.engine.resolve(target, requirements, constraints, self.params["find_links"], folder)
+                pins, warnings = self.engine.resolve(target, requirements, constraints, folders, folder)
+                return _build.claim(pins, self.built, target), warnings
             except _resolve.ResolveError:
                 if number + 1 == len(attempts):
                     raise
@@ -396,7 +462,9 @@ class Download:
     def attempts(self, target, keep):
         """Return what to hold on to in each attempt at a resolution, the most first."""
         names = {_lock.normalize(name) for name in self.params["upgrade"]}
-        held = [pin for pin in keep if pin.name not in names]
+        # What is built is there in one version only.
+        built = {wheel.name for wheel in self.built}
+        held = [pin for pin in keep if pin.name not in names | built]
         if not held:
             return [[]]
         if not names:
@@ -413,6 +481,7 @@ class Download:
         """Fetch files, given as (target, pin), into the scratch folder; each is checked before it may enter the pool."""
         folder = os.path.join(self.scratch, "fetched")
         os.mkdir(folder)
+        wanted = [one for one in wanted if not self.take_built(one[1])]
         jobs = []
         for target in self.targets:
             mine = [pin for of, pin in wanted if of == target]
@@ -469,7 +538,7 @@ class Download:
                 [" ".join((line.text,) + line.hashes) for line in inputs.constraints],
                 target,
                 self.pip.settings,
-                self.params["find_links"],
+                self.params["find_links"] + _build.digest_lines(self.built),
                 self.engine.name,
             )
             for target in self.targets
@@ -490,6 +559,7 @@ class Download:
             os.environ,
         )
         _requirements.refuse_options(inputs)
+        self.built = self.read_built()
         digests = self.digests(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
         upgrade, not_locked = self.to_upgrade(before)
@@ -568,7 +638,10 @@ class Download:
         def work(target):
             return self.resolve(target, requirements, keep[target])
 
-        answers = side_by_side(work, targets, RESOLUTIONS_AT_A_TIME)
+        try:
+            answers = side_by_side(work, targets, RESOLUTIONS_AT_A_TIME)
+        except _resolve.ResolveError as error:
+            raise _resolve.ResolveError(self.explain(error)) from error
         for _pins, warnings in answers:
             for warning in warnings:
                 self.module.warn(warning)
@@ -679,21 +752,6 @@ def side_by_side(work, items, at_a_time):
             raise
 
 
-@contextlib.contextmanager
-def held(pool, check_mode):
-    """Hold the pool for this run alone; the kernel lets go of it when the run ends, however it ends."""
-    if check_mode:
-        yield
-        return
-    os.makedirs(pool, exist_ok=True)
-    handle = os.open(pool, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def main():
     """Parse the arguments, run, and turn errors into a message."""
     module = AnsibleModule(
@@ -722,6 +780,7 @@ def main():
             "index_url": {"type": "str"},
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},
             "find_links": {"type": "list", "elements": "path", "default": []},
+            "built": {"type": "list", "elements": "path", "default": []},
             "proxy": {"type": "str"},
             "cert": {"type": "path"},
             "python": {"type": "path"},
@@ -744,6 +803,7 @@ def main():
     try:
         result = Download(module).run()
     except (
+        _build.BuildError,
         _target.TargetError,
         _lock.LockError,
         _packaging.PackagingError,

@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a source from the control host to the host that builds it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.airgap.python.plugins.module_utils import _build
+
+
+class ActionModule(ActionBase):
+    """Pack a folder so that the same content gives the same bytes, put it there, run the module."""
+
+    TRANSFERS_FILES = True
+
+    def run(self, tmp=None, task_vars=None):
+        """Bring the source, if there is one, and run the module."""
+        super().run(tmp, task_vars)
+        args = dict(self._task.args)
+        if not args.get("source"):
+            return self._execute_module(module_args=args, task_vars=task_vars)
+        source = os.path.abspath(os.path.expanduser(str(args["source"])))
+        try:
+            found = source if os.path.exists(source) else self._find_needle("files", str(args["source"]))
+        except Exception as error:
+            raise AnsibleActionFail(
+                "%s: there is no source %s on the control host." % (args.get("name"), args["source"])
+            ) from error
+        args["source_name"] = os.path.basename(found.rstrip("/"))
+        local = tempfile.mkdtemp(dir=C.DEFAULT_LOCAL_TMP, prefix="airgap-source-")
+        folder = self._make_tmp_path()
+        try:
+            packed = found
+            if os.path.isdir(found):
+                packed = os.path.join(local, "source.tar")
+                pack(found, packed)
+            elif not _build.is_sdist(found):
+                raise AnsibleActionFail("%s is neither a folder nor an sdist (.tar.gz, .zip)." % found)
+            args["source"] = self._connection._shell.join_path(folder, "source")
+            self._connection.put_file(packed, args["source"])
+            self._fixup_perms2((folder, args["source"]))
+            return self._execute_module(module_args=args, task_vars=task_vars)
+        except _build.BuildError as error:
+            raise AnsibleActionFail(str(error)) from error
+        finally:
+            self._remove_tmp_path(folder)
+            shutil.rmtree(local, ignore_errors=True)
+
+
+def pack(folder, path):
+    """Pack what a build needs of a folder, in order of the names and without times and owners."""
+
+    def plain(member):
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        member.mtime = _build.SOURCE_DATE_EPOCH
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        return member
+
+    root = os.path.realpath(folder)
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        for relative in listing(root):
+            full = os.path.join(root, relative)
+            if os.path.islink(full) and not os.path.realpath(full).startswith(root + os.sep):
+                raise _build.BuildError("%s leads out of the source folder. Copy what it points to." % full)
+            archive.add(full, os.path.join("source", relative), recursive=False, filter=plain)
+
+
+def listing(root):
+    """Return the relative paths of all that is packed, in order."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        kept = []
+        for name in sorted(folders + files):
+            path = os.path.relpath(os.path.join(folder, name), root)
+            if _build.is_skipped(path, os.path.exists(os.path.join(folder, name, "__init__.py"))):
+                continue
+            found.append(path)
+            kept.append(name)
+        folders[:] = [name for name in folders if name in kept]
+    return sorted(found)

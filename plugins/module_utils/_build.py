@@ -1,0 +1,422 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wheels that are built on the internet host: what may be built, what pip is asked, who may use the result.
+
+No I/O happens here. Beside each built wheel lies its record, ``NAME.json``:
+what it was built from and with, its tags and its SHA-256.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import typing as t
+import urllib.parse
+
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _target
+from ansible_collections.airgap.python.plugins.module_utils._resolve import without_password
+
+FORMAT = 1
+# What an archive in a wheel is dated: 2020-01-01, a time that every zip tool can write.
+SOURCE_DATE_EPOCH = 1577836800
+# Version control data and caches, which no build needs.
+SKIPPED = (".git", ".hg", ".svn", "__pycache__")
+SKIPPED_AT_THE_TOP = (".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache")
+BUILD_OUTPUT = ("build", "dist")
+_NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+_VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")
+_TAGS = re.compile(r"-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)\.whl$")
+_SDISTS = (".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
+
+
+class BuildError(Exception):
+    """A project cannot be built, or what was built cannot be used; the message names it, the reason and the mend."""
+
+
+class Order(t.NamedTuple):
+    """What shall be built. ``kind`` is sdist, vcs or source; fields that say nothing are ""."""
+
+    name: str
+    kind: str
+    version: str
+    sha256: str
+    vcs: str
+    commit: str
+    subdirectory: str
+    source_name: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a site chose the very source, so that nothing of that name on an index may take its place."""
+        return self.kind != "sdist"
+
+
+def order(raw: t.Mapping[str, t.Any]) -> Order:
+    """Return what an entry of stage_build asks for; raises BuildError for one that cannot be built."""
+    name = str(raw.get("name") or "")
+    if not _NAME.match(name):
+        raise BuildError("stage_build: %r is no name of a project (PEP 508)." % (raw.get("name"),))
+    version, sha256 = str(raw.get("version") or ""), str(raw.get("sha256") or "").lower()
+    vcs, source_name = str(raw.get("vcs") or ""), str(raw.get("source_name") or "")
+    if vcs and source_name:
+        raise BuildError("stage_build: %s has both vcs and source. Name one." % name)
+    if version and (vcs or source_name):
+        raise BuildError(
+            "stage_build: %s has a version and a source of its own, which says its version itself. Leave version out."
+            % name
+        )
+    if version and not _VERSION.match(version):
+        raise BuildError("stage_build: %s: %r is no version. Write one, such as 1.2, and no range." % (name, version))
+    if sha256 and not re.match(r"^[0-9a-f]{64}$", sha256):
+        raise BuildError("stage_build: %s: sha256 must be 64 hex digits; it is %r." % (name, raw.get("sha256")))
+    if sha256 and vcs:
+        raise BuildError("stage_build: %s: the commit in vcs vouches for the content. Leave sha256 out." % name)
+    if sha256 and not version and not source_name:
+        raise BuildError("stage_build: %s has a sha256, which is that of one version. Name the version, too." % name)
+    commit = subdirectory = ""
+    if vcs:
+        vcs, commit, subdirectory = _split_vcs(name, vcs)
+    kind = "vcs" if vcs else "source" if source_name else "sdist"
+    return Order(_lock.normalize(name), kind, version, sha256, vcs, commit, subdirectory, source_name)
+
+
+def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
+    """Return repository, commit and subdirectory of a URL as pip writes it (pip documentation, "VCS Support")."""
+    base, dummy, fragment = url.partition("#")
+    parts = urllib.parse.urlsplit(base)
+    path, at, commit = parts.path.rpartition("@")
+    if parts.scheme not in ("git+https", "git+http", "git+ssh", "git+file"):
+        raise BuildError("stage_build: %s: vcs must begin with git+https://, git+ssh:// or git+file://." % name)
+    if parts.password or (parts.username and parts.scheme != "git+ssh"):
+        raise BuildError(
+            "stage_build: %s: vcs holds a password or token, which command lines would show. Leave it out, and give it "
+            "to git on the internet host (git-credential(1), or ~/.netrc)." % name
+        )
+    if not at or not re.match(r"^[0-9a-f]{40}$", commit):
+        raise BuildError(
+            "stage_build: %s: vcs must end with @ and a full commit, 40 hex digits, not with a branch, a tag or a short "
+            "commit: these move. 'git ls-remote URL' prints the commits; it is %r."
+            % (name, commit if at else "missing")
+        )
+    match = re.match(r"^(?:subdirectory=([A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*))?$", fragment)
+    if match is None or ".." in (match.group(1) or "").split("/"):
+        raise BuildError("stage_build: %s: of what may follow # in vcs, only subdirectory=PATH is known." % name)
+    return urllib.parse.urlunsplit(parts._replace(path=path)), commit, match.group(1) or ""
+
+
+def is_skipped(path: str, is_package: bool) -> bool:
+    """Say whether a file or folder of a source folder, by its relative path, is left behind.
+
+    ``is_package`` tells that it is a folder with an __init__.py, which a
+    build's output is not.
+    """
+    name = os.path.basename(path)
+    if name in SKIPPED or name.endswith((".pyc", ".egg-info")):
+        return True
+    return path == name and (name in SKIPPED_AT_THE_TOP or (name in BUILD_OUTPUT and not is_package))
+
+
+def is_sdist(name: str) -> bool:
+    """Say whether a file's name is that of an archive that pip takes for a source."""
+    return name.endswith(_SDISTS)
+
+
+def origin(wanted: Order, url: str, sha256: str) -> str:
+    """Return where a built wheel comes from, as locks and manifest say it: no path of a machine, no password."""
+    if wanted.kind == "vcs":
+        parts = urllib.parse.urlsplit(wanted.vcs)
+        place = without_password(wanted.vcs)
+        if parts.scheme == "git+file":
+            place = "git+file:" + urllib.parse.quote(os.path.basename(parts.path.rstrip("/")))
+        fragment = "#subdirectory=" + wanted.subdirectory if wanted.subdirectory else ""
+        return "built:%s@%s%s" % (place, wanted.commit, fragment)
+    if wanted.kind == "source":
+        return "built:source:%s#sha256=%s" % (urllib.parse.quote(wanted.source_name), sha256)
+    return "built:%s#sha256=%s" % (without_password(url.partition("#")[0]), sha256)
+
+
+def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version: str) -> t.Dict[str, t.Any]:
+    """Return all that decides what a build gives; the same inputs are not built again."""
+    return {
+        "order": wanted._asdict(),
+        "source_sha256": source_sha256,
+        "host": {key: value for key, value in host.as_dict().items() if key not in ("name", "markers", "tags")},
+        "pip": pip_version,
+    }
+
+
+def find_arguments(wanted: Order, listing: str, report: str) -> t.List[str]:
+    """Return pip's arguments that find the sdist of a project and write its URL and hash into a report."""
+    arguments = ["install", "--dry-run", "--ignore-installed", "--no-deps", "--no-binary", wanted.name]
+    arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--no-cache-dir"]
+    return arguments + ["--report", report, "--requirement", listing]
+
+
+def find_line(wanted: Order) -> str:
+    """Return the requirement that finds a project's sdist."""
+    line = wanted.name + ("==" + wanted.version if wanted.version else "")
+    return line + (" --hash=sha256:" + wanted.sha256 if wanted.sha256 else "")
+
+
+def read_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
+    """Return URL and SHA-256 of the one sdist in pip's report."""
+    for item in report.get("install", []):
+        info = item["download_info"]
+        sha256 = info.get("archive_info", {}).get("hashes", {}).get("sha256", "")
+        if _lock.normalize(item["metadata"]["name"]) == name and sha256:
+            return without_password(info["url"]), sha256
+    raise BuildError("%s: pip reported no sdist with a sha256. Name an index that gives one (PEP 503)." % name)
+
+
+def build_arguments(listing: str, dest: str, log: str) -> t.List[str]:
+    """Return pip's arguments that build one wheel in an environment of its own (PEP 517)."""
+    arguments = ["wheel", "--no-deps", "--no-cache-dir", "--no-input", "--progress-bar", "off", "--log", log]
+    return arguments + ["--disable-pip-version-check", "--wheel-dir", dest, "--requirement", listing]
+
+
+def build_line(wanted: Order, url: str, sha256: str) -> str:
+    """Return the requirement that builds a source and nothing else."""
+    if wanted.kind == "vcs":
+        fragment = "#subdirectory=" + wanted.subdirectory if wanted.subdirectory else ""
+        return "%s @ %s@%s%s" % (wanted.name, wanted.vcs, wanted.commit, fragment)
+    return "%s @ %s --hash=sha256:%s" % (wanted.name, url, sha256)
+
+
+def resolved_commit(output: str) -> str:
+    """Return the commit that pip says it built, or ""."""
+    found = re.findall(r"Resolved \S+ to commit ([0-9a-f]{40,64})\b", output)
+    return found[-1] if found else ""
+
+
+def build_requirements(log: str) -> t.List[t.Dict[str, str]]:
+    """Return what pip installed into the environment of a build, from its log.
+
+    ``pip wheel`` writes no report. But it runs ``pip install`` for the build's
+    environment, whose last line names each project with its version, and which
+    is in the log whatever else is shown. Raises BuildError where projects were
+    installed and that line is missing.
+    """
+    found: t.Dict[str, str] = {}
+    for line in re.findall(r"^.*?\bSuccessfully installed (.+)$", log, re.MULTILINE):
+        for word in line.split():
+            name, dash, version = word.rpartition("-")
+            if dash:
+                found[_lock.normalize(name)] = version
+    for line in re.findall(r"^.*?\bInstalling collected packages: (.+)$", log, re.MULTILINE):
+        for name in line.split(","):
+            if _lock.normalize(name.strip()) not in found:
+                raise BuildError(
+                    "pip did not say which version of %s it built with. Stage with an older pip (stage_pip)."
+                    % name.strip()
+                )
+    return [{"name": name, "version": found[name]} for name in sorted(found)]
+
+
+def split_tags(filename: str) -> t.Tuple[t.List[str], t.List[str], t.List[str]]:
+    """Return the Python, ABI and platform tags in a wheel's file name (PEP 425)."""
+    match = _TAGS.search(filename)
+    if match is None:
+        raise BuildError("%s has no wheel's name." % filename)
+    pythons, abis, platforms = (part.split(".") for part in match.groups())
+    return pythons, abis, platforms
+
+
+def tags(filename: str) -> t.List[str]:
+    """Return every tag that a wheel's file name stands for (PEP 425, compressed tag sets)."""
+    pythons, abis, platforms = split_tags(filename)
+    return ["%s-%s-%s" % (python, abi, one) for python in pythons for abi in abis for one in platforms]
+
+
+def needs_repair(filename: str) -> bool:
+    """Say whether a wheel's platform tag names Linux but no C library, so that nobody knows where it runs."""
+    return any(one.startswith("linux_") for one in split_tags(filename)[2])
+
+
+def unfit(filename: str, host: _target.Target, target: _target.Target) -> str:
+    """Say why a target must not use a wheel that was built on ``host``; "" if it may.
+
+    A wheel without compiled code is for every target. Of the others, the C
+    library is the platform tag's business, which auditwheel has proved; a
+    patch version of Python makes no difference to compiled code.
+    """
+    dummy, abis, platforms = split_tags(filename)
+    if platforms == ["any"]:
+        return ""
+    python = target.python if "none" in abis or "abi3" in abis else "%d.%d.0" % host.minor
+    same_libc = host.os == target.os and host.libc.split("-")[0] == target.libc.split("-")[0]
+    made = host._replace(
+        python=python,
+        libc=target.libc if same_libc else host.libc,
+        os_version=target.os_version if host.os == target.os else host.os_version,
+    )
+    reason = _target.misfit(made, target)
+    if not reason and not set(platforms) & set(target.platforms()):
+        reason = "it is for %s" % ", ".join(platforms)
+    return reason
+
+
+def external(output: str) -> str:
+    """Return what auditwheel says of a wheel that it cannot repair, or of its libraries."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    told = [line for line in lines if re.search(r"\.so\b|could not be located|cannot|Cannot|too-recent", line)]
+    return " ".join((told or lines)[-4:])
+
+
+def grafted(output: str) -> t.List[str]:
+    """Return the libraries of the host that auditwheel has put into a wheel."""
+    return sorted(set(re.findall(r"Grafting: (\S+) ->", output)))
+
+
+class Hidden(t.NamedTuple):
+    """pip's settings without passwords, and the places where pip finds them instead."""
+
+    settings: t.Dict[str, str]
+    netrc: str
+    variables: t.Dict[str, str]
+
+
+def hide_passwords(settings: t.Mapping[str, str]) -> Hidden:
+    """Take the passwords out of pip's settings.
+
+    For the environment of a build pip starts itself with the indexes and the
+    proxy as arguments, which every user of the machine can read. It also reads
+    netrc(5), and the variables that name a proxy. Raises BuildError for two
+    logins on one machine, which netrc cannot hold.
+    """
+    plain = dict(settings)
+    logins: t.Dict[str, t.Tuple[str, str]] = {}
+    for key in ("index-url", "extra-index-url"):
+        for url in settings.get(key, "").split():
+            parts = urllib.parse.urlsplit(url)
+            if parts.username is None:
+                continue
+            login = (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
+            if logins.setdefault(parts.hostname or "", login) != login:
+                raise BuildError("%s has two logins among the indexes. Use one for both." % parts.hostname)
+        if settings.get(key):
+            plain[key] = " ".join(without_password(url) for url in settings[key].split())
+    for text in (part for login in logins.values() for part in login):
+        if re.search(r"[\s\"\\]", text):
+            raise BuildError(
+                "An index's user or password has a space, a quote or a backslash, which netrc cannot hold."
+            )
+    lines = ["machine %s login %s password %s\n" % ((host,) + logins[host]) for host in sorted(logins)]
+    variables = {}
+    if "@" in settings.get("proxy", ""):
+        proxy = plain.pop("proxy")
+        variables = {key: proxy for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    return Hidden(plain, "".join(lines), variables)
+
+
+def explain(output: str, wanted: Order) -> str:
+    """Return why pip could not build a project, short, with a mend."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    reasons = [line for line in lines if re.search(r"^(ERROR|error|fatal):|^\w*(Error|Exception): ", line)]
+    mend = "The log has all that the build said."
+    if "Cannot find command 'git'" in output:
+        mend = "Install git on the internet host."
+    elif "DO NOT MATCH THE HASHES" in output:
+        reasons = ["the source does not have the promised sha256"] + [
+            line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}", line)
+        ]
+        mend = "Do not go on before you know why."
+    elif "No matching distribution" in output:
+        mend = "The index has no such sdist for the Python of the internet host: check name and version."
+    elif re.search(r"gcc|cc1|\bcc'|Python\.h|compiler", output):
+        mend = "It needs a compiler or headers on the internet host: install them there (gcc, python3-dev)."
+    elif "inconsistent" in output or "produced metadata for project name" in output:
+        mend = "Write the name that the project itself has."
+    return "%s cannot be built: %s. %s" % (wanted.name, "; ".join((reasons or lines)[-5:]), mend)
+
+
+class Built(t.NamedTuple):
+    """A built wheel, from its record."""
+
+    path: str
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+    origin: str
+    is_own: bool
+    host: _target.Target
+
+
+def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
+    """Return a record; raises BuildError for one that this version does not know."""
+    try:
+        record = json.loads(text)
+        good = record["format"] == FORMAT and all(
+            isinstance(record[key], str) for key in ("name", "version", "filename", "sha256", "origin")
+        )
+        good = good and os.path.basename(record["filename"]) == record["filename"]
+        good = good and re.match(r"^built:\S+$", record["origin"]) and isinstance(record["size"], int)
+    except (ValueError, KeyError, TypeError):
+        good = False
+    if not good:
+        raise BuildError("%s is no record of a built wheel. Remove it, and build the wheel again." % where)
+    return record
+
+
+def built(text: str, where: str) -> Built:
+    """Return what a record says of the wheel beside it."""
+    record = read_record(text, where)
+    host = _target.parse(dict(record["inputs"]["host"], name="here"))[0]
+    path = os.path.join(os.path.dirname(where), record["filename"])
+    own = Order(**record["inputs"]["order"]).is_own
+    name, version, filename, sha256 = (record[key] for key in ("name", "version", "filename", "sha256"))
+    return Built(path, name, version, filename, sha256, record["size"], record["origin"], own, host)
+
+
+def digest_lines(wheels: t.Iterable[Built]) -> t.List[str]:
+    """Return what a resolution's digest must know of built wheels: their names and content."""
+    return sorted("built %s sha256:%s" % (one.filename, one.sha256) for one in wheels)
+
+
+def constraint(wheel: Built, path: str) -> str:
+    """Return the constraint that lets pip take this very file for its project and no other."""
+    return "%s @ file://%s#sha256=%s" % (wheel.name, urllib.parse.quote(path), wheel.sha256)
+
+
+def claim(pins: t.Iterable[_lock.Pin], wheels: t.Iterable[Built], target: _target.Target) -> t.List[_lock.Pin]:
+    """Return the pins with the origin of those that were built; it is never a path.
+
+    Raises BuildError where a project of the site's own source came from an index.
+    """
+    by_name = {one.name: one for one in wheels}
+    claimed = []
+    for pin in pins:
+        wheel = by_name.get(pin.name)
+        if wheel is not None and pin.sha256 == wheel.sha256:
+            pin = pin._replace(origin=wheel.origin)
+        elif wheel is not None and wheel.is_own:
+            raise BuildError(
+                "target %s: %s %s from %s was chosen, but stage_build makes %s %s from %s. Something else has that name "
+                "there; give the project another name, or another version."
+                % (target.name, pin.name, pin.version, pin.origin, wheel.name, wheel.version, wheel.origin)
+            )
+        claimed.append(pin)
+    return claimed
+
+
+def unsupported(output: str) -> t.Set[str]:
+    """Return the normalized names of the projects whose wheel pip refused for the target's platform."""
+    found = re.findall(r"([A-Za-z0-9._]+)-\S+\.whl(?:#\S+)? is not a supported wheel on this platform", output)
+    return {_lock.normalize(one) for one in found}
+
+
+def explain_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
+    """Say which of the built wheels of these projects cannot serve which targets, and what to do; "" if all can."""
+    names, said = set(names), []
+    for wheel in wheels:
+        reasons = ["%s (%s)" % (one.name, unfit(wheel.filename, wheel.host, one)) for one in targets]
+        reasons = [one for one in reasons if not one.endswith("()")]
+        if wheel.name in names and reasons:
+            said.append(
+                "%s was built on the internet host as %s, which serves only its own kind of target, not %s. Give the set "
+                "other targets, require a version that has a wheel there, or build it on such a machine and name its "
+                "folder in find_links." % (wheel.name, wheel.filename, ", ".join(reasons))
+            )
+    return " ".join(said)
