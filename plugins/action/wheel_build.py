@@ -80,7 +80,8 @@ def listing(root):
         kept = []
         for name in sorted(folders + files):
             path = os.path.relpath(os.path.join(folder, name), root)
-            if _build.is_skipped(path, os.path.exists(os.path.join(folder, name, "__init__.py"))):
+            is_output = name in folders and not os.path.exists(os.path.join(folder, name, "__init__.py"))
+            if _build.is_skipped(path, is_output):
                 continue
             found.append(path)
             kept.append(name)

@@ -83,9 +83,9 @@ def order(raw: t.Mapping[str, t.Any]) -> Order:
 
 def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
     """Return repository, commit and subdirectory of a URL as pip writes it (pip documentation, "VCS Support")."""
-    base, dummy, fragment = url.partition("#")
+    base, _hash, fragment = url.partition("#")
     parts = urllib.parse.urlsplit(base)
-    path, at, commit = parts.path.rpartition("@")
+    dummy, at, commit = parts.path.rpartition("@")
     if parts.scheme not in ("git+https", "git+http", "git+ssh", "git+file"):
         raise BuildError("stage_build: %s: vcs must begin with git+https://, git+ssh:// or git+file://." % name)
     if parts.password or (parts.username and parts.scheme != "git+ssh"):
@@ -102,19 +102,19 @@ def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
     match = re.match(r"^(?:subdirectory=([A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*))?$", fragment)
     if match is None or ".." in (match.group(1) or "").split("/"):
         raise BuildError("stage_build: %s: of what may follow # in vcs, only subdirectory=PATH is known." % name)
-    return urllib.parse.urlunsplit(parts._replace(path=path)), commit, match.group(1) or ""
+    return base[: -len("@" + commit)], commit, match.group(1) or ""
 
 
-def is_skipped(path: str, is_package: bool) -> bool:
+def is_skipped(path: str, may_be_output: bool) -> bool:
     """Say whether a file or folder of a source folder, by its relative path, is left behind.
 
-    ``is_package`` tells that it is a folder with an __init__.py, which a
-    build's output is not.
+    ``may_be_output`` tells that it is a folder without an __init__.py, as the
+    output of builds is.
     """
     name = os.path.basename(path)
     if name in SKIPPED or name.endswith((".pyc", ".egg-info")):
         return True
-    return path == name and (name in SKIPPED_AT_THE_TOP or (name in BUILD_OUTPUT and not is_package))
+    return path == name and (name in SKIPPED_AT_THE_TOP or (name in BUILD_OUTPUT and may_be_output))
 
 
 def is_sdist(name: str) -> bool:
@@ -169,17 +169,17 @@ def read_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
     raise BuildError("%s: pip reported no sdist with a sha256. Name an index that gives one (PEP 503)." % name)
 
 
-def build_arguments(listing: str, dest: str, log: str) -> t.List[str]:
-    """Return pip's arguments that build one wheel in an environment of its own (PEP 517)."""
-    arguments = ["wheel", "--no-deps", "--no-cache-dir", "--no-input", "--progress-bar", "off", "--log", log]
+def build_arguments(listing: str, dest: str) -> t.List[str]:
+    """Return pip's arguments that build one wheel in an environment of its own (PEP 517), and tell all about it."""
+    arguments = ["wheel", "--verbose", "--no-deps", "--no-cache-dir", "--no-input", "--progress-bar", "off"]
     return arguments + ["--disable-pip-version-check", "--wheel-dir", dest, "--requirement", listing]
 
 
 def build_line(wanted: Order, url: str, sha256: str) -> str:
-    """Return the requirement that builds a source and nothing else."""
+    """Return the requirement that builds a source and nothing else; older pips take no NAME @ before git+file://."""
     if wanted.kind == "vcs":
         fragment = "#subdirectory=" + wanted.subdirectory if wanted.subdirectory else ""
-        return "%s @ %s@%s%s" % (wanted.name, wanted.vcs, wanted.commit, fragment)
+        return "%s@%s%s" % (wanted.vcs, wanted.commit, fragment)
     return "%s @ %s --hash=sha256:%s" % (wanted.name, url, sha256)
 
 
@@ -189,21 +189,21 @@ def resolved_commit(output: str) -> str:
     return found[-1] if found else ""
 
 
-def build_requirements(log: str) -> t.List[t.Dict[str, str]]:
-    """Return what pip installed into the environment of a build, from its log.
+def build_requirements(output: str) -> t.List[t.Dict[str, str]]:
+    """Return what pip installed into the environment of a build, from what it said.
 
     ``pip wheel`` writes no report. But it runs ``pip install`` for the build's
-    environment, whose last line names each project with its version, and which
-    is in the log whatever else is shown. Raises BuildError where projects were
+    environment and, if verbose, shows what that says: its last line names each
+    project with its version. Raises BuildError where projects were
     installed and that line is missing.
     """
     found: t.Dict[str, str] = {}
-    for line in re.findall(r"^.*?\bSuccessfully installed (.+)$", log, re.MULTILINE):
+    for line in re.findall(r"^.*?\bSuccessfully installed (.+)$", output, re.MULTILINE):
         for word in line.split():
             name, dash, version = word.rpartition("-")
             if dash:
                 found[_lock.normalize(name)] = version
-    for line in re.findall(r"^.*?\bInstalling collected packages: (.+)$", log, re.MULTILINE):
+    for line in re.findall(r"^.*?\bInstalling collected packages: (.+)$", output, re.MULTILINE):
         for name in line.split(","):
             if _lock.normalize(name.strip()) not in found:
                 raise BuildError(
@@ -321,12 +321,13 @@ def explain(output: str, wanted: Order) -> str:
             line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}", line)
         ]
         mend = "Do not go on before you know why."
+    elif re.search(r"has inconsistent name|produced metadata for project name", output):
+        reasons = [line for line in lines if re.search(r"inconsistent name|produced metadata for project", line)]
+        mend = "Write the name that the project itself has."
     elif "No matching distribution" in output:
         mend = "The index has no such sdist for the Python of the internet host: check name and version."
     elif re.search(r"gcc|cc1|\bcc'|Python\.h|compiler", output):
         mend = "It needs a compiler or headers on the internet host: install them there (gcc, python3-dev)."
-    elif "inconsistent" in output or "produced metadata for project name" in output:
-        mend = "Write the name that the project itself has."
     return "%s cannot be built: %s. %s" % (wanted.name, "; ".join((reasons or lines)[-5:]), mend)
 
 
@@ -401,10 +402,10 @@ def claim(pins: t.Iterable[_lock.Pin], wheels: t.Iterable[Built], target: _targe
     return claimed
 
 
-def unsupported(output: str) -> t.Set[str]:
-    """Return the normalized names of the projects whose wheel pip refused for the target's platform."""
-    found = re.findall(r"([A-Za-z0-9._]+)-\S+\.whl(?:#\S+)? is not a supported wheel on this platform", output)
-    return {_lock.normalize(one) for one in found}
+def mentioned(wheels: t.Iterable[Built], output: str) -> t.Set[str]:
+    """Return the names of the projects that can only be had as built wheels and of which a failed engine speaks."""
+    words = {_lock.normalize(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", output)}
+    return {one.name for one in wheels if one.is_own and one.name in words}
 
 
 def explain_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Why there is no wheel: for which targets, and which version was the last that had one.
 
-The answers come from ``pip index versions``, which reads one page of an index
-and downloads nothing. They are asked only after a failure.
+pip is asked for a version that no project has. It reads one page of the index,
+downloads nothing, and names the versions that it could have taken. (``pip index
+versions`` does not heed --only-binary.) It is asked only after a failure.
 """
 
 from __future__ import annotations
@@ -19,20 +20,36 @@ from ansible_collections.airgap.python.plugins.module_utils._target import Targe
 
 # pip says of as many requirements as it meets; more than a few help nobody.
 MOST = 3
+# Nobody may publish a local version on a public index (PEP 440).
+NEVER = "==0+airgap.asks.what.there.is"
 # Runs where pip is, which brings what reads versions (PEP 440) and markers (PEP 508).
 _JUDGE = """
 import json, sys
 from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
+from pip._vendor.packaging.version import InvalidVersion, Version
 question = json.loads(sys.argv[1])
-answer = {}
+def newest(versions):
+    known = []
+    for one in versions:
+        try:
+            known.append(Version(one))
+        except InvalidVersion:
+            pass
+    final = [one for one in known if not one.is_prerelease]
+    return str(max(final or known)) if known else ""
 try:
     requirement = Requirement(question["requirement"])
-    for name, (markers, versions) in question["targets"].items():
-        wanted = not requirement.marker or requirement.marker.evaluate(dict(markers, extra=""))
-        fitting = [one for one in versions if requirement.specifier.contains(one, prereleases=True)]
-        answer[name] = {"wanted": bool(wanted), "fits": bool(fitting)}
-except (InvalidRequirement, ValueError):
-    answer = {}
+except InvalidRequirement:
+    requirement = None
+answer = {"sdist": newest(question["sdists"]), "targets": {}}
+for name, (markers, versions) in question["targets"].items():
+    marker = requirement and requirement.marker
+    fitting = requirement and list(requirement.specifier.filter([one for one in versions if newest([one])]))
+    answer["targets"][name] = {
+        "newest": newest(versions),
+        "wanted": not marker or bool(marker.evaluate(dict(markers, extra=""))),
+        "fits": bool(fitting),
+    }
 print(json.dumps(answer))
 """
 
@@ -50,18 +67,16 @@ def project(requirement: str) -> str:
 
 
 def versions(output: str) -> t.List[str]:
-    """Return the versions that ``pip index versions`` lists, the newest first."""
-    match = re.search(r"^Available versions: (.+)$", output, re.MULTILINE)
-    return [one.strip() for one in match.group(1).split(",")] if match else []
+    """Return the versions that pip says it could have taken."""
+    match = re.search(r"\(from versions: (.+)\)$", output, re.MULTILINE)
+    return [one for one in match.group(1).split(", ") if one != "none"] if match else []
 
 
 def _ask(pip: Pip, name: str, arguments: t.Sequence[str]) -> t.Optional[t.List[str]]:
     """Return the versions of a project that fit; None where the index did not answer."""
-    command = ["-m", "pip", "index", "versions", "--no-input", "--disable-pip-version-check", *arguments, name]
-    rc, out = pip.run(command)
-    if rc != 0 and "No matching distribution" not in out:
-        return None
-    return versions(out) if rc == 0 else []
+    command = ["-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check", *arguments]
+    dummy, out = pip.run([*command, "--dest", os.devnull, name + NEVER])
+    return versions(out) if "No matching distribution found for " + name in out else None
 
 
 def explain(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Sequence[str] = ()) -> str:
@@ -74,54 +89,39 @@ def explain(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Se
     for requirement in requirements(output):
         name = project(requirement)
         have = {one.name: _ask(pip, name, ["--only-binary", ":all:"] + one.pip_arguments() + links) for one in targets}
-        sdists = _ask(pip, name, ["--no-binary", ":all:"])
+        sdists = _ask(pip, name, ["--no-binary", name])
         if sdists is None or any(one is None for one in have.values()):
             continue
         question = {
             "requirement": requirement,
+            "sdists": sdists,
             "targets": {one.name: [one.markers(), have[one.name]] for one in targets},
         }
-        dummy, said = pip.call(["-c", _JUDGE, json.dumps(question)], _resolve.environment({}, os.environ))
-        told.append(tell(requirement, name, targets, have, sdists, _parse(said)))  # type: ignore[arg-type]
-    return " ".join(told)
+        rc, said = pip.call(["-c", _JUDGE, json.dumps(question)], _resolve.environment({}, os.environ))
+        if rc == 0:
+            told.append(tell(requirement, targets, json.loads(said)))
+    return " ".join(one for one in told if one)
 
 
-def _parse(text: str) -> t.Dict[str, t.Dict[str, bool]]:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return {}
+def tell(requirement: str, targets: t.Sequence[Target], judged: t.Mapping[str, t.Any]) -> str:
+    """Return the sentences about one requirement.
 
-
-def tell(
-    requirement: str,
-    name: str,
-    targets: t.Sequence[Target],
-    have: t.Mapping[str, t.List[str]],
-    sdists: t.Sequence[str],
-    judged: t.Mapping[str, t.Mapping[str, bool]],
-) -> str:
-    """Return the sentence about one requirement.
-
-    ``have`` are the versions with a wheel for each target, the newest first;
-    ``judged`` says for each whether it wants the requirement and whether one
-    of these versions meets it.
+    ``judged`` has the newest ``sdist`` and, for each of the ``targets``, the
+    ``newest`` version with a wheel, whether its marker is ``wanted`` there, and
+    whether some version ``fits`` the requirement.
     """
-    wanting = [one for one in targets if judged.get(one.name, {}).get("wanted", True)]
-    missing = [one for one in wanting if not judged.get(one.name, {}).get("fits", bool(have[one.name]))]
+    answers = judged["targets"]
+    wanting = [one.name for one in targets if answers[one.name]["wanted"]]
+    missing = [name for name in wanting if not answers[name]["fits"]]
     if not missing:
         return ""
-    if not sdists and not any(have.values()):
-        return (
-            "The index has no project %s with a file that these targets or this host could use: check the name." % name
-        )
-    text = "There is no wheel for %s on %s. " % (requirement, ", ".join("target " + one.name for one in missing))
-    newest = ["%s: %s" % (one.name, have[one.name][0] if have[one.name] else "none") for one in wanting]
-    text += "The newest version with a wheel: %s. " % "; ".join(newest)
-    if sdists:
-        text += (
-            "Its sdist %s may be built here: add it to stage_build, or require a version that has a wheel." % sdists[0]
-        )
-    else:
-        text += "It has no sdist that could be built here, either: require a version that has a wheel."
-    return text
+    if not judged["sdist"] and not any(one["newest"] for one in answers.values()):
+        return "The index has nothing named %s that these targets or this host could use." % project(requirement)
+    text = "There is no wheel for %s on %s. The newest version with a wheel: %s. " % (
+        requirement,
+        ", ".join("target " + name for name in missing),
+        "; ".join("%s: %s" % (name, answers[name]["newest"] or "none") for name in wanting),
+    )
+    if judged["sdist"]:
+        return text + "Its sdist %s may be built on this host: add it to stage_build." % judged["sdist"]
+    return text + "It has no sdist, either: require a version that has a wheel."

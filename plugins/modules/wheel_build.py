@@ -304,9 +304,9 @@ class Build:
         """Build the wheel, give it the tags that are true, and put it and its record in place."""
         self.prepare()
         url, sha256 = self.locate(source_sha256)
-        out_dir, log = os.path.join(self.scratch, "wheel"), os.path.join(self.scratch, "build.log")
+        folder = os.path.join(self.scratch, "wheel")
         listing = self.write("build.txt", _build.build_line(self.order, url, sha256) + "\n")
-        rc, out = self.pip.run(["-m", "pip"] + _build.build_arguments(listing, out_dir, log), self.variables)
+        rc, out = self.pip.run(["-m", "pip"] + _build.build_arguments(listing, folder), self.variables)
         if rc != 0:
             raise _build.BuildError(_build.explain(out, self.order))
         if self.order.kind == "vcs" and _build.resolved_commit(out) != self.order.commit:
@@ -314,9 +314,8 @@ class Build:
                 "%s: pip built commit %s and not %s. A branch or tag may bear the commit's name; do not go on before you "
                 "know why." % (self.order.name, _build.resolved_commit(out) or "(not said)", self.order.commit)
             )
-        with open(log, encoding="utf-8", errors="replace") as stream:
-            requirements = _build.build_requirements(stream.read())
-        path = self.only_wheel(out_dir)
+        requirements = _build.build_requirements(out)
+        path = self.only_wheel(folder)
         repair = {}
         if _build.needs_repair(os.path.basename(path)):
             path, repair = self.repair(path)

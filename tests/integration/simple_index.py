@@ -8,6 +8,7 @@ import http.server
 import io
 import re
 import socketserver
+import tarfile
 import threading
 import time
 import zipfile
@@ -33,6 +34,58 @@ def make_wheel(name, version, tag="py3-none-any", requires=(), requires_python="
         for path, data in files.items():
             archive.writestr(zipfile.ZipInfo(path, (2026, 1, 1, 0, 0, 0)), data)
     return filename, buffer.getvalue()
+
+
+# A build backend (PEP 517) that lies in the source itself and needs nothing; it writes the wheel that make_wheel would.
+BACKEND = """
+import os, sys
+import zipfile
+
+PROJECT = {project!r}
+WHEEL = {filename!r}
+FILES = {files!r}
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    {hook}
+    with zipfile.ZipFile(os.path.join(wheel_directory, WHEEL), "w") as archive:
+        for path, data in FILES.items():
+            archive.writestr(zipfile.ZipInfo(path, (2026, 1, 1, 0, 0, 0)), data)
+    return WHEEL
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    for path, data in FILES.items():
+        if ".dist-info/" in path:
+            where = os.path.join(metadata_directory, path)
+            os.makedirs(os.path.dirname(where), exist_ok=True)
+            with open(where, "wb") as stream:
+                stream.write(data)
+    return [path for path in FILES if path.endswith("/METADATA")][0].split("/")[0]
+"""
+
+
+def make_source(name, version, build_requires=(), hook="pass", **options):
+    """Return path to bytes of a source folder whose build gives make_wheel's wheel; ``hook`` runs in the build."""
+    filename, data = make_wheel(name, version, **options)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {path: archive.read(path) for path in archive.namelist()}
+    system = '[build-system]\nrequires = %s\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    requires = "[%s]" % ", ".join('"%s"' % one for one in build_requires)
+    return {
+        "pyproject.toml": (system % requires).encode(),
+        "backend.py": BACKEND.format(project=name, filename=filename, files=files, hook=hook).encode(),
+        "PKG-INFO": ("Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version)).encode(),
+    }
+
+
+def make_sdist(name, version, **options):
+    """Return the file name and the bytes of an sdist of make_source's folder."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, data in make_source(name, version, **options).items():
+            member = tarfile.TarInfo("%s-%s/%s" % (name, version, path))
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return "%s-%s.tar.gz" % (name, version), buffer.getvalue()
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -97,6 +150,12 @@ class SimpleIndex:
     def add(self, *arguments, **options):
         """Serve one more wheel; return its file name."""
         filename, data = make_wheel(*arguments, **options)
+        self.files[filename] = data
+        return filename
+
+    def add_sdist(self, *arguments, **options):
+        """Serve one more sdist; return its file name."""
+        filename, data = make_sdist(*arguments, **options)
         self.files[filename] = data
         return filename
 
