@@ -141,7 +141,7 @@ def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version:
     return {
         "order": wanted._asdict(),
         "source_sha256": source_sha256,
-        "host": {key: value for key, value in host.as_dict().items() if key not in ("name", "markers", "tags")},
+        "host": {key: value for key, value in host.description().items() if key != "name"},
         "pip": pip_version,
     }
 

@@ -100,7 +100,8 @@ def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.Lis
     pins = []
     for package in lock.get("packages", []):
         ranked = []
-        for wheel in package.get("wheels", []):
+        # What a constraint names by its URL is an archive of its own.
+        for wheel in package.get("wheels", []) + ([package["archive"]] if "archive" in package else []):
             url = wheel.get("url") or "file://" + urllib.parse.quote(
                 os.path.normpath(os.path.join(folder, wheel["path"]))
             )

@@ -54,11 +54,6 @@ options:
     description: Folder for built wheels and their records.
     type: path
     required: true
-  host:
-    description:
-      - The interpreter that runs pip, as a target, RV(airgap.python.python_target_info#module:suggestion).
-    type: dict
-    required: true
   index_url:
     description: The index for the sdist and for what the build needs. By default that of pip's settings on the managed host.
     type: str
@@ -89,17 +84,11 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Tell what this host builds for
-  airgap.python.python_target_info:
-    python: /srv/airgap/stage/venv/bin/python
-  register: info
-
 - name: Build a project that has no wheel
   airgap.python.wheel_build:
     name: pyramid-chameleon
     version: "0.3"
     dest: /srv/airgap/stage/built
-    host: "{{ info.suggestion }}"
     virtualenv: /srv/airgap/stage/venv
   register: chameleon
 
@@ -108,7 +97,6 @@ EXAMPLES = r"""
     name: site-tools
     source: "{{ playbook_dir }}/../site-tools"
     dest: /srv/airgap/stage/built
-    host: "{{ info.suggestion }}"
     virtualenv: /srv/airgap/stage/venv
 """
 
@@ -139,6 +127,7 @@ build_requirements:
   returned: success
 """
 
+import inspect
 import json
 import os
 import shutil
@@ -147,7 +136,7 @@ import tempfile
 import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _build, _resolve, _target
+from ansible_collections.airgap.python.plugins.module_utils import _build, _interpreter, _resolve, _target
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
@@ -170,7 +159,7 @@ class Build:
         if self.params["source"] and not self.params["source_name"]:
             raise _build.BuildError("wheel_build brings a source through its action plugin; do not run it without.")
         self.order = _build.order(self.params)
-        self.host = _target.parse(dict(self.params["host"]))[0]
+        self.host = None
         self.pip = None
         self.variables = {}
         self.scratch = ""
@@ -200,6 +189,7 @@ class Build:
         for warning in self.pip.warnings:
             self.module.warn(warning)
         self.module.no_log_values.update(self.pip.secrets())
+        self.host = self.ask_host()
         source = self.params["source"]
         source_sha256 = sha256_file(source) if source else ""
         if source and self.order.sha256 not in ("", source_sha256):
@@ -225,6 +215,13 @@ class Build:
                 if os.path.exists(old):
                     os.unlink(old)
         return self.result(True, before, record)
+
+    def ask_host(self):
+        """Return the interpreter that builds, as a target."""
+        rc, out = self.pip.call(["-I", "-c", inspect.getsource(_interpreter)], os.environ)
+        if rc != 0:
+            raise _build.BuildError("%s does not say what it is: %s" % (self.pip.python, out.strip()[-300:]))
+        return _target.from_answer(json.loads(out))[0]
 
     def result(self, changed, before, record):
         """Return the result; without a record, nothing is built yet."""
@@ -396,7 +393,6 @@ def main():
             "source": {"type": "path"},
             "source_name": {"type": "str"},
             "dest": {"type": "path", "required": True},
-            "host": {"type": "dict", "required": True},
             "index_url": {"type": "str"},
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},
             "proxy": {"type": "str"},

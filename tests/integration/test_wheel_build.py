@@ -80,7 +80,6 @@ def build_fixture(index, tmp_path):
             "wheel_build",
             name=name,
             dest=str(tmp_path / "built"),
-            host=HERE,
             python=sys.executable,
             log=str(tmp_path / "pip.log"),
             **options,
@@ -260,7 +259,7 @@ def test_folder_of_the_control_host_is_built_once_until_it_changes(index, tmp_pa
     write(folder, make_source("owntool", "1.0"))
 
     def play():
-        arguments = {"name": "owntool", "source": str(folder), "dest": str(tmp_path / "built"), "host": HERE}
+        arguments = {"name": "owntool", "source": str(folder), "dest": str(tmp_path / "built")}
         arguments.update(index_url=index.url, python=sys.executable)
         command = ["ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", "airgap.python.wheel_build"]
         command += ["-e", "ansible_python_interpreter=" + sys.executable, "-a", json.dumps(arguments)]
