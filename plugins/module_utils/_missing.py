@@ -20,6 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._target import Targe
 
 # pip says of as many requirements as it meets; more than a few help nobody.
 MOST = 3
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 # Nobody may publish a local version on a public index (PEP 440).
 NEVER = "==0+airgap.asks.what.there.is"
 # Runs where pip is, which brings what reads versions (PEP 440) and markers (PEP 508).
@@ -55,15 +56,19 @@ print(json.dumps(answer))
 
 
 def requirements(output: str) -> t.List[str]:
-    """Return the requirements for which pip found no distribution, as pip writes them."""
+    """Return the requirements for which pip or uv found no wheel, as they write them."""
     found = re.findall(r"^(?:ERROR: )?No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE)
+    flat = " ".join(output.split())
+    for name in re.findall(r"(%s)(?:[=<>!~]\S+)? (?:has no (?:usable )?wheels|was not found in)" % _NAME, flat):
+        asked = re.search(r"(?:you require|depends on) (%s(?:[=<>!~]\S*)?)(?: |$)" % re.escape(name), flat)
+        found.append(asked.group(1).rstrip(",.") if asked else name)
     return list(dict.fromkeys(found))[:MOST]
 
 
 def project(requirement: str) -> str:
     """Return the normalized name of the project that a requirement names."""
-    match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
-    return _lock.normalize(match.group().rstrip("._-")) if match else ""
+    match = re.match(_NAME, requirement)
+    return _lock.normalize(match.group()) if match else ""
 
 
 def versions(output: str) -> t.List[str]:

@@ -409,11 +409,12 @@ class Download:
 
     def explain(self, error):
         """Return an error's message, with what else is known where a wheel is missing."""
-        requirements = _missing.requirements(error.output)
-        names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, error.output)
+        output = error.output or str(error)
+        requirements = _missing.requirements(output)
+        names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, output)
         said = _build.explain_unfit(self.built, names, self.targets)
         if requirements and not said:
-            said = _missing.explain(self.pip, error.output, self.targets, self.params["find_links"])
+            said = _missing.explain(self.pip, output, self.targets, self.params["find_links"])
         return " ".join(part for part in (str(error), said) if part)
 
     def lock_path(self, target):

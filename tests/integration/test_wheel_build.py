@@ -88,8 +88,14 @@ def build_fixture(index, tmp_path):
     return build
 
 
+@pytest.fixture(name="resolver", params=["pip", "uv"])
+def resolver_fixture(request):
+    """Return each engine in turn."""
+    return request.param
+
+
 @pytest.fixture(name="download")
-def download_fixture(index, tmp_path):
+def download_fixture(index, resolver, tmp_path):
     """Return a function that downloads for targets, with wheels that were built."""
 
     def download(requirements, targets=(SAME, OLD, WINDOWS), **options):
@@ -99,6 +105,7 @@ def download_fixture(index, tmp_path):
             dest=str(tmp_path / "bundle/wheels"),
             lock_dest=str(tmp_path / "bundle/locks/base"),
             targets=list(targets),
+            resolver=resolver,
             index_url=index.url,
             python=sys.executable,
             log=str(tmp_path / "pip.log"),
