@@ -50,6 +50,10 @@ options:
   source_name:
     description: The name of O(source). Set by the action plugin.
     type: str
+  refresh:
+    description: Look for a newer sdist where no O(version) is given.
+    type: bool
+    default: false
   dest:
     description: Folder for built wheels and their records.
     type: path
@@ -200,14 +204,20 @@ class Build:
         inputs = _build.inputs(self.order, source_sha256, self.host, self.pip.version)
         with held(self.params["dest"], self.module.check_mode):
             before = self.before()
-            if self.holds(before, inputs):
+            holds = self.holds(before, inputs)
+            looks = self.params["refresh"] and self.order.kind == "sdist" and not self.order.version
+            if holds and (not looks or self.module.check_mode):
                 return self.result(False, before, before)
             if self.module.check_mode:
                 return self.result(True, before, None)
             self.sweep()
             self.scratch = tempfile.mkdtemp(prefix=TEMPORARY, dir=self.params["dest"])
             try:
-                record = self.build(inputs, source_sha256)
+                self.prepare()
+                url, sha256 = self.locate(source_sha256)
+                if holds and before["origin"] == _build.origin(self.order, url, sha256):
+                    return self.result(False, before, before)
+                record = self.build(inputs, url, sha256)
             finally:
                 shutil.rmtree(self.scratch, ignore_errors=True)
             if before and before["filename"] != record["filename"]:
@@ -297,10 +307,8 @@ class Build:
         shutil.copyfile(self.params["source"], path)
         return "file://" + urllib.parse.quote(path), source_sha256
 
-    def build(self, inputs, source_sha256):
+    def build(self, inputs, url, sha256):
         """Build the wheel, give it the tags that are true, and put it and its record in place."""
-        self.prepare()
-        url, sha256 = self.locate(source_sha256)
         folder = os.path.join(self.scratch, "wheel")
         listing = self.write("build.txt", _build.build_line(self.order, url, sha256) + "\n")
         rc, out = self.pip.run(["-m", "pip"] + _build.build_arguments(listing, folder), self.variables)
@@ -392,6 +400,7 @@ def main():
             "vcs": {"type": "str"},
             "source": {"type": "path"},
             "source_name": {"type": "str"},
+            "refresh": {"type": "bool", "default": False},
             "dest": {"type": "path", "required": True},
             "index_url": {"type": "str"},
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},

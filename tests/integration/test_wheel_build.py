@@ -178,6 +178,16 @@ def test_second_build_does_nothing_and_asks_nothing(build, index):
     assert index.requests == before
 
 
+def test_newer_sdist_is_taken_only_when_asked_for(build, index):
+    build("onlysdist")
+    assert build("onlysdist", refresh=True)["changed"] is False
+    index.add_sdist("onlysdist", "2.0")
+    assert build("onlysdist", version="1.0", refresh=True)["wheel"].endswith("onlysdist-1.0-py3-none-any.whl")
+    build("onlysdist")
+    index.add_sdist("onlysdist", "3.0")
+    assert build("onlysdist", refresh=True)["wheel"].endswith("onlysdist-3.0-py3-none-any.whl")
+
+
 def test_other_version_is_built_and_takes_the_place_of_the_first(build, tmp_path):
     build("onlysdist")
     result = build("onlysdist", version="0.9")

@@ -1,0 +1,254 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be built, who may use it, and what is written down about it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _build, _lock, _target
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HERE = _target.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
+
+
+def target(**fields):
+    """Return a target like this host but for some fields."""
+    return _target.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
+
+
+def built(filename="tool-1.0-py3-none-any.whl", **fields):
+    """Return a built wheel from a record."""
+    order = _build.order(fields.pop("order", {"name": "tool", "vcs": "git+https://h.example/tool@" + COMMIT}))
+    record = {
+        "format": 1,
+        "name": "tool",
+        "version": "1.0",
+        "filename": filename,
+        "sha256": "a" * 64,
+        "size": 3,
+        "origin": "built:x",
+        "inputs": _build.inputs(order, "", HERE, "26.3"),
+    }
+    record.update(fields)
+    return _build.built(json.dumps(record), "/built/tool.json")
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.0", COMMIT[:12], COMMIT.upper(), "HEAD", COMMIT + "0"])
+def test_what_is_no_full_commit_is_refused_by_name(revision):
+    with pytest.raises(_build.BuildError, match="forked.*full commit.*" + revision):
+        _build.order({"name": "forked", "vcs": "git+https://h.example/forked.git@" + revision})
+
+
+def test_url_without_commit_is_refused():
+    for url in ("git+https://h.example/forked.git", "git+ssh://git@h.example/forked.git"):
+        with pytest.raises(_build.BuildError, match="missing"):
+            _build.order({"name": "forked", "vcs": url})
+
+
+def test_password_or_token_in_a_vcs_url_is_refused_and_not_repeated():
+    for login in ("user:s3cr3t", "s3cr3t"):
+        with pytest.raises(_build.BuildError, match="git-credential") as error:
+            _build.order({"name": "x", "vcs": "git+https://%s@h.example/x.git@%s" % (login, COMMIT)})
+        assert "s3cr3t" not in str(error.value)
+    assert _build.order({"name": "x", "vcs": "git+ssh://git@h.example/x.git@" + COMMIT}).commit == COMMIT
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ({"name": "x y"}, "no name"),
+        ({"name": "--index-url"}, "no name"),
+        ({"name": "x", "version": ">=1"}, "no range"),
+        ({"name": "x", "version": "1 --pre"}, "no version"),
+        ({"name": "x", "sha256": "a" * 64}, "Name the version"),
+        ({"name": "x", "version": "1", "sha256": "abc"}, "64 hex digits"),
+        ({"name": "x", "vcs": "git+https://h.example/x@" + COMMIT, "sha256": "a" * 64}, "commit in vcs vouches"),
+        ({"name": "x", "vcs": "git+https://h.example/x@" + COMMIT, "version": "1"}, "Leave version out"),
+        ({"name": "x", "vcs": "git+https://h.example/x@" + COMMIT, "source_name": "x"}, "both vcs and source"),
+        ({"name": "x", "vcs": "hg+https://h.example/x@" + COMMIT}, "must begin with"),
+        ({"name": "x", "vcs": "git+https://h.example/x@%s#egg=y" % COMMIT}, "only subdirectory"),
+        ({"name": "x", "vcs": "git+https://h.example/x@%s#subdirectory=../y" % COMMIT}, "only subdirectory"),
+    ],
+)
+def test_order_that_contradicts_itself_or_says_too_much_is_refused(raw, reason):
+    with pytest.raises(_build.BuildError, match=reason):
+        _build.order(raw)
+
+
+def test_origin_is_the_source_and_never_a_path_or_a_login():
+    sdist = _build.order({"name": "x"})
+    url = "https://user:word@h.example/files/x-1.tar.gz#sha256=dd"
+    assert _build.origin(sdist, url, "ee") == "built:https://h.example/files/x-1.tar.gz#sha256=ee"
+    vcs = _build.order({"name": "x", "vcs": "git+ssh://git@h.example/x.git@%s#subdirectory=a/b" % COMMIT})
+    assert _build.origin(vcs, "", "") == "built:git+ssh://h.example/x.git@%s#subdirectory=a/b" % COMMIT
+    local = _build.order({"name": "x", "vcs": "git+file:///home/me/x.git@" + COMMIT})
+    assert _build.origin(local, "", "") == "built:git+file:x.git@" + COMMIT
+    source = _build.order({"name": "x", "source_name": "own tool"})
+    assert _build.origin(source, "file:///tmp/x.tar", "ee") == "built:source:own%20tool#sha256=ee"
+
+
+def test_origin_can_stand_in_a_lock():
+    source = _build.order({"name": "x", "source_name": "own tool"})
+    pin = _lock.Pin("x", "1", "a" * 64, "x-1-py3-none-any.whl", 3, _build.origin(source, "", "ee"))
+    assert _lock.parse(_lock.render([pin], "t", "i")) == [pin]
+
+
+def test_version_of_pip_host_and_source_are_inputs_and_a_name_is_not():
+    order = _build.order({"name": "x", "source_name": "x"})
+    first = _build.inputs(order, "aa", HERE, "26.3")
+    assert _build.inputs(order, "aa", HERE._replace(name="other"), "26.3") == first
+    assert _build.inputs(order, "bb", HERE, "26.3") != first
+    assert _build.inputs(order, "aa", HERE, "26.4") != first
+    assert _build.inputs(order, "aa", HERE._replace(python="3.11.8"), "26.3") != first
+
+
+def test_build_requirements_are_all_that_pip_installed_whatever_stands_before():
+    output = (
+        "  Running command pip subprocess to install build dependencies\n"
+        "  Installing collected packages: setuptools, ruamel.yaml\n"
+        "2026-01-01T00:00:00,1   Successfully installed ruamel.yaml-0.18 setuptools-84.2.1\n"
+        "  Installing collected packages: types-x-y\n"
+        "  Successfully installed types-x-y-1.0.post1\n"
+    )
+    assert _build.build_requirements(output) == [
+        {"name": "ruamel-yaml", "version": "0.18"},
+        {"name": "setuptools", "version": "84.2.1"},
+        {"name": "types-x-y", "version": "1.0.post1"},
+    ]
+    assert _build.build_requirements("Successfully built x\n") == []
+
+
+def test_build_requirement_whose_version_pip_does_not_say_is_an_error():
+    with pytest.raises(_build.BuildError, match="setuptools"):
+        _build.build_requirements("  Installing collected packages: setuptools\n  Installed it.\n")
+
+
+@pytest.mark.parametrize("tag", ["py3-none-any", "py2.py3-none-any"])
+def test_wheel_without_compiled_code_fits_every_target(tag):
+    for one in (target(os="windows", libc=""), target(python="3.8.0"), target(arch="aarch64")):
+        assert _build.unfit("x-1-%s.whl" % tag, HERE, one) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, ""),
+        ({"python": "3.11.9", "libc": "glibc-2.31"}, ""),
+        ({"libc": "glibc-2.16"}, "it is for manylinux_2_17_x86_64"),
+        ({"python": "3.12.1"}, "python is 3.11, here 3.12"),
+        ({"os": "windows", "libc": ""}, "os is linux, here windows"),
+        ({"arch": "aarch64"}, "arch is x86_64, here aarch64"),
+        ({"libc": "musl-1.2"}, "libc is glibc-2.36, here musl-1.2"),
+        ({"implementation": "pypy"}, "implementation is cpython, here pypy"),
+    ],
+)
+def test_compiled_wheel_fits_only_its_own_kind(fields, reason):
+    assert _build.unfit("x-1-cp311-cp311-manylinux_2_17_x86_64.whl", HERE, target(**fields)) == reason
+
+
+def test_compiled_wheel_with_a_stable_or_no_abi_is_for_other_minor_versions_too():
+    for tag in ("cp38-abi3", "py3-none"):
+        assert _build.unfit("x-1-%s-manylinux_2_17_x86_64.whl" % tag, HERE, target(python="3.13.0")) == ""
+        assert _build.unfit("x-1-%s-manylinux_2_17_x86_64.whl" % tag, HERE, target(os="windows", libc=""))
+
+
+def test_only_linux_wheels_that_name_no_library_need_a_repair():
+    assert _build.needs_repair("x-1-cp311-cp311-linux_x86_64.whl")
+    assert not _build.needs_repair("x-1-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl")
+    assert not _build.needs_repair("x-1-py3-none-any.whl")
+
+
+def test_project_from_a_source_of_the_site_is_taken_from_nowhere_else():
+    pins = [_lock.Pin("tool", "9.0", "b" * 64, "tool-9.0-py3-none-any.whl", 0, "https://h.example/tool-9.0.whl")]
+    with pytest.raises(_build.BuildError, match="tool 9.0 from https://h.example/tool-9.0.whl was chosen"):
+        _build.claim(pins, [built()], target())
+    assert _build.claim(pins, [built(order={"name": "tool"})], target()) == pins
+
+
+def test_origin_of_a_built_file_is_its_source():
+    pins = [_lock.Pin("tool", "1.0", "a" * 64, "tool-1.0-py3-none-any.whl", 0, "file:///srv/tool-1.0-py3-none-any.whl")]
+    assert _build.claim(pins, [built()], target())[0].origin == "built:x"
+
+
+def test_digest_changes_with_the_content_of_a_built_wheel():
+    assert _build.digest_lines([built()]) != _build.digest_lines([built(sha256="b" * 64)])
+
+
+@pytest.mark.parametrize(
+    "broken", [{"filename": "../x.whl"}, {"origin": "/srv/x"}, {"origin": "built:a b"}, {"format": 2}, {"size": "3"}]
+)
+def test_record_that_could_lead_elsewhere_is_refused(broken):
+    with pytest.raises(_build.BuildError, match="Remove it"):
+        built(**broken)
+
+
+def test_refused_targets_are_named_with_their_reasons():
+    wheel = built("tool-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
+    targets = [target(name="same"), target(name="desktop", os="windows", libc="")]
+    said = _build.explain_unfit([wheel], ["tool"], targets)
+    assert "desktop (os is linux, here windows)" in said
+    assert "same" not in said
+    assert _build.explain_unfit([wheel], ["other"], targets) == ""
+
+
+def test_passwords_leave_the_settings_for_places_that_no_command_line_shows():
+    settings = {
+        "index-url": "https://me:s3%40cret@h.example/simple",
+        "extra-index-url": "https://plain.example/simple",
+        "proxy": "http://p:word@proxy.example:3128",
+        "cert": "/ca.pem",
+    }
+    hidden = _build.hide_passwords(settings)
+    assert hidden.settings == {
+        "index-url": "https://h.example/simple",
+        "extra-index-url": "https://plain.example/simple",
+        "cert": "/ca.pem",
+    }
+    assert hidden.netrc == "machine h.example login me password s3@cret\n"
+    assert hidden.variables["https_proxy"] == settings["proxy"]
+    assert _build.hide_passwords({"proxy": "http://proxy.example"}).variables == {}
+
+
+def test_two_logins_on_one_machine_are_an_error_without_them():
+    settings = {"index-url": "https://a:s3cr3t@h.example/x", "extra-index-url": "https://b:s3cr3t@h.example/y"}
+    with pytest.raises(_build.BuildError, match="h.example has two logins") as error:
+        _build.hide_passwords(settings)
+    assert "s3cr3t" not in str(error.value)
+
+
+def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_name_do_not():
+    for path in (".git", "a/__pycache__", "a/b.pyc", "x.egg-info", "src/x.egg-info", ".venv"):
+        assert _build.is_skipped(path, False), path
+    assert _build.is_skipped("build", True)
+    for path in ("build", "src/build", "dist.py", "a/.venv", "tool/git"):
+        assert not _build.is_skipped(path, False), path
+    assert not _build.is_skipped("src/build", True)
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("ERROR: Cannot find command 'git' - do you have 'git' installed?", "Install git"),
+        ("error: command 'gcc' failed: No such file or directory", "compiler"),
+        ("ERROR: No matching distribution found for x==9", "check name and version"),
+        (
+            "  WARNING: Requested x from file:///s has inconsistent name: expected 'x', but metadata has 'y'",
+            "itself has",
+        ),
+        (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n  Expected sha256 aa\n  Got        " + "b" * 64,
+            "Do not go on",
+        ),
+        ("  RuntimeError: no such header\nERROR: Failed to build", "no such header"),
+    ],
+)
+def test_failure_says_its_reason_and_what_to_do(output, said):
+    assert said in _build.explain(output, _build.order({"name": "x"}))
+
+
+def test_commit_that_pip_built_is_read_from_what_it_says():
+    output = "  Resolved https://h.example/x.git to commit %s\n  Running command\n" % COMMIT
+    assert _build.resolved_commit(output) == COMMIT
+    assert _build.resolved_commit("Cloning\n") == ""
