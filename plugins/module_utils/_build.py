@@ -257,10 +257,10 @@ def unfit(filename: str, host: _target.Target, target: _target.Target) -> str:
 
 
 def external(output: str) -> str:
-    """Return what auditwheel says of a wheel that it cannot repair, or of its libraries."""
+    """Return why auditwheel cannot repair a wheel: mostly a library that it does not find."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if re.search(r"\.so\b|could not be located|cannot|Cannot|too-recent", line)]
-    return " ".join((told or lines)[-4:])
+    told = [line for line in lines if re.search(r"[Cc]annot repair|could not be located|too-recent", line)]
+    return (told or lines or ["auditwheel said nothing"])[-1].rstrip(".")
 
 
 def grafted(output: str) -> t.List[str]:

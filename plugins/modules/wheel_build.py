@@ -272,13 +272,16 @@ class Build:
         hidden = _build.hide_passwords(self.pip.settings)
         self.variables = dict(
             hidden.variables,
+            # Debug symbols would name the folder of the build, which is another one each time.
+            CFLAGS=(os.environ.get("CFLAGS", "") + " -g0").strip(),
+            CXXFLAGS=(os.environ.get("CXXFLAGS", "") + " -g0").strip(),
             GIT_TERMINAL_PROMPT="0",
             PYTHONHASHSEED="0",
             SOURCE_DATE_EPOCH=str(_build.SOURCE_DATE_EPOCH),
             TZ="UTC",
         )
         if hidden.netrc:
-            own = read_if_there(os.environ.get("NETRC") or os.path.expanduser("~/.netrc")) or b""
+            own = read_if_there(os.environ.get("NETRC") or os.path.join(os.environ.get("HOME", "/"), ".netrc")) or b""
             self.variables["NETRC"] = self.write("netrc", hidden.netrc + own.decode("utf-8", "replace"))
         self.pip.settings = hidden.settings
         # What the settings no longer hold must stay out of the log all the same.
@@ -373,13 +376,9 @@ class Build:
         command = [self.pip.python, "-m", "auditwheel", "-v", "repair", "--wheel-dir", folder, path]
         rc, out = run_logged(command, environment, self.params["log"], self.pip.secrets())
         if rc != 0 or _build.needs_repair(os.path.basename(self.only_wheel(folder))):
-            dummy, shown = run_logged(
-                [self.pip.python, "-m", "auditwheel", "show", path], environment, self.params["log"], ()
-            )
             raise _build.BuildError(
-                "%s cannot be made fit for other machines than this host: %s %s Install the library on this host so that "
-                "it can be put into the wheel, or build without it."
-                % (os.path.basename(path), _build.external(out), _build.external(shown))
+                "%s cannot be made fit for other machines than this host: %s. Install such a library on this host, so that "
+                "it can be put into the wheel, or build without it." % (os.path.basename(path), _build.external(out))
             )
         tools_used = [{"name": one["name"], "version": one["version"]} for one in used]
         grafted = [os.path.basename(one) for one in _build.grafted(out)]

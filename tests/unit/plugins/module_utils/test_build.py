@@ -248,6 +248,15 @@ def test_failure_says_its_reason_and_what_to_do(output, said):
     assert said in _build.explain(output, _build.order({"name": "x"}))
 
 
+def test_library_that_auditwheel_does_not_find_is_named():
+    output = (
+        'INFO: {"libodd.so.7": null}\nTraceback:\n'
+        'ValueError: Cannot repair wheel, because required library "libodd.so.7" could not be located\n'
+    )
+    assert "libodd.so.7" in _build.external(output)
+    assert _build.grafted("DEBUG: Grafting: /lib/libodd.so.7 -> x.libs/libodd-1.so.7\n") == ["/lib/libodd.so.7"]
+
+
 def test_commit_that_pip_built_is_read_from_what_it_says():
     output = "  Resolved https://h.example/x.git to commit %s\n  Running command\n" % COMMIT
     assert _build.resolved_commit(output) == COMMIT
