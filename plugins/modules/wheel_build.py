@@ -134,6 +134,7 @@ build_requirements:
 import inspect
 import json
 import os
+import pathlib
 import shutil
 import sys
 import tempfile
