@@ -134,7 +134,6 @@ build_requirements:
 import inspect
 import json
 import os
-import pathlib
 import shutil
 import sys
 import tempfile
