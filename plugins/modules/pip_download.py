@@ -278,12 +278,14 @@ class PipEngine:
     def __init__(self, pip):
         self.pip = pip
         self.name = "pip " + pip.version
+        # Once and here: resolutions run side by side, and reading source is not safe for threads.
+        self.runner = inspect.getsource(_pip_runner)
 
     def resolve(self, target, requirements, constraints, find_links, folder):
         """Return the pins and what there is to warn of; ``folder`` is this resolution's own."""
         runner = os.path.join(folder, "runner.py")
         with open(runner, "w", encoding="utf-8") as stream:
-            stream.write(inspect.getsource(_pip_runner))
+            stream.write(self.runner)
         environment = os.path.join(folder, "environment.json")
         with open(environment, "w", encoding="utf-8") as stream:
             json.dump(target.markers(), stream)
