@@ -17,7 +17,7 @@ import typing as t
 import unicodedata
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes, sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, sha256_bytes, sha256_file
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -25,6 +25,9 @@ SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 POOL = "wheels"
 LOCKS = "locks"
+REPORTS = "reports"
+# What a bundle holds besides, in its top folder.
+TOP = (MANIFEST, "README.md", "install.sh")
 # A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
 LARGEST_TEXT = 64 * 1024 * 1024
 _SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
@@ -93,6 +96,16 @@ def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
         if path in sums:
             raise BundleError("%s names %s, which cannot hold its own sum. Fetch the bundle again." % (where, path))
     return sums
+
+
+def sums_of(root: str) -> t.Dict[str, str]:
+    """Return path to SHA-256 of every file that a bundle may hold; raises BundleError for any other file."""
+    paths = [path for path in walk(root) if path not in (SUMS, SIGNATURE) and TEMPORARY not in path]
+    check_names(paths, root)
+    for path in paths:
+        if path not in TOP and path.split("/")[0] not in (POOL, LOCKS, REPORTS):
+            raise BundleError("%s has no place in a bundle. Remove it." % os.path.join(root, path))
+    return {path: sha256_file(os.path.join(root, path)) for path in paths}
 
 
 def render_sums(sums: t.Mapping[str, str]) -> str:

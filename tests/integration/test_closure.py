@@ -92,8 +92,9 @@ def stage_fixture(index, tmp_path):
 def seal(stage, **options):
     """Write the manifest and the sums."""
     one = dict({"name": "base", "requirements": ["app[more]"], "targets": ["old", "new"]}, **options)
-    result = run("bundle_seal", path=str(stage.bundle), sets=[one], targets=[OLD, NEW])
-    assert "msg" not in result, result
+    for module, options in (("bundle_manifest", {"sets": [one], "targets": [OLD, NEW]}), ("bundle_seal", {})):
+        result = run(module, path=str(stage.bundle), **options)
+        assert "msg" not in result, result
 
 
 def test_lock_that_the_files_do_not_bear_out_is_not_written_and_its_files_do_not_stay(stage, index):
@@ -140,7 +141,7 @@ def test_bundle_whose_lock_lost_a_file_fails_with_its_name(stage):
     lock = stage.locks / "old.txt"
     lock.write_text("".join(line for line in lock.read_text().splitlines(True) if not line.startswith("backport==")))
     seal_quietly = run(
-        "bundle_seal",
+        "bundle_manifest",
         path=str(stage.bundle),
         sets=[{"name": "base", "requirements": ["app[more]"], "targets": ["old", "new"]}],
         targets=[OLD, NEW],
