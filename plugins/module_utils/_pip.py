@@ -87,10 +87,12 @@ class Pip:
         environment.update(variables or {})
         return run_logged([self.python, *arguments], environment, self.log, self.secrets())
 
-    def run_patiently(self, arguments: t.Sequence[str]) -> t.Tuple[int, str]:
+    def run_patiently(
+        self, arguments: t.Sequence[str], variables: t.Optional[t.Mapping[str, str]] = None
+    ) -> t.Tuple[int, str]:
         """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
         for number in range(TRIES):
-            rc, out = self.run(arguments)
+            rc, out = self.run(arguments, variables)
             if rc == 0 or not _resolve.is_passing(out):
                 break
             if number + 1 < TRIES:

@@ -270,6 +270,8 @@ from ansible_collections.airgap.python.plugins.module_utils._pip import Pip, run
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
+# The folder in the scratch through which pip's resolutions share pages and files.
+SHARED = "shared"
 
 
 class PipEngine:
@@ -290,7 +292,8 @@ class PipEngine:
         with open(environment, "w", encoding="utf-8") as stream:
             json.dump(target.markers(), stream)
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
-        rc, out = self.pip.run_patiently([runner, environment] + arguments)
+        shared = os.path.join(os.path.dirname(folder), SHARED)
+        rc, out = self.pip.run_patiently([runner, environment] + arguments, {_pip_runner.SHARED: shared})
         if rc != 0:
             raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"), out)
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
@@ -409,6 +412,14 @@ class Download:
             "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
         )
 
+    def take_shared(self, pin):
+        """Take a file into the pool that resolving has downloaded already; say whether there was one."""
+        path = os.path.join(self.scratch, SHARED, "files", pin.filename)
+        if not os.path.isfile(path) or sha256_file(path) != pin.sha256:
+            return False
+        adopt(path, os.path.join(self.params["dest"], pin.filename))
+        return True
+
     def explain(self, error):
         """Return an error's message, with what else is known where a wheel is missing."""
         output = error.output or str(error)
@@ -484,7 +495,7 @@ class Download:
         """Fetch files, given as (target, pin), into the scratch folder; each is checked before it may enter the pool."""
         folder = os.path.join(self.scratch, "fetched")
         os.mkdir(folder)
-        wanted = [one for one in wanted if not self.take_built(one[1])]
+        wanted = [one for one in wanted if not self.take_built(one[1]) and not self.take_shared(one[1])]
         jobs = []
         for target in self.targets:
             mine = [pin for of, pin in wanted if of == target]

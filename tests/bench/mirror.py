@@ -36,6 +36,7 @@ class Mirror:
         self.folder = folder
         self.delay = delay
         self.lock = threading.Lock()
+        self.pages = {}
         self.reset()
         os.makedirs(folder, exist_ok=True)
         mirror = self
@@ -117,10 +118,13 @@ class Mirror:
             # The URL is in the path, encoded, and the file's name after it, for the clients that read it.
             status, body = self.fetch(base64.urlsafe_b64decode(rest.partition("/")[0] + "===").decode())
             return status, "application/octet-stream", body
-        base = self.upstream + rest
-        status, body = self.fetch(base)
-        page = re.sub(rb'href="([^"]+)"', lambda match: b'href="%s"' % self.local(base, match.group(1)), body)
-        return status, "text/html", page
+        # A page is made once: the copy shares the processor with what is measured.
+        if rest not in self.pages:
+            base = self.upstream + rest
+            status, body = self.fetch(base)
+            page = re.sub(rb'href="([^"]+)"', lambda match: b'href="%s"' % self.local(base, match.group(1)), body)
+            self.pages[rest] = status, "text/html", page
+        return self.pages[rest]
 
     @staticmethod
     def local(base, link):
