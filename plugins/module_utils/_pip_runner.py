@@ -31,7 +31,7 @@ import typing as t
 
 MOVED = 97
 SHARED = "AIRGAP_SHARED"
-# Pages that are asked for before pip needs them, at a time; pip's pool keeps ten connections.
+# How many files are asked for before pip needs them, at a time; pip's pool keeps ten connections.
 AHEAD = 8
 
 
@@ -80,84 +80,93 @@ def put(path: str, data: bytes) -> None:
     os.rename(path + ".new", path)
 
 
-class Pages:
-    """Index pages, each asked for once; those of a project's dependencies before pip wants them."""
+class Shared:
+    """Index pages and wheels, each asked for once, and before the resolver comes to them.
+
+    What is asked for ahead is a guess: the newest wheel that one requirement
+    and the constraints allow. The resolver decides as it always does, and
+    finds the guess in the folder where it was right.
+    """
 
     def __init__(self, folder: str) -> None:
         collector: t.Any = importlib.import_module("pip._internal.index.collector")
-        resolver_class: t.Any = importlib.import_module("pip._internal.resolution.resolvelib.resolver").Resolver
+        prepare: t.Any = importlib.import_module("pip._internal.operations.prepare")
+        resolver: t.Any = importlib.import_module("pip._internal.resolution.resolvelib.resolver").Resolver
 
-        self.folder = folder
-        self.ask = collector._get_index_content
-        self.locations: t.Any = None
-        self.session: t.Any = None
+        self.pages = os.path.join(folder, "pages")
+        self.files = os.path.join(folder, "files")
+        for path in (self.pages, self.files):
+            os.makedirs(path, exist_ok=True)
+        self.ask_page = collector._get_index_content
+        self.ask_file = prepare.get_http_url
+        self.file = prepare.File
+        self.check = prepare._check_download_dir
+        self.resolve = resolver.resolve
+        self.finder: t.Any = None
+        self.download: t.Any = None
+        self.constraints: t.Dict[str, t.Any] = {}
         self.begun: t.Set[str] = set()
         self.ahead = concurrent.futures.ThreadPoolExecutor(max_workers=AHEAD)
-        collector._get_index_content = self.read
-        resolve = resolver_class.resolve
+        collector._get_index_content = self.page
+        prepare.get_http_url = self.get
+        resolver.resolve = lambda *arguments, **options: self.begin(*arguments, **options)
 
-        def begin(resolver: t.Any, root_reqs: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
-            self.locations = resolver.factory._finder.search_scope.get_index_urls_locations
-            self.session = resolver.factory.preparer._session
-            self.expect([root.req for root in root_reqs if root.req and not root.link])
-            return resolve(resolver, root_reqs, *arguments, **options)
+    def begin(self, resolver: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+        """Ask for what the roots need, unless other resolutions did, then resolve."""
+        if os.listdir(self.pages):
+            return self.resolve(resolver, roots, *arguments, **options)
+        with contextlib.suppress(Exception):
+            self.finder = resolver.factory._finder
+            self.download = resolver.factory.preparer._download
+            wanted = [root for root in roots if root.req and not root.link]
+            for root in wanted:
+                if root.constraint:
+                    name = root.req.name.lower()
+                    self.constraints[name] = self.constraints.get(name, root.req.specifier) & root.req.specifier
+            self.expect([root.req for root in wanted if not root.constraint])
+        return self.resolve(resolver, roots, *arguments, **options)
 
-        resolver_class.resolve = begin
-
-    def read(self, link: t.Any, *, session: t.Any, **options: t.Any) -> t.Any:
+    def page(self, link: t.Any, *, session: t.Any, **options: t.Any) -> t.Any:
         """Return a page as pip's own function does."""
-        path = os.path.join(self.folder, hashlib.sha256(link.url.encode()).hexdigest())
+        path = os.path.join(self.pages, hashlib.sha256(link.url.encode()).hexdigest())
         with alone(path):
             if os.path.exists(path):
                 with open(path, "rb") as stream:
                     return pickle.loads(stream.read())  # a file of this run's own folder, which is closed to others
-            page = self.ask(link, session=session, **options)
+            page = self.ask_page(link, session=session, **options)
             if page is not None:
                 put(path, pickle.dumps(page))
             return page
 
-    def expect(self, requirements: t.Iterable[t.Any]) -> None:
-        """Ask for the pages of requirements that hold here."""
-        from pip._internal.models.link import Link
-
-        for requirement in requirements:
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                for url in self.locations(requirement.name) if self.locations else ():
-                    if str(url) not in self.begun:
-                        self.begun.add(str(url))
-                        link = url if isinstance(url, Link) else Link(url)
-                        self.ahead.submit(self.read, link, session=self.session)
-
-
-class Files:
-    """Wheels, each downloaded once; pip checks the index's hash of one that another resolution brought."""
-
-    def __init__(self, folder: str, pages: Pages) -> None:
-        prepare: t.Any = importlib.import_module("pip._internal.operations.prepare")
-
-        self.folder = folder
-        self.pages = pages
-        self.ask = prepare.get_http_url
-        self.file = prepare.File
-        self.check = prepare._check_download_dir
-        prepare.get_http_url = self.get
-
     def get(self, link: t.Any, download: t.Any, download_dir: t.Any = None, hashes: t.Any = None) -> t.Any:
-        """Return a file as pip's own function does."""
+        """Return a file as pip's own function does; pip checks the hash of one that is there already."""
         if not link.is_wheel or not link.hash or os.path.basename(link.filename) != link.filename:
-            return self.ask(link, download, download_dir, hashes)
-        path = os.path.join(self.folder, link.filename)
+            return self.ask_file(link, download, download_dir, hashes)
+        path = os.path.join(self.files, link.filename)
         with alone(path):
-            there = self.check(link, self.folder, hashes)
-            if there is None:
-                answer = self.ask(link, download, download_dir, hashes)
-                shutil.copyfile(answer.path, path + ".new")
-                os.rename(path + ".new", path)
-            else:
-                answer = self.file(there, None)
+            there = self.check(link, self.files, hashes)
+            if there:
+                return self.file(there, None)
+            answer = self.ask_file(link, download, download_dir, hashes)
+            shutil.copyfile(answer.path, path + ".new")
+            os.rename(path + ".new", path)
+            return answer
+
+    def expect(self, requirements: t.Iterable[t.Any]) -> None:
+        """Ask for what requirements need that hold here."""
+        for one in requirements:
+            if str(one) not in self.begun and (one.marker is None or one.marker.evaluate({"extra": ""})):
+                self.begun.add(str(one))
+                self.ahead.submit(self.guess, one)
+
+    def guess(self, requirement: t.Any) -> None:
+        """Download what the resolver is likely to choose for a requirement, and go on with what that needs."""
         with contextlib.suppress(Exception):
-            self.pages.expect(dependencies(path))
-        return answer
+            specifier = requirement.specifier & self.constraints.get(requirement.name.lower(), requirement.specifier)
+            best = self.finder.find_best_candidate(requirement.name, specifier).best_candidate
+            if best is not None:
+                path = self.get(best.link, self.download, None, best.link.as_hashes()).path
+                self.expect(dependencies(path))
 
 
 def dependencies(path: str) -> t.List[t.Any]:
@@ -176,9 +185,7 @@ def dependencies(path: str) -> t.List[t.Any]:
 def share(folder: str) -> None:
     """Have pip share pages and files through a folder, if this pip lets it."""
     with contextlib.suppress(ImportError, AttributeError):
-        for name in ("pages", "files"):
-            os.makedirs(os.path.join(folder, name), exist_ok=True)
-        Files(os.path.join(folder, "files"), Pages(os.path.join(folder, "pages")))
+        Shared(folder)
 
 
 def main() -> int:
