@@ -157,6 +157,9 @@ options:
   log:
     description: A file to which every pip command and its output is appended.
     type: path
+  progress:
+    description: A file that holds one line of what is being done now. The action plugin names it, and shows the line.
+    type: path
   state:
     description:
       - V(present) resolves and downloads.
@@ -236,6 +239,7 @@ engine:
 """
 
 import concurrent.futures
+import contextlib
 import inspect
 import json
 import os
@@ -368,6 +372,12 @@ class Download:
         self.scratch = ""
         self.damaged = []
         self.built = []
+
+    def say(self, text, *figures):
+        """Keep a line of what is being done, for who looks."""
+        if self.params["progress"]:
+            with contextlib.suppress(OSError), open(self.params["progress"], "w", encoding="utf-8") as stream:
+                stream.write("%s: %s\n" % (os.path.basename(self.params["lock_dest"].rstrip("/")), text % figures))
 
     def read_built(self):
         """Return the built wheels that are given, each proved to be what its record says."""
@@ -508,11 +518,16 @@ class Download:
                     (target, _resolve.fetch_arguments(target, listing, os.path.join(folder, str(len(jobs)))), pins)
                 )
 
+        fetched = []
+
         def work(job):
             target, arguments, pins = job
+            self.say("fetching, %d of %d files are here", len(fetched), len(wanted))
             rc, out = self.pip.run_patiently(["-m", "pip"] + arguments)
             if rc != 0:
                 raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
+            fetched.extend(pins)
+            self.say("fetching, %d of %d files are here", len(fetched), len(wanted))
             return [(pin, os.path.join(arguments[arguments.index("--dest") + 1], pin.filename)) for pin in pins]
 
         for done in side_by_side(work, jobs, self.params["processes"]):
@@ -530,6 +545,7 @@ class Download:
         roots = [line.text for line in inputs.requirements]
         constraints = [line.text for line in inputs.constraints]
         failures = []
+        self.say("proving the locks of %d targets", len(targets))
         try:
             prover = _proof.Prover(_packaging.load(places), self.params["dest"])
             for target in targets:
@@ -649,8 +665,13 @@ class Download:
                 stream.writelines(line + "\n" for line in self.params["requirements"])
             requirements.insert(0, path)
 
+        resolved = []
+
         def work(target):
-            return self.resolve(target, requirements, keep[target])
+            self.say("resolving for %s, %d of %d targets are resolved", target.name, len(resolved), len(targets))
+            answer = self.resolve(target, requirements, keep[target])
+            resolved.append(target)
+            return answer
 
         try:
             answers = side_by_side(work, targets, RESOLUTIONS_AT_A_TIME)
@@ -805,6 +826,7 @@ def main():
             "upgrade": {"type": "list", "elements": "str", "default": []},
             "processes": {"type": "int", "default": 8},
             "log": {"type": "path"},
+            "progress": {"type": "path"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         mutually_exclusive=[("python", "virtualenv")],
