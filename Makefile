@@ -43,7 +43,9 @@ setup: ## Install what is missing here: Debian packages and .venv
 	fi
 
 .PHONY: demo
-demo: lab ## Everything: set up, bring up the lab, play site.yml on it, print the proof
+demo: lab ## Everything: set up, bring up the lab, survey it, play site.yml on it, print the proof
+	@$(say) "Asking the interpreters of the lab (playbooks/survey.yml)"
+	@$(play) playbooks/survey.yml
 	@$(say) "Playing site.yml on the lab"
 	@$(play) site.yml
 	@$(MAKE) proof
