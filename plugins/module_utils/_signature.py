@@ -326,3 +326,35 @@ def require(
     if rejected:
         text += ". Not counted: " + describe(rejected)
     raise SignatureError(text + ". Have an officer sign this bundle (playbooks/approve.yml) and bring it again.")
+
+
+def key_fingerprint(path: str) -> str:
+    """Return the fingerprint of the key in a file, private or public; no passphrase is needed for it."""
+    if not os.path.isfile(path):
+        raise SignatureError("There is no key %s on the control host. Name a private key, or a .pub file." % path)
+    rc, output, messages = ssh_keygen(["-l", "-E", "sha256", "-f", path])
+    words = output.split()
+    if rc or len(words) < 2 or not words[1].startswith("SHA256:"):
+        raise SignatureError(
+            "%s is no key that ssh-keygen reads: %s. Name a private key, or a .pub file whose key an ssh-agent holds."
+            % (path, " ".join((messages or output).split()))
+        )
+    return words[1]
+
+
+def sign(path: str, sums: bytes) -> Block:
+    """Return the signature of a key over a bundle's sums, after checking it; never asks for a passphrase."""
+    with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
+        data = _write(folder, "SHA256SUMS", sums)
+        rc, dummy, messages = ssh_keygen(["-Y", "sign", "-n", NAMESPACE, "-f", path, data])
+        if rc:
+            raise SignatureError(
+                "%s does not sign: %s. If it has a passphrase, load it into an ssh-agent first (ssh-add %s)."
+                % (path, " ".join(messages.replace("@", "").split()).rstrip("."), path)
+            )
+        with open(data + ".sig", "rb") as stream:
+            (block,) = cut(stream.read(), path)
+    good, messages = holds(sums, block)
+    if not good:
+        raise SignatureError("%s made a signature that does not hold: %s." % (path, messages))
+    return block
