@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-import os
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase

@@ -38,7 +38,7 @@ class Import(t.NamedTuple):
     signers: t.List[t.Dict[str, str]]
     operator: str
     user: str
-    index: str
+    published_to: str
     when: str
     ended: str
     result: str
@@ -73,7 +73,7 @@ class Ledger(t.NamedTuple):
         return ids
 
 
-_TEXTS = ("run", "id", "created", "sums", "operator", "user", "index", "when", "ended", "result", "message")
+_TEXTS = ("run", "id", "created", "sums", "operator", "user", "published_to", "when", "ended", "result", "message")
 _COUNTS = ("files", "bytes", "uploaded", "present", "uploaded_bytes")
 
 
@@ -219,12 +219,11 @@ def inventory(manifest: t.Mapping[str, t.Any], imported: t.Sequence[str]) -> t.D
 
 
 def _size(count: int) -> str:
-    amount, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            break
-        amount /= 1000
-    return "%d %s" % (amount, unit) if unit == "B" else "%.1f %s" % (amount, unit)
+    if count < 1000:
+        return "%d B" % count
+    if count < 1000000:
+        return "%.1f kB" % (count / 1e3)
+    return "%.1f MB" % (count / 1e6)
 
 
 def table(ledger: Ledger) -> t.List[str]:

@@ -130,7 +130,7 @@ recorded:
 imports:
   description:
     - Every import in the order in which they began, with C(run), C(id), C(base), C(created), C(sums), C(signers),
-      C(operator), C(user), C(index), C(when), C(ended), C(result), C(message), C(files), C(bytes), C(uploaded),
+      C(operator), C(user), C(published_to), C(when), C(ended), C(result), C(message), C(files), C(bytes), C(uploaded),
       C(present) and C(uploaded_bytes).
     - C(result) is V(ok), V(failed) or V(broken off).
   type: list
@@ -187,7 +187,9 @@ class Entry:
             "signers": self.params["signers"],
             "operator": self.params["operator"],
             "user": login_user(),
-            "index": self.params["index"],
+            "published_to": self.params["index"],
+            "files": len(self.manifest["files"]),
+            "bytes": sum(entry["size"] for entry in self.manifest["files"]),
         }
 
     def end_record(self, run):
@@ -198,8 +200,6 @@ class Entry:
             "when": _ledger.now(),
             "result": self.params["result"],
             "message": self.params["message"][: _ledger.LONGEST_MESSAGE],
-            "files": len(self.manifest["files"]),
-            "bytes": sum(entry["size"] for entry in self.manifest["files"]),
             "uploaded": self.params["uploaded"],
             "present": self.params["present"],
             "uploaded_bytes": self.params["uploaded_bytes"],
