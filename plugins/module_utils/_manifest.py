@@ -17,7 +17,7 @@ import stat
 import typing as t
 import unicodedata
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _signature
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _schema, _signature
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, sha256_bytes, sha256_file
 
 FORMAT = 1
@@ -33,7 +33,6 @@ TOP = (MANIFEST, "README.md", "install.sh")
 LARGEST_TEXT = 64 * 1024 * 1024
 NO_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
 _SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
-_ID = re.compile(r"^[0-9a-f]{32}$")
 
 
 class BundleError(Exception):
@@ -136,38 +135,46 @@ def render_json(document: t.Any) -> str:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def _once(pairs: t.List[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
+    """Return a JSON object; a key that stands twice means one thing to one reader and another to the next."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_number(text: str) -> t.Any:
+    raise ValueError("%s is no JSON number" % text)
+
+
 def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
-    """Return a manifest whose shape and names are right; raises BundleError otherwise."""
+    """Return a manifest whose shape and names are right; raises BundleError otherwise.
+
+    The shape is that of docs/manifest.schema.json.
+    """
     try:
-        manifest = json.loads(text)
-    except ValueError as error:
+        manifest = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise BundleError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+    number = manifest.get("format") if isinstance(manifest, dict) else None
+    if not isinstance(number, int):
         raise BundleError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
-    if manifest["format"] != FORMAT:
+    if number != FORMAT:
         raise BundleError(
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
-            % (where, manifest["format"], FORMAT)
+            % (where, number, FORMAT)
         )
-    for key in ("files", "sets", "targets"):
-        if not isinstance(manifest.get(key), list):
-            raise BundleError("%s is no manifest: it has no list %r. Fetch the bundle again." % (where, key))
-    if not isinstance(manifest.get("id"), str) or not _ID.match(manifest["id"]):
-        raise BundleError("%s is no manifest: it has no id. Fetch the bundle again." % where)
-    files = manifest["files"]
-    for entry in files:
-        good = isinstance(entry, dict) and isinstance(entry.get("size"), int) and entry["size"] >= 0
-        good = good and all(isinstance(entry.get(key), str) for key in ("path", "name", "version", "sha256"))
-        if not good or not re.match(r"^[0-9a-f]{64}$", entry["sha256"]):
-            raise BundleError("%s has an entry that describes no file: %r." % (where, str(entry)[:200]))
-    check_names([entry["path"] for entry in files], where)
-    for entry in files:
-        if os.path.dirname(entry["path"]) != POOL:
-            raise BundleError(
-                "%s names %r, which is not in %s/. Do not use this bundle; fetch it again."
-                % (where, entry["path"], POOL)
-            )
-    if identify(manifest) != manifest["id"]:
+    files = manifest["files"] if isinstance(manifest.get("files"), list) else []
+    paths = [entry["path"] for entry in files if isinstance(entry, dict) and isinstance(entry.get("path"), str)]
+    check_names(paths, where)
+    wrong = _schema.first_error(manifest)
+    if wrong:
+        raise BundleError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
+    try:
+        real = identify(manifest)
+    except UnicodeEncodeError as error:
+        raise BundleError("%s holds half a Unicode character. Fetch the bundle again." % where) from error
+    if real != manifest["id"]:
         raise BundleError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
     return manifest
 
