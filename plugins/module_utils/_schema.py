@@ -105,9 +105,8 @@ _TYPES: t.Dict[str, t.Callable[[t.Any], bool]] = {
     ),
 }
 # Every keyword of the schema above. An unknown one would be passed over in silence.
-KEYWORDS = (
-    "$schema title description default type const required properties additionalProperties items pattern minLength minimum"
-).split()
+KEYWORDS = ["$schema", "title", "description", "default", "type", "const", "required", "properties"]
+KEYWORDS += ["additionalProperties", "items", "pattern", "minLength", "minimum"]
 
 
 def first_error(value: t.Any, schema: t.Mapping[str, t.Any] = MANIFEST, where: str = "") -> str:
