@@ -167,7 +167,7 @@ def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
     files = manifest["files"] if isinstance(manifest.get("files"), list) else []
     paths = [entry["path"] for entry in files if isinstance(entry, dict) and isinstance(entry.get("path"), str)]
     check_names(paths, where)
-    wrong = _schema.first_error(manifest)
+    wrong = _schema.first_error(manifest, _schema.MANIFEST)
     if wrong:
         raise BundleError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
     try:

@@ -109,7 +109,7 @@ KEYWORDS = ["$schema", "title", "description", "default", "type", "const", "requ
 KEYWORDS += ["additionalProperties", "items", "pattern", "minLength", "minimum"]
 
 
-def first_error(value: t.Any, schema: t.Mapping[str, t.Any] = MANIFEST, where: str = "") -> str:
+def first_error(value: t.Any, schema: t.Mapping[str, t.Any], where: str = "") -> str:
     """Return what is wrong with a value first, with its place; empty where it fits the schema."""
     place = where.lstrip(".") or "it"
     types = schema.get("type", [])

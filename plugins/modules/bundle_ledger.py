@@ -68,7 +68,7 @@ options:
     type: str
     choices: [ok, failed]
     default: ok
-  message:
+  reason:
     description: Why it failed. Used by O(phase=end).
     type: str
     default: ""
@@ -199,7 +199,7 @@ class Entry:
             "run": run,
             "when": _ledger.now(),
             "result": self.params["result"],
-            "message": self.params["message"][: _ledger.LONGEST_MESSAGE],
+            "message": self.params["reason"][: _ledger.LONGEST_MESSAGE],
             "uploaded": self.params["uploaded"],
             "present": self.params["present"],
             "uploaded_bytes": self.params["uploaded_bytes"],
@@ -268,7 +268,7 @@ def main():
             "force": {"type": "bool", "default": False},
             "run": {"type": "str", "default": ""},
             "result": {"type": "str", "choices": ["ok", "failed"], "default": "ok"},
-            "message": {"type": "str", "default": ""},
+            "reason": {"type": "str", "default": ""},
             "uploaded": {"type": "int", "default": 0},
             "present": {"type": "int", "default": 0},
             "uploaded_bytes": {"type": "int", "default": 0},

@@ -305,7 +305,7 @@ def test_import_that_broke_off_or_failed_is_shown_and_begins_again(site):
     site.receive(required_signatures=0)
     assert site.note("begin", operator="olga")["recorded"]
     begun = site.note("begin", operator="olga")
-    assert site.note("end", run=begun["run"], result="failed", message="the disk\nis full")["changed"]
+    assert site.note("end", run=begun["run"], result="failed", reason="the disk\nis full")["changed"]
     assert site.publish()
     history = site.note("read")
     assert [one["result"] for one in history["imports"]] == ["broken off", "failed", "ok"]

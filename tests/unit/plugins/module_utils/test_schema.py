@@ -82,7 +82,7 @@ def test_published_schema_is_the_one_that_is_applied():
 
 
 def test_good_manifest_is_accepted():
-    assert _schema.first_error(GOOD) == ""
+    assert _schema.first_error(GOOD, _schema.MANIFEST) == ""
 
 
 def test_every_wrong_value_is_judged_as_the_library_judges_it():
@@ -91,9 +91,9 @@ def test_every_wrong_value_is_judged_as_the_library_judges_it():
     for where in places(GOOD):
         documents = [changed(where, lambda inside, key, wrong=wrong: put(inside, key, wrong)) for wrong in WRONG]
         documents.append(changed(where, lambda inside, key: inside if key is None else inside.pop(key)))
-        documents.append(changed(where, lambda inside, key: add(inside, key)))
+        documents.append(changed(where, add))
         for document in documents:
-            ours = _schema.first_error(document)
+            ours = _schema.first_error(document, _schema.MANIFEST)
             assert (ours == "") == library.is_valid(document), (where, ours, document)
             refused += bool(ours)
     assert refused > 300
