@@ -78,10 +78,13 @@ def compare_lock(earlier: _Lock, now: _Lock, parse: t.Callable[[str], t.Any]) ->
             unchanged += 1
         else:
             old, new = earlier[name][0], now[name][0]
-            if old == new or parse(old) == parse(new):
-                kind = "replaced"
-            else:
-                kind = "upgraded" if parse(old) < parse(new) else "downgraded"
+            kind = (
+                "replaced"
+                if old == new or parse(old) == parse(new)
+                else "upgraded"
+                if parse(old) < parse(new)
+                else "downgraded"
+            )
             changes[kind].append({"name": name, "from": old, "to": new})
     changes["unchanged"] = unchanged
     return changes
@@ -110,10 +113,7 @@ def compare(earlier: t.Optional[Manifest], now: Manifest, parse: t.Callable[[str
     locks = []
     for key in sorted(set(there) | set(here)):
         mine = here.get(key, {})
-        if earlier is not None and plain:
-            theirs = _as_lock(earlier["files"], mine, parse)
-        else:
-            theirs = there.get(key, {})
+        theirs = _as_lock(earlier["files"], mine, parse) if earlier is not None and plain else there.get(key, {})
         one = {"set": key[0], "target": key[1], "lock": "same"}
         if not plain and key not in there:
             one["lock"] = "new"
