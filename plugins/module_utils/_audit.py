@@ -148,7 +148,7 @@ def judge_probe(answer: Answer) -> str:
     """Return why a service's answers are worth nothing, or "" if it knows what everybody knows."""
     if answer.failure:
         return answer.failure
-    what = "%s %s, which has a vulnerability since 2018" % PROBE
+    what = "%s %s, whose vulnerability is known since 2018" % PROBE
     if answer.skipped:
         return "the service does not know %s: it has no vulnerability data" % what
     if not answer.findings:
@@ -167,10 +167,10 @@ def explain(output: str) -> str:
     where = re.search(r"host='([^']+)', port=(\d+)", output)
     host = "%s (port %s)" % where.groups() if where else "the service"
     for pattern, reason in (
-        (r"NameResolutionError.*?\[Errno -?\d+\] ([^\")]+)", "does not resolve: %s"),
+        (r"NameResolutionError.*?\[Errno -?\d+\] ([^\"')\n]+)", "does not resolve: %s"),
         (r"certificate verify failed: ([^(\"]+?) *\(", "has a certificate that this host does not trust: %s"),
         (r"ProxyError\((.+?)\)\)", "cannot be reached through the proxy: %s"),
-        (r"\[Errno -?\d+\] ([^\")]+)", "cannot be reached: %s"),
+        (r"\[Errno -?\d+\] ([^\"')\n]+)", "cannot be reached: %s"),
     ):
         match = re.search(pattern, output, re.DOTALL)
         if match:
@@ -303,11 +303,12 @@ def finish(
         "expired": [one._asdict() for one in entries if one not in current],
         "unused": [one._asdict() for one in current if one.id not in used],
     }
-    counts = {severity: 0 for severity in SEVERITIES}
-    for one in findings:
-        if not one["ignored"]:
-            counts[one["severity"]] += 1
-    found["counts"] = dict(counts, ignored=len([one for one in findings if one["ignored"]]))
+    found["counts"] = {}
+    if found["status"] != NOT:
+        # A zero must mean that somebody was asked.
+        found["counts"] = {severity: 0 for severity in SEVERITIES + ("ignored",)}
+        for one in findings:
+            found["counts"]["ignored" if one["ignored"] else one["severity"]] += 1
     found["earlier"] = None
     if found["status"] == NOT and earlier is not None and earlier.get("versions") == found["versions"]:
         if earlier.get("asked"):

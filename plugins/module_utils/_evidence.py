@@ -93,7 +93,8 @@ def read(root: str) -> Evidence:
 def put(root: str, name: str, text: str, check_mode: bool) -> t.Dict[str, t.Any]:
     """Write a report unless it is there already or in check mode; return a module's result with the difference."""
     path = os.path.join(root, _manifest.REPORTS, name)
-    data = text.encode("utf-8")
+    # Half a character, which JSON can hold and UTF-8 cannot, is written as JSON escapes it.
+    data = text.encode("utf-8", "backslashreplace")
     before = read_if_there(path)
     if before != data and not check_mode:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -103,7 +104,7 @@ def put(root: str, name: str, text: str, check_mode: bool) -> t.Dict[str, t.Any]
         "dest": path,
         "diff": {
             "before": (before or b"").decode("utf-8", "replace"),
-            "after": text,
+            "after": data.decode("utf-8"),
             "before_header": path,
             "after_header": path,
         },

@@ -121,7 +121,7 @@ asked:
   type: str
   returned: success
 counts:
-  description: How many findings there are of each severity, and how many are ignored.
+  description: How many findings there are of each severity, and how many are ignored; empty if it is not audited.
   type: dict
   returned: success
 objections:
@@ -132,6 +132,7 @@ objections:
 """
 
 import datetime
+import http.client
 import importlib.util
 import json
 import os
@@ -141,6 +142,7 @@ import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import open_url
 from ansible_collections.airgap.python.plugins.module_utils import _audit, _evidence, _manifest, _pip, _resolve
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
@@ -230,7 +232,7 @@ class Audit:
                 if name not in known:
                     try:
                         known[name] = self.look_up("%s/%s" % (url, name))
-                    except OSError as error:
+                    except (OSError, UrlError, http.client.HTTPException) as error:
                         return "%s could not be asked: %s" % (url, _audit.explain(str(error)))
                 finding["severity"] = known[name]
                 if known[name] != "unknown":
