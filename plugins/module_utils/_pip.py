@@ -17,9 +17,16 @@ TRIES = 3
 
 
 def run_logged(
-    command: t.Sequence[str], environment: t.Mapping[str, str], log: t.Optional[str], secrets: t.Iterable[str]
+    command: t.Sequence[str],
+    environment: t.Mapping[str, str],
+    log: t.Optional[str],
+    secrets: t.Iterable[str],
+    seconds_at_most: t.Optional[float] = None,
 ) -> t.Tuple[int, str]:
-    """Run a command; return its status and output, which also go to the log, without secrets."""
+    """Run a command; return its status and output, which also go to the log, without secrets.
+
+    One that takes longer than ``seconds_at_most`` is ended, with the status 124 of timeout(1).
+    """
     started = time.time()
     try:
         process = subprocess.run(
@@ -29,9 +36,12 @@ def run_logged(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
+            timeout=seconds_at_most,
         )
     except OSError as error:
         return 127, str(error)
+    except subprocess.TimeoutExpired:
+        return 124, "timed out after %d seconds" % (seconds_at_most or 0)
     out = process.stdout.decode("utf-8", "replace")
     if log:
         seconds = time.time() - started
