@@ -69,12 +69,14 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 test: lint unit sanity build integration molecule ## Everything that must pass
 
 .PHONY: lint
-lint: setup ## ansible-lint (production profile), ruff, yamllint
+lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint
 	@$(say) "ruff"
 	@ruff check .
 	@ruff format --check .
 	@$(say) "mypy"
 	@mypy
+	@$(say) "shellcheck"
+	@git ls-files -z --cached --others --exclude-standard -- '*.sh' | xargs -0 shellcheck
 	@$(say) "yamllint"
 	@yamllint --strict .
 	@$(say) "ansible-lint, profile production"
