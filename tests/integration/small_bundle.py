@@ -6,14 +6,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import os
 import re
 import subprocess
-import sys
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _lock, _manifest, _target
+
 from tests.integration.simple_index import make_wheel
 
 ROLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../roles/stage/files")
@@ -21,9 +22,18 @@ ROLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../roles/sta
 
 def script():
     """Return the text of install.sh as the role stage writes it."""
-    with open(os.path.join(ROLE, "install.sh"), encoding="utf-8") as shell:
-        with open(os.path.join(ROLE, "install.py"), encoding="utf-8") as python:
-            return shell.read().replace("@PYTHON@", python.read().rstrip("\n"))
+    with open(os.path.join(ROLE, "install.sh"), encoding="utf-8") as shell, open(
+        os.path.join(ROLE, "install.py"), encoding="utf-8"
+    ) as python:
+        return shell.read().replace("@PYTHON@", python.read().rstrip("\n"))
+
+
+def install_py():
+    """Return the Python part of install.sh as a module."""
+    spec = importlib.util.spec_from_file_location("install", os.path.join(ROLE, "install.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def here():
@@ -116,6 +126,16 @@ def application(version="1.0"):
     return [make_wheel("app", version, requires=["part>=2"]), make_wheel("part", "2.0")]
 
 
+def snapshot(root):
+    """Return what lies below a folder: the kind, mode and content of each name."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[str(path.relative_to(root))] = (status.st_mode, status.st_mtime_ns, content)
+    return found
+
+
 def key(folder, name):
     """Make a key; return the path of its private half and its line for an allowed-signers file."""
     path = folder / name
@@ -134,8 +154,3 @@ def sign(root, private, namespace="airgap-bundle", content=None):
     )
     with open(root / "SHA256SUMS.sig", "ab") as stream:
         stream.write(done.stdout)
-
-
-def python():
-    """Return the interpreter that the tests install for."""
-    return sys.executable

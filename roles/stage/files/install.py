@@ -281,13 +281,13 @@ def walk(root: str) -> t.Dict[str, int]:
     return found
 
 
-def verify(root: str, bases: t.Sequence[str] = ()) -> Bundle:
+def verify(root: str, sums_data: bytes, bases: t.Sequence[str] = ()) -> Bundle:
     """Check that a folder is the bundle that its sums describe, and nothing else."""
 
     def full(path: str) -> str:
         return os.path.join(root, path)
 
-    sums = parse_sums(read_small(full(SUMS)), full(SUMS))
+    sums = parse_sums(sums_data, full(SUMS))
     found = walk(root)
     data = read_small(full(MANIFEST))
     check_sum(full(MANIFEST), hashlib.sha256(data).hexdigest(), sums[MANIFEST])
@@ -326,7 +326,7 @@ def cut_signatures(data: bytes, where: str) -> t.List[bytes]:
     """Return the blocks of a signature file; raises Refusal for a single byte that ssh-keygen would not write."""
     blocks: t.List[bytes] = []
     rest = data
-    while rest:
+    while rest or not blocks:
         end = rest.find(END.encode() + b"\n")
         block, rest = rest[: end + len(END) + 1], rest[end + len(END) + 1 :]
         lines = block.split(b"\n")
@@ -361,82 +361,91 @@ def fields_of(block: bytes) -> t.Tuple[bytes, str]:
     return fields[0], fields[1].decode("utf-8", "replace")
 
 
-def ssh_keygen(arguments: t.Sequence[str], stdin: t.Any) -> t.Tuple[bool, t.List[str]]:
-    """Run ssh-keygen -Y; return whether it agreed, and the lines that it printed."""
+def ssh_keygen(arguments: t.Sequence[str], sums: bytes) -> t.Tuple[bool, str, str]:
+    """Run ssh-keygen -Y; return whether it agreed, what it printed, and its messages."""
     try:
         done = subprocess.run(
             ["ssh-keygen", "-Y", *arguments],
-            stdin=stdin,
+            input=sums,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             env=dict(os.environ, LC_ALL="C"),
             check=False,
         )
     except FileNotFoundError:
         raise Refusal(
             "ssh-keygen is not here, and without it no signature can be checked. Install OpenSSH's client "
-            "(Debian: openssh-client), or leave --allowed-signers out and install unverified."
+            "(Debian: openssh-client, EL: openssh), or leave --allowed-signers out and install unverified."
         ) from None
-    return done.returncode == 0, done.stdout.decode("utf-8", "replace").split("\n")
+    return done.returncode == 0, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
-def verify_signature(block_path: str, block: bytes, root: str, allowed: str, revoked: str) -> t.Tuple[str, str]:
-    """Return who made a signature over the sums, and "", or the key's fingerprint and why it does not count."""
-    key, namespace = fields_of(block)
-    fingerprint = "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+def judge(path: str, block: bytes, sums: bytes, allowed: str, revoked: str) -> t.Tuple[str, str]:
+    """Return the name of who made a signature over the sums, or "" and why it does not count."""
+    namespace = fields_of(block)[1]
     if namespace != NAMESPACE:
-        return fingerprint, "its namespace is %r and not %r" % (namespace, NAMESPACE)
-    with open(os.path.join(root, SUMS), "rb") as sums:
-        known, lines = ssh_keygen(["find-principals", "-f", allowed, "-s", block_path], sums)
-    principals = [name for line in lines for name in line.split(",") if name.strip()] if known else []
-    if not principals:
-        return fingerprint, "the key is not (or not now) among those of %s" % allowed
-    said = [""]
-    for principal in principals:
-        arguments = ["verify", "-f", allowed, "-I", principal, "-n", NAMESPACE, "-s", block_path]
-        with open(os.path.join(root, SUMS), "rb") as sums:
-            good, said = ssh_keygen(arguments + (["-r", revoked] if revoked else []), sums)
+        return "", "other namespace, it was made for %r and not for %r" % (namespace, NAMESPACE)
+    good, dummy, said = ssh_keygen(["check-novalidate", "-n", NAMESPACE, "-s", path], sums)
+    if not good:
+        return "", "other content, it was made over other sums than these, or was damaged"
+    dummy_good, names, said = ssh_keygen(["find-principals", "-f", allowed, "-s", path], sums)
+    name = names.split("\n")[0]
+    if name:
+        verify_it = ["verify", "-n", NAMESPACE, "-f", allowed, "-I", name, "-s", path]
+        good, dummy, said = ssh_keygen(verify_it + (["-r", revoked] if revoked else []), sums)
         if good:
-            return "%s (%s)" % (principal, fingerprint), ""
-    reason = "; ".join(line.strip() for line in said if line.strip()) or "ssh-keygen refuses it"
-    if "revoked" in reason:
-        reason = "the key is revoked"
-    elif "incorrect signature" in reason:
-        reason = "it is over other content than %s has" % SUMS
-    return "%s (%s)" % (principals[0], fingerprint), reason
+            return name, ""
+        if revoked and ssh_keygen(verify_it, sums)[0]:
+            return "", "revoked, its key is in %s" % revoked
+    for pattern, reason in (
+        ("key has expired", "expired, the valid-before of its key is over"),
+        ("not yet valid", "not yet valid, the valid-after of its key is to come"),
+        ("not permitted for use in signature namespace", "other namespace, its key may not sign bundles"),
+        ("unknown key option", "unknown option, this ssh-keygen is too old for an option in %s" % allowed),
+    ):
+        if pattern in said:
+            return "", reason
+    return "", "unknown key, it is not in %s" % allowed
 
 
-def check_signatures(root: str, allowed: str, required: int, revoked: str) -> t.List[str]:
-    """Return who signed the sums; raises Refusal when they are too few."""
+def check_signatures(root: str, sums: bytes, allowed: str, required: int, revoked: str) -> t.List[str]:
+    """Return who of the allowed signers signed the sums; raises Refusal when they are too few."""
+    where = os.path.join(root, SIGNATURE)
+    there = os.path.lexists(where)
+    blocks = cut_signatures(read_small(where), where) if there else []
+    if not allowed:
+        return []
     for path in filter(None, (allowed, revoked)):
         if not os.path.isfile(path):
-            raise Refusal("%s is not there. Name the file that your officers gave you." % path)
-    where = os.path.join(root, SIGNATURE)
-    if not os.path.lexists(where):
-        raise Refusal("%s is missing: nobody signed this bundle. Have it approved, or fetch it again." % where)
-    signers: t.Dict[bytes, str] = {}
+            raise Refusal("%s is not there. Name the file that you have from your officers." % path)
+    signers: t.Dict[str, str] = {}
     refused = []
     with tempfile.TemporaryDirectory() as folder:
-        for number, block in enumerate(cut_signatures(read_small(where), where), 1):
+        for number, block in enumerate(blocks, 1):
             path = os.path.join(folder, "%d.sig" % number)
             with open(path, "wb") as stream:
                 stream.write(block)
-            who, reason = verify_signature(path, block, root, allowed, revoked)
+            digest = hashlib.sha256(fields_of(block)[0]).digest()
+            key = "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+            name, reason = judge(path, block, sums, allowed, revoked)
+            if key in signers:
+                reason = "same key twice, it has signed above already"
             if reason:
-                refused.append("signature %d, %s: %s" % (number, who, reason))
+                refused.append("%s: %s" % (key, reason))
             else:
-                # One key counts once, however often it signed.
-                signers[fields_of(block)[0]] = who
-    if len(signers) < required:
+                signers[key] = "%s (%s)" % (name, key)
+    missing = required - len(signers)
+    if missing > 0:
         raise Refusal(
-            "%s has %d good signature%s and %d %s needed%s. Have the bundle approved by those who may, or fetch it again."
+            "%s: %d of %d required signatures %s missing%s%s%s. Have this bundle signed, and bring it again."
             % (
                 where,
-                len(signers),
-                "" if len(signers) == 1 else "s",
+                missing,
                 required,
-                "is" if required == 1 else "are",
-                "".join("; " + one for one in refused),
+                "is" if missing == 1 else "are",
+                "" if there else ", the bundle is not signed at all",
+                ". Signed by " + ", ".join(signers.values()) if signers else "",
+                ". Not counted: " + "; ".join(refused) if refused else "",
             )
         )
     return sorted(signers.values())
@@ -682,12 +691,22 @@ def check_space(path: str, wheels: t.Sequence[str]) -> None:
             needed += sum(item.file_size for item in archive.infolist())
     while not os.path.isdir(path):
         path = os.path.dirname(path)
-    free = shutil.disk_usage(path).free
-    if needed > free:
+    total, dummy, free = shutil.disk_usage(path)
+    # A file system of the kernel's has no size; writing there fails for another reason.
+    if total and needed > free:
         raise Refusal(
             "The disk of %s is full: %.1f MiB are free and at least %.1f are needed. Free some space, or name a folder on "
             "another disk with --venv." % (path, free / 2**20, needed / 2**20)
         )
+
+
+def can_import(name: str) -> bool:
+    """Say whether a module is there."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
 
 
 def uv_of(bundle: Bundle, target: str) -> str:
@@ -695,6 +714,11 @@ def uv_of(bundle: Bundle, target: str) -> str:
     if "locks/airgap-uv/%s.txt" % target not in bundle.sums:
         raise Refusal(
             "The bundle carries no uv for target %s. Stage it with stage_tools: [uv], or leave --uv out." % target
+        )
+    if sys.version_info < (3, 10) and not can_import("distutils.dist"):
+        raise Refusal(
+            "uv asks Python %d.%d for distutils, which is not here. Install it (Debian: python3-distutils), or leave --uv "
+            "out: pip installs the same." % sys.version_info[:2]
         )
     return bundle.require(pin for pin in bundle.pins("airgap-uv", target) if pin.name == "uv")[0]
 
@@ -845,10 +869,10 @@ def show(bundle: Bundle, tags: t.Sequence[str]) -> None:
 def main(root: str, arguments: t.Sequence[str]) -> None:
     """Check the bundle, then do what was asked for; raises Refusal."""
     options = parse(arguments)
-    signers = []
-    if options.allowed_signers:
-        signers = check_signatures(root, options.allowed_signers, options.required or 1, options.revoked)
-    bundle = verify(root, [os.path.abspath(base) for base in options.base])
+    # Read once: what was signed is what is parsed.
+    sums = read_small(os.path.join(root, SUMS))
+    signers = check_signatures(root, sums, options.allowed_signers, options.required or 1, options.revoked)
+    bundle = verify(root, sums, [os.path.abspath(base) for base in options.base])
     waiting = len(bundle.manifest["files"]) - len([path for path in bundle.held if path.startswith("wheels/")])
     report("Bundle %s: the sums of %d files are right." % (bundle.manifest["id"], len(bundle.held)))
     if signers:
