@@ -96,6 +96,13 @@ unit: setup ## Unit tests of the pure logic, without network
 integration: setup ## Modules with the real pip and the real devpi-server, on loopback
 	@$(say) "Integration tests"
 	@pytest tests/integration
+	@$(say) "A slice of the fuzz test (make fuzz does more)"
+	@pytest tests/fuzz
+
+.PHONY: fuzz
+fuzz: setup ## 200 places of a signed bundle damaged, each refused by name (FUZZ_SEED=… repeats, FUZZ_PLACES=… is how many)
+	@$(say) "Fuzz test"
+	@FUZZ_PLACES=$${FUZZ_PLACES:-200} pytest tests/fuzz
 
 .PHONY: matrix
 matrix: setup ## 20 packages for 5 targets: plain pip, ours and uv, judged twice (some minutes; PACKAGES="flask lxml" for a slice)

@@ -350,7 +350,7 @@ def cut_signatures(data: bytes, where: str) -> t.List[bytes]:
 def fields_of(block: bytes) -> t.Tuple[bytes, str]:
     """Return the public key and the namespace in a signature (OpenSSH, PROTOCOL.sshsig)."""
     blob = base64.b64decode(b"".join(block.split(b"\n")[1:-2]))
-    if blob[:6] != b"SSHSIG":
+    if blob[:10] != b"SSHSIG\0\0\0\1":
         return b"", ""
     fields = []
     at = 10
@@ -838,7 +838,7 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     """Return the options."""
     parser = Parser(prog="install.sh", add_help=False, allow_abbrev=False)
     parser.add_argument("set", nargs="?", default="")
-    for name in ("python", "venv", "target", "allowed-signers", "revoked"):
+    for name in ("python", "venv", "target", "bundle", "allowed-signers", "revoked"):
         parser.add_argument("--" + name, default="")
     parser.add_argument("--required", type=int)
     parser.add_argument("--base", action="append", default=[])
@@ -869,6 +869,7 @@ def show(bundle: Bundle, tags: t.Sequence[str]) -> None:
 def main(root: str, arguments: t.Sequence[str]) -> None:
     """Check the bundle, then do what was asked for; raises Refusal."""
     options = parse(arguments)
+    root = os.path.abspath(options.bundle or root)
     # Read once: what was signed is what is parsed.
     sums = read_small(os.path.join(root, SUMS))
     signers = check_signatures(root, sums, options.allowed_signers, options.required or 1, options.revoked)

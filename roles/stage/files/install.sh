@@ -19,6 +19,7 @@ The names and the sums of all files are checked first, each time.
   --python PY             the interpreter that shall get the packages (default: python3)
   --venv DIR              where the virtual environment goes (default: /opt/airgap/SET)
   --target T              the target whose lock is used (default: the closest that fits)
+  --bundle DIR            the bundle (default: the folder of this file)
   --base DIR              a bundle that this one adds to; can be given several times
   --uv                    install with the uv that the bundle carries, and not with pip
   -h, --help              show this
