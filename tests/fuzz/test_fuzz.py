@@ -78,7 +78,8 @@ def damage(root, path, kind, chance):
     data = target.read_bytes()
     if kind == "flip":
         at = chance.randrange(len(data))
-        bits = chance.randrange(1, 256)
+        # One bit: in a text it mostly makes another letter, which is harder to see than a broken one.
+        bits = 1 << chance.randrange(8)
         target.write_bytes(data[:at] + bytes([data[at] ^ bits]) + data[at + 1 :])
         return "byte %d of %s xor %d" % (at, path, bits), [path]
     if kind == "cut":
