@@ -71,12 +71,14 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 test: lint unit sanity build integration molecule ## Everything that must pass
 
 .PHONY: lint
-lint: setup ## ansible-lint (production profile), ruff, yamllint
+lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint
 	@$(say) "ruff"
 	@ruff check .
 	@ruff format --check .
 	@$(say) "mypy"
 	@mypy
+	@$(say) "shellcheck"
+	@git ls-files -z --cached --others --exclude-standard -- '*.sh' | xargs -0 shellcheck
 	@$(say) "yamllint"
 	@yamllint --strict .
 	@$(say) "ansible-lint, profile production"
@@ -96,6 +98,13 @@ unit: setup ## Unit tests of the pure logic, without network
 integration: setup ## Modules with the real pip and the real devpi-server, on loopback
 	@$(say) "Integration tests"
 	@pytest tests/integration
+	@$(say) "A slice of the fuzz test (make fuzz does more)"
+	@pytest tests/fuzz
+
+.PHONY: fuzz
+fuzz: setup ## 200 places of a signed bundle damaged, each refused by name (FUZZ_SEED=… repeats, FUZZ_PLACES=… is how many)
+	@$(say) "Fuzz test"
+	@FUZZ_PLACES=$${FUZZ_PLACES:-200} pytest tests/fuzz
 
 .PHONY: matrix
 matrix: setup ## 20 packages for 5 targets: plain pip, ours and uv, judged twice (some minutes; PACKAGES="flask lxml" for a slice)
