@@ -147,7 +147,12 @@ dd { margin: 0; overflow-wrap: anywhere; }
   body { font-size: 10pt; line-height: 1.4; }
   main { max-width: none; padding: 0; }
   h1 { font-size: 18pt; } h2 { font-size: 13pt; margin-top: 1.6rem; } h2, h3, summary { break-after: avoid; }
-  tr, li, .note { break-inside: avoid; }
+  tr, .note { break-inside: avoid; }
+  ul.tree { columns: 2; column-gap: 1.5rem; font-size: 8.5pt; line-height: 1.3; }
+  ul.tree li { padding: 0; }
+  table.contents { font-size: 8.5pt; line-height: 1.3; }
+  table.contents td { padding-top: .2rem; padding-bottom: .2rem; }
+  .sum { font-size: 6.5pt; line-height: 1.25; }
   .tiles { break-inside: avoid; }
   thead { display: table-header-group; }
   summary { list-style: none; }
