@@ -99,13 +99,12 @@ def put(root: str, name: str, text: str, check_mode: bool) -> t.Dict[str, t.Any]
     if before != data and not check_mode:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         write_atomic(path, data)
-    return {
-        "changed": before != data,
-        "dest": path,
-        "diff": {
+    result: t.Dict[str, t.Any] = {"changed": before != data, "dest": path}
+    if result["changed"]:
+        result["diff"] = {
             "before": (before or b"").decode("utf-8", "replace"),
             "after": data.decode("utf-8"),
             "before_header": path,
             "after_header": path,
-        },
-    }
+        }
+    return result

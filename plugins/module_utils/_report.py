@@ -89,7 +89,7 @@ th:last-child, td:last-child { padding-right: 0; }
 td.name, span.name { font-weight: 550; overflow-wrap: anywhere; }
 .v { overflow-wrap: anywhere; }
 td.where, p.where { color: var(--soft); font-size: .875rem; }
-.sum { color: var(--soft); font-size: .72rem; line-height: 1.4; overflow-wrap: anywhere; display: block; }
+.sum { color: var(--soft); font-weight: 400; font-size: .72rem; line-height: 1.4; overflow-wrap: anywhere; display: block; }
 .bar { display: block; height: .5rem; background: #9dc3dc; border-radius: 2px; min-width: 2px;
   -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 .note { border-left: 4px solid var(--line); padding: .6rem 1rem; margin: .75rem 0; background: var(--pale);
@@ -147,7 +147,13 @@ dd { margin: 0; overflow-wrap: anywhere; }
   body { font-size: 10pt; line-height: 1.4; }
   main { max-width: none; padding: 0; }
   h1 { font-size: 18pt; } h2 { font-size: 13pt; margin-top: 1.6rem; } h2, h3, summary { break-after: avoid; }
-  tr, li, .note { break-inside: avoid; }
+  tr, .note { break-inside: avoid; }
+  .small, td.where, p.where { font-size: .92em; }
+  ul.tree { columns: 2; column-gap: 1.5rem; font-size: 8.5pt; line-height: 1.3; }
+  ul.tree li { padding: 0; }
+  table.contents { font-size: 8.5pt; line-height: 1.3; }
+  table.contents td { padding-top: .2rem; padding-bottom: .2rem; }
+  .sum { font-size: 6.5pt; line-height: 1.25; }
   .tiles { break-inside: avoid; }
   thead { display: table-header-group; }
   summary { list-style: none; }

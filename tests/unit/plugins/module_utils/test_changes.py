@@ -16,10 +16,10 @@ def pin(name, version, content="a"):
     return _lock.Pin(name, version, content * 64, "%s-%s-py3-none-any.whl" % (name, version), 10)
 
 
-def manifest(old, new=(), sets=SETS):
+def manifest(old, new=()):
     """Return the manifest of a bundle with these pins for each target."""
     locks = {("base", "old"): list(old), ("base", "new"): list(new)}
-    return _manifest.compose(sets, TARGETS, locks, [], "2026-01-01T00:00:00Z")
+    return _manifest.compose(SETS, TARGETS, locks, [], "2026-01-01T00:00:00Z")
 
 
 ONE = manifest([pin("a", "1"), pin("b", "2.9"), pin("c", "1"), pin("e", "1")], [pin("a", "1")])
