@@ -507,7 +507,7 @@ def misfit(target: t.Mapping[str, t.Any], here: t.Mapping[str, str]) -> str:
     if release(python) > release(own):
         return "python is %s, newer than %s here" % (python, own)
     libc = str(target.get("libc") or "").lower().replace(" ", "-")
-    if libc.split("-")[0] != here["libc"].split("-")[0]:
+    if libc.partition("-")[0] != here["libc"].partition("-")[0]:
         return "libc is %s, here %s" % (libc or "unknown", here["libc"] or "unknown")
     if release(libc)[:2] > release(here["libc"]):
         return "libc is %s, newer than %s here" % (libc, here["libc"])
