@@ -43,7 +43,9 @@ setup: ## Install what is missing here: Debian packages and .venv
 	fi
 
 .PHONY: demo
-demo: lab ## Everything: set up, bring up the lab, play site.yml on it, print the proof
+demo: lab ## Everything: set up, bring up the lab, survey it, play site.yml on it, print the proof
+	@$(say) "Asking the interpreters of the lab (playbooks/survey.yml)"
+	@$(play) playbooks/survey.yml
 	@$(say) "Playing site.yml on the lab"
 	@$(play) site.yml
 	@$(MAKE) proof
@@ -119,7 +121,10 @@ build: setup ## Build the collection into build/, and ask galaxy-importer
 .PHONY: molecule
 molecule: setup ## All molecule scenarios, on the lab (which is made anew, and removed)
 	@$(say) "molecule"
-	@molecule test --all
+	@mkdir -p .cache; rc=0; molecule test --all 2>&1 | tee .cache/molecule.log || rc=$$?; \
+	if [ $$rc != 0 ]; then $(say) "What failed (all of it: .cache/molecule.log)"; \
+	  sed -E 's/\x1b\[[0-9;]*m//g; s/^[[:space:]]*│?[[:space:]]*//' .cache/molecule.log \
+	  | grep -E -A4 '^(E  |FAILED|fatal:|\[ERROR\])' | cut -c1-200 | tail -n 24; fi; exit $$rc
 
 .PHONY: bench
 bench: setup ## Measure staging against the way of the usual guides (minutes; not part of test)

@@ -8,6 +8,7 @@ before they are joined to a path, and every file is hashed before it is used.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import stat
 import typing as t
 import unicodedata
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _schema, _signature
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, sha256_bytes, sha256_file
 
 FORMAT = 1
@@ -30,8 +31,8 @@ REPORTS = "reports"
 TOP = (MANIFEST, "README.md", "install.sh")
 # A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
 LARGEST_TEXT = 64 * 1024 * 1024
+NO_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
 _SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
-_ID = re.compile(r"^[0-9a-f]{32}$")
 
 
 class BundleError(Exception):
@@ -81,6 +82,11 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
         seen[folded] = path
 
 
+def has_place(path: str) -> bool:
+    """Say whether a bundle may hold a file of this name, beside its sums and signatures."""
+    return path in TOP or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
+
+
 def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
     """Return path to SHA-256 from the text of a sums file (sha256sum(1), without escapes)."""
     sums: t.Dict[str, str] = {}
@@ -95,6 +101,11 @@ def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
     for path in (SUMS, SIGNATURE):
         if path in sums:
             raise BundleError("%s names %s, which cannot hold its own sum. Fetch the bundle again." % (where, path))
+    for path in paths:
+        if not has_place(path):
+            raise BundleError(
+                "%s names %r, which has no place in a bundle. Do not use this bundle; fetch it again." % (where, path)
+            )
     return sums
 
 
@@ -103,7 +114,7 @@ def sums_of(root: str) -> t.Dict[str, str]:
     paths = [path for path in walk(root) if path not in (SUMS, SIGNATURE) and TEMPORARY not in path]
     check_names(paths, root)
     for path in paths:
-        if path not in TOP and path.split("/")[0] not in (POOL, LOCKS, REPORTS):
+        if not has_place(path):
             raise BundleError("%s has no place in a bundle. Remove it." % os.path.join(root, path))
     return {path: sha256_file(os.path.join(root, path)) for path in paths}
 
@@ -124,38 +135,46 @@ def render_json(document: t.Any) -> str:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def _once(pairs: t.List[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
+    """Return a JSON object; a key that stands twice means one thing to one reader and another to the next."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_number(text: str) -> t.Any:
+    raise ValueError("%s is no JSON number" % text)
+
+
 def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
-    """Return a manifest whose shape and names are right; raises BundleError otherwise."""
+    """Return a manifest whose shape and names are right; raises BundleError otherwise.
+
+    The shape is that of docs/manifest.schema.json.
+    """
     try:
-        manifest = json.loads(text)
-    except ValueError as error:
+        manifest = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise BundleError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+    number = manifest.get("format") if isinstance(manifest, dict) else None
+    if not isinstance(number, int):
         raise BundleError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
-    if manifest["format"] != FORMAT:
+    if number != FORMAT:
         raise BundleError(
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
-            % (where, manifest["format"], FORMAT)
+            % (where, number, FORMAT)
         )
-    for key in ("files", "sets", "targets"):
-        if not isinstance(manifest.get(key), list):
-            raise BundleError("%s is no manifest: it has no list %r. Fetch the bundle again." % (where, key))
-    if not isinstance(manifest.get("id"), str) or not _ID.match(manifest["id"]):
-        raise BundleError("%s is no manifest: it has no id. Fetch the bundle again." % where)
-    files = manifest["files"]
-    for entry in files:
-        good = isinstance(entry, dict) and isinstance(entry.get("size"), int) and entry["size"] >= 0
-        good = good and all(isinstance(entry.get(key), str) for key in ("path", "name", "version", "sha256"))
-        if not good or not re.match(r"^[0-9a-f]{64}$", entry["sha256"]):
-            raise BundleError("%s has an entry that describes no file: %r." % (where, str(entry)[:200]))
-    check_names([entry["path"] for entry in files], where)
-    for entry in files:
-        if os.path.dirname(entry["path"]) != POOL:
-            raise BundleError(
-                "%s names %r, which is not in %s/. Do not use this bundle; fetch it again."
-                % (where, entry["path"], POOL)
-            )
-    if identify(manifest) != manifest["id"]:
+    files = manifest["files"] if isinstance(manifest.get("files"), list) else []
+    paths = [entry["path"] for entry in files if isinstance(entry, dict) and isinstance(entry.get("path"), str)]
+    check_names(paths, where)
+    wrong = _schema.first_error(manifest, _schema.MANIFEST)
+    if wrong:
+        raise BundleError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
+    try:
+        real = identify(manifest)
+    except UnicodeEncodeError as error:
+        raise BundleError("%s holds half a Unicode character. Fetch the bundle again." % where) from error
+    if real != manifest["id"]:
         raise BundleError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
     return manifest
 
@@ -226,18 +245,29 @@ def walk(root: str) -> t.Dict[str, int]:
             elif stat.S_ISREG(status.st_mode):
                 found[path] = status.st_size
             else:
-                raise BundleError(
-                    "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
-                    % os.path.join(root, path)
-                )
+                raise BundleError(NO_FILE % os.path.join(root, path))
     return found
+
+
+def _read(path: str, limit: int) -> bytes:
+    """Return up to ``limit`` bytes of a plain file; raises FileNotFoundError, or BundleError for what is no file."""
+    try:
+        # Neither through a link, nor waiting for the other end of a pipe.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BundleError(NO_FILE % path) from error
+        raise
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise BundleError(NO_FILE % path)
+        return stream.read(limit)
 
 
 def read_text(path: str) -> str:
     """Return the text of a small file of a bundle; raises BundleError if it is missing, huge or no text."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(LARGEST_TEXT + 1)
+        data = _read(path, LARGEST_TEXT + 1)
     except FileNotFoundError as error:
         raise BundleError("%s is missing. Stage the bundle, or fetch it again." % path) from error
     if len(data) > LARGEST_TEXT:
@@ -248,16 +278,33 @@ def read_text(path: str) -> str:
         raise BundleError("%s is not UTF-8 text. Fetch the bundle again." % path) from error
 
 
+def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Block]]]:
+    """Return the bytes that are signed and the blocks over them, None where there is no signature file.
+
+    Raises BundleError for a signature file that holds anything else, whether a signature is asked for or not.
+    """
+    sums = read_text(os.path.join(root, SUMS)).encode("utf-8")
+    path = os.path.join(root, SIGNATURE)
+    try:
+        data = _read(path, _signature.LARGEST + 1)
+    except FileNotFoundError:
+        return sums, None
+    try:
+        return sums, _signature.cut(data, path)
+    except _signature.SignatureError as error:
+        raise BundleError(str(error)) from error
+
+
 def verify(root: str) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
     """Check that a folder is a whole bundle and nothing else; return its manifest and every file.
 
-    In this order: the names in the sums and the manifest; that the folder
-    holds just the files they name; every sum; that manifest, locks and sums
+    In this order: the form of the signatures (who made them is _approval's); the names in
+    the sums and the manifest; that the folder holds just the files they name; every sum; that manifest, locks and sums
     agree. Raises BundleError with the name of the first file that is wrong.
     """
     sums_path = os.path.join(root, SUMS)
-    sums_text = read_text(sums_path)
-    sums = parse_sums(sums_text, sums_path)
+    sums_data, dummy = read_signatures(root)
+    sums = parse_sums(sums_data.decode("utf-8"), sums_path)
     manifest_path = os.path.join(root, MANIFEST)
     manifest = parse_manifest(read_text(manifest_path), manifest_path)
     found = walk(root)

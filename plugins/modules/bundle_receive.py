@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - O(phase=plan) checks the bundle that this host holds and says which bytes of the offered one it lacks.
   - O(phase=piece) takes one piece in. A file gets its name when it is whole and its SHA-256 is right.
-  - O(phase=finish) takes over what the host held already, checks the whole bundle, and puts it in the place of the
-    one before in one step.
+  - O(phase=finish) takes over what the host held already, checks the whole bundle and who signed it, and puts it in
+    the place of the one before in one step.
   - What a broken run brought stays in O(incoming) and is not asked for again.
 author:
   - airgap.python authors (@airgap-python)
@@ -64,6 +64,8 @@ options:
     type: str
 requirements:
   - python >= 3.8
+extends_documentation_fragment:
+  - airgap.python.approval
 """
 
 EXAMPLES = r"""
@@ -124,7 +126,7 @@ import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._files import adopt, fsync_dir, sha256_file
 
 PARTIAL = ".partial"
@@ -134,6 +136,7 @@ class Reception:
     """What a hop holds of an offered bundle, and how the rest gets in."""
 
     def __init__(self, params):
+        self.params = params
         self.path = params["path"]
         self.incoming = params["incoming"]
         if not params["id"].isalnum():
@@ -234,6 +237,7 @@ class Reception:
                 os.makedirs(os.path.dirname(final), exist_ok=True)
                 os.link(os.path.join(self.path, path), final)
         self.drop_strangers()
+        _approval.judge(self.next, self.params)
         dummy, entries = _manifest.verify(self.next)
         if {entry.path: entry.sha256 for entry in entries} != {one.path: one.sha256 for one in self.entries.values()}:
             raise _manifest.BundleError("%s is not the bundle that was offered. Run the transfer again." % self.next)
@@ -289,6 +293,7 @@ def main():
             "parts": {"type": "list", "elements": "dict", "default": []},
             "piece": {"type": "path"},
             "sha256": {"type": "str", "no_log": False},
+            **_approval.OPTIONS,
         },
         required_if=[("phase", "piece", ("parts", "piece", "sha256"))],
         supports_check_mode=True,

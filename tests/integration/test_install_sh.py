@@ -406,6 +406,13 @@ BROKEN = {
         ),
         "does not have the content",
     ),
+    "a manifest with one key twice": (
+        lambda root: (
+            (root / "manifest.json").write_text((root / "manifest.json").read_text().replace("{", '{"format": 1,', 1)),
+            small_bundle.seal(root),
+        ),
+        "manifest.json is not right JSON: a key stands twice",
+    ),
     "a lock that names what is not there": (
         lambda root: (
             (root / "locks/base/here.txt").write_text(
