@@ -19,7 +19,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-
 # A copy begins with a line that holds the status.
 SKIP = len(b"200\n")
 

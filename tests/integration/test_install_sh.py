@@ -406,6 +406,13 @@ BROKEN = {
         ),
         "does not have the content",
     ),
+    "a manifest with one key twice": (
+        lambda root: (
+            (root / "manifest.json").write_text((root / "manifest.json").read_text().replace("{", '{"format": 1,', 1)),
+            small_bundle.seal(root),
+        ),
+        "manifest.json is not right JSON: a key stands twice",
+    ),
     "a lock that names what is not there": (
         lambda root: (
             (root / "locks/base/here.txt").write_text(
@@ -512,6 +519,16 @@ def test_anything_beside_signatures_is_refused(bundle, install, officers, change
         stream.write(change)
     refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig, signature 2")
     refused(install("--verify-only"), "SHA256SUMS.sig, signature 2")
+
+
+def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
+    """One signature has one spelling, so that its bytes cannot change unseen: ssh-keygen takes other line ends."""
+    small_bundle.sign(bundle, officers["alice"][0])
+    path = bundle / "SHA256SUMS.sig"
+    begin, *text, end = path.read_text().splitlines()
+    joined = "".join(text)
+    path.write_text("\n".join([begin] + [joined[at : at + 64] for at in range(0, len(joined), 64)] + [end, ""]))
+    refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig, signature 1")
 
 
 def test_without_ssh_keygen_nothing_is_called_verified(bundle, install, officers, tmp_path):

@@ -32,9 +32,10 @@ import zipfile
 FORMAT = 1
 MANIFEST, SUMS, SIGNATURE = "manifest.json", "SHA256SUMS", "SHA256SUMS.sig"
 TOP = (MANIFEST, "README.md", "install.sh")
-FOLDERS = ("wheels", "locks", "reports")
+FOLDERS = ("wheels/", "locks/", "reports/")
 NAMESPACE = "airgap-bundle"
 LARGEST_TEXT = 64 << 20
+MOST_SIGNATURES = 64
 BEGIN, END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 # These make an environment one that the role install knows as its own, and the reverse.
 OWNER_FILE = ".airgap-venv"
@@ -178,7 +179,7 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
             reason = "it is not in Unicode form NFC"
         elif len(path.encode("utf-8")) > 1024:
             reason = "it is longer than 1024 bytes"
-        elif path not in TOP and path.split("/")[0] not in FOLDERS:
+        elif path not in TOP and not path.startswith(FOLDERS):
             reason = "it has no place in a bundle"
         folded = unicodedata.normalize("NFC", path.casefold())
         if not reason and folded in seen:
@@ -216,12 +217,20 @@ def parse_sums(data: bytes, where: str) -> t.Dict[str, str]:
     return sums
 
 
+def unique(pairs: t.Sequence[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
+    """Return an object of JSON in which no key stands twice, for two readers could take two values."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
 def parse_manifest(data: bytes, where: str) -> t.Dict[str, t.Any]:
     """Return a manifest whose shape and names are right."""
     try:
-        manifest = json.loads(decode(data, where))
+        manifest = json.loads(decode(data, where), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
-        raise Refusal("%s is not JSON: %s. %s" % (where, error, AGAIN)) from None
+        raise Refusal("%s is not right JSON: %s. %s" % (where, error, AGAIN)) from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
         raise Refusal("%s is no manifest: it has no format number. %s" % (where, AGAIN))
     if manifest["format"] != FORMAT:
@@ -343,6 +352,8 @@ def cut_signatures(data: bytes, where: str) -> t.List[bytes]:
                 "%s, signature %d is not what ssh-keygen writes: it was damaged or changed. %s"
                 % (where, len(blocks) + 1, AGAIN)
             )
+        if len(blocks) == MOST_SIGNATURES:
+            raise Refusal("%s has more than %d signatures. %s" % (where, MOST_SIGNATURES, AGAIN))
         blocks.append(block)
     return blocks
 
@@ -507,7 +518,7 @@ def misfit(target: t.Mapping[str, t.Any], here: t.Mapping[str, str]) -> str:
     if release(python) > release(own):
         return "python is %s, newer than %s here" % (python, own)
     libc = str(target.get("libc") or "").lower().replace(" ", "-")
-    if libc.split("-")[0] != here["libc"].split("-")[0]:
+    if libc.partition("-")[0] != here["libc"].partition("-")[0]:
         return "libc is %s, here %s" % (libc or "unknown", here["libc"] or "unknown")
     if release(libc)[:2] > release(here["libc"]):
         return "libc is %s, newer than %s here" % (libc, here["libc"])

@@ -58,6 +58,7 @@ def test_an_interpreter_fits_the_targets_that_it_fits_for_ansible(target, here):
         [""],
         [".bashrc"],
         ["bin/sh"],
+        ["wheels"],
     ],
 )
 def test_a_name_that_ansible_refuses_is_refused(names):
@@ -81,7 +82,7 @@ def test_both_read_the_same_format():
         _manifest.SUMS,
         _manifest.SIGNATURE,
         _manifest.TOP,
-        (_manifest.POOL, _manifest.LOCKS, _manifest.REPORTS),
+        (_manifest.POOL + "/", _manifest.LOCKS + "/", _manifest.REPORTS + "/"),
     )
 
 
