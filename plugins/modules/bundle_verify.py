@@ -9,6 +9,8 @@ module: bundle_verify
 short_description: Check that a folder is a whole bundle and nothing else
 version_added: 0.1.0
 description:
+  - Of a bundle that adds to another one, the files that it leaves to its base may be here or not; if they are, they
+    are checked as well.
   - Checks the names in C(SHA256SUMS) and C(manifest.json), that the folder holds just the files that they name,
     the SHA-256 of every file, and that manifest, locks and sums agree.
   - Fails with the name of the first file that is wrong. Changes nothing.
@@ -28,6 +30,12 @@ options:
     required: true
   missing_ok:
     description: Return RV(found=false) instead of failing where there is no bundle.
+    type: bool
+    default: false
+  whole:
+    description:
+      - Fail where files are not here that the bundle leaves to its base. Say so before all of it is used.
+      - Otherwise RV(whole) tells.
     type: bool
     default: false
 requirements:
@@ -55,8 +63,21 @@ sha256:
   description: SHA-256 of C(SHA256SUMS), which stands for every byte of the bundle.
   type: str
   returned: when RV(found=true)
+base:
+  description: Id of the bundle that it adds to; empty where it adds to none.
+  type: str
+  returned: when RV(found=true)
+whole:
+  description: Whether every file of the manifest is here.
+  type: bool
+  returned: when RV(found=true)
+left_out:
+  description: The files that it leaves to its base, with C(path), C(sha256) and C(size) in bytes.
+  type: list
+  elements: dict
+  returned: when RV(found=true)
 entries:
-  description: Every file of the bundle with C(path), C(sha256) and C(size) in bytes.
+  description: Every file that has to cross, with C(path), C(sha256) and C(size) in bytes; not those of RV(left_out).
   type: list
   elements: dict
   returned: when RV(found=true)
@@ -71,7 +92,7 @@ targets:
   elements: dict
   returned: when RV(found=true)
 bytes:
-  description: Size of all files together, in bytes.
+  description: Size of the files in RV(entries) together, in bytes.
   type: int
   returned: when RV(found=true)
 """
@@ -88,6 +109,7 @@ def main():
         argument_spec={
             "path": {"type": "path", "required": True},
             "missing_ok": {"type": "bool", "default": False},
+            "whole": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -95,18 +117,22 @@ def main():
     if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _manifest.SUMS)):
         module.exit_json(changed=False, found=False)
     try:
-        manifest, entries = _manifest.verify(path)
+        manifest, entries = _manifest.verify(path, module.params["whole"])
     except (_manifest.BundleError, OSError) as error:
         module.fail_json(msg=str(error))
+    crossing = _manifest.to_send(manifest, entries)
     module.exit_json(
         changed=False,
         found=True,
         id=manifest["id"],
         sha256=next(entry.sha256 for entry in entries if entry.path == _manifest.SUMS),
-        entries=[entry._asdict() for entry in entries],
+        base=manifest["base"] or "",
+        whole=not _manifest.absent(manifest, entries),
+        left_out=[entry._asdict() for entry in _manifest.left_out(manifest)],
+        entries=[entry._asdict() for entry in crossing],
         files=manifest["files"],
         targets=manifest["targets"],
-        bytes=sum(entry.size for entry in entries),
+        bytes=sum(entry.size for entry in crossing),
     )
 
 
