@@ -155,7 +155,7 @@ def needed(
     for volume in volumes:
         slices = []
         offset = 0
-        runs = [(path, begin, begin + length) for path, begin, length in volume["parts"]]
+        runs = [(one["path"], int(one["offset"]), int(one["offset"]) + int(one["length"])) for one in volume["parts"]]
         for parts in _manifest.cut(runs, piece_size):
             if any(_overlaps(part, wanted.get(part.path, ())) for part in parts):
                 slices.append({"offset": offset, "parts": [part._asdict() for part in parts]})

@@ -138,7 +138,7 @@ def main():
         volumes=[
             dict(
                 one._asdict(),
-                parts=[list(part) for part in one.parts],
+                parts=[part._asdict() for part in one.parts],
                 size=one.size,
                 path=offer.usable.get(one.name, ""),
             )

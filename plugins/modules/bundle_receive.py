@@ -429,7 +429,7 @@ def plan(reception, piece_size, volumes=None):
     present = reception.present()
     reception.check_base(present)
     missing = reception.missing(present)
-    sent = [run for run in missing if volumes is None or _pieces.is_packed(run[0])]
+    sent = [run for run in missing if volumes is None or not _pieces.is_packed(run[0])]
     pieces = _manifest.cut(sent, piece_size)
     here = set(present.values())
     completed = {path: one for path, one in reception.left_out.items() if one.sha256 in here}
