@@ -36,7 +36,7 @@ TOP = (MANIFEST, "README.md", "install.sh")
 # A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
 LARGEST_TEXT = 64 * 1024 * 1024
 _SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
-_ID = re.compile(r"^[0-9a-f]{32}$")
+_ID = re.compile(r"^[0-9a-f]{32}\Z")
 
 
 class BundleError(Exception):
@@ -185,7 +185,7 @@ def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
     for entry in files:
         good = isinstance(entry, dict) and isinstance(entry.get("size"), int) and entry["size"] >= 0
         good = good and all(isinstance(entry.get(key), str) for key in ("path", "name", "version", "sha256"))
-        if not good or not re.match(r"^[0-9a-f]{64}$", entry["sha256"]):
+        if not good or not re.match(r"^[0-9a-f]{64}\Z", entry["sha256"]):
             raise BundleError("%s has an entry that describes no file: %r." % (where, str(entry)[:200]))
     check_names([entry["path"] for entry in files], where)
     for entry in files:
@@ -243,7 +243,7 @@ def parse_base(text: str, where: str) -> Base:
     if not isinstance(entries, list) or not _ID.match(str(document.get("id"))):
         raise BundleError("%s is neither the manifest of a bundle nor an inventory: it has no id or no files." % where)
     sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in entries]
-    if not all(re.match(r"^[0-9a-f]{64}$", one) for one in sums):
+    if not all(re.match(r"^[0-9a-f]{64}\Z", one) for one in sums):
         raise BundleError("%s lists a file without sha256." % where)
     return Base(document["id"], frozenset(sums))
 
@@ -369,7 +369,7 @@ def verify(root: str, whole: bool = False) -> t.Tuple[t.Dict[str, t.Any], t.List
         raise BundleError(
             "%s is missing. Remove the folder %s and transfer the bundle again." % (os.path.join(root, path), root)
         )
-    entries = _hash(root, wanted, found)
+    entries = _hash(root, wanted, found, sums)
     _check_agreement(root, manifest, {entry.path: entry for entry in entries})
     for path in (SUMS, SIGNATURE):
         if path in found:
@@ -398,7 +398,7 @@ def verify_open(
         )
     for path in sorted(set(wanted) - set(found)):
         raise BundleError("%s is missing. Export the bundle again." % os.path.join(root, path))
-    entries = _hash(root, wanted, found)
+    entries = _hash(root, wanted, found, sums)
     carried = [Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
     promised = [one._replace(sha256=sums[one.path]) for one in carried]
     _check_agreement(root, manifest, {one.path: one for one in promised + entries})
@@ -431,15 +431,17 @@ def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
     return manifest, sums
 
 
-def _hash(root: str, wanted: t.Mapping[str, str], found: t.Mapping[str, int]) -> t.List[Entry]:
+def _hash(
+    root: str, wanted: t.Mapping[str, str], found: t.Mapping[str, int], sums: t.Mapping[str, str]
+) -> t.List[Entry]:
     """Return an entry for each wanted file; raises BundleError for the first whose sum is another."""
     paths = sorted(wanted)
     entries = []
     for path, real in zip(paths, sha256_files(os.path.join(root, path) for path in paths)):
         if real != wanted[path]:
             raise BundleError(
-                "%s has sha256 %s and should have %s: it was damaged or changed. Remove the folder %s and transfer the bundle again."
-                % (os.path.join(root, path), real, wanted[path], root)
+                "%s has sha256 %s and should have %s (%s): it was damaged or changed. Remove the folder %s and transfer the bundle again."
+                % (os.path.join(root, path), real, wanted[path], SUMS if path in sums else MANIFEST, root)
             )
         entries.append(Entry(path, real, found[path]))
     return entries

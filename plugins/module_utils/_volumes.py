@@ -20,8 +20,8 @@ FORMAT = 1
 LIST = "volumes.json"
 FOLDER = "volumes"
 PREFIX = "airgap-"
-_NAME = re.compile(r"^[0-9]{4,6}\.vol$")
-_SUM = re.compile(r"^[0-9a-f]{64}$")
+_NAME = re.compile(r"^[0-9]{4,6}\.vol\Z")
+_SUM = re.compile(r"^[0-9a-f]{64}\Z")
 
 
 class Volume(t.NamedTuple):

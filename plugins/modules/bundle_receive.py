@@ -345,6 +345,10 @@ class Reception:
         for path, entry in self.entries.items():
             if present.get(path) == entry.sha256:
                 self.link(path, path)
+        for entry in self.entries.values():
+            # A run was killed between the last part of a file and its name.
+            if self.runs(entry.path) and not _pieces.gaps(self.runs(entry.path), entry.size):
+                self.join(entry, os.path.join(self.partial, entry.path))
         missing = sorted(path for path in self.entries if not os.path.exists(os.path.join(self.next, path)))
         if missing:
             raise _manifest.BundleError(
