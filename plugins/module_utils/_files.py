@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import fcntl
 import hashlib
@@ -29,6 +30,18 @@ def sha256_file(path: str) -> str:
     return digest.hexdigest()
 
 
+def sha256_files(paths: t.Iterable[str]) -> t.Iterator[str]:
+    """Return the SHA-256 of each file in order; hashing lets other threads run, so several go at a time."""
+    with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        waiting = [pool.submit(sha256_file, path) for path in paths]
+        try:
+            for one in waiting:
+                yield one.result()
+        finally:
+            for one in waiting:
+                one.cancel()
+
+
 def sha256_bytes(data: bytes) -> str:
     """Return the SHA-256 of bytes as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
@@ -43,8 +56,9 @@ def fsync_dir(path: str) -> None:
         os.close(handle)
 
 
-def write_atomic(path: str, data: bytes, mode: int = 0o644) -> None:
-    """Write a file that appears under its name complete or not at all.
+@contextlib.contextmanager
+def written_aside(path: str, mode: int = 0o644) -> t.Iterator[t.BinaryIO]:
+    """Open a file for writing that appears under its name complete, when the block ends, or not at all.
 
     The data go to a temporary name in the same folder, are synced, and take
     the final name by rename(2). On any error the temporary file is removed.
@@ -53,9 +67,14 @@ def write_atomic(path: str, data: bytes, mode: int = 0o644) -> None:
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
-            os.fchmod(stream.fileno(), mode)
+            try:
+                os.fchmod(stream.fileno(), mode)
+            except PermissionError:
+                # FAT has no modes of its own. A secret must not lie there.
+                if not mode & 0o077:
+                    raise
             os.fsync(stream.fileno())
         os.rename(temporary, path)
     except BaseException:
@@ -63,6 +82,12 @@ def write_atomic(path: str, data: bytes, mode: int = 0o644) -> None:
             os.unlink(temporary)
         raise
     fsync_dir(folder)
+
+
+def write_atomic(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Write a small file that appears under its name complete or not at all."""
+    with written_aside(path, mode) as stream:
+        stream.write(data)
 
 
 def adopt(source: str, path: str, mode: int = 0o644) -> None:

@@ -18,7 +18,12 @@ import typing as t
 import unicodedata
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _schema, _signature
-from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, sha256_bytes, sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._files import (
+    TEMPORARY,
+    sha256_bytes,
+    sha256_file,
+    sha256_files,
+)
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -33,6 +38,7 @@ TOP = (MANIFEST, "README.md", "install.sh")
 LARGEST_TEXT = 64 * 1024 * 1024
 NO_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
 _SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
+_ID = re.compile(r"^[0-9a-f]{32}\Z")
 
 
 class BundleError(Exception):
@@ -80,6 +86,14 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
                 % (where, seen[folded], path)
             )
         seen[folded] = path
+    for path in seen.values():
+        parts = path.split("/")
+        for count in range(1, len(parts)):
+            if "/".join(parts[:count]).casefold() in seen:
+                raise BundleError(
+                    "%s names %r as a file and as a folder. Do not use this bundle; fetch it again."
+                    % (where, "/".join(parts[:count]))
+                )
 
 
 def has_place(path: str) -> bool:
@@ -95,6 +109,8 @@ def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
         match = _SUM_LINE.match(line)
         if match is None:
             raise BundleError("%s, line %d is no sum: %r. Fetch the bundle again." % (where, number, line[:120]))
+        if match.group(2) in sums:
+            raise BundleError("%s names %r twice. Do not use this bundle; fetch it again." % (where, match.group(2)))
         paths.append(match.group(2))
         sums[match.group(2)] = match.group(1)
     check_names(paths, where)
@@ -109,14 +125,18 @@ def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
     return sums
 
 
-def sums_of(root: str) -> t.Dict[str, str]:
-    """Return path to SHA-256 of every file that a bundle may hold; raises BundleError for any other file."""
+def sums_of(root: str, left_out: t.Collection[str] = ()) -> t.Dict[str, str]:
+    """Return path to SHA-256 of every file that a bundle may hold but those left out.
+
+    Raises BundleError for any file that has no place in a bundle.
+    """
     paths = [path for path in walk(root) if path not in (SUMS, SIGNATURE) and TEMPORARY not in path]
     check_names(paths, root)
     for path in paths:
         if not has_place(path):
             raise BundleError("%s has no place in a bundle. Remove it." % os.path.join(root, path))
-    return {path: sha256_file(os.path.join(root, path)) for path in paths}
+    paths = [path for path in paths if path not in left_out]
+    return dict(zip(paths, sha256_files(os.path.join(root, path) for path in paths)))
 
 
 def render_sums(sums: t.Mapping[str, str]) -> str:
@@ -136,10 +156,10 @@ def render_json(document: t.Any) -> str:
 
 
 def _once(pairs: t.List[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
-    """Return a JSON object; a key that stands twice means one thing to one reader and another to the next."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        twice = sorted(key for key in found if [one for one, dummy in pairs].count(key) > 1)
+        raise ValueError("the key %r stands twice in one object" % twice[0][:80])
     return found
 
 
@@ -147,15 +167,27 @@ def _no_number(text: str) -> t.Any:
     raise ValueError("%s is no JSON number" % text)
 
 
+def _integer(text: str) -> int:
+    # Python reads a number of a million digits in minutes.
+    if len(text) > 18:
+        raise ValueError("a number has %d digits" % len(text))
+    return int(text)
+
+
+def parse_json(text: str, where: str) -> t.Any:
+    """Return what JSON from outside says; raises BundleError where two readers could understand two things."""
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_int=_integer, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise BundleError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
+
+
 def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
     """Return a manifest whose shape and names are right; raises BundleError otherwise.
 
     The shape is that of docs/manifest.schema.json.
     """
-    try:
-        manifest = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise BundleError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
+    manifest = parse_json(text, where)
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(number, int):
         raise BundleError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
@@ -170,13 +202,58 @@ def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
     wrong = _schema.first_error(manifest, _schema.MANIFEST)
     if wrong:
         raise BundleError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
+    _check_base(manifest, where)
     try:
         real = identify(manifest)
     except UnicodeEncodeError as error:
-        raise BundleError("%s holds half a Unicode character. Fetch the bundle again." % where) from error
+        raise BundleError("%s holds what is no text. Fetch the bundle again." % where) from error
     if real != manifest["id"]:
         raise BundleError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
     return manifest
+
+
+def _check_base(manifest: t.Mapping[str, t.Any], where: str) -> None:
+    base = manifest.get("base")
+    if base is not None and (not isinstance(base, str) or not _ID.match(base)):
+        raise BundleError("%s names a base that is no bundle id: %r. Fetch the bundle again." % (where, str(base)[:80]))
+    for entry in manifest["files"]:
+        if not isinstance(entry.get("carried", True), bool) or (base is None and not is_carried(entry)):
+            raise BundleError(
+                "%s says that %r is not carried, and names no base that has it. Fetch the bundle again."
+                % (where, entry["path"])
+            )
+
+
+def is_carried(entry: t.Mapping[str, t.Any]) -> bool:
+    """Say whether a bundle brings a file of its manifest, or leaves it to its base."""
+    return bool(entry.get("carried", True))
+
+
+class Base(t.NamedTuple):
+    """What a delta builds on: the id of a bundle, and the SHA-256 of every file that is there with it."""
+
+    id: str
+    sha256: t.FrozenSet[str]
+
+
+def parse_base(text: str, where: str) -> Base:
+    """Return the base that a manifest.json or an inventory.json describes; raises BundleError for anything else.
+
+    The bundle that it describes need not be at hand, and nothing in it is used but id and sums.
+    """
+    document = parse_json(text, where)
+    entries = document.get("files") if isinstance(document, dict) else None
+    if isinstance(document, dict) and isinstance(document.get("format"), int) and document["format"] > FORMAT:
+        raise BundleError(
+            "%s has format %d, and this collection reads format %d. Install the collection version that made it."
+            % (where, document["format"], FORMAT)
+        )
+    if not isinstance(entries, list) or not _ID.match(str(document.get("id"))):
+        raise BundleError("%s is neither the manifest of a bundle nor an inventory: it has no id or no files." % where)
+    sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in entries]
+    if not all(re.match(r"^[0-9a-f]{64}\Z", one) for one in sums):
+        raise BundleError("%s lists a file without sha256." % where)
+    return Base(document["id"], frozenset(sums))
 
 
 def compose(
@@ -185,12 +262,12 @@ def compose(
     locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]],
     unused: t.Iterable[t.Mapping[str, t.Any]],
     created: str,
-    base: t.Optional[str] = None,
+    base: t.Optional[Base] = None,
 ) -> t.Dict[str, t.Any]:
     """Return the manifest of the files that locks (by set and target) name.
 
     ``unused`` are entries of an earlier manifest that no lock names any more
-    and that stay in the pool. Raises BundleError where two locks want two
+    and that stay in the pool. A file that the base has is not carried. Raises BundleError where two locks want two
     contents under one file name.
     """
     files: t.Dict[str, t.Dict[str, t.Any]] = {}
@@ -219,16 +296,26 @@ def compose(
         name = os.path.basename(kept["path"])
         if name not in files:
             files[name] = dict(kept, used_by=[])
+    for entry in files.values():
+        entry["carried"] = base is None or entry["sha256"] not in base.sha256
     manifest: t.Dict[str, t.Any] = {
         "format": FORMAT,
         "created": created,
-        "base": base,
+        "base": base.id if base else None,
         "sets": list(sets),
         "targets": list(targets),
         "files": [files[name] for name in sorted(files)],
     }
     manifest["id"] = identify(manifest)
     return manifest
+
+
+def unless_it_is_its_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+    """Return a manifest whose base is the bundle before; if it holds just the same, return it as it was before."""
+    carried = {entry["path"]: is_carried(entry) for entry in before["files"]}
+    files = [dict(entry, carried=carried.get(entry["path"], True)) for entry in manifest["files"]]
+    same = dict(manifest, base=before["base"], files=files, id=before["id"])
+    return same if identify(same) == before["id"] else manifest
 
 
 def walk(root: str) -> t.Dict[str, int]:
@@ -295,53 +382,140 @@ def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Bl
         raise BundleError(str(error)) from error
 
 
-def verify(root: str) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
-    """Check that a folder is a whole bundle and nothing else; return its manifest and every file.
+def verify(root: str, whole: bool = False) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
+    """Check that a folder is a bundle and nothing else; return its manifest and every file that is there.
 
-    In this order: the form of the signatures (who made them is _approval's); the names in
-    the sums and the manifest; that the folder holds just the files they name; every sum; that manifest, locks and sums
-    agree. Raises BundleError with the name of the first file that is wrong.
+    In this order: the form of the signatures (who made them is _approval's);
+    the names in the sums and the manifest; that the folder holds just the
+    files they name; every sum; that manifest, locks and sums agree. Files of
+    the manifest that are not carried are checked against it;
+    they may be absent(), but not if the bundle must be ``whole``. Raises
+    BundleError with the name of the first file that is wrong.
     """
-    sums_path = os.path.join(root, SUMS)
-    sums_data, dummy = read_signatures(root)
-    sums = parse_sums(sums_data.decode("utf-8"), sums_path)
-    manifest_path = os.path.join(root, MANIFEST)
-    manifest = parse_manifest(read_text(manifest_path), manifest_path)
-    found = walk(root)
-    for path in sorted(set(found) - set(sums) - {SUMS, SIGNATURE}):
+    found = walk(root) if os.path.isdir(root) else {}
+    manifest, sums = _read_names(root)
+    listed = {entry["path"]: entry for entry in manifest["files"]}
+    wanted = dict(sums)
+    wanted.update({path: entry["sha256"] for path, entry in listed.items() if not is_carried(entry) and path in found})
+    for path in sorted(set(found) - set(wanted) - {SUMS, SIGNATURE}):
         raise BundleError(
             "%s is not in the bundle's sums: someone put it there. Remove it, or stage the bundle again."
-            % os.path.join(root, path)
+            % _shown(os.path.join(root, path))
         )
-    for path in sorted(set(sums) - set(found)):
+    for path in sorted(set(wanted) - set(found)):
         raise BundleError(
             "%s is missing. Remove the folder %s and transfer the bundle again." % (os.path.join(root, path), root)
         )
-    entries = []
-    for path in sorted(sums):
-        real = sha256_file(os.path.join(root, path))
-        if real != sums[path]:
-            raise BundleError(
-                "%s has sha256 %s and should have %s: it was damaged or changed. Remove the folder %s and transfer the bundle again."
-                % (os.path.join(root, path), real, sums[path], root)
-            )
-        entries.append(Entry(path, real, found[path]))
+    entries = _hash(root, wanted, found, sums)
     _check_agreement(root, manifest, {entry.path: entry for entry in entries})
     for path in (SUMS, SIGNATURE):
         if path in found:
             entries.append(Entry(path, sha256_file(os.path.join(root, path)), found[path]))
+    if whole:
+        check_whole(root, manifest, absent(manifest, entries))
     return manifest, entries
+
+
+def verify_open(
+    root: str, ignored: t.Callable[[str], bool]
+) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry], t.List[Entry]]:
+    """Check the open part of a bundle, which is all of it but the pool; return manifest, open files, carried files.
+
+    As verify(), but that no carried file of the pool is there. Paths that are
+    ``ignored`` are not looked at. Raises BundleError with the name of the
+    first file that is wrong.
+    """
+    found = {path: size for path, size in (walk(root) if os.path.isdir(root) else {}).items() if not ignored(path)}
+    manifest, sums = _read_names(root)
+    wanted = {path: sha256 for path, sha256 in sums.items() if not path.startswith(POOL + "/")}
+    for path in sorted(set(found) - set(wanted) - {SUMS, SIGNATURE}):
+        raise BundleError(
+            "%s is not in the bundle's sums: someone put it there. Remove it, or export the bundle again."
+            % _shown(os.path.join(root, path))
+        )
+    for path in sorted(set(wanted) - set(found)):
+        raise BundleError("%s is missing. Export the bundle again." % os.path.join(root, path))
+    entries = _hash(root, wanted, found, sums)
+    carried = [Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
+    promised = [one._replace(sha256=sums[one.path]) for one in carried]
+    _check_agreement(root, manifest, {one.path: one for one in promised + entries})
+    for path in (SUMS, SIGNATURE):
+        if path in found:
+            entries.append(Entry(path, sha256_file(os.path.join(root, path)), found[path]))
+    return manifest, entries, carried
+
+
+def _shown(path: str) -> str:
+    """Return a path for a message; a name that is no text is escaped."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
+    """Return manifest and sums of a folder after judging each name in them, and that both mean the same pool."""
+    sums_path = os.path.join(root, SUMS)
+    data, dummy = read_signatures(root)
+    sums = parse_sums(data.decode("utf-8"), sums_path)
+    manifest_path = os.path.join(root, MANIFEST)
+    manifest = parse_manifest(read_text(manifest_path), manifest_path)
+    if MANIFEST not in sums:
+        raise BundleError("%s does not name %s. Fetch the bundle again." % (sums_path, MANIFEST))
+    check_names(set(sums) | {entry["path"] for entry in manifest["files"]}, root)
+    carried = {entry["path"] for entry in manifest["files"] if is_carried(entry)}
+    for path in sorted(carried ^ {path for path in sums if path.startswith(POOL + "/")}):
+        raise BundleError(
+            "%s is in only one of %s (as a file that is carried) and %s. Remove the folder %s and transfer the bundle again."
+            % (os.path.join(root, path), MANIFEST, SUMS, root)
+        )
+    return manifest, sums
+
+
+def _hash(
+    root: str, wanted: t.Mapping[str, str], found: t.Mapping[str, int], sums: t.Mapping[str, str]
+) -> t.List[Entry]:
+    """Return an entry for each wanted file; raises BundleError for the first whose sum is another."""
+    paths = sorted(wanted)
+    entries = []
+    for path, real in zip(paths, sha256_files(os.path.join(root, path) for path in paths)):
+        if real != wanted[path]:
+            raise BundleError(
+                "%s has sha256 %s and should have %s (%s): it was damaged or changed. Remove the folder %s and transfer the bundle again."
+                % (os.path.join(root, path), real, wanted[path], SUMS if path in sums else MANIFEST, root)
+            )
+        entries.append(Entry(path, real, found[path]))
+    return entries
+
+
+def absent(manifest: t.Mapping[str, t.Any], entries: t.Iterable[Entry]) -> t.List[t.Dict[str, t.Any]]:
+    """Return the manifest's files that are not among those that verify() found: the base has them."""
+    there = {entry.path for entry in entries}
+    return [entry for entry in manifest["files"] if entry["path"] not in there]
+
+
+def left_out(manifest: t.Mapping[str, t.Any]) -> t.List[Entry]:
+    """Return the files that a manifest leaves to its base."""
+    return [Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if not is_carried(one)]
+
+
+def to_send(manifest: t.Mapping[str, t.Any], entries: t.Iterable[Entry]) -> t.List[Entry]:
+    """Return what has to cross of what verify() found: all but the files that the base has."""
+    others = {entry.path for entry in left_out(manifest)}
+    return [entry for entry in entries if entry.path not in others]
+
+
+def check_whole(where: str, manifest: t.Mapping[str, t.Any], missing: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    """Raise BundleError, with the base that is not here, where files of a delta are missing."""
+    if missing:
+        raise BundleError(
+            "%s: bundle %s adds to bundle %s, and %d of the files that it leaves to it are not here, the first %s. "
+            "Import bundle %s first, or stage again with stage_base: the inventory.json of this host."
+            % (where, manifest["id"], manifest["base"], len(missing), missing[0]["path"], manifest["base"])
+        )
 
 
 def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapping[str, Entry]) -> None:
     listed = {entry["path"]: entry for entry in manifest["files"]}
-    for path in sorted(set(listed) ^ {path for path in entries if path.startswith(POOL + "/")}):
-        raise BundleError(
-            "%s is in only one of %s and %s. Remove the folder %s and transfer the bundle again."
-            % (os.path.join(root, path), MANIFEST, SUMS, root)
-        )
     for path, entry in listed.items():
-        if (entry["sha256"], entry["size"]) != entries[path][1:]:
+        if path in entries and (entry["sha256"], entry["size"]) != entries[path][1:]:
             raise BundleError(
                 "%s has another sum or size in %s than in %s. Remove the folder %s and transfer the bundle again."
                 % (os.path.join(root, path), MANIFEST, SUMS, root)
@@ -371,19 +545,19 @@ class Part(t.NamedTuple):
 
 
 def cut(missing: t.Iterable[t.Tuple[str, int, int]], piece_size: int) -> t.List[t.List[Part]]:
-    """Lay (path, bytes already there, size) out in pieces of at most ``piece_size`` bytes, in order."""
+    """Lay runs of bytes (path, from, up to) out in pieces of at most ``piece_size`` bytes, in order."""
     pieces: t.List[t.List[Part]] = []
     room = 0
-    for path, offset, size in missing:
+    for path, offset, end in missing:
         while True:
             if room <= 0 or not pieces:
                 pieces.append([])
                 room = piece_size
-            length = min(size - offset, room)
+            length = min(end - offset, room)
             pieces[-1].append(Part(path, offset, length))
             room -= max(length, 1)
             offset += length
-            if offset >= size:
+            if offset >= end:
                 break
     return pieces
 

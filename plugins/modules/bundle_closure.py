@@ -104,6 +104,9 @@ def prove(root):
     manifest = _manifest.parse_manifest(_manifest.read_text(where), where)
     targets, warnings = _target.parse_all(manifest["targets"])
     targets = {target.name: target for target in targets}
+    others = [entry for entry in manifest["files"] if not _manifest.is_carried(entry)]
+    missing = [entry for entry in others if not os.path.isfile(os.path.join(root, entry["path"]))]
+    _manifest.check_whole(root, manifest, missing)
     locks = _proof.read_locks(root, manifest)
     pool = os.path.join(root, _manifest.POOL)
     pins = [pin for dummy, dummy, lock in locks for pin in lock.pins]

@@ -45,6 +45,22 @@ options:
     description: Remove files from the pool that no lock names any more.
     type: bool
     default: false
+  base:
+    description:
+      - What the inside has already, as the lookup P(airgap.python.base#lookup) returns it. The bundle adds to it, and
+        does not carry the files that it has; they stay in the pool here.
+      - Where it is the very bundle that is described here, and nothing changed since, that stays as it is.
+    type: dict
+    suboptions:
+      id:
+        description: Id of the bundle that was imported last.
+        type: str
+        required: true
+      sha256:
+        description: SHA-256 of every file that is there, in hex.
+        type: list
+        elements: str
+        required: true
 requirements:
   - python >= 3.8
 """
@@ -72,6 +88,18 @@ files:
   returned: success
 bytes:
   description: Size of the pool, in bytes.
+  type: int
+  returned: success
+base:
+  description: Id of the bundle that this one adds to; empty where it adds to none.
+  type: str
+  returned: success
+carried:
+  description: How many files of the pool the bundle brings, that is those that the base has not.
+  type: int
+  returned: success
+carried_bytes:
+  description: Size of these files, in bytes.
   type: int
   returned: success
 unused:
@@ -171,15 +199,17 @@ class Manifest:
         """Plan, then apply unless in check mode; return the result."""
         locks = self.read_locks()
         if locks is None:
-            return {"changed": True, "id": "", "files": 0, "bytes": 0, "unused": [], "removed": []}
+            return dict(self.figures({"id": "", "base": None, "files": []}), changed=True, unused=[], removed=[])
         before = self.before()
         unused = self.check_pool(locks, before)
         self.removed += self.stale_locks(locks)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         created = self.module.params["created"]
         manifest = _manifest.compose(
-            self.module.params["sets"], self.module.params["targets"], locks, unused, created or now
+            self.module.params["sets"], self.module.params["targets"], locks, unused, created or now, self.base()
         )
+        if before and manifest["base"] == before["id"]:
+            manifest = _manifest.unless_it_is_its_base(manifest, before)
         if before and before["id"] == manifest["id"] and not created:
             manifest["created"] = before["created"]
         text = _manifest.render_json(manifest)
@@ -188,14 +218,12 @@ class Manifest:
         pending = read_if_there(self.join(_manifest.MANIFEST)) != text.encode("utf-8")
         if not self.module.check_mode:
             self.apply(text if pending else None)
-        result = {
-            "changed": pending or bool(self.removed),
-            "id": manifest["id"],
-            "files": len(manifest["files"]),
-            "bytes": sum(entry["size"] for entry in manifest["files"]),
-            "unused": [os.path.basename(entry["path"]) for entry in unused],
-            "removed": self.removed,
-        }
+        result = dict(
+            self.figures(manifest),
+            changed=pending or bool(self.removed),
+            unused=[os.path.basename(entry["path"]) for entry in unused],
+            removed=self.removed,
+        )
         if self.module._diff and result["changed"]:
             result["diff"] = {
                 "before": _manifest.render_json(before) if before else "",
@@ -204,6 +232,27 @@ class Manifest:
                 "after_header": self.join(_manifest.MANIFEST),
             }
         return result
+
+    def base(self):
+        """Return what the inside has already, or None."""
+        given = self.module.params["base"]
+        if not given:
+            return None
+        files = [{"sha256": one} for one in given["sha256"]]
+        return _manifest.parse_base(_manifest.render_json({"id": given["id"], "files": files}), "base")
+
+    @staticmethod
+    def figures(manifest):
+        """Return what a manifest comes to."""
+        carried = [entry["size"] for entry in manifest["files"] if _manifest.is_carried(entry)]
+        return {
+            "id": manifest["id"],
+            "base": manifest["base"] or "",
+            "files": len(manifest["files"]),
+            "bytes": sum(entry["size"] for entry in manifest["files"]),
+            "carried": len(carried),
+            "carried_bytes": sum(carried),
+        }
 
     def apply(self, text):
         """Write the manifest if there is a new one, then remove what it no longer names."""
@@ -229,6 +278,13 @@ def main():
             "targets": {"type": "list", "elements": "dict", "required": True},
             "created": {"type": "str"},
             "prune": {"type": "bool", "default": False},
+            "base": {
+                "type": "dict",
+                "options": {
+                    "id": {"type": "str", "required": True},
+                    "sha256": {"type": "list", "elements": "str", "required": True, "no_log": False},
+                },
+            },
         },
         supports_check_mode=True,
     )

@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Writes runs of bytes of a bundle's files one after another into one piece, and fetches it to the control host
     over the connection that Ansible has.
+  - Wheels go as they are; other files, which shrink to a fraction, are packed with xz.
   - It is the sending half of M(airgap.python.bundle_receive).
 author:
   - airgap.python authors (@airgap-python)
@@ -52,6 +53,10 @@ local:
   description: The piece on the control host. It is removed at the end of the run.
   type: str
   returned: success
+encoding:
+  description: How the files that are no wheels are packed in the piece; V(xz), or empty where they are not.
+  type: str
+  returned: success
 sha256:
   description: SHA-256 of the piece.
   type: str
@@ -65,7 +70,7 @@ size:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
 
 
 def main():
@@ -80,15 +85,15 @@ def main():
     piece = module.params["piece"]
     if not piece:
         module.fail_json(msg="bundle_piece runs through its action plugin, which says where the piece goes.")
-    parts = [_manifest.Part(one["path"], int(one["offset"]), int(one["length"])) for one in module.params["parts"]]
+    parts = _pieces.parts_of(module.params["parts"])
     try:
         with open(os.open(piece, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            sha256 = _manifest.digest_of_parts(module.params["path"], parts, stream.write)
+            sha256, encoding, size = _pieces.write(module.params["path"], parts, stream)
         owner = os.stat(os.path.dirname(piece))
         os.chown(piece, owner.st_uid, owner.st_gid)
     except (_manifest.BundleError, OSError) as error:
         module.fail_json(msg="The piece could not be made: %s" % error)
-    module.exit_json(changed=False, sha256=sha256, size=sum(part.length for part in parts))
+    module.exit_json(changed=False, sha256=sha256, encoding=encoding, size=size)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ description:
   - O(phase=piece) takes one piece in. A file gets its name when it is whole and its SHA-256 is right.
   - O(phase=finish) takes over what the host held already, checks the whole bundle and who signed it, and puts it in
     the place of the one before in one step.
-  - What a broken run brought stays in O(incoming) and is not asked for again.
+  - What a broken run brought stays in O(incoming) and is not asked for again. The parts of a file may come in any order.
+  - Files that the offered bundle leaves to its base are taken from the bundle in place, by their SHA-256.
+  - Two receptions on one host wait for each other.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
@@ -47,6 +49,32 @@ options:
     type: list
     elements: dict
     required: true
+  left_out:
+    description: The files that the offered bundle leaves to its base, from RV(airgap.python.bundle_verify#module:left_out).
+    type: list
+    elements: dict
+    default: []
+  base:
+    description: Id of the bundle that the offered one adds to, if any.
+    type: str
+    default: ""
+  complete:
+    description:
+      - Refuse a bundle that lacks files when the bundle in place has completed it, before anything is moved.
+      - For the host that uses the bundle. A host that only passes it on needs but the files that are carried.
+    type: bool
+    default: false
+  inventory:
+    description:
+      - The C(inventory.json) of this host, which names every bundle that was imported. With O(complete), a base that is
+        not among them is refused.
+    type: path
+  volumes:
+    description:
+      - The volumes of a medium, from RV(airgap.python.bundle_media#module:volumes). The pool then comes from them, and
+        O(phase=plan) says which are needed.
+    type: list
+    elements: dict
   piece_size:
     description: The most that a piece may hold, in bytes. Used by O(phase=plan).
     type: int
@@ -57,8 +85,24 @@ options:
     elements: dict
     default: []
   piece:
-    description: The piece; a path on the control host, which the action plugin brings here. Used by O(phase=piece).
+    description: The piece; a path on the control host, which the action plugin brings here and removes. Used by O(phase=piece).
     type: path
+  remote_src:
+    description: O(piece) is on this host, and stays; a volume that is mounted here. Used by O(phase=piece).
+    type: bool
+    default: false
+  volume:
+    description: A volume on the control host, of which a piece is cut at O(offset) instead of O(piece). Used by O(phase=piece).
+    type: path
+  offset:
+    description: Where in O(volume) the piece begins, in bytes.
+    type: int
+    default: 0
+  encoding:
+    description: How texts are packed in the piece, as RV(airgap.python.bundle_piece#module:encoding) says.
+    type: str
+    choices: ['', xz]
+    default: ''
   sha256:
     description: SHA-256 of the piece. Used by O(phase=piece).
     type: str
@@ -109,9 +153,16 @@ bytes:
   type: int
   returned: for O(phase=plan) and O(phase=piece)
 files:
-  description: How many files the pieces hold wholly or in part.
+  description: How many files lack something here.
   type: int
   returned: for O(phase=plan)
+volumes:
+  description:
+    - The volumes that are needed, each with C(name) and C(slices).
+    - A slice is what one piece holds, with C(offset) in the volume and C(parts).
+  type: list
+  elements: dict
+  returned: for O(phase=plan) with O(volumes)
 pending:
   description: Whether the bundle in place is not the offered one yet.
   type: bool
@@ -124,12 +175,21 @@ held:
 
 import os
 import shutil
+import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest
-from ansible_collections.airgap.python.plugins.module_utils._files import adopt, fsync_dir, sha256_file
+from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._files import (
+    TEMPORARY,
+    fsync_dir,
+    held,
+    read_if_there,
+    sha256_file,
+)
 
 PARTIAL = ".partial"
+# What came of another bundle is in nobody's way before it is this old, in seconds: somebody may be bringing it.
+ABANDONED = 3600
 
 
 class Reception:
@@ -143,14 +203,18 @@ class Reception:
             raise _manifest.BundleError("%r is no bundle id." % params["id"])
         self.next = os.path.join(self.incoming, params["id"])
         self.partial = self.next + PARTIAL
-        self.entries = {}
-        for one in params["entries"]:
-            self.entries[one["path"]] = _manifest.Entry(one["path"], one["sha256"], int(one["size"]))
-        _manifest.check_names(self.entries, "the offered bundle")
+        self.check_mode = bool(params.get("check_mode"))
+        self.entries = read_entries(params["entries"])
+        self.left_out = read_entries(params.get("left_out") or [])
+        self.base = params.get("base") or ""
+        self.complete = bool(params.get("complete"))
+        self.inventory = params.get("inventory")
+        _manifest.check_names(list(self.entries) + list(self.left_out), "the offered bundle")
 
     def present(self):
         """Return path to SHA-256 of the bundle in place, after checking all of it; {} where there is none."""
-        self.recover()
+        if not self.check_mode:
+            self.recover()
         if not os.path.isdir(self.path) or not os.listdir(self.path):
             return {}
         dummy, entries = _manifest.verify(self.path)
@@ -162,85 +226,149 @@ class Reception:
             os.rename(self.path + ".previous", self.path)
 
     def missing(self, present):
-        """Return (path, bytes already there, size) of what has to come, the pool first.
+        """Return the runs of bytes (path, from, up to) that have to come, the pool first.
 
         Raises BundleError where the pool has another content under an offered name.
         """
         missing = []
-        for path, entry in sorted(self.entries.items(), key=lambda one: (not one[0].startswith("wheels/"), one[0])):
+        for path, entry in sorted(self.entries.items(), key=lambda one: (not _pieces.is_packed(one[0]), one[0])):
             if present.get(path) == entry.sha256:
                 continue
-            if path.startswith(_manifest.POOL + "/") and path in present:
-                raise _manifest.BundleError(
-                    "%s has sha256 %s here and %s in the offered bundle. One file name stands for one content: "
-                    "find out which is right, and remove the other." % (path, present[path], entry.sha256)
-                )
-            arrived = os.path.join(self.next, path)
-            if os.path.isfile(arrived) and sha256_file(arrived) == entry.sha256:
+            self.check_place(path, entry, present)
+            if self.has_arrived(entry):
                 continue
-            begun = os.path.join(self.partial, path)
-            offset = os.path.getsize(begun) if os.path.isfile(begun) else 0
-            missing.append((path, offset if offset < entry.size else 0, entry.size))
+            missing += [(path, begin, end) for begin, end in _pieces.gaps(self.runs(path), entry.size)]
         return missing
 
-    def take(self, piece, parts, sha256):
+    @staticmethod
+    def check_place(path, entry, present):
+        """Raise BundleError where the pool in place has another content under an offered name."""
+        if path.startswith(_manifest.POOL + "/") and present.get(path, entry.sha256) != entry.sha256:
+            raise _manifest.BundleError(
+                "%s has sha256 %s here and %s in the offered bundle. One file name stands for one content: "
+                "find out which is right, and remove the other." % (path, present[path], entry.sha256)
+            )
+
+    def check_base(self, present):
+        """Refuse what this host cannot complete; say which bundle it misses."""
+        for path, entry in self.left_out.items():
+            self.check_place(path, entry, present)
+        if not self.complete or not self.base:
+            return
+        here = set(present.values())
+        lacking = [entry._asdict() for entry in self.left_out.values() if entry.sha256 not in here]
+        about = {"id": os.path.basename(self.next), "base": self.base}
+        _manifest.check_whole(self.path, about, lacking)
+        manifest = self.entries.get(_manifest.MANIFEST)
+        is_here = manifest is not None and present.get(_manifest.MANIFEST) == manifest.sha256
+        if self.inventory is not None and not is_here:
+            imported = read_imported(self.inventory)
+            if self.base not in imported:
+                raise _manifest.BundleError(
+                    "Bundle %s adds to bundle %s, which was not imported here: %s. Import bundle %s first, or stage "
+                    "again with stage_base: the inventory.json of this host."
+                    % (about["id"], self.base, describe_imported(self.inventory, imported), self.base)
+                )
+
+    def has_arrived(self, entry):
+        """Say whether a file is here whole and right."""
+        path = os.path.join(self.next, entry.path)
+        return os.path.isfile(path) and os.path.getsize(path) == entry.size and sha256_file(path) == entry.sha256
+
+    def runs(self, path):
+        """Return offset to length of what came of a file; what a killed run was writing does not count."""
+        folder = os.path.join(self.partial, path)
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return {int(name): os.path.getsize(os.path.join(folder, name)) for name in names if name.isdigit()}
+
+    def take(self, piece, parts, sha256=None, encoding=""):
         """Add one piece; files that are whole and right get their names in the incoming bundle."""
-        if sha256_file(piece) != sha256:
+        if sha256 and sha256_file(piece) != sha256:
             raise _manifest.BundleError("A piece was damaged on its way. Run the transfer again: the rest is kept.")
         self.forget_others()
         with open(piece, "rb") as stream:
-            for part in parts:
-                self.take_part(stream, part)
+            for part, blocks in _pieces.read(stream, parts, encoding):
+                self.take_part(part, blocks)
 
-    def take_part(self, stream, part):
-        """Append one part to its file, and finish the file when it is whole."""
+    def take_part(self, part, blocks):
+        """Keep one part of a file, and finish the file when all of it is here.
+
+        Nothing is synced: what a power cut leaves half written is found by its sum, and comes again.
+        """
         entry = self.entries.get(part.path)
         if entry is None:
             raise _manifest.BundleError("A piece holds %r, which the offered bundle does not." % part.path)
-        begun = os.path.join(self.partial, part.path)
-        os.makedirs(os.path.dirname(begun), exist_ok=True)
-        with open(begun, "ab" if part.offset else "wb") as target:
-            if target.tell() != part.offset:
-                raise _manifest.BundleError("%s is at byte %d, not %d." % (begun, target.tell(), part.offset))
-            left = part.length
-            while left:
-                block = stream.read(min(left, 1 << 20))
-                if not block:
-                    raise _manifest.BundleError("A piece ends within %s. Run the transfer again." % part.path)
-                target.write(block)
-                left -= len(block)
-        if part.offset + part.length < entry.size:
+        if part.offset < 0 or part.offset + part.length > entry.size:
+            raise _manifest.BundleError("A piece holds more of %r than it has bytes." % part.path)
+        folder = os.path.join(self.partial, part.path)
+        if self.has_arrived(entry) or self.runs(part.path).get(part.offset, -1) >= part.length:
             return
+        os.makedirs(folder, exist_ok=True)
+        begun = os.path.join(folder, TEMPORARY + "part")
+        with open(begun, "wb") as target:
+            for block in blocks:
+                target.write(block)
+        os.rename(begun, os.path.join(folder, str(part.offset)))
+        if not _pieces.gaps(self.runs(part.path), entry.size):
+            self.join(entry, folder)
+
+    def join(self, entry, folder):
+        """Make one file of all parts, check it, and give it its name in the incoming bundle."""
+        begun = os.path.join(folder, "0")
+        with open(begun, "r+b") as target:
+            for offset in sorted(self.runs(entry.path)):
+                if offset:
+                    # Bytes that two parts brought are written twice; a killed run joins once more.
+                    target.seek(offset)
+                    with open(os.path.join(folder, str(offset)), "rb") as stream:
+                        shutil.copyfileobj(stream, target, 1 << 20)
         real = sha256_file(begun)
         if real != entry.sha256:
-            os.unlink(begun)
+            shutil.rmtree(folder)
             raise _manifest.BundleError(
                 "%s arrived with sha256 %s and should have %s: it was changed on the sending host. Verify the bundle there."
-                % (part.path, real, entry.sha256)
+                % (entry.path, real, entry.sha256)
             )
-        final = os.path.join(self.next, part.path)
+        final = os.path.join(self.next, entry.path)
         os.makedirs(os.path.dirname(final), exist_ok=True)
-        adopt(begun, final)
+        os.chmod(begun, 0o644)
+        os.rename(begun, final)
+        shutil.rmtree(folder)
 
     def forget_others(self):
-        """Remove what came of bundles that are not offered any more."""
+        """Remove what came of bundles that nobody is bringing any more."""
         for name in os.listdir(self.incoming) if os.path.isdir(self.incoming) else []:
-            if os.path.join(self.incoming, name) not in (self.next, self.partial):
-                shutil.rmtree(os.path.join(self.incoming, name))
+            path = os.path.join(self.incoming, name)
+            if path not in (self.next, self.partial) and time.time() - newest(path) > ABANDONED:
+                shutil.rmtree(path)
 
     def finish(self):
         """Complete the incoming bundle from the one in place, check it, and switch over."""
         present = self.present()
         for path, entry in self.entries.items():
-            final = os.path.join(self.next, path)
-            if not os.path.exists(final) and present.get(path) == entry.sha256:
-                os.makedirs(os.path.dirname(final), exist_ok=True)
-                os.link(os.path.join(self.path, path), final)
+            if present.get(path) == entry.sha256:
+                self.link(path, path)
+        for entry in self.entries.values():
+            # A run was killed between the last part of a file and its name.
+            if self.runs(entry.path) and not _pieces.gaps(self.runs(entry.path), entry.size):
+                self.join(entry, os.path.join(self.partial, entry.path))
+        missing = sorted(path for path in self.entries if not os.path.exists(os.path.join(self.next, path)))
+        if missing:
+            raise _manifest.BundleError(
+                "%d files of the offered bundle are not here, the first %s. Another run may have taken its own bundle "
+                "in meanwhile. Run this again." % (len(missing), missing[0])
+            )
+        self.complete_from(present)
         self.drop_strangers()
         _approval.judge(self.next, self.params)
-        dummy, entries = _manifest.verify(self.next)
-        if {entry.path: entry.sha256 for entry in entries} != {one.path: one.sha256 for one in self.entries.values()}:
+        manifest, entries = _manifest.verify(self.next, self.complete)
+        arrived = {entry.path: entry.sha256 for entry in _manifest.to_send(manifest, entries)}
+        if arrived != {one.path: one.sha256 for one in self.entries.values()}:
             raise _manifest.BundleError("%s is not the bundle that was offered. Run the transfer again." % self.next)
+        if (manifest["base"] or "") != self.base:
+            raise _manifest.BundleError("%s has another base than was offered. Run the transfer again." % self.next)
+        # One call for all that arrived, before it takes its place.
+        os.sync()
         previous = self.path + ".previous"
         shutil.rmtree(previous, ignore_errors=True)
         if os.path.lexists(self.path):
@@ -250,27 +378,80 @@ class Reception:
         shutil.rmtree(previous, ignore_errors=True)
         shutil.rmtree(self.incoming, ignore_errors=True)
 
+    def complete_from(self, present):
+        """Take over what the manifest, which has arrived, leaves to the base."""
+        where = os.path.join(self.next, _manifest.MANIFEST)
+        manifest = _manifest.parse_manifest(_manifest.read_text(where), where)
+        self.base = self.base or manifest["base"] or ""
+        self.left_out = {entry.path: entry for entry in _manifest.left_out(manifest)}
+        self.check_base(present)
+        here = {sha256: path for path, sha256 in present.items()}
+        for path, entry in self.left_out.items():
+            if entry.sha256 in here:
+                self.link(here[entry.sha256], path)
+
+    def link(self, path, new):
+        """Give a file of the bundle in place a name in the incoming one, unless there is one already."""
+        final = os.path.join(self.next, new)
+        os.makedirs(os.path.dirname(final), exist_ok=True)
+        if not os.path.lexists(final):
+            os.link(os.path.join(self.path, path), final)
+
     def drop_strangers(self):
         """Remove leftovers from the incoming bundle: it is our own workplace, not yet a bundle."""
         for path in _manifest.walk(self.next):
-            if path not in self.entries:
+            if path not in self.entries and path not in self.left_out:
                 os.unlink(os.path.join(self.next, path))
 
 
-def plan(reception, piece_size):
+def read_entries(given):
+    """Return path to entry."""
+    return {one["path"]: _manifest.Entry(one["path"], one["sha256"], int(one["size"])) for one in given}
+
+
+def read_imported(path):
+    """Return the ids of all bundles that were imported on this host."""
+    data = read_if_there(path)
+    document = _manifest.parse_json(data.decode("utf-8", "replace"), path) if data else {}
+    imported = document.get("imported") if isinstance(document, dict) else None
+    return imported if isinstance(imported, list) else []
+
+
+def describe_imported(path, imported):
+    """Return what a refusal says of the imports before."""
+    if not imported:
+        return "%s names no import" % path
+    return "the last of %d imports is %s" % (len(imported), imported[-1])
+
+
+def newest(folder):
+    """Return when something in a folder was last changed, in seconds since 1970."""
+    times = [os.stat(folder).st_mtime]
+    for parent, _folders, files in os.walk(folder):
+        times += [os.lstat(os.path.join(parent, name)).st_mtime for name in files + ["."]]
+    return max(times)
+
+
+def plan(reception, piece_size, volumes=None):
     """Return what is to be sent, and the difference that it makes."""
     present = reception.present()
+    reception.check_base(present)
     missing = reception.missing(present)
-    pieces = _manifest.cut(missing, piece_size)
-    gone = sorted(set(present) - set(reception.entries))
-    news = sorted(path for path, entry in reception.entries.items() if present.get(path) != entry.sha256)
-    return {
+    sent = [run for run in missing if volumes is None or not _pieces.is_packed(run[0])]
+    pieces = _manifest.cut(sent, piece_size)
+    here = set(present.values())
+    completed = {path: one for path, one in reception.left_out.items() if one.sha256 in here}
+    gone = sorted(set(present) - set(reception.entries) - set(reception.left_out))
+    news = dict(reception.entries, **completed)
+    news = sorted(path for path, entry in news.items() if present.get(path) != entry.sha256)
+    lacking = {run[0] for run in missing}
+    result = {
         "changed": bool(news or gone),
         "pending": bool(news or gone),
         "pieces": [[part._asdict() for part in parts] for parts in pieces],
-        "bytes": sum(part.length for parts in pieces for part in parts),
-        "files": len(missing),
-        "held": len(reception.entries) - len(missing),
+        "bytes": sum(end - begin for dummy, begin, end in missing),
+        "files": len(lacking),
+        "held": len(reception.entries) + len(completed) - len(lacking),
         "diff": {
             "before_header": reception.path,
             "after_header": reception.path,
@@ -278,6 +459,9 @@ def plan(reception, piece_size):
             "after": "".join(path + "\n" for path in news),
         },
     }
+    if volumes is not None:
+        result["volumes"] = _volumes.needed(volumes, missing, piece_size)
+    return result
 
 
 def main():
@@ -289,33 +473,47 @@ def main():
             "phase": {"type": "str", "choices": ["plan", "piece", "finish"], "required": True},
             "id": {"type": "str", "required": True},
             "entries": {"type": "list", "elements": "dict", "required": True},
+            "left_out": {"type": "list", "elements": "dict", "default": []},
+            "base": {"type": "str", "default": ""},
+            "complete": {"type": "bool", "default": False},
+            "inventory": {"type": "path"},
+            "volumes": {"type": "list", "elements": "dict"},
             "piece_size": {"type": "int", "default": 64 << 20},
             "parts": {"type": "list", "elements": "dict", "default": []},
             "piece": {"type": "path"},
+            "remote_src": {"type": "bool", "default": False},
+            "volume": {"type": "path"},
+            "offset": {"type": "int", "default": 0},
             "sha256": {"type": "str", "no_log": False},
+            "encoding": {"type": "str", "choices": ["", "xz"], "default": ""},
             **_approval.OPTIONS,
         },
-        required_if=[("phase", "piece", ("parts", "piece", "sha256"))],
+        required_if=[("phase", "piece", ("parts",)), ("phase", "piece", ("piece", "volume"), True)],
+        mutually_exclusive=[("piece", "volume")],
         supports_check_mode=True,
     )
     params = module.params
     result = {"changed": True}
+    if params["volume"] and not module.check_mode:
+        module.fail_json(msg="bundle_receive runs through its action plugin, which cuts a piece from volume.")
     try:
-        reception = Reception(params)
-        if params["phase"] == "plan":
-            if params["piece_size"] < 1 << 16:
-                module.fail_json(msg="piece_size is %d bytes. Give at least 65536." % params["piece_size"])
-            result = plan(reception, params["piece_size"])
-            if not module._diff:
-                del result["diff"]
-        elif module.check_mode:
-            pass
-        elif params["phase"] == "piece":
-            parts = [_manifest.Part(one["path"], int(one["offset"]), int(one["length"])) for one in params["parts"]]
-            reception.take(params["piece"], parts, params["sha256"])
-            result["bytes"] = sum(part.length for part in parts)
-        else:
-            reception.finish()
+        reception = Reception(dict(params, check_mode=module.check_mode))
+        # The folder of both bundles: incoming itself comes and goes.
+        with held(os.path.dirname(reception.path), module.check_mode):
+            if params["phase"] == "plan":
+                if params["piece_size"] < 1 << 16:
+                    module.fail_json(msg="piece_size is %d bytes. Give at least 65536." % params["piece_size"])
+                result = plan(reception, params["piece_size"], params["volumes"])
+                if not module._diff:
+                    del result["diff"]
+            elif module.check_mode:
+                pass
+            elif params["phase"] == "piece":
+                parts = _pieces.parts_of(params["parts"])
+                reception.take(params["piece"], parts, params["sha256"], params["encoding"])
+                result["bytes"] = sum(part.length for part in parts)
+            else:
+                reception.finish()
     except (_manifest.BundleError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -10,6 +10,7 @@ short_description: Write the sums of a bundle
 version_added: 0.1.0
 description:
   - Writes C(SHA256SUMS) over every file of a bundle. The same content gives the same bytes.
+  - Files that the manifest leaves to the base are not in it; the manifest has their sums, and its own is in it.
   - Signatures over other sums than the new ones are removed; M(airgap.python.bundle_verify) would refuse them.
 author:
   - airgap.python authors (@airgap-python)
@@ -53,6 +54,14 @@ from ansible_collections.airgap.python.plugins.module_utils import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_bytes, write_atomic
 
 
+def left_out(root):
+    """Return the paths that the manifest leaves to the base."""
+    path = os.path.join(root, _manifest.MANIFEST)
+    if not os.path.lexists(path):
+        return ()
+    return {entry.path for entry in _manifest.left_out(_manifest.parse_manifest(_manifest.read_text(path), path))}
+
+
 def main():
     """Seal the bundle."""
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
@@ -62,7 +71,8 @@ def main():
     signature = os.path.join(module.params["path"], _manifest.SIGNATURE)
     try:
         before = read_if_there(path)
-        after = _manifest.render_sums(_manifest.sums_of(module.params["path"])).encode("utf-8")
+        sums = _manifest.sums_of(module.params["path"], left_out(module.params["path"]))
+        after = _manifest.render_sums(sums).encode("utf-8")
         result = {
             "changed": before != after,
             "sha256": sha256_bytes(after),

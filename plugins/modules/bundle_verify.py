@@ -9,6 +9,8 @@ module: bundle_verify
 short_description: Check that a folder is a whole bundle and nothing else
 version_added: 0.1.0
 description:
+  - Of a bundle that adds to another one, the files that it leaves to its base may be here or not; if they are, they
+    are checked as well.
   - Checks the names in C(SHA256SUMS) and C(manifest.json), that the folder holds just the files that they name,
     the SHA-256 of every file, and that manifest, locks and sums agree.
   - Checks who signed it, if O(allowed_signers) is given, and that it is no older one than O(ledger) has.
@@ -29,6 +31,12 @@ options:
     required: true
   missing_ok:
     description: Return RV(found=false) instead of failing where there is no bundle.
+    type: bool
+    default: false
+  whole:
+    description:
+      - Fail where files are not here that the bundle leaves to its base. Say so before all of it is used.
+      - Otherwise RV(whole) tells.
     type: bool
     default: false
 requirements:
@@ -63,10 +71,6 @@ id:
   type: str
   returned: when RV(found=true)
   sample: 4f9b6b0a4f6b1f5a3a0b6d1b5b0c9f11
-base:
-  description: Id of the bundle that it adds to, if any.
-  type: str
-  returned: when RV(found=true)
 created:
   description: The time that its manifest states.
   type: str
@@ -88,8 +92,21 @@ sha256:
   description: SHA-256 of C(SHA256SUMS), which stands for every byte of the bundle.
   type: str
   returned: when RV(found=true)
+base:
+  description: Id of the bundle that it adds to; empty where it adds to none.
+  type: str
+  returned: when RV(found=true)
+whole:
+  description: Whether every file of the manifest is here.
+  type: bool
+  returned: when RV(found=true)
+left_out:
+  description: The files that it leaves to its base, with C(path), C(sha256) and C(size) in bytes.
+  type: list
+  elements: dict
+  returned: when RV(found=true)
 entries:
-  description: Every file of the bundle with C(path), C(sha256) and C(size) in bytes.
+  description: Every file that has to cross, with C(path), C(sha256) and C(size) in bytes; not those of RV(left_out).
   type: list
   elements: dict
   returned: when RV(found=true)
@@ -104,7 +121,7 @@ targets:
   elements: dict
   returned: when RV(found=true)
 bytes:
-  description: Size of all files together, in bytes.
+  description: Size of the files in RV(entries) together, in bytes.
   type: int
   returned: when RV(found=true)
 """
@@ -122,6 +139,7 @@ def main():
             _approval.OPTIONS,
             path={"type": "path", "required": True},
             missing_ok={"type": "bool", "default": False},
+            whole={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )
@@ -130,20 +148,23 @@ def main():
         module.exit_json(changed=False, found=False)
     try:
         approval = _approval.judge(path, module.params)
-        manifest, entries = _manifest.verify(path)
+        manifest, entries = _manifest.verify(path, module.params["whole"])
     except (_manifest.BundleError, OSError) as error:
         module.fail_json(msg=str(error))
+    crossing = _manifest.to_send(manifest, entries)
     module.exit_json(
         changed=False,
         found=True,
         id=manifest["id"],
-        base=manifest["base"],
         created=manifest["created"],
         sha256=next(entry.sha256 for entry in entries if entry.path == _manifest.SUMS),
-        entries=[entry._asdict() for entry in entries],
+        base=manifest["base"] or "",
+        whole=not _manifest.absent(manifest, entries),
+        left_out=[entry._asdict() for entry in _manifest.left_out(manifest)],
+        entries=[entry._asdict() for entry in crossing],
         files=manifest["files"],
         targets=manifest["targets"],
-        bytes=sum(entry.size for entry in entries),
+        bytes=sum(entry.size for entry in crossing),
         **approval.result(),
     )
 

@@ -23,11 +23,11 @@ def write(root, path, data):
     return hashlib.sha256(data).hexdigest()
 
 
-def seal(root, change=None, sums_change=None):
+def seal(root, change=None, sums_change=None, names=("flask", "jinja2")):
     """Make a bundle of two wheels; ``change`` may alter the manifest, ``sums_change`` the sums."""
     pins = []
     sums = {}
-    for name in ("flask", "jinja2"):
+    for name in names:
         filename = "%s-1.0-py3-none-any.whl" % name
         sums["wheels/" + filename] = write(root, "wheels/" + filename, name.encode() * 50)
         pins.append(_lock.Pin(name, "1.0", sums["wheels/" + filename], filename, len(name) * 50))
@@ -195,3 +195,124 @@ def test_pieces_hold_every_byte_once_in_order():
         for before, after in zip(runs, runs[1:]):
             assert before.offset + before.length == after.offset
         assert runs[-1].offset + runs[-1].length == size
+
+
+def delta(root, carried=("flask",), keep=True):
+    """Make a bundle that adds to another one and brings only some of its wheels."""
+    base = _manifest.Base("b" * 32, frozenset())
+
+    def change(manifest):
+        manifest["base"] = base.id
+        for entry in manifest["files"]:
+            entry["carried"] = entry["name"] in carried
+
+    def sums_change(sums):
+        for path in [one for one in sums if one.startswith("wheels/")]:
+            if not any(name in path for name in carried):
+                del sums[path]
+                if not keep:
+                    os.unlink(os.path.join(root, path))
+
+    return seal(root, change, sums_change)
+
+
+def test_delta_names_in_its_sums_only_what_it_brings_and_may_hold_the_rest(tmp_path):
+    delta(tmp_path)
+    manifest, entries = _manifest.verify(str(tmp_path), whole=True)
+    assert _manifest.absent(manifest, entries) == []
+    assert [one.path for one in _manifest.to_send(manifest, entries) if one.path.startswith("wheels/")] == [
+        "wheels/flask-1.0-py3-none-any.whl"
+    ]
+
+
+def test_delta_that_is_not_whole_says_so_and_is_refused_where_all_of_it_is_used(tmp_path):
+    delta(str(tmp_path), keep=False)
+    manifest, entries = _manifest.verify(str(tmp_path))
+    assert [entry["name"] for entry in _manifest.absent(manifest, entries)] == ["jinja2"]
+    with pytest.raises(_manifest.BundleError, match="adds to bundle " + "b" * 32 + ".*jinja2-1.0"):
+        _manifest.verify(str(tmp_path), whole=True)
+
+
+def test_file_that_completes_a_delta_is_checked_against_the_manifest(tmp_path):
+    delta(tmp_path)
+    (tmp_path / "wheels/jinja2-1.0-py3-none-any.whl").write_bytes(b"evil")
+    assert "wheels/jinja2-1.0-py3-none-any.whl has sha256" in refusal(tmp_path)
+
+
+def test_carried_file_of_a_delta_must_be_there(tmp_path):
+    delta(tmp_path)
+    (tmp_path / "wheels/flask-1.0-py3-none-any.whl").unlink()
+    assert "flask-1.0-py3-none-any.whl is missing" in refusal(tmp_path)
+
+
+def test_file_cannot_be_left_to_no_base(tmp_path):
+    seal(tmp_path, change=lambda manifest: manifest["files"][0].update(carried=False))
+    assert "wheels/flask-1.0-py3-none-any.whl' is not carried, and names no base" in refusal(tmp_path)
+
+
+def test_file_left_to_the_base_that_is_in_the_sums_is_refused(tmp_path):
+    def change(manifest):
+        manifest["base"] = "b" * 32
+        manifest["files"][0]["carried"] = False
+
+    seal(tmp_path, change)
+    assert "flask-1.0-py3-none-any.whl is in only one of" in refusal(tmp_path)
+
+
+def test_manifest_that_says_one_thing_twice_is_refused(tmp_path):
+    seal(tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text().replace('"base": null', '"base": null, "base": null'))
+    assert "the key 'base' stands twice" in refusal(tmp_path)
+
+
+def test_path_that_stands_twice_in_sums_or_manifest_is_refused(tmp_path):
+    seal(tmp_path, change=lambda manifest: manifest["files"].append(manifest["files"][0]))
+    assert "flask-1.0-py3-none-any.whl" in refusal(tmp_path)
+    line = "%s  wheels/a.whl\n" % ("0" * 64)
+    with pytest.raises(_manifest.BundleError, match="'wheels/a.whl' twice"):
+        _manifest.parse_sums(line + line)
+
+
+def test_path_that_is_a_file_and_a_folder_is_refused():
+    with pytest.raises(_manifest.BundleError, match="'locks/a' as a file and as a folder"):
+        _manifest.check_names(["locks/a/b.txt", "locks/a"], "x")
+
+
+def test_nothing_in_a_manifest_can_stop_the_reader_with_a_traceback():
+    for text in ("[" * 100000, "9" * 100000, '{"format": 1}', '{"format": 1, "files": [], "sets": ["\\ud800"]}'):
+        with pytest.raises(_manifest.BundleError):
+            _manifest.parse_manifest(text)
+    document = {"format": 1, "files": [], "sets": [{"name": "\ud800", "targets": ["x"]}], "targets": [], "id": "a" * 32}
+    document.update(base=None, created="2026-11-21T00:00:00Z")
+    with pytest.raises(_manifest.BundleError, match="no text|is no manifest"):
+        _manifest.parse_manifest(json.dumps(document))
+
+
+def test_base_is_read_from_a_manifest_and_from_an_inventory(tmp_path):
+    manifest = seal(tmp_path)
+    base = _manifest.parse_base((tmp_path / "manifest.json").read_text(), "x")
+    assert base == (manifest["id"], {entry["sha256"] for entry in manifest["files"]})
+    inventory = {"format": 1, "id": manifest["id"], "imported": [], "files": manifest["files"]}
+    assert _manifest.parse_base(json.dumps(inventory), "x") == base
+    for text in ("[]", "{}", '{"id": "%s", "files": [{}]}' % ("a" * 32)):
+        with pytest.raises(_manifest.BundleError, match="x "):
+            _manifest.parse_base(text, "x")
+
+
+def test_only_what_the_base_has_not_is_carried():
+    pins = [_lock.Pin(name, "1", name * 64, name + "-1-py3-none-any.whl", 1) for name in "ab"]
+    base = _manifest.Base("c" * 32, frozenset(["a" * 64]))
+    made = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now", base)
+    assert [(entry["name"], entry["carried"]) for entry in made["files"]] == [("a", False), ("b", True)]
+    assert made["base"] == "c" * 32
+
+
+def test_bundle_that_is_its_own_base_stays_as_it_was_until_something_changes():
+    pins = [_lock.Pin(name, "1", name * 64, name + "-1-py3-none-any.whl", 1) for name in "ab"]
+    first = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now")
+    base = _manifest.parse_base(json.dumps(first), "x")
+    again = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now", base)
+    assert _manifest.unless_it_is_its_base(again, first) == first
+    more = _manifest.compose(SETS, TARGETS, {("base", "node"): pins[:1]}, [], "now", base)
+    assert _manifest.unless_it_is_its_base(more, first)["base"] == first["id"]

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import json
+import lzma
 import os
 import shutil
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
 from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
 
-from tests.unit.plugins.module_utils.test_manifest import seal, write
+from tests.unit.plugins.module_utils.test_manifest import delta, seal, write
 
 
 class Hop:
@@ -36,9 +38,9 @@ class Hop:
         """Send one piece."""
         path = os.path.join(os.path.dirname(self.source), "piece")
         with open(path, "wb") as stream:
-            sha256 = _manifest.digest_of_parts(self.source, parts, stream.write)
+            sha256, encoding, dummy = _pieces.write(self.source, parts, stream)
             stream.write(damage)
-        self.reception().take(path, parts, sha256)
+        self.reception().take(path, parts, sha256, encoding)
 
     def transfer(self):
         """Send everything and finish."""
@@ -108,11 +110,11 @@ def test_hop_that_holds_a_changed_file_stops_before_anything_moves(hop):
 def test_new_bundle_moves_only_what_is_new_and_drops_what_is_gone(hop):
     hop.transfer()
     shutil.rmtree(hop.source)
-    seal(hop.source, change=lambda manifest: manifest.update(base="0" * 32))
+    seal(hop.source, change=lambda manifest: manifest.update(base="e" * 32))
     news = plan(hop.reception(), 10000)
     assert {part["path"] for parts in news["pieces"] for part in parts} == {"manifest.json", "SHA256SUMS"}
     hop.transfer()
-    assert _manifest.verify(hop.path)[0]["base"] == "0" * 32
+    assert _manifest.verify(hop.path)[0]["base"] == "e" * 32
 
 
 def test_run_killed_between_the_two_renames_finds_the_old_bundle_again(hop):
@@ -127,3 +129,128 @@ def test_offer_with_a_name_that_leads_out_is_refused(hop):
     params = {"path": hop.path, "incoming": hop.incoming, "id": "a" * 32, "entries": [entry]}
     with pytest.raises(_manifest.BundleError, match="evil"):
         Reception(params)
+
+
+def offer_delta(hop, carried=("flask",)):
+    """Replace the offered bundle by one that adds to it; return the reception of it."""
+    shutil.rmtree(hop.source)
+    delta(hop.source, carried, keep=False)
+
+
+def complete(hop, base="b" * 32, **options):
+    """Return the reception on a host that needs all of the bundle."""
+    manifest, entries = _manifest.verify(hop.source)
+    params = {"path": hop.path, "incoming": hop.incoming, "id": manifest["id"], "base": base, "complete": True}
+    params["entries"] = [entry._asdict() for entry in _manifest.to_send(manifest, entries)]
+    params["left_out"] = [entry._asdict() for entry in _manifest.left_out(manifest)]
+    return Reception(dict(params, **options))
+
+
+def receive_whole(hop, reception):
+    """Bring what a reception asks for, and finish."""
+    hop.reception = lambda: reception
+    for parts in hop.pieces():
+        hop.send(parts)
+    reception.finish()
+
+
+def test_delta_is_completed_from_the_bundle_in_place(hop):
+    hop.transfer()
+    offer_delta(hop, carried=())
+    reception = complete(hop)
+    assert not any(run[0].startswith("wheels/") for run in reception.missing(reception.present()))
+    receive_whole(hop, reception)
+    manifest, dummy = _manifest.verify(hop.path, whole=True)
+    assert manifest["base"] == "b" * 32
+    again = plan(complete(hop), 70)
+    assert (again["changed"], again["bytes"]) == (False, 0)
+
+
+def test_delta_whose_base_is_not_here_is_refused_by_the_bases_name_before_anything_moves(hop):
+    offer_delta(hop)
+    with pytest.raises(_manifest.BundleError, match="adds to bundle bbbb.* and 1 of the files.*jinja2-1.0"):
+        plan(complete(hop), 70)
+    assert not os.path.exists(os.path.dirname(hop.path))
+
+
+def test_delta_whose_base_was_never_imported_is_refused_even_if_the_files_are_here(hop, tmp_path):
+    hop.transfer()
+    offer_delta(hop)
+    inventory = tmp_path / "inventory.json"
+    for imported, said in (([], "names no import"), (["c" * 32], "the last of 1 imports is cccc")):
+        inventory.write_text(json.dumps({"imported": imported}))
+        with pytest.raises(_manifest.BundleError, match="bundle bbbb.*not imported here.*" + said):
+            plan(complete(hop, inventory=str(inventory)), 70)
+    inventory.write_text(json.dumps({"imported": ["c" * 32, "b" * 32]}))
+    receive_whole(hop, complete(hop, inventory=str(inventory)))
+    inventory.unlink()
+    assert plan(complete(hop, inventory=str(inventory)), 70)["changed"] is False
+
+
+def test_manifest_that_arrives_with_another_base_than_was_offered_does_not_switch(hop):
+    hop.transfer()
+    offer_delta(hop, carried=("flask", "jinja2"))
+    reception = complete(hop, base="c" * 32)
+    with pytest.raises(_manifest.BundleError, match="another base"):
+        receive_whole(hop, reception)
+    assert _manifest.verify(hop.path)[0] == hop.manifest
+
+
+def test_bastion_holds_an_incomplete_delta_and_passes_on_what_it_brings(hop):
+    offer_delta(hop)
+    receive_whole(hop, complete(hop, complete=False))
+    manifest, entries = _manifest.verify(hop.path)
+    assert [entry["name"] for entry in _manifest.absent(manifest, entries)] == ["jinja2"]
+    assert plan(complete(hop, complete=False), 70)["changed"] is False
+
+
+def test_parts_of_a_file_may_come_in_any_order(hop):
+    os.makedirs(os.path.dirname(hop.path))
+    for parts in reversed(hop.pieces()):
+        hop.send(parts)
+    hop.reception().finish()
+    assert _manifest.verify(hop.path)[0] == hop.manifest
+
+
+def test_parts_that_overlap_because_another_run_cut_otherwise_are_joined(hop):
+    os.makedirs(os.path.dirname(hop.path))
+    one, two = hop.pieces(70), hop.pieces(110)
+    for parts in one[::2] + two[1::2] + one + two:
+        hop.send(parts)
+    hop.reception().finish()
+    assert _manifest.verify(hop.path)[0] == hop.manifest
+
+
+def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop, tmp_path):
+    name = "wheels/flask-1.0-py3-none-any.whl"
+    piece = tmp_path / "piece"
+    piece.write_bytes(b"x" * 300)
+    for part, said in (
+        (_manifest.Part(name, 0, 10), "more than its parts"),
+        (_manifest.Part(name, 200, 100), "more of"),
+        (_manifest.Part("wheels/other.whl", 0, 300), "which the offered bundle does not"),
+    ):
+        with pytest.raises(_manifest.BundleError, match=said):
+            hop.reception().take(str(piece), [part], None)
+
+
+def test_packed_texts_give_out_no_more_bytes_than_was_said(hop, tmp_path):
+    piece = tmp_path / "piece"
+    piece.write_bytes(lzma.compress(b"\0" * 50000000))
+    size = hop.reception().entries["manifest.json"].size
+    with pytest.raises(_manifest.BundleError, match=r"manifest.json arrived with sha256|more than its parts"):
+        hop.reception().take(str(piece), [_manifest.Part("manifest.json", 0, size)], None, "xz")
+    piece.write_bytes(lzma.compress(b"x", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]))
+    with pytest.raises(_manifest.BundleError, match="no xz stream"):
+        hop.reception().take(str(piece), [_manifest.Part("manifest.json", 0, size)], None, "xz")
+
+
+def test_what_another_run_is_bringing_stays_and_what_nobody_brings_goes(hop):
+    other = os.path.join(hop.incoming, "f" * 32)
+    os.makedirs(os.path.join(other, "wheels"))
+    hop.send(hop.pieces()[0])
+    assert os.path.isdir(other)
+    for folder in (os.path.join(other, "wheels"), other):
+        os.utime(folder, (0, 0))
+    hop.send(hop.pieces()[0])
+    assert not os.path.isdir(other)

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: base
+short_description: Read what a new bundle adds to
+version_added: 0.1.0
+description:
+  - Reads on the control host what the inside has already, for O(airgap.python.bundle_manifest#module:base).
+author:
+  - airgap.python authors (@airgap-python)
+options:
+  _terms:
+    description:
+      - Path of an C(inventory.json) that the index host wrote, of the C(manifest.json) of a bundle, or of a bundle.
+      - A path that is not absolute begins at the folder of the inventory, or at that of the playbook if it is not there.
+    type: list
+    elements: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what the inside has
+  ansible.builtin.debug:
+    msg: "{{ query('airgap.python.base', 'inventory.json') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: Of each path C(id), the id of the bundle, and C(sha256), the list of the sums of its files.
+  type: list
+  elements: dict
+"""
+
+import os
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.airgap.python.plugins.module_utils import _manifest
+
+
+class LookupModule(LookupBase):
+    """Read inventories, manifests and the manifests of bundles."""
+
+    def run(self, terms, variables=None, **kwargs):
+        """Return what each path describes."""
+        self.set_options(var_options=variables, direct=kwargs)
+        folders = [(variables or {}).get(name) for name in ("inventory_dir", "playbook_dir")]
+        folders = [str(folder) for folder in folders if folder] or [os.getcwd()]
+        try:
+            return [read(find(os.path.expanduser(str(term)), folders)) for term in terms]
+        except (_manifest.BundleError, OSError) as error:
+            raise AnsibleError("The base cannot be read: %s" % error) from error
+
+
+def find(path, folders):
+    """Return the file that a path stands for."""
+    for folder in folders:
+        found = os.path.join(folder, path)
+        if os.path.isdir(found):
+            found = os.path.join(found, _manifest.MANIFEST)
+        if os.path.exists(found):
+            return found
+    raise _manifest.BundleError(
+        "There is no %s in %s. Bring inventory.json from the index host, or leave stage_base empty."
+        % (path, " or ".join(folders))
+    )
+
+
+def read(path):
+    """Return id and sums of a base."""
+    base = _manifest.parse_base(_manifest.read_text(path), path)
+    return {"id": base.id, "sha256": sorted(base.sha256)}

@@ -1,0 +1,612 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hostile and broken input on the way in: refused by name, and nothing is changed. A killed run goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import traceback
+import types
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest, _media, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
+from ansible_collections.airgap.python.plugins.modules import bundle_export
+from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
+from ansible_collections.airgap.python.plugins.modules.bundle_export import Export
+from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
+
+from tests.integration.simple_index import make_wheel
+from tests.unit.plugins.module_utils.test_manifest import SETS, delta, seal
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system and make devices")
+FLASK = "wheels/flask-1.0-py3-none-any.whl"
+# Two wheels of 250 and 300 bytes in volumes of this size: each wheel is cut, and a volume holds parts of both.
+SIZE = 200
+
+
+def export(source, disk, size=SIZE):
+    """Export a bundle as the role media does."""
+    planned = bundle_export.plan(source, disk, size)
+    done = Export(source, disk, planned["id"])
+    written = []
+    for volume in planned["volumes"]:
+        with held(done.folder, False):
+            written.append(done.write_volume(volume)[0])
+    with held(done.folder, False):
+        return done.finish(written)
+
+
+def bring(disks, hop, bundle=""):
+    """Import a bundle as the role media does; return the names of the volumes that are still needed."""
+    folders = _media.find(disks, bundle)
+    offer = _media.judge(folders, [])
+    reception = Reception(
+        {
+            "path": os.path.join(hop, "bundle"),
+            "incoming": os.path.join(hop, "incoming"),
+            "id": offer.manifest["id"],
+            "entries": [entry._asdict() for entry in offer.opened + offer.carried],
+            "left_out": [entry._asdict() for entry in _manifest.left_out(offer.manifest)],
+            "base": offer.manifest["base"],
+            "complete": True,
+        }
+    )
+    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in offer.volumes]
+    with held(hop, False):
+        planned = plan(reception, 1000, volumes)
+    for parts in planned["pieces"]:
+        parts = _pieces.parts_of(parts)
+        piece = os.path.join(disks[0], "..", "piece-%d" % os.getpid())
+        with open(piece, "wb") as stream:
+            sha256, encoding, dummy = _pieces.write(offer.folder, parts, stream)
+        with held(hop, False):
+            reception.take(piece, parts, sha256, encoding)
+    for needed in planned["volumes"]:
+        usable = _media.judge(folders, [needed["name"]]).usable
+        if needed["name"] in usable:
+            parts = next(one.parts for one in offer.volumes if one.name == needed["name"])
+            with held(hop, False):
+                reception.take(usable[needed["name"]], parts)
+    with held(hop, False):
+        rest = plan(reception, 1000, volumes)
+        if offer.foreign:
+            raise _manifest.BundleError("foreign: %s" % offer.foreign)
+        if not rest["volumes"] and rest["pending"]:
+            reception.finish()
+    return [one["name"] for one in rest["volumes"]]
+
+
+def tree(root):
+    """Return path to content of all files below a folder."""
+    found = {}
+    for folder, _folders, files in os.walk(root):
+        for name in files:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as stream:
+                found[os.path.relpath(path, root)] = stream.read()
+    return found
+
+
+@pytest.fixture(name="way")
+def way_fixture(tmp_path):
+    """Return a bundle, a disk with its export, and a host inside that has another bundle in place."""
+    way = types.SimpleNamespace(
+        source=str(tmp_path / "source"), disk=str(tmp_path / "disk"), hop=str(tmp_path / "hop"), tmp=tmp_path
+    )
+    way.manifest = seal(way.source)
+    os.makedirs(way.hop)
+    seal(os.path.join(way.hop, "bundle"), names=("click", "idna"))
+    way.before = tree(way.hop)
+    export(way.source, way.disk)
+    way.folder = os.path.join(way.disk, _volumes.folder_of(way.manifest["id"]))
+    way.volumes = sorted(os.listdir(os.path.join(way.folder, "volumes")))
+    return way
+
+
+def refusal(way, *disks):
+    """Return the message with which an import is refused; nothing inside is changed by it."""
+    with pytest.raises(_manifest.BundleError) as caught:
+        bring(list(disks or [way.disk]), way.hop)
+    assert tree(os.path.join(way.hop, "bundle")) == {
+        path[len("bundle/") :]: data for path, data in way.before.items() if path.startswith("bundle/")
+    }
+    return str(caught.value)
+
+
+def edit_list(way, change):
+    """Edit the list of volumes as someone could who has the disk."""
+    path = os.path.join(way.folder, _volumes.LIST)
+    with open(path) as stream:
+        document = json.load(stream)
+    change(document)
+    with open(path, "w") as stream:
+        json.dump(document, stream)
+
+
+def test_disk_brings_the_bundle_and_a_second_time_changes_nothing(way):
+    assert len(way.volumes) == 3
+    assert bring([way.disk], way.hop) == []
+    assert tree(os.path.join(way.hop, "bundle")) == tree(way.source)
+    assert os.listdir(way.hop) == ["bundle"]
+    before = os.stat(os.path.join(way.hop, "bundle")).st_ino
+    assert bring([way.disk], way.hop) == []
+    assert os.stat(os.path.join(way.hop, "bundle")).st_ino == before
+
+
+def test_export_is_the_same_twice_and_a_second_one_writes_nothing(way):
+    before = {path: os.stat(os.path.join(way.disk, path)).st_mtime_ns for path in tree(way.disk)}
+    assert export(way.source, way.disk) == ([], [])
+    assert {path: os.stat(os.path.join(way.disk, path)).st_mtime_ns for path in tree(way.disk)} == before
+    other = str(way.tmp / "other")
+    export(way.source, other)
+    assert tree(other) == tree(way.disk)
+
+
+def test_signature_that_came_later_is_all_that_is_written(way):
+    with open(os.path.join(way.source, "SHA256SUMS.sig"), "w") as stream:
+        stream.write("signature")
+    assert export(way.source, way.disk) == (["SHA256SUMS.sig"], [])
+
+
+def test_volumes_of_another_size_replace_those_before(way):
+    dummy, removed = export(way.source, way.disk, 400)
+    assert removed == ["volumes/0003.vol"]
+    assert bring([way.disk], way.hop) == []
+
+
+def test_volumes_come_on_several_disks_in_any_order(way):
+    disks = []
+    for number in range(3):
+        disk = str(way.tmp / ("disk%d" % number))
+        shutil.copytree(way.disk, disk)
+        for name in way.volumes:
+            if name != way.volumes[number]:
+                os.unlink(os.path.join(disk, os.path.basename(way.folder), "volumes", name))
+        disks.append(disk)
+    assert bring([disks[2]], way.hop) == ["0001.vol", "0002.vol"]
+    assert bring([disks[0]], way.hop) == ["0002.vol"]
+    assert bring([disks[0]], way.hop) == ["0002.vol"]
+    assert bring([disks[1]], way.hop) == []
+    assert tree(os.path.join(way.hop, "bundle")) == tree(way.source)
+    other = str(way.tmp / "other")
+    os.makedirs(other)
+    assert bring(disks, other) == []
+
+
+def test_disk_without_the_open_part_needs_one_that_has_it(way):
+    bare = way.tmp / "bare"
+    shutil.copytree(os.path.join(way.folder, "volumes"), str(bare / os.path.basename(way.folder) / "volumes"))
+    shutil.rmtree(os.path.join(way.folder, "volumes"))
+    assert "has volumes only" in refusal(way, str(bare))
+    assert bring([way.disk, str(bare)], way.hop) == []
+
+
+def test_damaged_volume_is_named_and_the_others_are_kept(way):
+    path = os.path.join(way.folder, "volumes/0002.vol")
+    with open(path, "r+b") as stream:
+        stream.write(b"X")
+    assert _media.judge([way.folder], None).damaged == [path]
+    assert bring([way.disk], way.hop) == ["0002.vol"]
+    with open(path, "r+b") as stream:
+        stream.truncate(9)
+    assert _media.judge([way.folder], []).damaged == [path]
+    assert bring([way.disk], way.hop) == ["0002.vol"]
+    export(way.source, way.disk)
+    assert bring([way.disk], way.hop) == []
+
+
+def test_foreign_volume_is_refused_by_name(way):
+    path = os.path.join(way.folder, "volumes/0009.vol")
+    shutil.copy(os.path.join(way.folder, "volumes/0001.vol"), path)
+    assert path in refusal(way)
+
+
+def test_volumes_of_another_bundle_are_refused_by_name(way):
+    other = str(way.tmp / "other")
+    manifest = seal(other, change=lambda manifest: manifest.update(base="d" * 32))
+    export(other, way.disk)
+    folder = os.path.join(way.disk, _volumes.folder_of(manifest["id"]))
+    assert os.path.basename(folder) in refusal(way)
+    shutil.copy(os.path.join(folder, _volumes.LIST), os.path.join(way.folder, _volumes.LIST))
+    shutil.rmtree(folder)
+    assert "is of bundle %s" % manifest["id"] in refusal(way)
+
+
+def test_folder_under_another_bundles_name_is_refused(way):
+    os.rename(way.folder, os.path.join(way.disk, "airgap-" + "0" * 12))
+    assert "not what its name says" in refusal(way)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../../etc/passwd", "wheels/../../x", "locks/base/node.txt", ""])
+def test_list_that_names_a_file_outside_the_pool_is_refused(way, path):
+    edit_list(way, lambda document: document["volumes"][0]["parts"][0].__setitem__(0, path))
+    assert "0001.vol holds %r, which the bundle does not carry" % path in refusal(way)
+
+
+@pytest.mark.parametrize("name", ["../0001.vol", "/etc/0001.vol", "0001.VOL", "1.vol", "0001.vol\n"])
+def test_list_that_names_a_volume_elsewhere_is_refused(way, name):
+    edit_list(way, lambda document: document["volumes"][0].update(name=name))
+    assert "lists what is no volume" in refusal(way)
+
+
+def test_volume_whose_parts_are_more_than_its_size_is_refused(way):
+    edit_list(way, lambda document: document["volumes"][0]["parts"][0].__setitem__(2, 100 * SIZE))
+    assert "0001.vol has 200 bytes, and its parts have 20000" in refusal(way)
+
+
+def test_volume_that_would_fill_the_disk_is_refused(way):
+    def change(document):
+        document["volumes"][0]["parts"][0][2] = 100 * SIZE
+        document["volumes"][0]["size"] = 100 * SIZE
+
+    edit_list(way, change)
+    assert "0001.vol holds bytes 0 to 20000 of %s, which has 250" % FLASK in refusal(way)
+
+
+def test_two_volumes_for_the_same_bytes_are_refused(way):
+    edit_list(way, lambda document: document["volumes"].append(dict(document["volumes"][0], name="0007.vol")))
+    assert "0007.vol holds bytes" in refusal(way)
+    edit_list(way, lambda document: document["volumes"][-1].update(name="0001.vol"))
+    assert "names a volume twice" in refusal(way)
+
+
+def test_bytes_that_no_volume_holds_are_named(way):
+    edit_list(way, lambda document: document["volumes"].pop())
+    assert "no volume holds wheels/jinja2-1.0-py3-none-any.whl from byte" in refusal(way)
+
+
+def test_newer_format_of_the_list_is_refused_with_the_mend(way):
+    edit_list(way, lambda document: document.update(format=2))
+    assert "format 2" in refusal(way)
+
+
+def test_huge_list_and_huge_manifest_are_refused_unread(way):
+    for name in (_volumes.LIST, "manifest.json"):
+        path = os.path.join(way.folder, name)
+        kept = tree(way.folder)[name]
+        with open(path, "r+b") as stream:
+            stream.truncate(100 << 20)
+        assert "%s is larger than 64 MiB" % path in refusal(way)
+        with open(path, "wb") as stream:
+            stream.write(kept)
+
+
+def test_list_with_a_key_twice_or_no_json_is_refused(way):
+    path = os.path.join(way.folder, _volumes.LIST)
+    for text in ('{"format": 1, "format": 1}', "[" * 100000, '{"format": 1, "id": %s}' % ("9" * 1000000), "\0"):
+        with open(path, "w") as stream:
+            stream.write(text)
+        assert path in refusal(way)
+
+
+@pytest.mark.parametrize("kind", ["symlink", "hard link", "pipe", "device", "socket"])
+@pytest.mark.parametrize(
+    "name", ["SHA256SUMS", "manifest.json", "volumes.json", "volumes/0001.vol", "locks/base/node.txt"]
+)
+def test_link_or_device_on_the_disk_is_refused_by_name(way, kind, name):
+    path = os.path.join(way.folder, name)
+    aside = str(way.tmp / "aside")
+    os.rename(path, aside)
+    if kind == "symlink":
+        os.symlink(aside, path)
+    elif kind == "hard link":
+        os.link(aside, path)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        os.mknod(path, 0o140644)
+    elif os.geteuid():
+        pytest.skip("only root may make devices")
+    else:
+        os.mknod(path, 0o020644, os.makedev(1, 5))
+    assert path in refusal(way)
+
+
+@needs_root
+def test_device_in_a_bundle_is_refused_by_name(way):
+    path = os.path.join(way.source, FLASK)
+    os.unlink(path)
+    os.mknod(path, 0o060644, os.makedev(7, 0))
+    with pytest.raises(_manifest.BundleError, match=FLASK):
+        _manifest.verify(way.source)
+
+
+def test_folder_of_the_disk_that_is_a_link_is_refused_by_name(way):
+    aside = str(way.tmp / "aside")
+    for path in (way.folder, os.path.join(way.folder, "locks")):
+        os.rename(path, aside)
+        os.symlink(aside, path)
+        assert path in refusal(way)
+        with pytest.raises(_manifest.BundleError, match=os.path.basename(path)):
+            export(way.source, way.disk)
+        os.unlink(path)
+        os.rename(aside, path)
+
+
+def test_changed_open_file_is_refused_by_name_before_any_volume_is_taken(way):
+    for name in ("locks/base/node.txt", "manifest.json", "SHA256SUMS"):
+        path = os.path.join(way.folder, name)
+        with open(path, "r+b") as stream:
+            data = bytearray(stream.read())
+            data[40] ^= 1
+            stream.seek(0)
+            stream.write(data)
+        message = refusal(way)
+        assert name in message or "SHA256SUMS" in message
+        assert not os.path.exists(os.path.join(way.hop, "incoming"))
+        data[40] ^= 1
+        with open(path, "wb") as stream:
+            stream.write(data)
+    assert bring([way.disk], way.hop) == []
+
+
+def test_file_that_nobody_sealed_is_refused_by_name(way):
+    for name in (b"evil.sh", b"locks/base/NODE.txt", b"Manifest.json", b"locks/base/node\xff.txt", b"wheels"):
+        path = os.path.join(os.fsencode(way.folder), name)
+        with open(path, "wb") as stream:
+            stream.write(b"x")
+        assert name.decode("ascii", "replace")[:12] in refusal(way)
+        os.unlink(path)
+
+
+def test_names_that_one_file_system_holds_for_one_are_refused(way):
+    for names in (["locks/A.txt", "locks/a.txt"], ["locks/stra\u00dfe", "locks/strasse"], ["locks/e\u0301", "locks/x"]):
+        with open(os.path.join(way.folder, "SHA256SUMS"), "a") as stream:
+            stream.writelines("%s  %s\n" % ("0" * 64, name) for name in names)
+        assert "SHA256SUMS names" in refusal(way)
+        export(way.source, way.disk)
+
+
+def test_content_that_only_the_volume_sums_know_is_refused_by_the_files_name(way):
+    def change(document):
+        with open(os.path.join(way.folder, "volumes/0001.vol"), "r+b") as stream:
+            stream.write(b"X")
+            stream.seek(0)
+            document["volumes"][0]["sha256"] = hashlib.sha256(stream.read()).hexdigest()
+
+    edit_list(way, change)
+    assert FLASK + " arrived with sha256" in refusal(way)
+
+
+def test_hard_link_to_a_file_elsewhere_has_another_sum_and_is_refused_by_name(way):
+    path = os.path.join(way.source, FLASK)
+    os.unlink(path)
+    with open(str(way.tmp / "secret"), "w") as stream:
+        stream.write("secret")
+    os.link(str(way.tmp / "secret"), path)
+    with pytest.raises(_manifest.BundleError, match=FLASK + " has sha256"):
+        _manifest.verify(way.source)
+
+
+@pytest.mark.parametrize("name, version", [("jinja2", "1.0"), ("flask", "2.0")])
+def test_wheel_whose_metadata_disagree_with_its_name_is_refused_by_name(tmp_path, name, version):
+    dummy, data = make_wheel(name, version)
+    filename = "flask-1.0-py3-none-any.whl"
+    for folder in ("wheels", "locks/base"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "wheels" / filename).write_bytes(data)
+    pins = [_lock.Pin("flask", "1.0", hashlib.sha256(data).hexdigest(), filename, len(data))]
+    (tmp_path / "locks/base/node.txt").write_text(_lock.render(pins, "node", "x"))
+    targets = [{"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}]
+    manifest = _manifest.compose(SETS, targets, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
+    (tmp_path / "manifest.json").write_text(_manifest.render_json(manifest))
+    (tmp_path / "SHA256SUMS").write_text(_manifest.render_sums(_manifest.sums_of(str(tmp_path))))
+    _manifest.verify(str(tmp_path))
+    proofs, dummy, dummy = prove(str(tmp_path))
+    (failure,) = proofs[0][3].failures
+    assert filename in failure.message
+
+
+def test_disk_that_is_not_mounted_and_one_without_a_bundle_are_said_so(way):
+    empty = way.tmp / "empty"
+    assert "Mount the disk" in refusal(way, str(empty))
+    empty.mkdir()
+    assert "no folder of a bundle" in refusal(way, str(empty))
+    os.unlink(os.path.join(way.folder, _volumes.LIST))
+    assert "the export was broken off" in refusal(way)
+
+
+def test_delta_on_a_disk_is_refused_by_its_bases_name_where_that_is_missing(way):
+    shutil.rmtree(way.source)
+    shutil.rmtree(way.disk)
+    delta(way.source, carried=("flask",))
+    os.makedirs(str(way.tmp / "fresh"))
+    export(way.source, way.disk)
+    shutil.rmtree(os.path.join(way.hop, "bundle"))
+    seal(os.path.join(way.hop, "bundle"))
+    with pytest.raises(_manifest.BundleError, match="adds to bundle " + "b" * 32):
+        bring([way.disk], str(way.tmp / "fresh"))
+    assert os.listdir(str(way.tmp / "fresh")) == []
+    assert bring([way.disk], way.hop) == []
+    assert tree(os.path.join(way.hop, "bundle")) == tree(way.source)
+
+
+# Every call that changes something on disk, or makes a change last.
+CALLS = ("rename", "unlink", "link", "mkdir", "rmdir", "fsync", "sync", "fchmod", "chmod", "open")
+
+
+def run_apart(work, kill_at=0):
+    """Run work in a process of its own, killed with SIGKILL before the given change; return status and what it said."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if not process:
+        count = 0
+
+        def counted(call):
+            def wrapper(*arguments, **options):
+                nonlocal count
+                count += 1
+                if count == kill_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*arguments, **options)
+
+            return wrapper
+
+        try:
+            for name in CALLS:
+                # Syncing is a step like any other, but takes time and shows in no file.
+                call = (lambda *arguments: None) if name in ("fsync", "sync") else getattr(os, name)
+                setattr(os, name, counted(call))
+            work()
+            os.write(writer, b"done")
+            os._exit(0)
+        except (_manifest.BundleError, OSError) as error:
+            os.write(writer, str(error).encode()[:4000])
+            os._exit(1)
+        except BaseException:
+            os.write(writer, traceback.format_exc().encode()[-4000:])
+            os._exit(2)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        said = stream.read()
+    return os.waitpid(process, 0)[1], said
+
+
+def copy_of(way, number):
+    """Return a fresh host inside with the bundle before in place."""
+    hop = str(way.tmp / ("hop-%d" % number))
+    shutil.copytree(way.hop, hop)
+    return hop
+
+
+def test_export_killed_at_each_step_leaves_no_half_file_and_goes_on(way):
+    expected = tree(way.disk)
+    for number in range(1, 1000):
+        disk = str(way.tmp / "again")
+        status, said = run_apart(lambda disk=disk: export(way.source, disk), number)
+        assert status in (0, signal.SIGKILL), said
+        for path, data in tree(disk).items():
+            assert TEMPORARY in path or expected[path] == data
+        export(way.source, disk)
+        assert tree(disk) == expected
+        shutil.rmtree(disk)
+        if not status:
+            break
+    assert number > 30
+
+
+def test_import_killed_at_each_step_leaves_one_whole_bundle_and_goes_on(way):
+    place = tree(os.path.join(way.hop, "bundle"))
+    expected = tree(way.source)
+    for number in range(1, 1000):
+        hop = copy_of(way, number)
+        status, said = run_apart(lambda hop=hop: bring([way.disk], hop), number)
+        assert status in (0, signal.SIGKILL), said
+        found = tree(os.path.join(hop, "bundle")) or tree(os.path.join(hop, "bundle.previous"))
+        assert found in (place, expected)
+        assert bring([way.disk], hop) == []
+        assert tree(os.path.join(hop, "bundle")) == expected
+        assert bring([way.disk], hop) == []
+        shutil.rmtree(hop)
+        if not status:
+            break
+    assert number > 50
+
+
+def mount(path, kib):
+    """Mount a disk of a few KiB, or give it another size."""
+    option = "remount," if os.path.ismount(path) else ""
+    command = ["mount", "-t", "tmpfs", "-o", "%ssize=%dk" % (option, kib), "tmpfs", path]
+    if subprocess.run(command, stderr=subprocess.PIPE, check=False).returncode:
+        pytest.skip("this machine mounts no tmpfs")
+
+
+@pytest.fixture(name="small")
+def small_fixture(tmp_path):
+    """Return a folder that is a disk of its own."""
+    path = str(tmp_path / "small")
+    os.makedirs(path)
+    mount(path, 4096)
+    yield path
+    subprocess.run(["umount", "--lazy", path], check=False)
+
+
+@needs_root
+def test_disk_full_at_each_step_of_the_export_is_said_and_more_room_is_all_it_needs(way, small):
+    expected = tree(way.disk)
+    room = 0
+    while True:
+        room += 4
+        mount(small, room)
+        status, said = run_apart(lambda: export(way.source, small))
+        for path, data in tree(small).items():
+            assert expected[path] == data
+        if not status:
+            break
+        assert "No space left" in said
+    assert room > 16
+    assert tree(small) == expected
+
+
+@needs_root
+def test_disk_full_at_each_step_of_the_import_is_said_and_more_room_is_all_it_needs(way, small):
+    place = tree(os.path.join(way.hop, "bundle"))
+    hop = os.path.join(small, "hop")
+    shutil.copytree(way.hop, hop)
+    usage = os.statvfs(small)
+    room = (usage.f_blocks - usage.f_bfree) * usage.f_frsize >> 10
+    first = room
+    while True:
+        mount(small, room)
+        status, said = run_apart(lambda: bring([way.disk], hop))
+        if not status:
+            break
+        assert "No space left" in said
+        assert tree(os.path.join(hop, "bundle")) == place
+        room += 4
+    assert room > first + 16
+    assert tree(os.path.join(hop, "bundle")) == tree(way.source)
+    assert os.listdir(hop) == ["bundle"]
+
+
+def start(works):
+    """Run several works at the same time; return the status of each."""
+    running = []
+    for work in works:
+        process = os.fork()
+        if not process:
+            try:
+                work()
+                os._exit(0)
+            except (_manifest.BundleError, OSError) as error:
+                sys.stderr.write("%s\n" % error)
+                os._exit(1)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(2)
+        running.append(process)
+    return [os.waitpid(process, 0)[1] >> 8 for process in running]
+
+
+def test_two_imports_of_one_bundle_at_once_both_end_well(way):
+    for number in range(10):
+        hop = copy_of(way, number)
+        assert start([lambda hop=hop: bring([way.disk], hop)] * 3) == [0, 0, 0]
+        assert tree(os.path.join(hop, "bundle")) == tree(way.source)
+
+
+def test_of_two_imports_of_two_bundles_at_once_none_leaves_a_mixture(way):
+    other, disk = str(way.tmp / "other"), str(way.tmp / "other-disk" / "disk")
+    seal(other, change=lambda manifest: manifest.update(base="d" * 32))
+    os.makedirs(os.path.dirname(disk))
+    export(other, disk)
+    for number in range(10):
+        hop = copy_of(way, number)
+        status = start([lambda hop=hop: bring([way.disk], hop), lambda hop=hop: bring([disk], hop)])
+        assert 0 in status and 2 not in status
+        assert tree(os.path.join(hop, "bundle")) in (tree(way.source), tree(other))
+        assert bring([disk], hop) == []
+        assert tree(os.path.join(hop, "bundle")) == tree(other)
+
+
+def test_two_exports_at_once_both_end_well(way):
+    for number in range(5):
+        disk = str(way.tmp / ("disk-%d" % number))
+        assert start([lambda disk=disk: export(way.source, disk)] * 3) == [0, 0, 0]
+        assert tree(disk) == tree(way.disk)
