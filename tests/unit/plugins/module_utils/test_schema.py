@@ -156,7 +156,7 @@ def test_text_that_two_readers_could_read_differently_is_refused():
             _manifest.parse_manifest(text)
     half = copy.deepcopy(GOOD)
     half["files"][0]["version"] = "\ud800"
-    with pytest.raises(_manifest.BundleError, match="half a Unicode character"):
+    with pytest.raises(_manifest.BundleError, match="no text"):
         _manifest.parse_manifest(json.dumps(half))
 
 
