@@ -96,12 +96,13 @@ def write(root, sets, targets, base=None, left_out=()):
             text = _lock.render(locks[(set_name, target)], target, "inputs")
             put(root / "locks" / set_name / (target + ".txt"), text.encode())
     listed = [{"name": name, "targets": sorted(by_target)} for name, by_target in sets.items()]
+    if base:
+        held = frozenset(pin.sha256 for pins in locks.values() for pin in pins if pin.filename in left_out)
+        base = _manifest.Base(base, held)
     manifest = _manifest.compose(listed, targets, locks, [], "2026-01-01T00:00:00Z", base)
     for entry in manifest["files"]:
-        entry["carried"] = os.path.basename(entry["path"]) not in left_out
-        if not entry["carried"]:
+        if not _manifest.is_carried(entry):
             (root / entry["path"]).unlink()
-    manifest["id"] = _manifest.identify(manifest)
     put(root / "manifest.json", _manifest.render_json(manifest).encode())
     put(root / "reports/sbom.cdx.json", b'{"bomFormat": "CycloneDX"}\n')
     put(root / "README.md", b"A bundle.\n")
