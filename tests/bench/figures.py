@@ -233,7 +233,11 @@ def measure_verify(folder, size, count=300, rounds=5):
 def packed(data, way):
     """Return how many bytes are left of data, and the seconds that it took."""
     begin = time.monotonic()
-    size = len(lzma.compress(data)) if way == "xz" else len(subprocess.run(way.split() + ["-c", "-q"], input=data, stdout=subprocess.PIPE, check=True).stdout)
+    size = (
+        len(lzma.compress(data))
+        if way == "xz"
+        else len(subprocess.run(way.split() + ["-c", "-q"], input=data, stdout=subprocess.PIPE, check=True).stdout)
+    )
     return size, time.monotonic() - begin
 
 
