@@ -131,6 +131,10 @@ bench: setup ## Measure staging against the way of the usual guides (minutes; no
 	@$(say) "Measuring"
 	@PYTHONPATH=.collections:. python tests/bench/bench.py
 
+.PHONY: figures
+figures: setup ## Measure what crosses, how long a check takes, what packing gains (a minute; WHEELS=FOLDER for real ones)
+	@PYTHONPATH=.collections:. python tests/bench/figures.py $(if $(WHEELS),--wheels $(WHEELS))
+
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi

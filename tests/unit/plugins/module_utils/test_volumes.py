@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What volumes promise: each byte of the pool once, none larger than asked for, and only what lacks is brought."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _volumes
+from ansible_collections.airgap.python.plugins.module_utils._manifest import BundleError, Entry
+
+CARRIED = [Entry("wheels/b", "b" * 64, 25), Entry("wheels/a", "a" * 64, 10), Entry("wheels/empty", "c" * 64, 0)]
+
+
+def laid_out(size):
+    """Return the volumes of a pool with sums."""
+    return [one._replace(sha256="d" * 64) for one in _volumes.lay_out(CARRIED, size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 10, 35, 100])
+def test_volumes_hold_each_byte_once_and_are_no_larger_than_asked_for(size):
+    volumes = laid_out(size)
+    assert all(one.size <= size for one in volumes)
+    text = _volumes.render("e" * 32, volumes)
+    assert _volumes.parse(text, "x", "e" * 32, CARRIED) == volumes
+    assert [one.name for one in volumes][:2] == ["0001.vol", "0002.vol"][: len(volumes)]
+
+
+def test_empty_file_that_no_volume_names_is_missed():
+    volumes = [one._replace(parts=one.parts[:-1]) for one in laid_out(100)]
+    with pytest.raises(BundleError, match="wheels/empty from byte 0"):
+        _volumes.parse(_volumes.render("e" * 32, volumes), "x", "e" * 32, CARRIED)
+
+
+def test_only_volumes_and_slices_that_bring_what_is_missing_are_needed():
+    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in laid_out(20)]
+    assert _volumes.needed(volumes, [], 6) == []
+    (needed,) = _volumes.needed(volumes, [("wheels/b", 12, 14)], 6)
+    assert needed["name"] == "0002.vol"
+    assert [one["offset"] for one in needed["slices"]] == [0]
+    needed = _volumes.needed(volumes, [("wheels/b", 0, 25)], 6)
+    assert [(one["name"], [piece["offset"] for piece in one["slices"]]) for one in needed] == [
+        ("0001.vol", [6, 12, 18]),
+        ("0002.vol", [0, 6, 12]),
+    ]
+    assert needed[0]["slices"][0]["parts"] == [
+        {"path": "wheels/a", "offset": 6, "length": 4},
+        {"path": "wheels/b", "offset": 0, "length": 2},
+    ]
+    (needed,) = _volumes.needed(volumes, [("wheels/empty", 0, 0)], 6)
+    assert needed["name"] == "0002.vol"
