@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure a transfer through the lab's bastion against one raw `ssh … cat` on the same path. Run it by `make throughput`.
+
+The path is internet host → control host → through the bastion → index host. The raw way is one pipe of two ssh
+processes, which checks nothing; ours hashes every byte on both sides, and puts a whole bundle in its place.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest
+
+INVENTORY = "inventories/lab"
+PLACE = "/srv/throughput"
+CASES = [("8 files of 50 MB", 8, 50_000_000), ("300 files of 140 kB", 300, 140_000)]
+TARGET = {"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}
+# How Ansible reaches a host of the lab, asked of the inventory.
+WAY = """
+import json, sys
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
+loader = DataLoader()
+inventory = InventoryManager(loader, [sys.argv[1]])
+found = VariableManager(loader, inventory).get_vars(host=inventory.get_host(sys.argv[2]))
+names = ("ansible_ssh_common_args", "ansible_ssh_private_key_file", "ansible_user", "ansible_host")
+print(json.dumps([Templar(loader, found).template(found[name]) for name in names]))
+"""
+
+
+def bundle(folder, count, size):
+    """Make a bundle of so many files that nothing packs."""
+    os.makedirs(folder + "/wheels")
+    os.makedirs(folder + "/locks/base")
+    rng = random.Random(size)
+    pins = []
+    for number in range(count):
+        name = "package_%03d-1.0-py3-none-any.whl" % number
+        data = rng.randbytes(size)
+        with open(os.path.join(folder, "wheels", name), "wb") as stream:
+            stream.write(data)
+        pins.append(_lock.Pin("package-%03d" % number, "1.0", hashlib.sha256(data).hexdigest(), name, size, "-"))
+    sets = [{"name": "base", "requirements": ["x"], "targets": ["node"]}]
+    manifest = _manifest.compose(sets, [TARGET], {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
+    for path, text in (
+        ("locks/base/node.txt", _lock.render(pins, "node", "x")),
+        ("manifest.json", _manifest.render_json(manifest)),
+    ):
+        with open(os.path.join(folder, path), "w", encoding="utf-8") as stream:
+            stream.write(text)
+    with open(os.path.join(folder, "SHA256SUMS"), "w", encoding="utf-8") as stream:
+        stream.write(_manifest.render_sums(_manifest.sums_of(folder)))
+
+
+def ssh(host):
+    """Return the ssh command line that reaches a host as Ansible does."""
+    answer = subprocess.check_output([sys.executable, "-c", WAY, INVENTORY, host])
+    options, key, user, address = json.loads(answer)
+    return "ssh %s -i %s %s@%s" % (options, key, user, address)
+
+
+def raw():
+    """Send the same bytes as one stream; return the seconds."""
+    source, target = ssh("internet"), ssh("index")
+    command = "%s 'sudo cat %s/bundle/wheels/*' | %s 'sudo sh -c \"cat > %s/raw && sync -d %s/raw\"'"
+    started = time.monotonic()
+    subprocess.run(command % (source, PLACE, target, PLACE, PLACE), shell=True, check=True)
+    seconds = time.monotonic() - started
+    subprocess.run(["podman", "exec", "airgap-index", "rm", PLACE + "/raw"], check=True)
+    return seconds
+
+
+def ours(pieces):
+    """Play the transfer, with the checks on both hosts; return the seconds."""
+    command = ["ansible-playbook", "-i", INVENTORY, "playbooks/transfer.yml", "--limit", "airgap_stage,airgap_index"]
+    values = {
+        "airgap_dir": PLACE,
+        "transfer_mode": "direct",
+        "publish_allowed_signers": [],
+        "transfer_piece_mib": pieces,
+    }
+    started = time.monotonic()
+    done = subprocess.run(
+        command + ["-e", json.dumps(values)],
+        stdout=subprocess.PIPE,
+        check=False,
+        env=dict(os.environ, ANSIBLE_FORCE_COLOR="0"),
+    )
+    if done.returncode:
+        sys.exit(done.stdout.decode()[-3000:])
+    return time.monotonic() - started
+
+
+def clear(host):
+    """Remove what the measurement left on a host."""
+    subprocess.run(["podman", "exec", "airgap-" + host, "rm", "-rf", PLACE], check=True)
+
+
+def main():
+    """Measure each case, both ways in turn."""
+    print("%s, %s cores" % (datetime.date.today(), os.cpu_count()))
+    print(
+        "| bundle | MB | raw ssh, s | transfer, s | raw, MB/s | transfer, MB/s | ratio |\n|---|---|---|---|---|---|---|"
+    )
+    pieces = int(sys.argv[1]) if len(sys.argv) > 1 else 64
+    for name, count, size in CASES:
+        folder = tempfile.mkdtemp(prefix="airgap-throughput-")
+        try:
+            bundle(folder + "/bundle", count, size)
+            for host in ("internet", "index"):
+                clear(host)
+                subprocess.run(["podman", "exec", "airgap-" + host, "mkdir", "-p", PLACE], check=True)
+            subprocess.run(["podman", "cp", folder + "/bundle", "airgap-internet:%s/" % PLACE], check=True)
+            plain, whole = raw(), ours(pieces)
+            total = count * size / 1e6
+            print(
+                "| %s | %d | %.1f | %.1f | %.0f | %.0f | %.2f |"
+                % (name, total, plain, whole, total / plain, total / whole, plain / whole),
+                flush=True,
+            )
+        finally:
+            shutil.rmtree(folder)
+            for host in ("internet", "index"):
+                clear(host)
+
+
+if __name__ == "__main__":
+    main()
