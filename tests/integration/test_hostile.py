@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -457,6 +456,20 @@ class Halves:
         self.stream.close()
 
 
+class InHalves:
+    """What opens such a file."""
+
+    def __init__(self, opened, step):
+        self.opened = opened
+        self.step = step
+
+    def __enter__(self):
+        return Halves(self.opened.__enter__(), self.step)
+
+    def __exit__(self, *reason):
+        return self.opened.__exit__(*reason)
+
+
 def run_apart(work, kill_at=0):
     """Run work in a process of its own, killed with SIGKILL before the given change; return status and what it said."""
     reader, writer = os.pipe()
@@ -476,12 +489,9 @@ def run_apart(work, kill_at=0):
 
         step = counted(lambda: None)
 
-        @contextlib.contextmanager
-        def in_halves(*arguments):
-            with WRITTEN_ASIDE(*arguments) as stream:
-                yield Halves(stream, step)
-
-        bundle_export.written_aside = _files.written_aside = in_halves
+        bundle_export.written_aside = _files.written_aside = lambda *arguments: InHalves(
+            WRITTEN_ASIDE(*arguments), step
+        )
         bundle_receive.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
         try:
             for name in CALLS:
