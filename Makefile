@@ -43,7 +43,9 @@ setup: ## Install what is missing here: Debian packages and .venv
 	fi
 
 .PHONY: demo
-demo: lab ## Everything: set up, bring up the lab, play site.yml on it, print the proof
+demo: lab ## Everything: set up, bring up the lab, survey it, play site.yml on it, print the proof
+	@$(say) "Asking the interpreters of the lab (playbooks/survey.yml)"
+	@$(play) playbooks/survey.yml
 	@$(say) "Playing site.yml on the lab"
 	@$(play) site.yml
 	@$(MAKE) proof
@@ -69,12 +71,14 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 test: lint unit sanity build integration molecule ## Everything that must pass
 
 .PHONY: lint
-lint: setup ## ansible-lint (production profile), ruff, yamllint
+lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint
 	@$(say) "ruff"
 	@ruff check .
 	@ruff format --check .
 	@$(say) "mypy"
 	@mypy
+	@$(say) "shellcheck"
+	@git ls-files -z --cached --others --exclude-standard -- '*.sh' | xargs -0 shellcheck
 	@$(say) "yamllint"
 	@yamllint --strict .
 	@$(say) "ansible-lint, profile production"
@@ -94,6 +98,13 @@ unit: setup ## Unit tests of the pure logic, without network
 integration: setup ## Modules with the real pip and the real devpi-server, on loopback
 	@$(say) "Integration tests"
 	@pytest tests/integration
+	@$(say) "A slice of the fuzz test (make fuzz does more)"
+	@pytest tests/fuzz
+
+.PHONY: fuzz
+fuzz: setup ## 200 places of a signed bundle damaged, each refused by name (FUZZ_SEED=… repeats, FUZZ_PLACES=… is how many)
+	@$(say) "Fuzz test"
+	@FUZZ_PLACES=$${FUZZ_PLACES:-200} pytest tests/fuzz
 
 .PHONY: matrix
 matrix: setup ## 20 packages for 5 targets: plain pip, ours and uv, judged twice (some minutes; PACKAGES="flask lxml" for a slice)
@@ -110,7 +121,10 @@ build: setup ## Build the collection into build/, and ask galaxy-importer
 .PHONY: molecule
 molecule: setup ## All molecule scenarios, on the lab (which is made anew, and removed)
 	@$(say) "molecule"
-	@molecule test --all
+	@mkdir -p .cache; rc=0; molecule test --all 2>&1 | tee .cache/molecule.log || rc=$$?; \
+	if [ $$rc != 0 ]; then $(say) "What failed (all of it: .cache/molecule.log)"; \
+	  sed -E 's/\x1b\[[0-9;]*m//g; s/^[[:space:]]*│?[[:space:]]*//' .cache/molecule.log \
+	  | grep -E -A4 '^(E  |FAILED|fatal:|\[ERROR\])' | cut -c1-200 | tail -n 24; fi; exit $$rc
 
 .PHONY: bench
 bench: setup ## Measure staging against the way of the usual guides (minutes; not part of test)

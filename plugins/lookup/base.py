@@ -29,7 +29,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: Of each path C(id), the id of the bundle, and C(sha256), the list of the sums of its files.
+  description:
+    - Of each path C(id), the id of the bundle, C(sha256), the list of the sums of its files, and C(path), the file read.
   type: list
   elements: dict
 """
@@ -72,4 +73,4 @@ def find(path, folders):
 def read(path):
     """Return id and sums of a base."""
     base = _manifest.parse_base(_manifest.read_text(path), path)
-    return {"id": base.id, "sha256": sorted(base.sha256)}
+    return {"id": base.id, "sha256": sorted(base.sha256), "path": path}

@@ -8,6 +8,7 @@ before they are joined to a path, and every file is hashed before it is used.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import stat
 import typing as t
 import unicodedata
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _schema, _signature
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     sha256_bytes,
@@ -35,6 +36,7 @@ REPORTS = "reports"
 TOP = (MANIFEST, "README.md", "install.sh")
 # A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
 LARGEST_TEXT = 64 * 1024 * 1024
+NO_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
 _SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
 _ID = re.compile(r"^[0-9a-f]{32}\Z")
 
@@ -94,6 +96,11 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
                 )
 
 
+def has_place(path: str) -> bool:
+    """Say whether a bundle may hold a file of this name, beside its sums and signatures."""
+    return path in TOP or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
+
+
 def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
     """Return path to SHA-256 from the text of a sums file (sha256sum(1), without escapes)."""
     sums: t.Dict[str, str] = {}
@@ -110,6 +117,11 @@ def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
     for path in (SUMS, SIGNATURE):
         if path in sums:
             raise BundleError("%s names %s, which cannot hold its own sum. Fetch the bundle again." % (where, path))
+    for path in paths:
+        if not has_place(path):
+            raise BundleError(
+                "%s names %r, which has no place in a bundle. Do not use this bundle; fetch it again." % (where, path)
+            )
     return sums
 
 
@@ -121,7 +133,7 @@ def sums_of(root: str, left_out: t.Collection[str] = ()) -> t.Dict[str, str]:
     paths = [path for path in walk(root) if path not in (SUMS, SIGNATURE) and TEMPORARY not in path]
     check_names(paths, root)
     for path in paths:
-        if path not in TOP and path.split("/")[0] not in (POOL, LOCKS, REPORTS):
+        if not has_place(path):
             raise BundleError("%s has no place in a bundle. Remove it." % os.path.join(root, path))
     paths = [path for path in paths if path not in left_out]
     return dict(zip(paths, sha256_files(os.path.join(root, path) for path in paths)))
@@ -151,6 +163,10 @@ def _once(pairs: t.List[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
     return found
 
 
+def _no_number(text: str) -> t.Any:
+    raise ValueError("%s is no JSON number" % text)
+
+
 def _integer(text: str) -> int:
     # Python reads a number of a million digits in minutes.
     if len(text) > 18:
@@ -161,45 +177,37 @@ def _integer(text: str) -> int:
 def parse_json(text: str, where: str) -> t.Any:
     """Return what JSON from outside says; raises BundleError where two readers could understand two things."""
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_int=_integer)
+        return json.loads(text, object_pairs_hook=_once, parse_int=_integer, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BundleError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
 
 
 def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
-    """Return a manifest whose shape and names are right; raises BundleError otherwise."""
+    """Return a manifest whose shape and names are right; raises BundleError otherwise.
+
+    The shape is that of docs/manifest.schema.json.
+    """
     manifest = parse_json(text, where)
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+    number = manifest.get("format") if isinstance(manifest, dict) else None
+    if not isinstance(number, int):
         raise BundleError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
-    if manifest["format"] != FORMAT:
+    if number != FORMAT:
         raise BundleError(
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
-            % (where, manifest["format"], FORMAT)
+            % (where, number, FORMAT)
         )
-    for key in ("files", "sets", "targets"):
-        if not isinstance(manifest.get(key), list):
-            raise BundleError("%s is no manifest: it has no list %r. Fetch the bundle again." % (where, key))
-    if not isinstance(manifest.get("id"), str) or not _ID.match(manifest["id"]):
-        raise BundleError("%s is no manifest: it has no id. Fetch the bundle again." % where)
-    files = manifest["files"]
-    for entry in files:
-        good = isinstance(entry, dict) and isinstance(entry.get("size"), int) and entry["size"] >= 0
-        good = good and all(isinstance(entry.get(key), str) for key in ("path", "name", "version", "sha256"))
-        if not good or not re.match(r"^[0-9a-f]{64}\Z", entry["sha256"]):
-            raise BundleError("%s has an entry that describes no file: %r." % (where, str(entry)[:200]))
-    check_names([entry["path"] for entry in files], where)
-    for entry in files:
-        if os.path.dirname(entry["path"]) != POOL:
-            raise BundleError(
-                "%s names %r, which is not in %s/. Do not use this bundle; fetch it again."
-                % (where, entry["path"], POOL)
-            )
+    files = manifest["files"] if isinstance(manifest.get("files"), list) else []
+    paths = [entry["path"] for entry in files if isinstance(entry, dict) and isinstance(entry.get("path"), str)]
+    check_names(paths, where)
+    wrong = _schema.first_error(manifest, _schema.MANIFEST)
+    if wrong:
+        raise BundleError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
     _check_base(manifest, where)
     try:
-        identity = identify(manifest)
+        real = identify(manifest)
     except UnicodeEncodeError as error:
-        raise BundleError("%s holds what is no text: %s. Fetch the bundle again." % (where, error)) from error
-    if identity != manifest["id"]:
+        raise BundleError("%s holds what is no text. Fetch the bundle again." % where) from error
+    if real != manifest["id"]:
         raise BundleError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
     return manifest
 
@@ -324,18 +332,29 @@ def walk(root: str) -> t.Dict[str, int]:
             elif stat.S_ISREG(status.st_mode):
                 found[path] = status.st_size
             else:
-                raise BundleError(
-                    "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
-                    % os.path.join(root, path)
-                )
+                raise BundleError(NO_FILE % os.path.join(root, path))
     return found
+
+
+def _read(path: str, limit: int) -> bytes:
+    """Return up to ``limit`` bytes of a plain file; raises FileNotFoundError, or BundleError for what is no file."""
+    try:
+        # Neither through a link, nor waiting for the other end of a pipe.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BundleError(NO_FILE % path) from error
+        raise
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise BundleError(NO_FILE % path)
+        return stream.read(limit)
 
 
 def read_text(path: str) -> str:
     """Return the text of a small file of a bundle; raises BundleError if it is missing, huge or no text."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(LARGEST_TEXT + 1)
+        data = _read(path, LARGEST_TEXT + 1)
     except FileNotFoundError as error:
         raise BundleError("%s is missing. Stage the bundle, or fetch it again." % path) from error
     if len(data) > LARGEST_TEXT:
@@ -346,12 +365,30 @@ def read_text(path: str) -> str:
         raise BundleError("%s is not UTF-8 text. Fetch the bundle again." % path) from error
 
 
+def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Block]]]:
+    """Return the bytes that are signed and the blocks over them, None where there is no signature file.
+
+    Raises BundleError for a signature file that holds anything else, whether a signature is asked for or not.
+    """
+    sums = read_text(os.path.join(root, SUMS)).encode("utf-8")
+    path = os.path.join(root, SIGNATURE)
+    try:
+        data = _read(path, _signature.LARGEST + 1)
+    except FileNotFoundError:
+        return sums, None
+    try:
+        return sums, _signature.cut(data, path)
+    except _signature.SignatureError as error:
+        raise BundleError(str(error)) from error
+
+
 def verify(root: str, whole: bool = False) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
     """Check that a folder is a bundle and nothing else; return its manifest and every file that is there.
 
-    In this order: the names in the sums and the manifest; that the folder
-    holds just the files they name; every sum; that manifest, locks and sums
-    agree. Files of the manifest that are not carried are checked against it;
+    In this order: the form of the signatures (who made them is _approval's);
+    the names in the sums and the manifest; that the folder holds just the
+    files they name; every sum; that manifest, locks and sums agree. Files of
+    the manifest that are not carried are checked against it;
     they may be absent(), but not if the bundle must be ``whole``. Raises
     BundleError with the name of the first file that is wrong.
     """
@@ -416,7 +453,8 @@ def _shown(path: str) -> str:
 def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
     """Return manifest and sums of a folder after judging each name in them, and that both mean the same pool."""
     sums_path = os.path.join(root, SUMS)
-    sums = parse_sums(read_text(sums_path), sums_path)
+    data, dummy = read_signatures(root)
+    sums = parse_sums(data.decode("utf-8"), sums_path)
     manifest_path = os.path.join(root, MANIFEST)
     manifest = parse_manifest(read_text(manifest_path), manifest_path)
     if MANIFEST not in sums:

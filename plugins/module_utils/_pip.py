@@ -17,9 +17,16 @@ TRIES = 3
 
 
 def run_logged(
-    command: t.Sequence[str], environment: t.Mapping[str, str], log: t.Optional[str], secrets: t.Iterable[str]
+    command: t.Sequence[str],
+    environment: t.Mapping[str, str],
+    log: t.Optional[str],
+    secrets: t.Iterable[str],
+    seconds_at_most: t.Optional[float] = None,
 ) -> t.Tuple[int, str]:
-    """Run a command; return its status and output, which also go to the log, without secrets."""
+    """Run a command; return its status and output, which also go to the log, without secrets.
+
+    One that takes longer than ``seconds_at_most`` is ended, with the status 124 of timeout(1).
+    """
     started = time.time()
     try:
         process = subprocess.run(
@@ -29,9 +36,12 @@ def run_logged(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
+            timeout=seconds_at_most,
         )
     except OSError as error:
         return 127, str(error)
+    except subprocess.TimeoutExpired:
+        return 124, "timed out after %d seconds" % (seconds_at_most or 0)
     out = process.stdout.decode("utf-8", "replace")
     if log:
         seconds = time.time() - started
@@ -87,10 +97,12 @@ class Pip:
         environment.update(variables or {})
         return run_logged([self.python, *arguments], environment, self.log, self.secrets())
 
-    def run_patiently(self, arguments: t.Sequence[str]) -> t.Tuple[int, str]:
+    def run_patiently(
+        self, arguments: t.Sequence[str], variables: t.Optional[t.Mapping[str, str]] = None
+    ) -> t.Tuple[int, str]:
         """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
         for number in range(TRIES):
-            rc, out = self.run(arguments)
+            rc, out = self.run(arguments, variables)
             if rc == 0 or not _resolve.is_passing(out):
                 break
             if number + 1 < TRIES:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _closure, _wheel
+from ansible_collections.airgap.python.plugins.module_utils import _closure, _lock, _manifest, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin
 from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
@@ -47,6 +47,31 @@ class Prover:
         """Prove one lock; raises ProofError where a file cannot be read, and for nothing else."""
         wheels = [_closure.Wheel(pin.name, pin.version, pin.filename, self.head(pin)) for pin in pins]
         return _closure.prove(self.packaging, roots, constraints, wheels, target.name, target.markers(), target.tags())
+
+
+def read_locks(root: str, manifest: t.Mapping[str, t.Any]) -> t.List[t.Tuple[t.Mapping[str, t.Any], str, _lock.Lock]]:
+    """Return (set, target name, lock) for each lock that a manifest promises; raises BundleError and LockError."""
+    locks = []
+    for one in manifest["sets"]:
+        names = one.get("targets") or [target["name"] for target in manifest["targets"]]
+        for name in names:
+            path = "%s/%s/%s.txt" % (_manifest.LOCKS, one["name"], name)
+            _manifest.check_name(path, _manifest.MANIFEST)
+            where = os.path.join(root, path)
+            locks.append((one, name, _lock.read(_manifest.read_text(where), where)))
+    return locks
+
+
+def roots_of(one: t.Mapping[str, t.Any], lock: _lock.Lock) -> t.Tuple[t.Sequence[str], str]:
+    """Return the requirements that a lock must meet, and a warning where it does not name them itself."""
+    if lock.roots is not None:
+        return lock.roots, ""
+    if one.get("requirements") and not one.get("requirements_file"):
+        return one["requirements"], ""
+    return [pin.name for pin in lock.pins], (
+        "The locks of set %s do not name its requirements: that they are whole is proved, but not that extras are "
+        "there and that no file is too many. Stage the set again." % one["name"]
+    )
 
 
 def pip_wheels(pins: t.Iterable[Pin], pool: str) -> t.List[str]:

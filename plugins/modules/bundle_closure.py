@@ -98,31 +98,6 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 )
 
 
-def read_locks(root, manifest):
-    """Return (set, target name, lock) for each lock that the manifest promises."""
-    locks = []
-    for one in manifest["sets"]:
-        names = one.get("targets") or [target["name"] for target in manifest["targets"]]
-        for name in names:
-            path = "%s/%s/%s.txt" % (_manifest.LOCKS, one["name"], name)
-            _manifest.check_name(path, _manifest.MANIFEST)
-            where = os.path.join(root, path)
-            locks.append((one, name, _lock.read(_manifest.read_text(where), where)))
-    return locks
-
-
-def roots_of(one, lock):
-    """Return the requirements that a lock must meet, and a warning where it does not name them itself."""
-    if lock.roots is not None:
-        return lock.roots, ""
-    if one.get("requirements") and not one.get("requirements_file"):
-        return one["requirements"], ""
-    return [pin.name for pin in lock.pins], (
-        "The locks of set %s do not name its requirements: that they are whole is proved, but not that extras are "
-        "there and that no file is too many. Stage the set again." % one["name"]
-    )
-
-
 def prove(root):
     """Return the proof of each lock, warnings, and what judged."""
     where = os.path.join(root, _manifest.MANIFEST)
@@ -132,7 +107,7 @@ def prove(root):
     others = [entry for entry in manifest["files"] if not _manifest.is_carried(entry)]
     missing = [entry for entry in others if not os.path.isfile(os.path.join(root, entry["path"]))]
     _manifest.check_whole(root, manifest, missing)
-    locks = read_locks(root, manifest)
+    locks = _proof.read_locks(root, manifest)
     pool = os.path.join(root, _manifest.POOL)
     pins = [pin for dummy, dummy, lock in locks for pin in lock.pins]
     packaging = _packaging.load(_proof.pip_wheels(pins, pool))
@@ -141,7 +116,7 @@ def prove(root):
     for one, name, lock in locks:
         if name not in targets:
             raise _manifest.BundleError("%s: set %s is for %s, which is no target of it." % (where, one["name"], name))
-        roots, warning = roots_of(one, lock)
+        roots, warning = _proof.roots_of(one, lock)
         if warning and warning not in warnings:
             warnings.append(warning)
         proofs.append((one["name"], name, len(lock.pins), prover.prove(lock.pins, roots, (), targets[name])))

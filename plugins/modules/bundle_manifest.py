@@ -213,6 +213,8 @@ class Manifest:
         if before and before["id"] == manifest["id"] and not created:
             manifest["created"] = before["created"]
         text = _manifest.render_json(manifest)
+        # What would be refused inside is not written outside.
+        _manifest.parse_manifest(text, self.join(_manifest.MANIFEST))
         pending = read_if_there(self.join(_manifest.MANIFEST)) != text.encode("utf-8")
         if not self.module.check_mode:
             self.apply(text if pending else None)

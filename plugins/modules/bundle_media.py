@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Looks for the folder C(airgap-ID) that M(airgap.python.bundle_export) wrote, in one folder or in several, checks all
     that lies in it in the open, and says which volumes there are.
+  - Checks who signed it, if O(allowed_signers) is given, before anybody takes a volume.
   - Fails with the name of the file where the open part or the list of volumes is wrong, and for links and devices.
   - A damaged or foreign volume is no failure here, but is named. Changes nothing.
 author:
@@ -40,6 +41,9 @@ options:
     elements: str
 requirements:
   - python >= 3.8
+  - ssh-keygen, of OpenSSH 8.2 or newer, if O(allowed_signers) is given
+extends_documentation_fragment:
+  - airgap.python.approval
 """
 
 EXAMPLES = r"""
@@ -93,6 +97,19 @@ foreign:
   type: list
   elements: str
   returned: success
+signers:
+  description: Who of O(allowed_signers) signed it, each key once, with C(principal), C(key) (SHA-256 fingerprint) and C(type).
+  type: list
+  elements: dict
+  returned: success
+rejected:
+  description:
+    - The signatures that do not count, with C(key), C(type), C(reason) and C(detail).
+    - C(reason) is V(unknown key), V(revoked), V(expired), V(not yet valid), V(other content), V(other namespace),
+      V(same key twice), V(unknown option) or V(unreadable).
+  type: list
+  elements: dict
+  returned: success
 missing:
   description: Names of the volumes of which no right one is here.
   type: list
@@ -101,12 +118,7 @@ missing:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _manifest, _media
-
-
-def judge_signatures(folder, params):
-    """Judge who signed the open part, before any volume is taken. MERGE: _approval.judge(folder, params)."""
-    return {}
+from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _media
 
 
 def main():
@@ -116,6 +128,7 @@ def main():
             "paths": {"type": "list", "elements": "path", "required": True},
             "bundle": {"type": "str", "default": ""},
             "check": {"type": "list", "elements": "str"},
+            **_approval.OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -124,7 +137,7 @@ def main():
         if params["bundle"] and (len(params["bundle"]) < 12 or not params["bundle"].isalnum()):
             raise _manifest.BundleError("%r is no bundle id: it has 32 hex digits. Give 12 or more." % params["bundle"])
         offer = _media.judge(_media.find(params["paths"], params["bundle"]), params["check"])
-        signatures = judge_signatures(offer.folder, params)
+        approval = _approval.judge(offer.folder, params)
     except (_manifest.BundleError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
@@ -147,7 +160,7 @@ def main():
         damaged=offer.damaged,
         foreign=offer.foreign,
         missing=[one.name for one in offer.volumes if one.name not in offer.usable],
-        **signatures,
+        **approval.result(),
     )
 
 

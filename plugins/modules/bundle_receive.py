@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - O(phase=plan) checks the bundle that this host holds and says which bytes of the offered one it lacks.
   - O(phase=piece) takes one piece in. A file gets its name when it is whole and its SHA-256 is right.
-  - O(phase=finish) takes over what the host held already, checks the whole bundle, and puts it in the place of the
-    one before in one step.
+  - O(phase=finish) takes over what the host held already, checks the whole bundle and who signed it, and puts it in
+    the place of the one before in one step.
   - What a broken run brought stays in O(incoming) and is not asked for again. The parts of a file may come in any order.
   - Files that the offered bundle leaves to its base are taken from the bundle in place, by their SHA-256.
   - Two receptions on one host wait for each other.
@@ -108,6 +108,8 @@ options:
     type: str
 requirements:
   - python >= 3.8
+extends_documentation_fragment:
+  - airgap.python.approval
 """
 
 EXAMPLES = r"""
@@ -176,7 +178,7 @@ import shutil
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces, _volumes
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     fsync_dir,
@@ -194,6 +196,7 @@ class Reception:
     """What a hop holds of an offered bundle, and how the rest gets in."""
 
     def __init__(self, params):
+        self.params = params
         self.path = params["path"]
         self.incoming = params["incoming"]
         if not params["id"].isalnum():
@@ -357,6 +360,7 @@ class Reception:
             )
         self.complete_from(present)
         self.drop_strangers()
+        _approval.judge(self.next, self.params)
         manifest, entries = _manifest.verify(self.next, self.complete)
         arrived = {entry.path: entry.sha256 for entry in _manifest.to_send(manifest, entries)}
         if arrived != {one.path: one.sha256 for one in self.entries.values()}:
@@ -482,6 +486,7 @@ def main():
             "offset": {"type": "int", "default": 0},
             "sha256": {"type": "str", "no_log": False},
             "encoding": {"type": "str", "choices": ["", "xz"], "default": ""},
+            **_approval.OPTIONS,
         },
         required_if=[("phase", "piece", ("parts",)), ("phase", "piece", ("piece", "volume"), True)],
         mutually_exclusive=[("piece", "volume")],

@@ -13,6 +13,7 @@ description:
     are checked as well.
   - Checks the names in C(SHA256SUMS) and C(manifest.json), that the folder holds just the files that they name,
     the SHA-256 of every file, and that manifest, locks and sums agree.
+  - Checks who signed it, if O(allowed_signers) is given, and that it is no older one than O(ledger) has.
   - Fails with the name of the first file that is wrong. Changes nothing.
 author:
   - airgap.python authors (@airgap-python)
@@ -40,6 +41,9 @@ options:
     default: false
 requirements:
   - python >= 3.8
+  - ssh-keygen, of OpenSSH 8.2 or newer, if O(allowed_signers) is given
+extends_documentation_fragment:
+  - airgap.python.approval
 """
 
 EXAMPLES = r"""
@@ -47,6 +51,14 @@ EXAMPLES = r"""
   airgap.python.bundle_verify:
     path: /srv/airgap/bundle
   register: bundle
+
+- name: Check that two officers signed it
+  airgap.python.bundle_verify:
+    path: /srv/airgap/bundle
+    allowed_signers:
+      - alice@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFi0ZRzTPZbQpFOBMZ0g5aeSS0MkEzVjSzMM0tBo4R5A
+      - bob@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILMuZWVbHhDBFKSU1mMcnQlfGQhrdPmCeWHzlJ8Gz0bD
+    required_signatures: 2
 """
 
 RETURN = r"""
@@ -59,6 +71,23 @@ id:
   type: str
   returned: when RV(found=true)
   sample: 4f9b6b0a4f6b1f5a3a0b6d1b5b0c9f11
+created:
+  description: The time that its manifest states.
+  type: str
+  returned: when RV(found=true)
+signers:
+  description: Who of O(allowed_signers) signed it, each key once, with C(principal), C(key) (SHA-256 fingerprint) and C(type).
+  type: list
+  elements: dict
+  returned: when RV(found=true)
+rejected:
+  description:
+    - The signatures that do not count, with C(key), C(type), C(reason) and C(detail).
+    - C(reason) is V(unknown key), V(revoked), V(expired), V(not yet valid), V(other content), V(other namespace),
+      V(same key twice), V(unknown option) or V(unreadable).
+  type: list
+  elements: dict
+  returned: when RV(found=true)
 sha256:
   description: SHA-256 of C(SHA256SUMS), which stands for every byte of the bundle.
   type: str
@@ -100,23 +129,25 @@ bytes:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest
 
 
 def main():
     """Verify the bundle and return what it holds."""
     module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "missing_ok": {"type": "bool", "default": False},
-            "whole": {"type": "bool", "default": False},
-        },
+        argument_spec=dict(
+            _approval.OPTIONS,
+            path={"type": "path", "required": True},
+            missing_ok={"type": "bool", "default": False},
+            whole={"type": "bool", "default": False},
+        ),
         supports_check_mode=True,
     )
     path = module.params["path"]
     if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _manifest.SUMS)):
         module.exit_json(changed=False, found=False)
     try:
+        approval = _approval.judge(path, module.params)
         manifest, entries = _manifest.verify(path, module.params["whole"])
     except (_manifest.BundleError, OSError) as error:
         module.fail_json(msg=str(error))
@@ -125,6 +156,7 @@ def main():
         changed=False,
         found=True,
         id=manifest["id"],
+        created=manifest["created"],
         sha256=next(entry.sha256 for entry in entries if entry.path == _manifest.SUMS),
         base=manifest["base"] or "",
         whole=not _manifest.absent(manifest, entries),
@@ -133,6 +165,7 @@ def main():
         files=manifest["files"],
         targets=manifest["targets"],
         bytes=sum(entry.size for entry in crossing),
+        **approval.result(),
     )
 
 

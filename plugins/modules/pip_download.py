@@ -157,6 +157,9 @@ options:
   log:
     description: A file to which every pip command and its output is appended.
     type: path
+  progress:
+    description: A file that holds one line of what is being done now. The action plugin names it, and shows the line.
+    type: path
   state:
     description:
       - V(present) resolves and downloads.
@@ -236,6 +239,7 @@ engine:
 """
 
 import concurrent.futures
+import contextlib
 import inspect
 import json
 import os
@@ -270,6 +274,8 @@ from ansible_collections.airgap.python.plugins.module_utils._pip import Pip, run
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
+# The folder in the scratch through which pip's resolutions share pages and files.
+SHARED = "shared"
 
 
 class PipEngine:
@@ -290,7 +296,8 @@ class PipEngine:
         with open(environment, "w", encoding="utf-8") as stream:
             json.dump(target.markers(), stream)
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
-        rc, out = self.pip.run_patiently([runner, environment] + arguments)
+        shared = os.path.join(os.path.dirname(folder), SHARED)
+        rc, out = self.pip.run_patiently([runner, environment] + arguments, {_pip_runner.SHARED: shared})
         if rc != 0:
             raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"), out)
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
@@ -366,6 +373,12 @@ class Download:
         self.damaged = []
         self.built = []
 
+    def say(self, text, *figures):
+        """Keep a line of what is being done, for who looks."""
+        if self.params["progress"]:
+            with contextlib.suppress(OSError), open(self.params["progress"], "w", encoding="utf-8") as stream:
+                stream.write("%s: %s\n" % (os.path.basename(self.params["lock_dest"].rstrip("/")), text % figures))
+
     def read_built(self):
         """Return the built wheels that are given, each proved to be what its record says."""
         wheels = [_build.built(read(path), path) for path in self.params["built"]]
@@ -408,6 +421,14 @@ class Download:
             "%s is in a lock and not in the pool, and was built from %s, which is not among the built wheels. "
             "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
         )
+
+    def take_shared(self, pin):
+        """Take a file into the pool that resolving has downloaded already; say whether there was one."""
+        path = os.path.join(self.scratch, SHARED, "files", pin.filename)
+        if not os.path.isfile(path) or sha256_file(path) != pin.sha256:
+            return False
+        adopt(path, os.path.join(self.params["dest"], pin.filename))
+        return True
 
     def explain(self, error):
         """Return an error's message, with what else is known where a wheel is missing."""
@@ -484,7 +505,7 @@ class Download:
         """Fetch files, given as (target, pin), into the scratch folder; each is checked before it may enter the pool."""
         folder = os.path.join(self.scratch, "fetched")
         os.mkdir(folder)
-        wanted = [one for one in wanted if not self.take_built(one[1])]
+        wanted = [one for one in wanted if not self.take_built(one[1]) and not self.take_shared(one[1])]
         jobs = []
         for target in self.targets:
             mine = [pin for of, pin in wanted if of == target]
@@ -497,11 +518,16 @@ class Download:
                     (target, _resolve.fetch_arguments(target, listing, os.path.join(folder, str(len(jobs)))), pins)
                 )
 
+        fetched = []
+
         def work(job):
             target, arguments, pins = job
+            self.say("fetching, %d of %d files are here", len(fetched), len(wanted))
             rc, out = self.pip.run_patiently(["-m", "pip"] + arguments)
             if rc != 0:
                 raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
+            fetched.extend(pins)
+            self.say("fetching, %d of %d files are here", len(fetched), len(wanted))
             return [(pin, os.path.join(arguments[arguments.index("--dest") + 1], pin.filename)) for pin in pins]
 
         for done in side_by_side(work, jobs, self.params["processes"]):
@@ -519,6 +545,7 @@ class Download:
         roots = [line.text for line in inputs.requirements]
         constraints = [line.text for line in inputs.constraints]
         failures = []
+        self.say("proving the locks of %d targets", len(targets))
         try:
             prover = _proof.Prover(_packaging.load(places), self.params["dest"])
             for target in targets:
@@ -638,8 +665,13 @@ class Download:
                 stream.writelines(line + "\n" for line in self.params["requirements"])
             requirements.insert(0, path)
 
+        resolved = []
+
         def work(target):
-            return self.resolve(target, requirements, keep[target])
+            self.say("resolving for %s, %d of %d targets are resolved", target.name, len(resolved), len(targets))
+            answer = self.resolve(target, requirements, keep[target])
+            resolved.append(target)
+            return answer
 
         try:
             answers = side_by_side(work, targets, RESOLUTIONS_AT_A_TIME)
@@ -794,6 +826,7 @@ def main():
             "upgrade": {"type": "list", "elements": "str", "default": []},
             "processes": {"type": "int", "default": 8},
             "log": {"type": "path"},
+            "progress": {"type": "path"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         mutually_exclusive=[("python", "virtualenv")],

@@ -19,6 +19,9 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+# A copy begins with a line that holds the status.
+SKIP = len(b"200\n")
+
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """A server that looks nothing up in DNS, which http.server's own does."""
@@ -26,6 +29,24 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 128
+
+
+class Body:
+    """An answer's bytes, in memory or in a file; only what is asked for is read."""
+
+    def __init__(self, data=b"", path=None, skip=0):
+        self.data = data
+        self.path = path
+        self.skip = skip
+        self.size = os.path.getsize(path) - skip if path else len(data)
+
+    def read(self, start, end):
+        """Return the bytes from start to before end."""
+        if not self.path:
+            return self.data[start:end]
+        with open(self.path, "rb") as stream:
+            stream.seek(self.skip + start)
+            return stream.read(end - start)
 
 
 class Mirror:
@@ -36,6 +57,7 @@ class Mirror:
         self.folder = folder
         self.delay = delay
         self.lock = threading.Lock()
+        self.pages = {}
         self.reset()
         os.makedirs(folder, exist_ok=True)
         mirror = self
@@ -44,29 +66,33 @@ class Mirror:
             """Answers from the copy."""
 
             protocol_version = "HTTP/1.1"
+            # Otherwise the end of each answer waits for an acknowledgement, 40 ms more than the delay that is asked for.
+            disable_nagle_algorithm = True
+            wbufsize = 1 << 20
 
             def do_GET(self):
                 """Answer a page or a file, whole or a range of it."""
                 time.sleep(mirror.delay)
                 status, kind, body = mirror.answer(self.path)
+                start, end = 0, body.size
                 wanted = re.match(r"bytes=(\d*)-(\d*)$", self.headers.get("Range", ""))
                 extra = {}
                 if wanted and status == 200:
                     first, last = wanted.groups()
-                    start = int(first) if first else len(body) - int(last)
-                    end = min(int(last), len(body) - 1) if first and last else len(body) - 1
-                    extra["Content-Range"] = "bytes %d-%d/%d" % (start, end, len(body))
-                    status, body = 206, body[start : end + 1]
-                mirror.count(len(body))
+                    start = int(first) if first else body.size - int(last)
+                    end = min(int(last) + 1, body.size) if first and last else body.size
+                    extra["Content-Range"] = "bytes %d-%d/%d" % (start, end - 1, body.size)
+                    status = 206
+                sent = body.read(start, end) if self.command != "HEAD" else b""
+                mirror.count(len(sent))
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(end - start))
                 self.send_header("Accept-Ranges", "bytes")
                 for name, value in extra.items():
                     self.send_header(name, value)
                 self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
+                self.wfile.write(sent)
 
             do_HEAD = do_GET
 
@@ -88,7 +114,7 @@ class Mirror:
             self.bytes += size
 
     def fetch(self, url):
-        """Return the status and the body of a URL from the copy; the first time, from its origin."""
+        """Return the status and the path of a URL's copy; the first time, from its origin."""
         path = os.path.join(self.folder, hashlib.sha256(url.encode()).hexdigest())
         if not os.path.exists(path):
             with self.lock:
@@ -107,20 +133,27 @@ class Mirror:
                 stream.write(body)
             os.rename(temporary, path)
         with open(path, "rb") as stream:
-            status, _newline, body = stream.read().partition(b"\n")
-        return int(status), body
+            return int(stream.read(3)), path
 
     def answer(self, path):
         """Return status, content type and body for a path."""
         kind, _slash, rest = path.lstrip("/").partition("/")
         if kind == "files":
             # The URL is in the path, encoded, and the file's name after it, for the clients that read it.
-            status, body = self.fetch(base64.urlsafe_b64decode(rest.partition("/")[0] + "===").decode())
-            return status, "application/octet-stream", body
-        base = self.upstream + rest
-        status, body = self.fetch(base)
-        page = re.sub(rb'href="([^"]+)"', lambda match: b'href="%s"' % self.local(base, match.group(1)), body)
-        return status, "text/html", page
+            status, copy = self.fetch(base64.urlsafe_b64decode(rest.partition("/")[0] + "===").decode())
+            return status, "application/octet-stream", Body(path=copy, skip=SKIP)
+        # A page is made once: the copy shares the processor with what is measured.
+        if rest not in self.pages:
+            base = self.upstream + rest
+            status, copy = self.fetch(base)
+            body = Body(path=copy, skip=SKIP)
+            page = re.sub(
+                rb'href="([^"]+)"',
+                lambda match: b'href="%s"' % self.local(base, match.group(1)),
+                body.read(0, body.size),
+            )
+            self.pages[rest] = status, "text/html", Body(page)
+        return self.pages[rest]
 
     @staticmethod
     def local(base, link):

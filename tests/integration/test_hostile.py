@@ -23,6 +23,7 @@ from ansible_collections.airgap.python.plugins.modules.bundle_receive import Rec
 
 from tests.integration.simple_index import make_wheel
 from tests.unit.plugins.module_utils.test_manifest import SETS, delta, seal
+from tests.unit.plugins.module_utils.test_signature import Officer
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system and make devices")
 FLASK = "wheels/flask-1.0-py3-none-any.whl"
@@ -149,8 +150,10 @@ def test_export_is_the_same_twice_and_a_second_one_writes_nothing(way):
 
 
 def test_signature_that_came_later_is_all_that_is_written(way):
-    with open(os.path.join(way.source, "SHA256SUMS.sig"), "w") as stream:
-        stream.write("signature")
+    with open(os.path.join(way.source, "SHA256SUMS"), "rb") as stream:
+        block = Officer(way.tmp, "alice").sign(stream.read())
+    with open(os.path.join(way.source, "SHA256SUMS.sig"), "wb") as stream:
+        stream.write(block)
     assert export(way.source, way.disk) == (["SHA256SUMS.sig"], [])
 
 

@@ -10,9 +10,8 @@ import json
 import shutil
 
 import pytest
-import yaml
 from ansible_collections.airgap.python.plugins.module_utils import _target
-from conftest import INVENTORY, on, play, read, run
+from conftest import on, play, read, run
 
 ELSEWHERE = "/var/tmp/airgap-slice"
 PACKAGES = ("flask", "pytest", "devpi-server")
@@ -66,8 +65,8 @@ def test_what_was_staged_for_a_node_installs_there_whole(bundle, node, package):
 
 @pytest.mark.parametrize(("node", "package"), PLAINLY_WRONG)
 def test_what_plain_pip_downloads_for_the_same_node_does_not_install(bundle, node, package):
-    with open(INVENTORY + "/group_vars/all.yml", encoding="utf-8") as stream:
-        raw = [one for one in yaml.safe_load(stream)["airgap_targets"] if one["name"] == node][0]
+    with open(bundle + "/bundle/manifest.json", encoding="utf-8") as stream:
+        raw = [one for one in json.load(stream)["targets"] if one["name"] == node][0]
     folder = "%s/plain-%s-%s" % (ELSEWHERE, node, package)
     arguments = " ".join(_target.parse(raw)[0].pip_arguments())
     # Plain pip says nothing and ends well.

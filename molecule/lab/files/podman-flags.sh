@@ -10,6 +10,7 @@ image=$1
 shift
 
 # Asked of the image: what a host is made of, and that a unit's sandbox (mount namespaces) really works.
+# shellcheck disable=SC2016 # The container expands it.
 probe='for tool in /sbin/init sshd sudo ip python3; do
   PATH=$PATH:/usr/sbin command -v $tool > /dev/null || { echo "the image has no $tool" >&2; exit 3; }
 done
@@ -19,6 +20,7 @@ base=
 [ "$(cat /sys/module/apparmor/parameters/enabled 2> /dev/null)" = Y ] && base="--security-opt=apparmor=unconfined"
 
 # Where raising limits is refused, podman's defaults are too high: ours are what this shell has, and few processes.
+# shellcheck disable=SC3045 # dash and busybox have it.
 files=$(ulimit -Hn)
 [ "$files" = unlimited ] && files=1048576
 lowered="--ulimit=nofile=$files:$files --ulimit=nproc=4096:4096"

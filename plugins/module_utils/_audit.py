@@ -1,0 +1,421 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Known vulnerabilities of what a bundle holds: what pip-audit is asked, and what its answers are worth.
+
+An answer counts only if the service knows the vulnerability of the PROBE: a
+mirror that has no such data, or an error that looks like an answer, would
+otherwise read as "no known vulnerabilities". No I/O happens here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import re
+import typing as t
+
+FORMAT = 1
+# A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
+PROBE = ("requests", "2.19.0")
+# Seconds: for one answer of the service, for the probe as a whole, and for each version after it.
+SOCKET_SECONDS = 5
+PROBE_SECONDS = 20
+VERSION_SECONDS = 1.0
+SEVERITIES = ("critical", "high", "medium", "low", "unknown")
+AUDITED = "audited"
+PARTLY = "partly audited"
+NOT = "not audited"
+SERVICES = {"pypi": "https://pypi.org", "osv": "https://api.osv.dev/v1/query"}
+OWN = "it was built from a source of the site's own, whose name is told to nobody"
+Version = t.Tuple[str, str]
+
+
+class AuditError(ValueError):
+    """The audit cannot be made as asked; the message names the setting, the reason and the mend."""
+
+
+class Answer(t.NamedTuple):
+    """What the service said: findings and skipped versions, or the ``failure`` for which it said nothing."""
+
+    findings: t.List[t.Dict[str, t.Any]]
+    skipped: t.List[t.Dict[str, t.Any]]
+    failure: str = ""
+
+
+class Ignore(t.NamedTuple):
+    """A finding that does not count: its id or an alias, why, and the last day (YYYY-MM-DD)."""
+
+    id: str
+    reason: str
+    until: str
+
+
+def parse_ignore(raw: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Ignore]:
+    """Return the list of what is ignored; raises AuditError for an entry without id, reason or last day."""
+    found = []
+    for one in raw:
+        name = str(one.get("id") or "").strip()
+        reason = " ".join(str(one.get("reason") or "").split())
+        until = str(one.get("until") or "").strip()
+        if not name:
+            raise AuditError("stage_audit_ignore: %r names no id, such as CVE-2026-12345." % (dict(one),))
+        if set(one) - {"id", "reason", "until"}:
+            raise AuditError(
+                "stage_audit_ignore: %s has %s; an entry has id, reason and until."
+                % (name, ", ".join(sorted(set(one) - {"id", "reason", "until"})))
+            )
+        if not reason:
+            raise AuditError("stage_audit_ignore: %s has no reason. Write why it does no harm here." % name)
+        try:
+            datetime.datetime.strptime(until, "%Y-%m-%d")
+        except ValueError as error:
+            raise AuditError(
+                "stage_audit_ignore: %s is to be ignored until %r. Write the last day as YYYY-MM-DD." % (name, until)
+            ) from error
+        found.append(Ignore(name, reason, until))
+    names = [one.id.lower() for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise AuditError("stage_audit_ignore names %s twice. Keep one of them." % name.upper())
+    return found
+
+
+def versions_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Version], t.List[t.Dict[str, str]]]:
+    """Return (name, version) of all files in a manifest, and those that no service may be asked about."""
+    asked: t.Set[Version] = set()
+    own: t.Set[Version] = set()
+    for entry in files:
+        private = entry.get("origin", "").startswith(("built:source:", "built:git+"))
+        (own if private else asked).add((entry["name"], entry["version"]))
+    return sorted(asked), [{"name": name, "version": version, "reason": OWN} for name, version in sorted(own - asked)]
+
+
+def rounds(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
+    """Share versions out, for pip-audit takes one version of a project at a time."""
+    found: t.List[t.List[Version]] = []
+    names: t.List[t.Set[str]] = []
+    for name, version in versions:
+        for number in range(len(found) + 1):
+            if number == len(found):
+                found.append([])
+                names.append(set())
+            if name not in names[number]:
+                names[number].add(name)
+                found[number].append((name, version))
+                break
+    return found
+
+
+def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> t.List[str]:
+    """Return pip-audit's arguments: ask about a listing of pins as they stand, and resolve nothing."""
+    found = ["--requirement", listing, "--disable-pip", "--no-deps", "--format", "json", "--output", answer]
+    found += ["--vulnerability-service", service, "--timeout", str(SOCKET_SECONDS), "--progress-spinner", "off"]
+    found += ["--desc", "on", "--aliases", "on", "--cache-dir", cache]
+    return found + (["--osv-url", url] if service == "osv" and url else [])
+
+
+def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version]) -> Answer:
+    """Return what pip-audit answered; ``text`` is its JSON, or None where it wrote none."""
+    if text is None:
+        return Answer([], [], explain(output))
+    try:
+        dependencies = {one["name"]: one for one in json.loads(text)["dependencies"]}
+        findings, skipped = [], []
+        for name, version in asked:
+            one = dependencies.get(name)
+            if one is None or "vulns" not in one:
+                reason = (one or {}).get("skip_reason") or "the service gave no answer"
+                skipped.append({"name": name, "version": version, "reason": _line(reason, 200)})
+                continue
+            for vulnerability in one["vulns"]:
+                findings.append(
+                    {
+                        "name": name,
+                        "version": version,
+                        "id": str(vulnerability["id"]),
+                        "aliases": sorted(str(alias) for alias in vulnerability.get("aliases", [])),
+                        "fix_versions": [str(fixed) for fixed in vulnerability.get("fix_versions", [])],
+                        "description": _line(str(vulnerability.get("description", "")), 600),
+                    }
+                )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Answer([], [], "pip-audit's answer cannot be read: %s" % _line(repr(error), 200))
+    return Answer(findings, skipped)
+
+
+def judge_probe(answer: Answer) -> str:
+    """Return why a service's answers are worth nothing, or "" if it knows what everybody knows."""
+    if answer.failure:
+        return answer.failure
+    what = "%s %s, whose vulnerability is known since 2018" % PROBE
+    if answer.skipped:
+        return "the service does not know %s: it has no vulnerability data" % what
+    if not answer.findings:
+        return "the service says nothing of %s: it has no vulnerability data" % what
+    return ""
+
+
+def _line(text: str, longest: int) -> str:
+    """Return a text on one line that is not too long."""
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def explain(output: str) -> str:
+    """Return why pip-audit failed, in words that are the same when it fails the same way again."""
+    where = re.search(r"host='([^']+)', port=(\d+)", output)
+    host = "%s (port %s)" % where.groups() if where else "the service"
+    for pattern, reason in (
+        (r"NameResolutionError.*?\[Errno -?\d+\] ([^\"')\n]+)", "does not resolve: %s"),
+        (r"certificate verify failed: ([^(\"]+?) *\(", "has a certificate that this host does not trust: %s"),
+        (r"ProxyError\((.+?)\)\)", "cannot be reached through the proxy: %s"),
+        (r"\[Errno -?\d+\] ([^\"')\n]+)", "cannot be reached: %s"),
+    ):
+        match = re.search(pattern, output, re.DOTALL)
+        if match:
+            return "%s %s" % (host, reason % _line(re.sub(r" ?(object )?at 0x[0-9a-f]+", "", match.group(1)), 160))
+    if re.search(r"timed out|Timeout|Could not connect", output):
+        return "%s gave no answer within %d seconds" % (host, SOCKET_SECONDS)
+    match = re.search(r"HTTPError: (\d{3} [^\n]*?) for url", output)
+    if match:
+        return "the service answered %s" % _line(match.group(1), 160)
+    if "JSONDecodeError" in output:
+        return "the service answered with something that is no JSON"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    last = re.sub(r" ?(object )?at 0x[0-9a-f]+", "", lines[-1]) if lines else "it said nothing"
+    return "pip-audit failed: %s" % _line(last, 200)
+
+
+def is_due(
+    report: t.Optional[t.Mapping[str, t.Any]],
+    versions: t.Sequence[Version],
+    service: t.Mapping[str, str],
+    max_age: float,
+    now: str,
+) -> str:
+    """Return why the service must be asked (again), or ""; ``max_age`` is in hours, ``now`` RFC 3339 in UTC."""
+    if report is None:
+        return "there is no answer yet"
+    if report.get("status") not in (AUDITED, PARTLY) or not report.get("asked"):
+        return "the last time there was no answer"
+    if report.get("versions") != pins(versions):
+        return "the versions changed"
+    known = report.get("service", {})
+    if any(known.get(key) != service[key] for key in ("name", "url")):
+        return "another service is to be asked"
+    age = (_time(now) - _time(report["asked"])).total_seconds() / 3600
+    if age >= max_age or age < 0:
+        return "the last answer is of %s" % report["asked"]
+    return ""
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+
+
+def pins(versions: t.Iterable[Version]) -> t.List[str]:
+    """Return versions as pip writes them."""
+    return ["%s==%s" % one for one in versions]
+
+
+def users_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[Version, t.List[str]]:
+    """Return the locks ("set/target") that have each version."""
+    found: t.Dict[Version, t.Set[str]] = {}
+    for entry in files:
+        labels = {"%s/%s" % (user["set"], user["target"]) for user in entry.get("used_by", [])}
+        found.setdefault((entry["name"], entry["version"]), set()).update(labels)
+    return {key: sorted(labels) for key, labels in found.items()}
+
+
+def not_audited(manifest: t.Mapping[str, t.Any], service: t.Mapping[str, str], reason: str) -> t.Dict[str, t.Any]:
+    """Return a report that says that nothing is known, and why; it has no date, so that it stays the same."""
+    return {
+        "format": FORMAT,
+        "bundle": manifest["id"],
+        "status": NOT,
+        "reason": reason,
+        "service": dict(service),
+        "asked": None,
+        "severities": "",
+        "versions": pins(versions_of(manifest["files"])[0]),
+        "skipped": [],
+        "findings": [],
+    }
+
+
+def audited(
+    manifest: t.Mapping[str, t.Any],
+    service: t.Mapping[str, str],
+    asked: str,
+    answer: Answer,
+    severities: str,
+) -> t.Dict[str, t.Any]:
+    """Return the report of what a service answered; ``severities`` says who told them."""
+    versions, own = versions_of(manifest["files"])
+    if versions and len(answer.skipped) == len(versions):
+        return not_audited(manifest, service, "the service knows none of the %d versions" % len(versions))
+    skipped = sorted(answer.skipped + own, key=lambda one: (one["name"], one["version"]))
+    return {
+        "format": FORMAT,
+        "bundle": manifest["id"],
+        "status": PARTLY if skipped else AUDITED,
+        "reason": "",
+        "service": dict(service),
+        "asked": asked,
+        "severities": severities,
+        "versions": pins(versions),
+        "skipped": skipped,
+        "findings": answer.findings,
+    }
+
+
+def finish(
+    report: t.Mapping[str, t.Any],
+    manifest: t.Mapping[str, t.Any],
+    ignore: t.Iterable[Ignore],
+    today: str,
+    earlier: t.Optional[t.Mapping[str, t.Any]],
+) -> t.Dict[str, t.Any]:
+    """Return a report with what is ignored today (YYYY-MM-DD), who uses what, and counts.
+
+    ``earlier`` is the report before: where nobody answered now, an answer of
+    it about the same versions is kept beside, so that it is not forgotten.
+    """
+    users = users_of(manifest["files"])
+    found = dict(report, bundle=manifest["id"])
+    entries = list(ignore)
+    current = [one for one in entries if one.until >= today]
+    used = set()
+    findings = []
+    for one in report["findings"]:
+        names = {name.lower() for name in [one["id"]] + one["aliases"]}
+        match = next((entry for entry in current if entry.id.lower() in names), None)
+        if match:
+            used.add(match.id)
+        one = dict(one, ignored=match._asdict() if match else None)
+        one.setdefault("severity", "unknown")
+        one["used_by"] = users.get((one["name"], one["version"]), [])
+        findings.append(one)
+    findings.sort(key=lambda one: (SEVERITIES.index(one["severity"]), one["name"], one["version"], one["id"]))
+    found["findings"] = findings
+    found["ignore"] = {
+        "expired": [one._asdict() for one in entries if one not in current],
+        "unused": [one._asdict() for one in current if one.id not in used],
+    }
+    found["counts"] = {}
+    if found["status"] != NOT:
+        # A zero must mean that somebody was asked.
+        found["counts"] = {severity: 0 for severity in SEVERITIES + ("ignored",)}
+        for one in findings:
+            found["counts"]["ignored" if one["ignored"] else one["severity"]] += 1
+    found["earlier"] = None
+    if found["status"] == NOT and earlier is not None and earlier.get("versions") == found["versions"]:
+        if earlier.get("asked"):
+            found["earlier"] = {key: earlier[key] for key in ("asked", "service", "findings")}
+        else:
+            found["earlier"] = earlier.get("earlier")
+    return found
+
+
+def objections(report: t.Mapping[str, t.Any]) -> t.List[str]:
+    """Return why stage_audit: enforce stops."""
+    if report["status"] == NOT:
+        return ["The bundle is not audited: %s." % report["reason"]]
+    return [
+        "%s %s has %s (%s)%s."
+        % (
+            one["name"],
+            one["version"],
+            one["id"],
+            one["severity"] if one["severity"] != "unknown" else "severity unknown",
+            "; mended in " + ", ".join(one["fix_versions"]) if one["fix_versions"] else "",
+        )
+        for one in report["findings"]
+        if not one["ignored"]
+    ]
+
+
+def warnings(report: t.Mapping[str, t.Any]) -> t.List[str]:
+    """Return what the operator should know although nothing stops."""
+    found = []
+    if report["status"] == NOT:
+        found.append("The bundle is not audited: %s." % report["reason"])
+    if report["skipped"]:
+        names = ["%s %s" % (one["name"], one["version"]) for one in report["skipped"]]
+        more = " and %d more" % (len(names) - 10) if len(names) > 10 else ""
+        found.append("Not audited: %s%s. reports/audit.json says why." % (", ".join(names[:10]), more))
+    for one in report["ignore"]["expired"]:
+        found.append(
+            "stage_audit_ignore: %s was to be ignored until %s and counts again (%s)."
+            % (one["id"], one["until"], one["reason"])
+        )
+    return found
+
+
+def severity_ids(finding: t.Mapping[str, t.Any]) -> t.List[str]:
+    """Return the ids under which a severity may be told, the most telling first, and only what fits in a URL."""
+    names = [finding["id"]] + list(finding["aliases"])
+    good = [name for name in names if re.match(r"^[A-Za-z0-9][A-Za-z0-9-]{2,60}$", name)]
+    return sorted(good, key=lambda name: (not name.startswith("GHSA-"), not name.startswith("PYSEC-"), name))
+
+
+def severity_of(record: t.Any) -> str:
+    """Return the severity that an OSV record tells (OSV schema: severity, database_specific.severity)."""
+    if not isinstance(record, dict):
+        return "unknown"
+    special = record.get("database_specific")
+    told = str(special.get("severity", "")).lower() if isinstance(special, dict) else ""
+    told = {"moderate": "medium"}.get(told, told)
+    if told in SEVERITIES:
+        return told
+    vectors = record.get("severity")
+    for one in vectors if isinstance(vectors, list) else []:
+        score = cvss3(str(one.get("score", ""))) if isinstance(one, dict) else None
+        if score:
+            return rating(score)
+    return "unknown"
+
+
+def rating(score: float) -> str:
+    """Return the word for a CVSS score (CVSS 3.1, 5: qualitative severity rating scale)."""
+    for least, word in ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low")):
+        if score >= least:
+            return word
+    return "unknown"
+
+
+_METRICS = {
+    "AV": {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2},
+    "AC": {"L": 0.77, "H": 0.44},
+    "UI": {"N": 0.85, "R": 0.62},
+    "C": {"H": 0.56, "L": 0.22, "N": 0.0},
+    "I": {"H": 0.56, "L": 0.22, "N": 0.0},
+    "A": {"H": 0.56, "L": 0.22, "N": 0.0},
+}
+_PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
+
+
+def cvss3(vector: str) -> t.Optional[float]:
+    """Return the base score of a CVSS 3 vector (CVSS 3.1, 7.1), or None for anything else."""
+    if not re.match(r"^CVSS:3\.[01]/", vector):
+        return None
+    metrics = dict(part.split(":", 1) for part in vector.split("/")[1:] if ":" in part)
+    try:
+        scope = metrics["S"]
+        value = {key: numbers[metrics[key]] for key, numbers in _METRICS.items()}
+        privileges = _PRIVILEGES[scope][metrics["PR"]]
+    except KeyError:
+        return None
+    missed = 1 - (1 - value["C"]) * (1 - value["I"]) * (1 - value["A"])
+    exploit = 8.22 * value["AV"] * value["AC"] * privileges * value["UI"]
+    if scope == "U":
+        impact = 6.42 * missed
+        score = impact + exploit
+    else:
+        impact = 7.52 * (missed - 0.029) - 3.25 * (missed - 0.02) ** 15
+        score = 1.08 * (impact + exploit)
+    if impact <= 0:
+        return 0.0
+    # Round up to one decimal place, as appendix A has it, without the noise of floating point.
+    return math.ceil(round(min(score, 10.0) * 100000) / 10000) / 10.0

@@ -1,0 +1,360 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who signed a bundle's sums: the blocks of SHA256SUMS.sig, judged by stock ssh-keygen.
+
+The file holds one armored block for each signer, one after another (PROTOCOL.sshsig
+of OpenSSH). Which key made a block and for which namespace is read here; whether the
+signature holds and whether the key may sign is for ssh-keygen(1) alone to say.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import typing as t
+
+NAMESPACE = "airgap-bundle"
+_BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
+_END = b"-----END SSH SIGNATURE-----\n"
+_MAGIC = b"SSHSIG"
+_COLUMNS = 70
+# Each block costs three runs of ssh-keygen. No bundle has this many officers.
+MOST_BLOCKS = 64
+LARGEST = 1024 * 1024
+_KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-z0-9@.-]+$")
+_GOOD = re.compile(r'^Good "[^"]*" signature for (.+) with (\S+) key (SHA256:\S+)$')
+
+
+class SignatureError(Exception):
+    """A signature, a key or ssh-keygen cannot be used; the message names it, the reason and the mend."""
+
+
+class Block(t.NamedTuple):
+    """One signature: its armor, and what it says of itself."""
+
+    armor: bytes
+    type: str
+    key: str
+    namespace: str
+
+
+class Signer(t.NamedTuple):
+    """Who signed: the name in the list of allowed signers, the key's fingerprint and its type."""
+
+    principal: str
+    key: str
+    type: str
+
+
+class Rejected(t.NamedTuple):
+    """A block that does not count, and why, in a few fixed words and in a sentence."""
+
+    key: str
+    type: str
+    reason: str
+    detail: str
+
+
+def fingerprint(blob: bytes) -> str:
+    """Return the SHA-256 fingerprint of a public key as ssh-keygen prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
+
+
+def _strings(data: bytes, count: int) -> t.Tuple[t.List[bytes], bytes]:
+    """Return ``count`` strings of RFC 4251 from the begin of ``data``, and the rest; raises struct.error."""
+    found = []
+    for _number in range(count):
+        (length,) = struct.unpack_from(">I", data)
+        if len(data) - 4 < length:
+            raise struct.error("cut off")
+        found.append(data[4 : 4 + length])
+        data = data[4 + length :]
+    return found, data
+
+
+def _armor(blob: bytes) -> bytes:
+    text = base64.b64encode(blob)
+    lines = [text[start : start + _COLUMNS] + b"\n" for start in range(0, len(text), _COLUMNS)]
+    return _BEGIN + b"".join(lines) + _END
+
+
+def _read_block(armor: bytes, where: str) -> Block:
+    """Read one block; raises SignatureError unless its bytes are the only ones for what it says."""
+    try:
+        blob = base64.b64decode(armor[len(_BEGIN) : -len(_END)].replace(b"\n", b""), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SignatureError("%s is not base64: %s." % (where, error)) from error
+    if _armor(blob) != armor:
+        raise SignatureError("%s is not written as ssh-keygen writes it." % where)
+    try:
+        (version,) = struct.unpack_from(">I", blob, len(_MAGIC))
+        (key, namespace, dummy, dummy, dummy), rest = _strings(blob[len(_MAGIC) + 4 :], 5)
+        (key_type,), dummy = _strings(key, 1)
+        text = key_type.decode("ascii"), namespace.decode("utf-8")
+    except (struct.error, UnicodeDecodeError) as error:
+        raise SignatureError("%s is no SSH signature." % where) from error
+    if not blob.startswith(_MAGIC) or version != 1 or rest or not _KEY_TYPE.match(text[0]):
+        raise SignatureError("%s is no SSH signature of version 1." % where)
+    return Block(armor, text[0], fingerprint(key), text[1])
+
+
+def cut(data: bytes, where: str) -> t.List[Block]:
+    """Return the blocks of a signature file, which holds at least one and nothing else.
+
+    Raises SignatureError that names the file otherwise: whatever is no
+    signature in it could be taken for one by another reader.
+    """
+    mend = " Remove the file and have the bundle signed again, or fetch the bundle again."
+    if len(data) > LARGEST:
+        raise SignatureError("%s is larger than %d KiB, which no signatures need.%s" % (where, LARGEST >> 10, mend))
+    blocks: t.List[Block] = []
+    rest = data
+    try:
+        while rest or not blocks:
+            name = "%s: block %d" % (where, len(blocks) + 1)
+            end = rest.find(_END)
+            if not rest.startswith(_BEGIN) or end < 0:
+                raise SignatureError("%s does not begin and end as an SSH signature does." % name)
+            if len(blocks) == MOST_BLOCKS:
+                raise SignatureError("%s has more than %d blocks." % (where, MOST_BLOCKS))
+            blocks.append(_read_block(rest[: end + len(_END)], name))
+            rest = rest[end + len(_END) :]
+    except SignatureError as error:
+        raise SignatureError(str(error) + mend) from error
+    return blocks
+
+
+def _words(line: str) -> t.List[str]:
+    """Return the words of a line, where a double-quoted part may hold blanks."""
+    return re.findall(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+', line)
+
+
+def _is_key(words: t.Sequence[str]) -> bool:
+    """Say whether two words are a public key: its type, and the key itself, which repeats the type."""
+    if len(words) < 2 or not _KEY_TYPE.match(words[0]):
+        return False
+    try:
+        (name,), dummy = _strings(base64.b64decode(words[1], validate=True), 1)
+    except (binascii.Error, ValueError, struct.error):
+        return False
+    return name == words[0].encode("ascii")
+
+
+def allowed_lines(texts: t.Iterable[str]) -> t.List[str]:
+    """Return the lines of a list of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), without comments.
+
+    Raises SignatureError for a line that names no key: ssh-keygen would pass it over.
+    """
+    lines = []
+    for line in [line.strip() for text in texts for line in text.splitlines()]:
+        if not line or line.startswith("#"):
+            continue
+        words = _words(line)
+        if _is_key(words):
+            raise SignatureError(
+                "The allowed signer %r has no name before its key. Write 'NAME %s ...'." % (line[:80], words[0])
+            )
+        if not (_is_key(words[1:]) or _is_key(words[2:])):
+            raise SignatureError(
+                "The allowed signer %r is not 'NAME [OPTIONS] TYPE KEY', as ssh-keygen(1) has it under ALLOWED SIGNERS."
+                % line[:120]
+            )
+        lines.append(line)
+    return lines
+
+
+def revoked_lines(texts: t.Iterable[str]) -> t.List[str]:
+    """Return the lines of a list of revoked public keys; raises SignatureError for a line that is none."""
+    lines = []
+    for line in [line.strip() for text in texts for line in text.splitlines()]:
+        if not line or line.startswith("#"):
+            continue
+        if not _is_key(line.split()):
+            raise SignatureError(
+                "The revoked signer %r is no public key. Write 'TYPE KEY', the content of the key's .pub file."
+                % line[:120]
+            )
+        lines.append(line)
+    return lines
+
+
+def ssh_keygen(arguments: t.Sequence[str], data: bytes = b"") -> t.Tuple[int, str, str]:
+    """Run ssh-keygen, which never asks for anything; return its status, output and messages."""
+    path = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
+    environment = dict(os.environ, LC_ALL="C", SSH_ASKPASS_REQUIRE="never")
+    environment.pop("DISPLAY", None)
+    try:
+        process = subprocess.run(
+            [path] + list(arguments),
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            check=False,
+            # Without a terminal of its own it cannot ask for a passphrase.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise SignatureError(
+            "ssh-keygen does not run on this host (%s), and signatures are checked and made with it. "
+            "Install openssh-client (Debian) or openssh (EL)." % (error.strerror or error)
+        ) from error
+    return process.returncode, process.stdout.decode("utf-8", "replace"), process.stderr.decode("utf-8", "replace")
+
+
+Run = t.Callable[..., t.Tuple[int, str, str]]
+
+
+def holds(sums: bytes, block: Block, run: Run = ssh_keygen) -> t.Tuple[bool, str]:
+    """Say whether a block was made over these bytes by the key that it names; else what ssh-keygen says."""
+    with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
+        return _holds(sums, block, _write(folder, "signature", block.armor), run)
+
+
+def _holds(sums: bytes, block: Block, path: str, run: Run) -> t.Tuple[bool, str]:
+    rc, dummy, messages = run(["-Y", "check-novalidate", "-n", block.namespace, "-s", path], sums)
+    return rc == 0, messages.strip()
+
+
+def _write(folder: str, name: str, data: bytes) -> str:
+    path = os.path.join(folder, name)
+    with open(path, "wb") as stream:
+        stream.write(data)
+    return path
+
+
+def judge(
+    sums: bytes,
+    blocks: t.Sequence[Block],
+    allowed: t.Iterable[str],
+    revoked: t.Iterable[str] = (),
+    run: Run = ssh_keygen,
+) -> t.Tuple[t.List[Signer], t.List[Rejected]]:
+    """Return who of the allowed signers signed these bytes, each key once, and the blocks that do not count."""
+    signers: t.List[Signer] = []
+    rejected: t.List[Rejected] = []
+    with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
+        allowed_text = "".join(line + "\n" for line in allowed_lines(allowed))
+        allowed_path = _write(folder, "allowed", allowed_text.encode())
+        revoked_text = "".join(line + "\n" for line in revoked_lines(revoked))
+        listed = {fingerprint(base64.b64decode(word)) for word in allowed_text.split() if word.startswith("AAAA")}
+        revoked_path = _write(folder, "revoked", revoked_text.encode()) if revoked_text else ""
+        for number, block in enumerate(blocks):
+            path = _write(folder, str(number), block.armor)
+            verdict = _judge_one(sums, block, path, allowed_path, revoked_path, run)
+            if isinstance(verdict, Rejected) and verdict.reason == "unknown option" and block.key not in listed:
+                # The line that ssh-keygen passed over is another key's.
+                verdict = Rejected(block.key, block.type, *_why_nobody(""))
+            if isinstance(verdict, Signer) and verdict.key in [one.key for one in signers]:
+                verdict = Rejected(verdict.key, verdict.type, "same key twice", "this key has signed above already")
+            if isinstance(verdict, Signer):
+                signers.append(verdict)
+            else:
+                rejected.append(verdict)
+    return signers, rejected
+
+
+def _judge_one(sums: bytes, block: Block, path: str, allowed: str, revoked: str, run: Run) -> t.Union[Signer, Rejected]:
+    """Judge one block, whose armor lies in a file, by the files of allowed and of revoked signers."""
+
+    def reject(reason: str, detail: str) -> Rejected:
+        return Rejected(block.key, block.type, reason, detail)
+
+    if block.namespace != NAMESPACE:
+        return reject("other namespace", "it was made for %r, not for %r" % (block.namespace[:80], NAMESPACE))
+    good, messages = _holds(sums, block, path, run)
+    if not good:
+        if re.search("incorrect signature|invalid signature", messages, re.IGNORECASE):
+            return reject("other content", "it was made over other sums than these, or was damaged")
+        return reject("unreadable", messages or "ssh-keygen refuses it")
+    dummy, output, messages = run(["-Y", "find-principals", "-f", allowed, "-s", path])
+    principals = output.splitlines()
+    if not principals:
+        return reject(*_why_nobody(messages))
+    verify = ["-Y", "verify", "-n", NAMESPACE, "-f", allowed, "-I", principals[0], "-s", path]
+    rc, output, messages = run(verify + (["-r", revoked] if revoked else []), sums)
+    match = _GOOD.match(output.strip())
+    if rc == 0 and match:
+        return Signer(principals[0], match.group(3), block.type)
+    if revoked and run(verify, sums)[0] == 0:
+        return reject("revoked", "its key is in the list of revoked signers")
+    return reject(*_why_nobody(messages))
+
+
+def _why_nobody(messages: str) -> t.Tuple[str, str]:
+    """Return the reason why ssh-keygen finds no allowed signer for a key, from what it says of the list's lines."""
+    for pattern, reason, detail in (
+        ("key has expired", "expired", "the valid-before of its key is over"),
+        ("not yet valid", "not yet valid", "the valid-after of its key is to come"),
+        ("not permitted for use in signature namespace", "other namespace", "its key is not allowed to sign bundles"),
+        (
+            "unknown key option",
+            "unknown option",
+            "ssh-keygen on this host does not know an option in the list of allowed signers and passes that line over; "
+            "valid-before and valid-after need a newer OpenSSH than Debian 11 has",
+        ),
+    ):
+        if pattern in messages:
+            return reason, detail
+    return "unknown key", "its key is not in the list of allowed signers"
+
+
+def describe(rejected: t.Sequence[Rejected]) -> str:
+    """Return a clause for each block that does not count."""
+    return "; ".join("%s (%s): %s, %s" % (one.key, one.type, one.reason, one.detail) for one in rejected)
+
+
+def require(
+    where: str, required: int, signers: t.Sequence[Signer], rejected: t.Sequence[Rejected], found: bool
+) -> None:
+    """Raise SignatureError unless enough of the allowed signers signed the file ``where``."""
+    missing = required - len(signers)
+    if missing <= 0:
+        return
+    text = "%s: %d of %d required signatures %s missing" % (where, missing, required, "is" if missing == 1 else "are")
+    if not found:
+        text += ", the bundle is not signed at all"
+    if signers:
+        text += ". Signed by " + ", ".join("%s (%s)" % (one.principal, one.key) for one in signers)
+    if rejected:
+        text += ". Not counted: " + describe(rejected)
+    raise SignatureError(text + ". Have an officer sign this bundle (playbooks/approve.yml) and bring it again.")
+
+
+def key_fingerprint(path: str) -> str:
+    """Return the fingerprint of the key in a file, private or public; no passphrase is needed for it."""
+    if not os.path.isfile(path):
+        raise SignatureError("There is no key %s on the control host. Name a private key, or a .pub file." % path)
+    rc, output, messages = ssh_keygen(["-l", "-E", "sha256", "-f", path])
+    words = output.split()
+    if rc or len(words) < 2 or not words[1].startswith("SHA256:"):
+        raise SignatureError(
+            "%s is no key that ssh-keygen reads: %s. Name a private key, or a .pub file whose key an ssh-agent holds."
+            % (path, " ".join((messages or output).split()))
+        )
+    return words[1]
+
+
+def sign(path: str, sums: bytes) -> Block:
+    """Return the signature of a key over a bundle's sums, after checking it; never asks for a passphrase."""
+    with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
+        data = _write(folder, "SHA256SUMS", sums)
+        rc, dummy, messages = ssh_keygen(["-Y", "sign", "-n", NAMESPACE, "-f", path, data])
+        if rc:
+            raise SignatureError(
+                "%s does not sign: %s. If it has a passphrase, load it into an ssh-agent first (ssh-add %s)."
+                % (path, " ".join(messages.replace("@", "").split()).rstrip("."), path)
+            )
+        with open(data + ".sig", "rb") as stream:
+            (block,) = cut(stream.read(), path)
+    good, messages = holds(sums, block)
+    if not good:
+        raise SignatureError("%s made a signature that does not hold: %s." % (path, messages))
+    return block

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle_changes
+short_description: Write what a bundle changes against the one before
+version_added: 0.1.0
+description:
+  - Writes C(reports/changes.json) with what was added, upgraded, downgraded, replaced (another file of the same version)
+    and removed, for each set and target. Of the first bundle, everything is added.
+  - The bundle before is the base if one is given, and else the one that O(memory) names. A bundle that is staged again
+    without a change is compared with what it was compared with before.
+author:
+  - airgap.python authors (@airgap-python)
+attributes:
+  check_mode:
+    description: Can run in check mode and say what would change. Where there is no manifest yet, it says so.
+    support: full
+  diff_mode:
+    description: Shows the report before and after.
+    support: full
+options:
+  path:
+    description: The bundle, with the manifest that M(airgap.python.bundle_manifest) wrote.
+    type: path
+    required: true
+  memory:
+    description: The file that M(airgap.python.bundle_remember) keeps.
+    type: path
+    required: true
+  base:
+    description:
+      - The bundle that this one adds to; a C(manifest.json), or an C(inventory.json) of an index host.
+      - An inventory does not know sets. Unless O(memory) has the manifest that it names, each lock is compared with all
+        its files, and what was removed is told over all only.
+    type: path
+requirements:
+  - packaging >= 22, or pip >= 24.1
+seealso:
+  - module: airgap.python.bundle_remember
+"""
+
+EXAMPLES = r"""
+- name: Say what is new
+  airgap.python.bundle_changes:
+    path: /srv/airgap/bundle
+    memory: /srv/airgap/stage/sealed-manifests.json
+"""
+
+RETURN = r"""
+dest:
+  description: The file.
+  type: str
+  returned: success
+against:
+  description: Id of the bundle that it was compared with; empty for the first.
+  type: str
+  returned: success
+counts:
+  description: How many changes there are of each kind; the same change in several sets or targets counts once.
+  type: dict
+  returned: success
+  sample: {added: 2, upgraded: 5, downgraded: 0, replaced: 0, removed: 1}
+"""
+
+import json
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _changes, _evidence, _manifest, _packaging
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
+
+
+def read_base(path):
+    """Return a base, which is a manifest or an inventory; raises BundleError."""
+    text = _manifest.read_text(path)
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise _manifest.BundleError("%s is not JSON: %s. Name a manifest or an inventory." % (path, error)) from error
+    if isinstance(document, dict) and "imported" in document and isinstance(document.get("files"), list):
+        return document
+    return _manifest.parse_manifest(text, path)
+
+
+def choose(state, base, bundle_id):
+    """Return what to compare with: the base, in full if it is remembered, or the bundle before."""
+    if base is None:
+        return _changes.before(state, bundle_id)
+    if "sets" not in base and state is not None:
+        for known in (state["sealed"], state["before"]):
+            if known is not None and known["id"] == base.get("id"):
+                return known
+    return base
+
+
+def main():
+    """Write the changes."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "memory": {"type": "path", "required": True},
+            "base": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    root = module.params["path"]
+    if module.check_mode and not os.path.exists(os.path.join(root, _manifest.MANIFEST)):
+        dest = os.path.join(root, _manifest.REPORTS, _evidence.CHANGES)
+        module.exit_json(changed=True, dest=dest, against="", counts={kind: 0 for kind in _changes.KINDS})
+    try:
+        manifest = _evidence.read_manifest(root)
+        base = read_base(module.params["base"]) if module.params["base"] else None
+        state = _changes.parse_state((read_if_there(module.params["memory"]) or b"").decode("utf-8", "replace"))
+        earlier = choose(state, base, manifest["id"])
+        changes = _changes.compare(earlier, manifest, _packaging.load().parse_version)
+        result = _evidence.put(root, _evidence.CHANGES, _manifest.render_json(changes), module.check_mode)
+    except _evidence.ERRORS + (ValueError,) as error:
+        module.fail_json(msg=str(error))
+    result.update(against=(changes["against"] or {}).get("id") or "", counts=changes["counts"])
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

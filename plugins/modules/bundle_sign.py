@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle_sign
+short_description: Add a signature to a bundle
+version_added: 0.1.0
+description:
+  - Signs the bundle's C(SHA256SUMS) on the control host with C(ssh-keygen -Y sign), namespace V(airgap-bundle), and adds
+    the signature to C(SHA256SUMS.sig) on the bundle's host. Signatures of others stay.
+  - The private key never leaves the control host.
+  - Changes nothing where the key has signed these sums already.
+author:
+  - airgap.python authors (@airgap-python)
+attributes:
+  check_mode:
+    description: Can run in check mode and say whether it would sign.
+    support: full
+  diff_mode:
+    description: The bytes of a signature tell nothing.
+    support: none
+options:
+  path:
+    description: The bundle.
+    type: path
+    required: true
+  key:
+    description:
+      - The private key, a path on the control host. Or a public key (C(.pub)) whose private key an ssh-agent holds.
+      - It is never asked for a passphrase. Load a key that has one into an ssh-agent first.
+    type: path
+    required: true
+  block:
+    description: The signature. The action plugin fills it in.
+    type: str
+  sha256:
+    description: SHA-256 of the sums that it was made over. The action plugin fills it in.
+    type: str
+notes:
+  - The control host needs ssh-keygen (openssh-client), the bundle's host does not.
+requirements:
+  - python >= 3.8
+"""
+
+EXAMPLES = r"""
+- name: Sign the bundle
+  airgap.python.bundle_sign:
+    path: /srv/airgap/bundle
+    key: ~/.ssh/officer_ed25519
+"""
+
+RETURN = r"""
+key:
+  description: SHA-256 fingerprint of the key.
+  type: str
+  returned: success
+  sample: SHA256:8FbiG/n5fmKDobTiCk+lQ54PtUtHrsSVoPIksJWgFLU
+signatures:
+  description:
+    - What the signature file holds, with C(key), C(type) and C(namespace) of each signature.
+    - Nothing of it is judged; M(airgap.python.bundle_verify) does that.
+  type: list
+  elements: dict
+  returned: success
+"""
+
+import base64
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes, write_atomic
+
+
+def main():
+    """Without a signature, return what there is to sign; with one, add it."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "key": {"type": "path", "required": True, "no_log": False},
+            "block": {"type": "str"},
+            "sha256": {"type": "str", "no_log": False},
+        },
+        required_together=[("block", "sha256")],
+        supports_check_mode=True,
+    )
+    root = module.params["path"]
+    if module.check_mode and not os.path.exists(os.path.join(root, _manifest.SUMS)):
+        module.exit_json(changed=True, found=False)
+    try:
+        sums, blocks = _manifest.read_signatures(root)
+        armor = b"".join(block.armor for block in blocks or [])
+        if module.params["block"] is None:
+            module.exit_json(
+                changed=False,
+                found=True,
+                sums=base64.b64encode(sums).decode("ascii"),
+                armor=armor.decode("ascii"),
+            )
+        if sha256_bytes(sums) != module.params["sha256"]:
+            raise _manifest.BundleError("%s changed while it was being signed. Look why, and sign again." % root)
+        path = os.path.join(root, _manifest.SIGNATURE)
+        armor += module.params["block"].encode("ascii")
+        _signature.cut(armor, path)
+        write_atomic(path, armor)
+    except (_manifest.BundleError, _signature.SignatureError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=True, found=True, armor=armor.decode("ascii"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+#!/bin/sh
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Checks the bundle that this file lies in, and installs a requirement set from it.
+# Needs a POSIX shell and Python 3.8 or newer; for signatures, ssh-keygen of OpenSSH 8.2 or newer.
+set -eu
+
+usage() {
+    cat <<'TEXT'
+Usage: sh install.sh SET [OPTION]...      install a requirement set
+       sh install.sh --list               show the sets, and the target that this Python is
+       sh install.sh --verify-only        check the bundle, and do no more
+
+The names and the sums of all files are checked first, each time.
+
+  --allowed-signers FILE  who may sign, in the format of ssh-keygen(1), ALLOWED SIGNERS
+  --required N            how many of them must have signed (default: 1)
+  --revoked FILE          keys that do not count any more, one a line
+  --python PY             the interpreter that shall get the packages (default: python3)
+  --venv DIR              where the virtual environment goes (default: /opt/airgap/SET)
+  --target T              the target whose lock is used (default: the closest that fits)
+  --bundle DIR            the bundle (default: the folder of this file)
+  --base DIR              a bundle that this one adds to; can be given several times
+  --uv                    install with the uv that the bundle carries, and not with pip
+  -h, --help              show this
+
+It ends with 0 when all is done, 1 when something is wrong, 2 when the call is.
+TEXT
+}
+
+python=python3
+expected=
+for argument; do
+    if [ -n "$expected" ]; then
+        python=$argument
+        expected=
+        continue
+    fi
+    case $argument in
+        --python) expected=yes ;;
+        --python=*) python=${argument#--python=} ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+    esac
+done
+
+if ! command -v "$python" >/dev/null 2>&1; then
+    echo "install.sh: there is no $python here. Install Python 3.8 or newer, or name another with --python." >&2
+    exit 1
+fi
+if ! version=$("$python" -E -s -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null); then
+    echo "install.sh: $python does not run as a Python. Name another with --python." >&2
+    exit 1
+fi
+if ! "$python" -E -s -c 'import sys; sys.exit(sys.version_info < (3, 8))'; then
+    echo "install.sh: $python is Python $version, and 3.8 is the oldest that works. Name a newer one with --python." >&2
+    exit 1
+fi
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+"$python" -I -B - "$here" "$@" <<'PYTHON'
+@PYTHON@
+PYTHON

@@ -1,0 +1,601 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""install.sh installs from a bundle with a shell and Python alone, and refuses every bundle that is not whole."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _manifest
+
+from tests.integration import small_bundle
+from tests.integration.simple_index import make_wheel
+
+LOCKED_VENV = """
+import json, sys
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.airgap.python.plugins.modules.locked_venv import main
+with patch_module_args(json.loads(sys.argv[1])):
+    main()
+"""
+
+
+@pytest.fixture(name="pip", scope="module")
+def pip_fixture():
+    """Return the wheel of pip."""
+    return small_bundle.installed_wheel("pip")
+
+
+@pytest.fixture(name="bundle")
+def bundle_fixture(tmp_path, pip):
+    """Return a bundle with pip and one set for this interpreter and for another one."""
+    root = tmp_path / "bundle"
+    other = {"name": "other", "python": "3.8.1", "libc": "glibc-2.31"}
+    sets = {
+        "airgap-pip": {"here": [pip], "other": [pip]},
+        "base": {"here": small_bundle.application(), "other": small_bundle.application()},
+    }
+    small_bundle.write(root, sets, [small_bundle.here(), other])
+    return root
+
+
+@pytest.fixture(name="install")
+def install_fixture(bundle, tmp_path):
+    """Return a function that runs install.sh; its answer has rc, out and err, and ``venv`` is where it installs."""
+
+    def install(*arguments, shell=("sh",), python=sys.executable, environment=None, **options):
+        # Another folder than the bundle's, as a user may well be in.
+        done = subprocess.run(
+            [*shell, str(bundle / "install.sh"), "--python", python, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            check=False,
+            text=True,
+            env=dict(os.environ, **(environment or {})),
+            **options,
+        )
+        done.all = done.stdout + done.stderr
+        return done
+
+    def install_set(*arguments, name="base", **options):
+        return install(name, "--venv", str(install.venv), *arguments, **options)
+
+    install.venv = tmp_path / "venv"
+    install.set = install_set
+    return install
+
+
+def version_of(venv, module="app"):
+    """Return the version of a module that an environment can import."""
+    command = [str(venv / "bin/python"), "-c", "import %s; print(%s.version)" % (module, module)]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, cwd="/").stdout.strip()
+
+
+def refused(done, *words):
+    """Check that a run refused and named what it should."""
+    assert done.returncode == 1, done.all
+    for word in words:
+        assert word in done.stderr, done.all
+    assert "Traceback" not in done.all
+
+
+# --- installing -------------------------------------------------------------------------------------------------------
+
+
+def test_a_set_is_installed_from_the_bundle_alone(bundle, install, tmp_path):
+    """No setting of the host's for pip counts, and the output says what was installed and where."""
+    before = small_bundle.snapshot(bundle)
+    settings = tmp_path / "pip.conf"
+    settings.write_text("[global]\nindex-url = http://127.0.0.1:9/simple\nrequire-virtualenv = true\nuser = true\n")
+    hostile = {
+        "PIP_CONFIG_FILE": str(settings),
+        "PIP_INDEX_URL": "http://127.0.0.1:9/",
+        "PIP_TARGET": str(tmp_path / "t"),
+    }
+    done = install.set(environment=dict(hostile, PYTHONPATH="/nowhere", PYTHONHOME="/nowhere"))
+    assert done.returncode == 0, done.all
+    assert version_of(install.venv) == "1.0"
+    for line in (
+        "  app 1.0",
+        "  part 2.0",
+        "Installed into %s (Python %d.%d" % ((install.venv,) + sys.version_info[:2]),
+    ):
+        assert line in done.stdout
+    assert small_bundle.snapshot(bundle) == before
+    assert not [path for path in install.venv.iterdir() if path.name.startswith(".tmp")]
+
+
+def test_an_unverified_bundle_is_called_so(install):
+    """Without a list of signers nobody may believe that there was a check."""
+    assert "UNVERIFIED: no signature was checked" in install("--verify-only").stdout
+
+
+def test_a_second_run_does_nothing(install):
+    """What is all there is left alone."""
+    assert install.set().returncode == 0
+    before = small_bundle.snapshot(install.venv)
+    done = install.set()
+    assert done.returncode == 0
+    assert "Already installed: set base for target here" in done.stdout
+    assert small_bundle.snapshot(install.venv) == before
+
+
+@pytest.mark.parametrize(
+    "shell", [("dash",), ("bash", "--posix"), ("busybox", "sh"), ("ksh",), ("zsh", "--emulate", "sh")]
+)
+def test_every_shell_runs_it(install, shell):
+    """It is POSIX, and not of one shell."""
+    if shutil.which(shell[0]) is None:
+        pytest.skip("%s is not here" % shell[0])
+    done = install("--list", shell=shell)
+    assert done.returncode == 0, done.all
+    assert "(here: here)" in done.stdout
+
+
+def test_what_is_missing_in_an_environment_is_mended(install):
+    """Already installed is what is really there, not what was once written down."""
+    assert install.set().returncode == 0
+    for path in install.venv.glob("lib/python*/site-packages/part-2.0.dist-info/METADATA"):
+        path.write_text(path.read_text().replace("Version: 2.0", "Version: 1.9"))
+    assert "Installed into" in install.set().stdout
+    assert version_of(install.venv, "part") == "2.0"
+
+
+def test_another_version_of_the_set_replaces_the_first(bundle, install, pip):
+    """The environment holds exactly the lock of the bundle that was installed last."""
+    assert install.set().returncode == 0
+    shutil.rmtree(bundle)
+    sets = {
+        "airgap-pip": {"here": [pip]},
+        "base": {"here": small_bundle.application("1.1")[:1] + [make_wheel("part", "3")]},
+    }
+    small_bundle.write(bundle, sets, [small_bundle.here()])
+    assert install.set().returncode == 0
+    assert (version_of(install.venv), version_of(install.venv, "part")) == ("1.1", "3")
+
+
+def test_a_half_made_environment_is_made_anew(install):
+    """A run that was killed leaves a folder that is known as ours, and the next run finishes."""
+    install.venv.mkdir()
+    (install.venv / ".airgap-venv").write_text("")
+    (install.venv / "bin").mkdir()
+    (install.venv / "bin/python").symlink_to("/nowhere")
+    assert install.set().returncode == 0
+    assert version_of(install.venv) == "1.0"
+
+
+def test_the_role_knows_the_environment_as_its_own(bundle, install, pip):
+    """A host that was installed by hand can be handed over to Ansible: nothing changes."""
+    assert install.set().returncode == 0
+    arguments = {
+        "path": str(install.venv),
+        "python": sys.executable,
+        "lock": str(bundle / "locks/base/here.txt"),
+        "pip_wheel": str(bundle / "wheels" / pip[0]),
+        "no_index": True,
+        "find_links": [str(bundle / "wheels")],
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", LOCKED_VENV, json.dumps(arguments)],
+        env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert json.loads(done.stdout)["changed"] is False
+
+
+def test_uv_installs_the_same(bundle, install, pip):
+    """With uv in the bundle the environment is the one that pip makes."""
+    try:
+        uv = small_bundle.installed_wheel("uv")
+    except PackageNotFoundError:
+        pytest.skip("uv is not here")
+    sets = {"airgap-pip": {"here": [pip]}, "airgap-uv": {"here": [uv]}, "base": {"here": small_bundle.application()}}
+    shutil.rmtree(bundle)
+    small_bundle.write(bundle, sets, [small_bundle.here()])
+    done = install.set("--uv", environment={"UV_INDEX_URL": "http://127.0.0.1:9/", "UV_PYTHON": "/nowhere"})
+    assert done.returncode == 0, done.all
+    assert version_of(install.venv) == "1.0"
+    assert "Already installed" in install.set().stdout
+
+
+def test_a_bundle_without_uv_says_how_to_get_it(install):
+    """--uv needs what the bundle may not have."""
+    refused(install.set("--uv"), "carries no uv", "stage_tools: [uv]")
+    assert not install.venv.exists()
+
+
+# --- what cannot be installed -----------------------------------------------------------------------------------------
+
+
+def test_an_unknown_set_is_answered_with_those_that_are_there(install):
+    """The user sees what to write."""
+    refused(install.set(name="bsae"), "no set bsae", "airgap-pip, base")
+    refused(install(), "Name a set", "base")
+
+
+def test_a_target_that_does_not_fit_is_named_with_the_reason(install):
+    """The user sees what the bundle is for, and what is here."""
+    refused(install.set("--target", "other"), "other (python is 3.8.1, here 3.", "that fit: here")
+    refused(install.set("--target", "moon"), "no target moon", "here, other")
+
+
+def test_no_fitting_target_lists_all(bundle, install, pip):
+    """A bundle for other machines says for which."""
+    shutil.rmtree(bundle)
+    wheel = make_wheel("native", "1", tag="cp38-cp38-manylinux_2_17_s390x")
+    targets = [{"name": "mainframe", "python": "3.8.1", "arch": "s390x", "libc": "glibc-2.31"}]
+    small_bundle.write(bundle, {"airgap-pip": {"mainframe": [pip]}, "base": {"mainframe": [wheel]}}, targets)
+    refused(install.set(), "No target of the set base fits", "mainframe (arch is s390x, here")
+
+
+def test_a_lock_with_a_wheel_for_another_interpreter_is_refused_before_anything_is_made(bundle, install, pip):
+    """A target may fit by its description and its wheels may not."""
+    shutil.rmtree(bundle)
+    wheel = make_wheel("native", "1", tag="cp38-cp38-win_amd64")
+    small_bundle.write(bundle, {"airgap-pip": {"here": [pip]}, "base": {"here": [wheel]}}, [small_bundle.here()])
+    refused(install.set(), "native-1-cp38-cp38-win_amd64.whl is for another interpreter")
+    assert not install.venv.exists()
+
+
+def test_the_list_names_sets_targets_and_the_one_that_fits(install):
+    """--list answers what can be installed here."""
+    done = install("--list")
+    assert done.returncode == 0
+    assert "base  for here, other  (here: here)" in done.stdout
+
+
+def test_no_python_or_an_old_one_is_said(install, tmp_path):
+    """The first thing that can be missing is Python itself."""
+    refused(install(python="/nowhere/python3"), "there is no /nowhere/python3 here", "--python")
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\ncase "$*" in *exit*) exit 1;; esac\necho 3.6.8\n')
+    old.chmod(0o755)
+    refused(install(python=str(old)), "is Python 3.6.8, and 3.8 is the oldest")
+    old.write_text("#!/bin/sh\nexit 3\n")
+    refused(install(python=str(old)), "does not run as a Python")
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(install):
+    """Neither a user's files nor another tool's environment are overwritten."""
+    install.venv.mkdir()
+    (install.venv / "thesis.txt").write_text("mine")
+    before = small_bundle.snapshot(install.venv)
+    refused(install.set(), str(install.venv), "was not made by us")
+    assert small_bundle.snapshot(install.venv) == before
+    shutil.rmtree(install.venv)
+    install.venv.write_text("a file")
+    refused(install.set(), "exists and is no folder")
+
+
+def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):
+    """Installing as somebody who may not says so, and what to do."""
+    # The kernel lets not even root make a folder there.
+    folder = "/sys/airgap" if os.geteuid() == 0 else str(tmp_path / "closed/airgap")
+    if os.geteuid() != 0:
+        (tmp_path / "closed").mkdir(mode=0o555)
+    done = install("base", "--venv", folder)
+    refused(done, folder + " cannot be written: ", "Run as a user who may", "--venv")
+
+
+def test_a_full_disk_is_seen_before_anything_is_made(bundle, install, monkeypatch):
+    """What cannot fit is not begun."""
+    module = small_bundle.install_py()
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: (10, 10, 0))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(module.Refusal, match="The disk of .* is full"):
+        module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    assert not install.venv.exists()
+
+
+def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install, monkeypatch):
+    """The error says so, and nothing half-made is taken for finished."""
+    module = small_bundle.install_py()
+    real = module.run
+
+    def run(argv, what):
+        if "-r" in argv:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(argv, what)
+
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(module.Refusal, match="The disk of .* is full"):
+        module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    assert not (install.venv / "airgap-lock.txt").exists()
+    assert "Installed into" in install.set().stdout
+
+
+def test_two_runs_at_once_do_not_mix(install):
+    """The second one says that the first is at work."""
+    install.venv.mkdir()
+    with open(install.venv / ".airgap-venv", "w", encoding="utf-8") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        refused(install.set(), "Another run is changing %s" % install.venv)
+
+
+# --- bundles that are not whole ---------------------------------------------------------------------------------------
+
+
+def flip(path):
+    """Change one byte of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def rename_in_sums(bundle, old, new):
+    """Make the sums name a file otherwise."""
+    text = (bundle / "SHA256SUMS").read_text()
+    assert old in text
+    (bundle / "SHA256SUMS").write_text(text.replace(old, new))
+
+
+def change_manifest(bundle, change):
+    """Change the manifest, and make its id and its sum right again."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    change(manifest)
+    manifest["id"] = _manifest.identify(manifest)
+    (bundle / "manifest.json").write_text(_manifest.render_json(manifest))
+    small_bundle.seal(bundle)
+
+
+APP = "wheels/app-1.0-py3-none-any.whl"
+BROKEN = {
+    "a flipped byte in a wheel": (lambda root: flip(root / APP), APP),
+    "a flipped byte in a lock": (lambda root: flip(root / "locks/base/here.txt"), "locks/base/here.txt"),
+    "a flipped byte in a report": (lambda root: flip(root / "reports/sbom.cdx.json"), "reports/sbom.cdx.json"),
+    "a flipped byte in the manifest": (lambda root: flip(root / "manifest.json"), "manifest.json"),
+    "a missing wheel": (lambda root: (root / APP).unlink(), APP),
+    "missing sums": (lambda root: (root / "SHA256SUMS").unlink(), "SHA256SUMS is missing"),
+    "a file too many": (lambda root: (root / "wheels/evil.whl").write_bytes(b""), "wheels/evil.whl is not in"),
+    "a file where none belongs": (lambda root: (root / ".hidden").write_bytes(b""), ".hidden is not in"),
+    "a symlink": (lambda root: (root / "wheels/link.whl").symlink_to(root / APP), "wheels/link.whl"),
+    "a symlink for a wheel": (
+        lambda root: ((root / APP).rename(root.parent / "app"), (root / APP).symlink_to(root.parent / "app")),
+        APP,
+    ),
+    "a symlink for the sums": (
+        lambda root: (
+            (root / "SHA256SUMS").rename(root.parent / "s"),
+            (root / "SHA256SUMS").symlink_to(root.parent / "s"),
+        ),
+        "SHA256SUMS is a link",
+    ),
+    "a pipe": (lambda root: os.mkfifo(root / "wheels/pipe"), "wheels/pipe"),
+    "a pipe for the sums": (
+        lambda root: ((root / "SHA256SUMS").unlink(), os.mkfifo(root / "SHA256SUMS")),
+        "SHA256SUMS",
+    ),
+    "a name that leads out": (lambda root: rename_in_sums(root, APP, "wheels/../../" + APP), "could lead out"),
+    "an absolute name": (lambda root: rename_in_sums(root, APP, "/etc/passwd"), "'/etc/passwd': it is not a relative"),
+    "two names for one file": (
+        lambda root: rename_in_sums(root, "part-2.0", "APP-1.0"),
+        "one file with 'wheels/app-1.0-py3-none-any.whl'",
+    ),
+    "a name with no place": (lambda root: rename_in_sums(root, "README.md", ".bashrc"), "no place in a bundle"),
+    "sums that were cut off": (
+        lambda root: (root / "SHA256SUMS").write_bytes((root / "SHA256SUMS").read_bytes()[:-1]),
+        "SHA256SUMS does not end",
+    ),
+    "a newer format": (
+        lambda root: change_manifest(root, lambda one: one.update(format=2)),
+        "manifest.json has format 2",
+    ),
+    "a manifest that disagrees with the sums": (
+        lambda root: change_manifest(root, lambda one: one["files"].pop(0)),
+        APP,
+    ),
+    "a manifest whose sizes are wrong": (
+        lambda root: change_manifest(root, lambda one: one["files"][0].update(size=1)),
+        APP,
+    ),
+    "a manifest whose content is not its id's": (
+        lambda root: (
+            (root / "manifest.json").write_text((root / "manifest.json").read_text().replace("3.8.1", "3.8.2")),
+            small_bundle.seal(root),
+        ),
+        "does not have the content",
+    ),
+    "a manifest with one key twice": (
+        lambda root: (
+            (root / "manifest.json").write_text((root / "manifest.json").read_text().replace("{", '{"format": 1,', 1)),
+            small_bundle.seal(root),
+        ),
+        "manifest.json is not right JSON: a key stands twice",
+    ),
+    "a lock that names what is not there": (
+        lambda root: (
+            (root / "locks/base/here.txt").write_text(
+                (root / "locks/base/here.txt").read_text().replace("app-1.0", "app-1.1")
+            ),
+            small_bundle.seal(root),
+        ),
+        "locks/base/here.txt pins app-1.1",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_bundle_that_is_not_whole_is_refused_by_name(bundle, install, what):
+    """Nothing is installed from it, and the file that is wrong is named."""
+    break_it, name = BROKEN[what]
+    break_it(bundle)
+    before = small_bundle.snapshot(bundle) if "pipe" not in what else None
+    refused(install.set(), name)
+    assert not install.venv.exists()
+    if before:
+        assert small_bundle.snapshot(bundle) == before
+
+
+# --- signatures -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="officers", scope="module")
+def officers_fixture(tmp_path_factory):
+    """Return two officers and a stranger, each as private key and line, and the file of those who may sign."""
+    folder = tmp_path_factory.mktemp("keys")
+    found = {name: small_bundle.key(folder, name) for name in ("alice", "bob", "eve")}
+    found["file"] = str(folder / "allowed")
+    with open(found["file"], "w", encoding="utf-8") as stream:
+        stream.write("# officers\n" + found["alice"][1] + "\n" + found["bob"][1] + "\n")
+    return found
+
+
+def test_two_officers_verify_a_bundle(bundle, install, officers):
+    """Each key that signed is named, and what is verified is not called unverified."""
+    for name in ("alice", "bob"):
+        small_bundle.sign(bundle, officers[name][0])
+    done = install.set("--allowed-signers", officers["file"], "--required", "2")
+    assert done.returncode == 0, done.all
+    assert "Verified: signed by alice@example.org (SHA256:" in done.stdout and "bob@example.org" in done.stdout
+    assert "UNVERIFIED" not in done.stdout
+
+
+SIGNED = {
+    "nobody": (lambda root, keys: None, "the bundle is not signed at all"),
+    "one of two": (
+        lambda root, keys: small_bundle.sign(root, keys["alice"][0]),
+        "1 of 2 required signatures is missing",
+    ),
+    "one key twice": (
+        lambda root, keys: [small_bundle.sign(root, keys["alice"][0]) for _time in (1, 2)],
+        "same key twice",
+    ),
+    "a stranger": (lambda root, keys: small_bundle.sign(root, keys["eve"][0]), "unknown key"),
+    "over other content": (lambda root, keys: small_bundle.sign(root, keys["bob"][0], content=b"x"), "other content"),
+    "for another purpose": (
+        lambda root, keys: small_bundle.sign(root, keys["bob"][0], namespace="git"),
+        "other namespace",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SIGNED)
+def test_too_few_good_signatures_are_refused_with_the_reason(bundle, install, officers, what):
+    """Whatever does not count is named with its reason."""
+    act, words = SIGNED[what]
+    if what not in ("nobody", "one of two", "one key twice"):
+        small_bundle.sign(bundle, officers["alice"][0])
+    act(bundle, officers)
+    refused(install.set("--allowed-signers", officers["file"], "--required", "2"), "SHA256SUMS.sig", words)
+    assert not install.venv.exists()
+
+
+def test_a_revoked_key_does_not_count(bundle, install, officers, tmp_path):
+    """Who lost a key names it in a file."""
+    small_bundle.sign(bundle, officers["alice"][0])
+    revoked = tmp_path / "revoked"
+    shutil.copy(officers["alice"][0] + ".pub", revoked)
+    arguments = ["--verify-only", "--allowed-signers", officers["file"]]
+    assert install(*arguments).returncode == 0
+    refused(install(*arguments, "--revoked", str(revoked)), "SHA256SUMS.sig", "revoked")
+
+
+def test_an_expired_key_does_not_count(bundle, install, officers, tmp_path):
+    """valid-before of ssh-keygen(1) holds; an ssh-keygen that does not know it passes the line over."""
+    small_bundle.sign(bundle, officers["alice"][0])
+    name, kind, public = officers["alice"][1].split()
+    (tmp_path / "allowed").write_text('%s valid-before="20200101" %s %s\n' % (name, kind, public))
+    done = install("--verify-only", "--allowed-signers", str(tmp_path / "allowed"))
+    refused(done, "SHA256SUMS.sig")
+    assert "expired" in done.stderr or "unknown option" in done.stderr
+
+
+@pytest.mark.parametrize("change", [b"\n", b"-----BEGIN SSH SIGNATURE-----\n", b"\0" * 9])
+def test_anything_beside_signatures_is_refused(bundle, install, officers, change):
+    """Another reader could take it for a signature; this holds without a list of signers, too."""
+    small_bundle.sign(bundle, officers["alice"][0])
+    with open(bundle / "SHA256SUMS.sig", "ab") as stream:
+        stream.write(change)
+    refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig, signature 2")
+    refused(install("--verify-only"), "SHA256SUMS.sig, signature 2")
+
+
+def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
+    """One signature has one spelling, so that its bytes cannot change unseen: ssh-keygen takes other line ends."""
+    small_bundle.sign(bundle, officers["alice"][0])
+    path = bundle / "SHA256SUMS.sig"
+    begin, *text, end = path.read_text().splitlines()
+    joined = "".join(text)
+    path.write_text("\n".join([begin] + [joined[at : at + 64] for at in range(0, len(joined), 64)] + [end, ""]))
+    refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig, signature 1")
+
+
+def test_without_ssh_keygen_nothing_is_called_verified(bundle, install, officers, tmp_path):
+    """A check that cannot be made is no check that was passed."""
+    small_bundle.sign(bundle, officers["alice"][0])
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("sh", "dirname", "cat"):
+        (tools / name).symlink_to(shutil.which(name))
+    arguments = ["--verify-only", "--allowed-signers", officers["file"]]
+    refused(install(*arguments, environment={"PATH": str(tools)}), "ssh-keygen is not here")
+
+
+def test_a_wrong_call_ends_with_two(install, officers):
+    """A mistake in the call is told from a bundle that is refused."""
+    calls = (
+        ["--required", "2"],
+        ["--required", "0", "--allowed-signers", officers["file"]],
+        ["--venom", "x"],
+        ["base", "--list"],
+    )
+    for arguments in calls:
+        assert install(*arguments).returncode == 2
+    refused(install("--verify-only", "--allowed-signers", "/nowhere"), "/nowhere is not there")
+
+
+# --- deltas -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="delta")
+def delta_fixture(bundle, tmp_path, pip):
+    """Make the bundle one that adds to another; return the other's folder and id."""
+    base = tmp_path / "base"
+    bundle.rename(base)
+    first = json.loads((base / "manifest.json").read_text())["id"]
+    wheels = small_bundle.application("1.1")
+    sets = {"airgap-pip": {"here": [pip]}, "base": {"here": wheels}}
+    small_bundle.write(bundle, sets, [small_bundle.here()], base=first, left_out=[pip[0], wheels[1][0]])
+    return base, first
+
+
+def test_a_delta_names_the_base_that_it_misses(install, delta):
+    """What it does not carry is in another bundle, whose id is said."""
+    done = install("--verify-only")
+    assert done.returncode == 0
+    assert "adds to the bundle %s, which has 2 of its files" % delta[1] in done.stdout
+    refused(install.set(), "does not carry pip-", delta[1], "--base")
+    assert not install.venv.exists()
+
+
+def test_a_delta_is_installed_with_its_base(bundle, install, delta):
+    """The rest is taken from the base, or from files that were put beside its own."""
+    assert install.set("--base", str(delta[0])).returncode == 0
+    assert version_of(install.venv) == "1.1"
+    shutil.rmtree(install.venv)
+    for name in os.listdir(delta[0] / "wheels"):
+        if not name.startswith("app-"):
+            shutil.copy(delta[0] / "wheels" / name, bundle / "wheels" / name)
+    assert install.set().returncode == 0
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_damaged_file_of_a_base_is_refused_by_name(bundle, install, delta, beside):
+    """The manifest of the delta vouches for it, wherever it lies."""
+    part = "wheels/part-2.0-py3-none-any.whl"
+    flip(delta[0] / part)
+    if beside:
+        shutil.copy(delta[0] / part, bundle / part)
+    refused(install.set("--base", str(delta[0])), part)
+    assert not install.venv.exists()

@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What approval promises: a bundle that is not signed as asked, or is an older one, is refused by name, and nothing moves.
+
+The modules and the playbooks run as Ansible runs them, with real keys and the real ssh-keygen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _manifest
+
+from tests.unit.plugins.module_utils.test_manifest import seal
+from tests.unit.plugins.module_utils.test_signature import SUMS, Officer
+
+RUN = """
+import importlib, json, sys
+from ansible.module_utils.testing import patch_module_args
+name = "ansible_collections.airgap.python.plugins.modules." + sys.argv[1]
+with patch_module_args(json.loads(sys.argv[2])):
+    importlib.import_module(name).main()
+"""
+OLD = "2026-01-01T00:00:00Z"
+NEW = "2026-06-01T00:00:00Z"
+
+
+def run(module, environment=None, check=False, **arguments):
+    """Run a module as Ansible does, and return its result."""
+    settings = dict(os.environ, PYTHONPATH=os.path.abspath(".collections"), **(environment or {}))
+    arguments["_ansible_check_mode"] = check
+    command = [sys.executable, "-c", RUN, module, json.dumps(arguments)]
+    return json.loads(subprocess.run(command, env=settings, stdout=subprocess.PIPE, check=False).stdout)
+
+
+def state(folder):
+    """Return all that a folder holds, with times and inodes: what is the same was not touched."""
+    found = {}
+    for root, folders, files in os.walk(folder):
+        for name in folders + files:
+            status = os.lstat(os.path.join(root, name))
+            found[os.path.join(root, name)] = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode)
+    return found
+
+
+class Site:
+    """A bundle outside, the hop that takes it in, and two officers."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.source = str(folder / "outside/bundle")
+        self.hop = str(folder / "srv")
+        self.bundle = os.path.join(self.hop, "bundle")
+        self.ledger = os.path.join(self.hop, "ledger.jsonl")
+        os.makedirs(self.hop)
+        self.alice = Officer(folder, "alice")
+        self.bob = Officer(folder, "bob")
+        self.allowed = {"allowed_signers": [self.alice.line(), self.bob.line()]}
+        self.make("one", OLD)
+
+    def make(self, name, created, *officers):
+        """Make the bundle outside anew, and have it signed."""
+        shutil.rmtree(self.source, ignore_errors=True)
+
+        def change(manifest):
+            manifest["created"] = created
+            manifest["sets"][0] = dict(manifest["sets"][0], requirements=[name])
+
+        self.manifest = seal(self.source, change)
+        self.sign(*officers)
+
+    def sign(self, *officers, data=None, namespace="airgap-bundle"):
+        """Add signatures as the documented command line does."""
+        with open(os.path.join(self.source, "SHA256SUMS"), "rb") as stream:
+            sums = stream.read()
+        with open(os.path.join(self.source, "SHA256SUMS.sig"), "ab") as stream:
+            for officer in officers:
+                stream.write(officer.sign(data or sums, namespace))
+        if not officers:
+            os.unlink(os.path.join(self.source, "SHA256SUMS.sig"))
+
+    def verify(self, **options):
+        """Check the bundle outside."""
+        return run("bundle_verify", path=self.source, **dict(self.allowed, **options))
+
+    def receive(self, **options):
+        """Take the bundle in; return the result of the phase that decides."""
+        manifest, entries = _manifest.verify(self.source)
+        common = {
+            "path": self.bundle,
+            "incoming": os.path.join(self.hop, "incoming"),
+            "id": manifest["id"],
+            "entries": [entry._asdict() for entry in entries],
+        }
+        plan = run("bundle_receive", phase="plan", **common)
+        for parts in plan["pieces"]:
+            piece = str(self.folder / "piece")
+            with open(piece, "wb") as stream:
+                sha256 = _manifest.digest_of_parts(
+                    self.source, [_manifest.Part(**part) for part in parts], stream.write
+                )
+            taken = run("bundle_receive", phase="piece", parts=parts, piece=piece, sha256=sha256, **common)
+            assert taken["changed"], taken
+        options = dict(self.allowed, **dict({"ledger": self.ledger}, **options))
+        return run("bundle_receive", phase="finish", **dict(common, **options))
+
+    def note(self, phase, **options):
+        """Write to the ledger, or read it."""
+        options.setdefault("bundle", self.bundle)
+        return run("bundle_ledger", phase=phase, path=self.ledger, **options)
+
+    def publish(self, **options):
+        """Note a whole import, as the role publish does."""
+        begun = self.note("begin", operator="olga", **options)
+        assert not begun.get("failed"), begun
+        ended = self.note("end", run=begun["run"], uploaded=2, inventory=os.path.join(self.hop, "inventory.json"))
+        return begun["changed"] or ended["changed"]
+
+
+@pytest.fixture(name="site")
+def site_fixture(tmp_path):
+    """Return a site."""
+    return Site(tmp_path)
+
+
+def assert_refused(site, *reasons, required=1, **options):
+    """The sending side's check and the switch on the hop refuse the bundle by name, and the hop stays as it was."""
+    before = state(site.bundle), state(site.ledger)
+    for result in (
+        site.verify(required_signatures=required, **options),
+        site.receive(required_signatures=required, **options),
+    ):
+        assert result.get("failed"), result
+        for reason in reasons:
+            assert reason in result["msg"]
+    assert (state(site.bundle), state(site.ledger)) == before
+
+
+def bring(site):
+    """Have a signed bundle in place on the hop, and a newer one outside that is not signed."""
+    site.sign(site.alice)
+    assert site.receive()["changed"]
+    site.make("two", NEW)
+
+
+def test_unsigned_bundle_is_refused_where_a_signature_is_asked_for(site):
+    bring(site)
+    assert_refused(site, "SHA256SUMS.sig: 1 of 1 required signatures is missing, the bundle is not signed at all")
+
+
+def test_revoked_key_is_refused(site):
+    bring(site)
+    site.sign(site.alice)
+    assert_refused(site, "1 of 1 required signatures is missing", "revoked", revoked_signers=[site.alice.public])
+
+
+def test_expired_key_is_refused(site):
+    bring(site)
+    site.sign(site.alice)
+    assert_refused(site, "expired", allowed_signers=[site.alice.line('valid-before="20200101"')])
+
+
+def test_signature_over_other_content_is_refused(site):
+    bring(site)
+    site.sign(site.alice, data=SUMS)
+    assert_refused(site, "other content")
+
+
+def test_signature_for_another_namespace_is_refused(site):
+    bring(site)
+    site.sign(site.alice, namespace="file")
+    assert_refused(site, "other namespace, it was made for 'file'")
+
+
+def test_unknown_key_is_refused(site, tmp_path):
+    bring(site)
+    site.sign(Officer(tmp_path, "mallory"))
+    assert_refused(site, "unknown key")
+
+
+def test_one_signature_is_refused_where_two_are_required(site):
+    bring(site)
+    site.sign(site.alice)
+    assert_refused(site, "1 of 2 required signatures is missing", "Signed by alice@example (SHA256:", required=2)
+    site.sign(site.bob)
+    assert [one["principal"] for one in site.verify(required_signatures=2)["signers"]] == [
+        "alice@example",
+        "bob@example",
+    ]
+    assert site.receive(required_signatures=2)["changed"]
+
+
+def test_key_that_signs_twice_counts_once(site):
+    bring(site)
+    site.sign(site.alice, site.alice)
+    assert_refused(site, "1 of 2 required signatures is missing", "same key twice", required=2)
+
+
+def test_malformed_signature_file_is_refused_also_where_no_signature_is_asked_for(site):
+    site.sign(site.alice)
+    with open(os.path.join(site.source, "SHA256SUMS.sig"), "ab") as stream:
+        stream.write(b"and more\n")
+    result = run("bundle_verify", path=site.source)
+    assert result["failed"]
+    assert "SHA256SUMS.sig: block 2 does not begin and end" in result["msg"]
+
+
+def test_list_is_asked_for_one_signature_unless_none_is_said_so(site):
+    assert "is not signed at all" in site.verify()["msg"]
+    result = site.verify(required_signatures=0)
+    assert (result["id"], result["signers"]) == (site.manifest["id"], [])
+    assert "the list of allowed signers is empty" in site.verify(allowed_signers=[], required_signatures=1)["msg"]
+
+
+def test_host_without_ssh_keygen_is_told_which_package_it_needs(site, tmp_path):
+    site.sign(site.alice)
+    # /usr/bin/ssh-keygen is the fallback, so the test puts a folder in its place for the module alone.
+    fake = tmp_path / "sitecustomize.py"
+    fake.write_text(
+        "import subprocess\nreal = subprocess.run\n"
+        "def run(command, *args, **kwargs):\n"
+        "    if command[0].endswith('ssh-keygen'):\n        raise FileNotFoundError(2, 'No such file or directory')\n"
+        "    return real(command, *args, **kwargs)\nsubprocess.run = run\n"
+    )
+    code = RUN.replace("import importlib", "import sitecustomize, importlib", 1)
+    arguments = json.dumps(dict(site.allowed, path=site.source))
+    environment = dict(os.environ, PYTHONPATH="%s:%s" % (tmp_path, os.path.abspath(".collections")))
+    process = subprocess.run(
+        [sys.executable, "-c", code, "bundle_verify", arguments], env=environment, stdout=subprocess.PIPE, check=False
+    )
+    assert "Install openssh-client (Debian)" in json.loads(process.stdout)["msg"]
+
+
+def test_older_bundle_that_is_replayed_is_refused(site):
+    site.sign(site.alice)
+    shutil.copytree(site.source, site.folder / "first", symlinks=True)
+    assert site.receive()["changed"]
+    assert site.publish()
+    site.make("two", NEW, site.alice)
+    assert site.receive()["changed"]
+    assert site.publish()
+    shutil.rmtree(site.source)
+    shutil.copytree(site.folder / "first", site.source, symlinks=True)
+    assert_refused(site, "is an older bundle: it was imported on", "publish_older: true", ledger=site.ledger)
+    assert site.note("begin", bundle=site.source)["failed"]
+    assert site.receive(older_ok=True)["changed"]
+
+
+def test_older_bundle_with_an_id_that_was_never_imported_is_refused_by_its_time(site):
+    site.make("one", NEW, site.alice)
+    assert site.receive()["changed"]
+    assert site.publish()
+    site.make("two", OLD, site.alice)
+    assert_refused(site, "is an older bundle: it was created on " + OLD, ledger=site.ledger)
+
+
+def test_older_bundle_with_the_id_of_a_newer_one_is_refused(site):
+    site.make("one", NEW, site.alice)
+    assert site.receive()["changed"]
+    assert site.publish()
+    newest = site.manifest["id"]
+    site.make("two", OLD)
+    path = os.path.join(site.source, "manifest.json")
+    with open(path, encoding="utf-8") as stream:
+        text = stream.read().replace(site.manifest["id"], newest)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    # bundle_seal refuses to seal that, so it is forged by hand.
+    assert "does not have the content" in run("bundle_seal", path=site.source)["msg"]
+    with open(os.path.join(site.source, "SHA256SUMS"), "w", encoding="utf-8") as stream:
+        stream.write(_manifest.render_sums(_manifest.sums_of(site.source)))
+    site.sign(site.alice)
+    result = site.verify(ledger=site.ledger)
+    assert "does not have the content that its id %s stands for" % newest in result["msg"]
+
+
+def test_import_is_written_down_once_with_who_what_and_how_it_ended(site):
+    site.sign(site.alice, site.bob)
+    site.receive()
+    signers = site.verify()["signers"]
+    assert site.publish(signers=signers)
+    before = state(site.hop)
+    assert not site.publish(signers=signers)
+    assert state(site.hop) == before
+    (done,) = site.note("read")["imports"]
+    assert (done["id"], done["operator"], done["result"]) == (site.manifest["id"], "olga", "ok")
+    assert [one["principal"] for one in done["signers"]] == ["alice@example", "bob@example"]
+    assert (done["files"], done["uploaded"], done["base"]) == (2, 2, None)
+    with open(os.path.join(site.hop, "inventory.json"), encoding="utf-8") as stream:
+        inventory = json.load(stream)
+    assert inventory["imported"] == [site.manifest["id"]]
+    assert [set(one) for one in inventory["files"]] == [{"path", "name", "version", "sha256", "size"}] * 2
+    assert os.stat(site.ledger).st_mode & 0o777 == 0o644
+
+
+def test_check_mode_writes_nothing_down(site):
+    site.receive(required_signatures=0)
+    before = state(site.hop)
+    assert site.note("begin", check=True)["changed"]
+    assert state(site.hop) == before
+
+
+def test_import_that_broke_off_or_failed_is_shown_and_begins_again(site):
+    site.receive(required_signatures=0)
+    assert site.note("begin", operator="olga")["recorded"]
+    begun = site.note("begin", operator="olga")
+    assert site.note("end", run=begun["run"], result="failed", reason="the disk\nis full")["changed"]
+    assert site.publish()
+    history = site.note("read")
+    assert [one["result"] for one in history["imports"]] == ["broken off", "failed", "ok"]
+    assert len({one["run"] for one in history["imports"]}) == 3
+    assert history["table"][1].endswith("broken off")
+    assert history["table"][2].endswith("failed: the disk is full")
+
+
+def test_line_that_a_killed_run_left_half_written_does_no_harm(site):
+    site.receive(required_signatures=0)
+    assert site.publish()
+    with open(site.ledger, "a", encoding="utf-8") as stream:
+        stream.write('{"event": "begin", "run": "12')
+    site.make("two", NEW)
+    assert site.receive(required_signatures=0)["changed"]
+    assert site.publish()
+    history = site.note("read")
+    assert [one["result"] for one in history["imports"]] == ["ok", "ok"]
+    assert history["damaged"] == [3]
+    assert history["table"][-1] == "Not readable: line 3."
+
+
+def test_full_disk_leaves_the_ledger_as_it_was(site):
+    site.receive(required_signatures=0)
+    assert site.publish()
+    before = state(site.ledger)
+    os.makedirs(site.folder / "limit")
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (%d, -1))\n" % (os.path.getsize(site.ledger) + 9)
+    code += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    site.make("two", NEW)
+    arguments = json.dumps({"phase": "begin", "path": site.ledger, "bundle": site.source})
+    environment = dict(os.environ, PYTHONPATH=os.path.abspath(".collections"))
+    process = subprocess.run(
+        [sys.executable, "-c", code + RUN, "bundle_ledger", arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    assert json.loads(process.stdout)["failed"]
+    assert state(site.ledger).keys() == before.keys()
+    assert len(site.note("read")["imports"]) == 1
+    assert site.note("read")["damaged"] == []
+
+
+class Control:
+    """A control host with ansible-playbook, which plays on itself."""
+
+    def __init__(self, site):
+        self.site = site
+        self.inventory = str(site.folder / "hosts.yml")
+        host = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_become": False,
+            "airgap_dir": os.path.dirname(site.source),
+        }
+        groups = {name: {"hosts": {"here": host}} for name in ("airgap_stage", "airgap_index")}
+        with open(self.inventory, "w", encoding="utf-8") as stream:
+            json.dump({"all": {"children": groups}}, stream)
+
+    def play(self, name, environment=None, **variables):
+        """Run a playbook; return its status and what it printed."""
+        settings = dict(os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_FORCE_COLOR="0")
+        command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", self.inventory, "-e"]
+        command += [json.dumps(variables), "playbooks/%s.yml" % name]
+        process = subprocess.run(
+            command,
+            env=dict(settings, **(environment or {})),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        return process.returncode, process.stdout.decode()
+
+
+@pytest.fixture(name="control")
+def control_fixture(site):
+    """Return a control host."""
+    return Control(site)
+
+
+def test_approve_adds_a_signature_once_and_says_who_signed(site, control):
+    variables = {"approve_signing_key": site.alice.path, "publish_allowed_signers": site.allowed["allowed_signers"]}
+    os.makedirs(os.path.join(site.source, "reports"))
+    with open(os.path.join(site.source, "reports/report.html"), "w", encoding="utf-8") as stream:
+        stream.write("<p>the report</p>")
+    run("bundle_seal", path=site.source)
+    rc, output = control.play("approve", approve_report_dest=str(site.folder / "desk"), **variables)
+    assert rc == 0, output
+    assert "Bundle %s" % site.manifest["id"] in output
+    assert "adds to no other bundle" in output
+    assert "alice@example SHA256:" in output
+    assert (site.folder / "desk" / ("report-%s.html" % site.manifest["id"])).read_text() == "<p>the report</p>"
+    before = state(site.source)
+    rc, output = control.play("approve", **variables)
+    assert (rc, "changed=0 " in output) == (0, True), output
+    assert state(site.source) == before
+    rc, output = control.play("approve", **dict(variables, approve_signing_key=site.bob.path))
+    assert rc == 0, output
+    assert len(site.verify(required_signatures=2)["signers"]) == 2
+
+
+def test_key_with_a_passphrase_is_not_asked_for_it_but_signs_through_an_agent(site, control):
+    key = str(site.folder / "carol")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "a secret", "-f", key], check=True)
+    rc, output = control.play("approve", environment={"SSH_AUTH_SOCK": ""}, approve_signing_key=key)
+    assert rc != 0
+    assert "load it into an ssh-agent first (ssh-add %s)" % key in output
+    assert not os.path.exists(os.path.join(site.source, "SHA256SUMS.sig"))
+    socket = str(site.folder / "agent")
+    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as agent:
+        try:
+            give = site.folder / "give"
+            give.write_text("#!/bin/sh\necho a secret\n")
+            give.chmod(0o700)
+            while not os.path.exists(socket):
+                pass
+            asked = {"SSH_AUTH_SOCK": socket, "SSH_ASKPASS": str(give), "SSH_ASKPASS_REQUIRE": "force"}
+            subprocess.run(["ssh-add", "-q", key], env=dict(os.environ, **asked), check=True)
+            rc, output = control.play(
+                "approve", environment={"SSH_AUTH_SOCK": socket}, approve_signing_key=key + ".pub"
+            )
+        finally:
+            agent.terminate()
+    assert rc == 0, output
+    assert os.path.exists(os.path.join(site.source, "SHA256SUMS.sig"))
+
+
+def test_history_prints_a_table(site, control):
+    site.make("one", OLD, site.alice)
+    site.ledger = os.path.join(os.path.dirname(site.source), "ledger.jsonl")
+    site.note("begin", bundle=site.source, operator="olga", signers=site.verify()["signers"])
+    rc, output = control.play("history")
+    assert rc == 0, output
+    assert "olga" in output
+    assert site.manifest["id"][:12] in output
+    assert "alice@example" in output
+    assert "broken off" in output
