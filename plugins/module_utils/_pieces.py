@@ -117,14 +117,15 @@ def _unpacked(stream: t.BinaryIO) -> t.Callable[[int], bytes]:
 
     def source(length: int) -> bytes:
         while not unpacker.eof:
-            data = stream.read(BLOCK) if unpacker.needs_input else b""
+            is_hungry = bool(unpacker.needs_input)
+            data = stream.read(BLOCK) if is_hungry else b""
             try:
                 block = unpacker.decompress(data, length)
             except lzma.LZMAError as error:
                 raise BundleError("A piece is no xz stream: %s. Run the transfer again." % error) from error
             if block:
                 return block
-            if not data and unpacker.needs_input:
+            if not data and is_hungry:
                 return b""
         return unpacker.unused_data[:length]
 

@@ -92,6 +92,10 @@ def parse(text: str, where: str, identity: str, carried: t.Iterable[Entry]) -> t
     return volumes
 
 
+def _is_count(number: t.Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 0
+
+
 def _read(one: t.Any, where: str) -> Volume:
     """Return one volume of a list after judging its shape."""
     if not isinstance(one, dict) or not isinstance(one.get("name"), str) or not is_volume_name(one["name"]):
@@ -100,7 +104,7 @@ def _read(one: t.Any, where: str) -> Volume:
     parts = []
     for part in one["parts"] if good else []:
         good = good and isinstance(part, list) and len(part) == 3 and isinstance(part[0], str)
-        good = good and all(type(number) is int and number >= 0 for number in part[1:])
+        good = good and all(_is_count(number) for number in part[1:])
         if good:
             parts.append(Part(*part))
     if not good:

@@ -14,9 +14,9 @@ import traceback
 import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest, _media, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _manifest, _media, _pieces, _volumes
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
-from ansible_collections.airgap.python.plugins.modules import bundle_export
+from ansible_collections.airgap.python.plugins.modules import bundle_export, bundle_receive
 from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
 from ansible_collections.airgap.python.plugins.modules.bundle_export import Export
 from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
@@ -431,7 +431,46 @@ def test_delta_on_a_disk_is_refused_by_its_bases_name_where_that_is_missing(way)
 
 
 # Every call that changes something on disk, or makes a change last.
+WRITTEN_ASIDE = _files.written_aside
 CALLS = ("rename", "unlink", "link", "mkdir", "rmdir", "fsync", "sync", "fchmod", "chmod", "open")
+
+
+class Halves:
+    """A file whose writes are two steps each, with a change between them."""
+
+    def __init__(self, stream, step):
+        self.stream = stream
+        self.step = step
+
+    def write(self, data):
+        """Write half of it, make that last, and write the rest."""
+        self.stream.write(data[: len(data) // 2])
+        self.stream.flush()
+        self.step()
+        self.stream.write(data[len(data) // 2 :])
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *reason):
+        self.stream.close()
+
+
+class InHalves:
+    """What opens such a file."""
+
+    def __init__(self, opened, step):
+        self.opened = opened
+        self.step = step
+
+    def __enter__(self):
+        return Halves(self.opened.__enter__(), self.step)
+
+    def __exit__(self, *reason):
+        return self.opened.__exit__(*reason)
 
 
 def run_apart(work, kill_at=0):
@@ -451,6 +490,12 @@ def run_apart(work, kill_at=0):
 
             return wrapper
 
+        step = counted(lambda: None)
+
+        bundle_export.written_aside = _files.written_aside = lambda *arguments: InHalves(
+            WRITTEN_ASIDE(*arguments), step
+        )
+        bundle_receive.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
         try:
             for name in CALLS:
                 # Syncing is a step like any other, but takes time and shows in no file.
