@@ -62,7 +62,7 @@ def existing_files(folder):
     """Return the text and the content of every YAML file of a folder, by name; content only of the survey's own."""
     existing = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-        if not name.endswith(".yml"):
+        if not name.endswith(_survey.SUFFIX):
             continue
         text = (read_if_there(os.path.join(folder, name)) or b"").decode("utf-8", "replace")
         try:

@@ -17,7 +17,7 @@ options:
     description:
       - The list C(airgap_targets), or several such lists. An entry is one of three.
       - A dictionary that describes a target.
-      - The path of a target file, or a pattern such as C(targets/*.yml), which stands for all files that it matches.
+      - The path of a target file, or a pattern such as C(*.target.txt), which stands for all files that it matches.
       - A dictionary with C(file), the path of one target file, and C(name), the name of the target in this site.
       - A path that is not absolute begins at the folder of the inventory, or at that of the playbook if it is not there.
     type: list
@@ -31,8 +31,8 @@ EXAMPLES = r"""
     msg: "{{ query('airgap.python.targets', airgap_targets) }}"
   vars:
     airgap_targets:
-      - targets/*.yml
-      - {file: from-elsewhere/cp39-linux-x86_64-glibc-2.31.yml, name: el9}
+      - *.target.txt
+      - {file: from-elsewhere/cp39-linux-x86_64-glibc-2.31.target.txt, name: el9}
       - {name: desktop, python: "3.13.5", os: windows, arch: x86_64}
 """
 

@@ -16,6 +16,8 @@ from ansible_collections.airgap.python.plugins.module_utils import _target
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
 
 HEADER = "# Written by the playbook survey: one kind of interpreter of the site. Changes here are lost at its next run."
+# Ansible takes any .yml file below the folder of an inventory for a part of the inventory, but no .txt.
+SUFFIX = ".target.txt"
 USE = "# To stage for it, name this file in airgap_targets, and the target in the sets that are for it."
 _HOST = re.compile(r"^# host: (?P<host>\S+) (?P<python>\S.*)$", re.MULTILINE)
 
@@ -116,7 +118,7 @@ def plan(found: t.Sequence[Found], existing: t.Mapping[str, t.Tuple[str, t.Any]]
     files: t.Dict[str, str] = {}
     hosts: t.Dict[str, t.List[str]] = {}
     for target, users in _distinct(everyone):
-        name = target["name"] + ".yml"
+        name = target["name"] + SUFFIX
         if name in existing and not is_ours(existing[name][0]):
             raise SurveyError(
                 "%s is not a file that the survey wrote, and stays. Move it away, or set survey_dest." % name

@@ -54,7 +54,7 @@ files:
   type: list
   elements: str
   returned: success
-  sample: [cp311-linux-x86_64-glibc-2.36.yml]
+  sample: [cp311-linux-x86_64-glibc-2.36.target.txt]
 hosts:
   description: For each host, the names of its targets.
   type: dict

@@ -25,18 +25,7 @@ PLACE = "/srv/throughput"
 CASES = [("8 files of 50 MB", 8, 50_000_000), ("300 files of 140 kB", 300, 140_000)]
 TARGET = {"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}
 # How Ansible reaches a host of the lab, asked of the inventory.
-WAY = """
-import json, sys
-from ansible.inventory.manager import InventoryManager
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
-from ansible.vars.manager import VariableManager
-loader = DataLoader()
-inventory = InventoryManager(loader, [sys.argv[1]])
-found = VariableManager(loader, inventory).get_vars(host=inventory.get_host(sys.argv[2]))
-names = ("ansible_ssh_common_args", "ansible_ssh_private_key_file", "ansible_user", "ansible_host")
-print(json.dumps([Templar(loader, found).template(found[name]) for name in names]))
-"""
+WAY = "msg={{ [ansible_ssh_common_args, ansible_ssh_private_key_file, ansible_user, ansible_host] }}"
 
 
 def bundle(folder, count, size):
@@ -65,8 +54,9 @@ def bundle(folder, count, size):
 
 def ssh(host):
     """Return the ssh command line that reaches a host as Ansible does."""
-    answer = subprocess.check_output([sys.executable, "-c", WAY, INVENTORY, host])
-    options, key, user, address = json.loads(answer)
+    command = ["ansible", "-i", INVENTORY, host, "-m", "ansible.builtin.debug", "-a", WAY]
+    answer = subprocess.check_output(command, env=dict(os.environ, ANSIBLE_CALLBACK_RESULT_FORMAT="json"))
+    options, key, user, address = json.loads(answer.decode().partition("=>")[2])["msg"]
     return "ssh %s -i %s %s@%s" % (options, key, user, address)
 
 

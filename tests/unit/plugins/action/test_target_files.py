@@ -38,8 +38,8 @@ def test_check_mode_says_what_the_real_run_does_and_writes_nothing(survey):
     said = survey(["a"], check_mode=True)
     assert not survey.folder.exists()
     done = survey(["a"])
-    assert (said["changed"], said["written"], said["diff"]) == (True, [NAME + ".yml"], done["diff"])
-    assert (survey.folder / (NAME + ".yml")).read_text() == done["diff"][0]["after"]
+    assert (said["changed"], said["written"], said["diff"]) == (True, [NAME + ".target.txt"], done["diff"])
+    assert (survey.folder / (NAME + ".target.txt")).read_text() == done["diff"][0]["after"]
 
 
 def test_second_run_changes_nothing(survey):
@@ -50,10 +50,10 @@ def test_second_run_changes_nothing(survey):
 
 def test_files_of_others_stay(survey):
     survey.folder.mkdir()
-    (survey.folder / "mine.yml").write_text("name: [not YAML")
+    (survey.folder / "mine.target.txt").write_text("name: [not YAML")
     assert survey(["a"])["left"] == []
-    (survey.folder / (NAME + ".yml")).write_text("name: mine\n")
+    (survey.folder / (NAME + ".target.txt")).write_text("name: mine\n")
     failed = survey(["a"])
     assert failed["failed"]
     assert "Move it away" in failed["msg"]
-    assert (survey.folder / (NAME + ".yml")).read_text() == "name: mine\n"
+    assert (survey.folder / (NAME + ".target.txt")).read_text() == "name: mine\n"

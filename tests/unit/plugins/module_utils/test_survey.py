@@ -29,8 +29,8 @@ def on_disk(plan):
 
 def test_interpreters_of_one_kind_share_a_file_that_names_their_hosts():
     plan = _survey.plan([found("b"), found("a")], {}, ["a", "b"])
-    assert list(plan.files) == ["cp39-linux-x86_64-glibc-2.31.yml"]
-    text = plan.files["cp39-linux-x86_64-glibc-2.31.yml"]
+    assert list(plan.files) == ["cp39-linux-x86_64-glibc-2.31.target.txt"]
+    text = plan.files["cp39-linux-x86_64-glibc-2.31.target.txt"]
     assert text.index("# host: a /usr/bin/python3") < text.index("# host: b /usr/bin/python3")
     assert plan.hosts == {"a": ["cp39-linux-x86_64-glibc-2.31"], "b": ["cp39-linux-x86_64-glibc-2.31"]}
 
@@ -82,14 +82,14 @@ def test_host_that_was_not_asked_keeps_what_the_files_say():
 def test_file_that_no_host_has_any_more_is_left_and_said():
     first = _survey.plan([found("a"), found("gone", dict(NODE39, name="other"))], {}, ["a", "gone"])
     later = _survey.plan([found("a")], on_disk(first), ["a"])
-    assert later.left == ["other.yml"]
-    assert "other.yml" not in later.files
+    assert later.left == ["other.target.txt"]
+    assert "other.target.txt" not in later.files
 
 
 def test_file_that_the_survey_did_not_write_is_neither_replaced_nor_counted():
     assert _survey.plan([found("a")], {"mine.yml": ("name: mine\n", None)}, ["a"]).left == []
     with pytest.raises(_survey.SurveyError, match="Move it away"):
-        _survey.plan([found("a")], {NODE39["name"] + ".yml": ("name: mine\n", None)}, ["a"])
+        _survey.plan([found("a")], {NODE39["name"] + ".target.txt": ("name: mine\n", None)}, ["a"])
 
 
 FILES = {"targets/a.yml": NODE39, "targets/b.yml": dict(NEWER, name="b")}
