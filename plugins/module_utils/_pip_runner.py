@@ -109,7 +109,11 @@ class Shared:
         self.ahead = concurrent.futures.ThreadPoolExecutor(max_workers=AHEAD)
         collector._get_index_content = self.page
         prepare.get_http_url = self.get
-        resolver.resolve = lambda *arguments, **options: self.begin(*arguments, **options)
+
+        def resolve(asked: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+            return self.begin(asked, roots, *arguments, **options)
+
+        resolver.resolve = resolve
 
     def begin(self, resolver: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
         """Ask for what the roots need, unless other resolutions did, then resolve."""

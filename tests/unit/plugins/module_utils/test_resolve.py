@@ -153,7 +153,7 @@ def test_digest_changes_with_each_input_and_not_with_the_targets_name():
 
 
 def test_files_are_dealt_out_once_each_and_not_to_idle_processes():
-    pins = [_lock.Pin(str(number), "1", "a" * 64, "%d.whl" % number, 0) for number in range(10)]
+    pins = [_lock.Pin(str(number), "1", "a" * 64, "%d.whl" % number, 0) for number in range(45)]
     shares = _resolve.share_out(pins, 8)
     assert sorted(pin for share in shares for pin in share) == sorted(pins)
     assert len(shares) == 2
