@@ -31,7 +31,7 @@ EXAMPLES = r"""
     msg: "{{ query('airgap.python.targets', airgap_targets) }}"
   vars:
     airgap_targets:
-      - *.target.txt
+      - "*.target.txt"
       - {file: from-elsewhere/cp39-linux-x86_64-glibc-2.31.target.txt, name: el9}
       - {name: desktop, python: "3.13.5", os: windows, arch: x86_64}
 """
