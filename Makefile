@@ -135,6 +135,10 @@ bench: setup ## Measure staging against the way of the usual guides (minutes; no
 figures: setup ## Measure what crosses, how long a check takes, what packing gains (a minute; WHEELS=FOLDER for real ones)
 	@PYTHONPATH=.collections:. python tests/bench/figures.py $(if $(WHEELS),--wheels $(WHEELS))
 
+.PHONY: throughput
+throughput: setup ## Measure a transfer through the lab's bastion against one raw stream (the lab must be up: make lab)
+	@PYTHONPATH=.collections:. python tests/bench/throughput.py
+
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi

@@ -4,7 +4,8 @@
 Two judges that know nothing of each other look at what each way chose: the
 walk of _closure over the files' metadata, and uv, offline, over a pool that
 holds just these files (with their metadata, and nothing else in them). A
-third, the real pip of a target's own host, can be named with --node-judge.
+third, where the lab is up, is the real pip in the real interpreter of its
+nodes with Python 3.9 and 3.13.
 
 Resolutions are kept in --work for a day, so a run that was stopped goes on.
 """
@@ -17,7 +18,6 @@ import hashlib
 import json
 import os
 import platform
-import shlex
 import shutil
 import subprocess
 import sys
@@ -250,7 +250,7 @@ def kept_case(tools, package, target, triple):
     return case
 
 
-def judge_case(tools, packaging, package, target, triple, case, node_judge=""):
+def judge_case(tools, packaging, package, target, triple, case, nodes):
     """Return for each engine its verdict, what the judges found, whether they agree, and whether its pins are uv's."""
     results = {}
     uv_pins = {pin_key(*one[:2]) for one in case["uv"]["files"]} if case["uv"]["files"] is not None else None
@@ -262,21 +262,71 @@ def judge_case(tools, packaging, package, target, triple, case, node_judge=""):
         verdict, found = judge_by_walk(packaging, package, target, files)
         judges = {"walk": verdict}
         judges["uv"], said = judge_by_uv(tools, package, target, triple, files)
-        if node_judge:
-            judges["node"] = judge_on_node(tools, node_judge, engine, package, target, files)
+        if target.name in nodes.hosts:
+            judges["node"] = nodes.judge(target, package, engine, files)
         equal = {pin_key(*one[:2]) for one in files} == uv_pins
         results[engine] = {"verdict": verdict, "found": found or said, "judges": judges, "equal": equal}
     return results
 
 
-def judge_on_node(tools, command, engine, package, target, files):
-    """Ask a command that has the target's real pip: COMMAND TARGET FILE-WITH-PINS; 0 is whole, 1 incomplete, else unknown."""
-    path = os.path.join(tools.work, "pins", engine, target.name, package + ".txt")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.writelines("%s==%s\n" % tuple(one[:2]) for one in files)
-    rc, dummy = tools.call(shlex.split(command) + [target.name, path], os.environ)
-    return {0: "whole", 1: "incomplete"}.get(rc, "")
+class Nodes:
+    """The nodes of the lab that stand for a target: their own interpreter, and the newest pip that it runs."""
+
+    KNOWN = {"linux39": "airgap-node39", "linux313": "airgap-node313"}
+    FOLDER = "/var/tmp/airgap-matrix"
+    # As the collection does on a Debian without distutils.
+    RUN = "import sysconfig, sys, runpy; sysconfig._PIP_USE_SYSCONFIG = True; sys.path.insert(0, sys.argv[1]); "
+    RUN += "sys.argv = ['pip'] + sys.argv[2:]; runpy.run_module('pip', run_name='__main__')"
+
+    def __init__(self, tools, targets):
+        self.tools = tools
+        self.hosts = {}
+        self.pips = {}
+        rc, said = (
+            tools.call(["podman", "ps", "--format", "{{.Names}}"], os.environ) if shutil.which("podman") else (1, "")
+        )
+        for target in targets:
+            host = self.KNOWN.get(target.name)
+            if rc == 0 and host in said.split():
+                self.hosts[target.name] = host
+                self.bring_pip(target, host)
+        say("Judged on a node: %s" % (", ".join(sorted(self.hosts)) or "nothing, for the lab is not up (make lab)"))
+
+    def bring_pip(self, target, host):
+        """Put a pip on the host that its interpreter can run."""
+        with tempfile.TemporaryDirectory() as scratch:
+            command = [self.tools.python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+            command += ["--python-version", target.python, "--dest", scratch, "pip"]
+            subprocess.run(command, env=_resolve.environment(self.tools.settings, os.environ), check=True)
+            self.pips[target.name] = "%s/%s" % (self.FOLDER, os.listdir(scratch)[0])
+            subprocess.run(["podman", "exec", host, "mkdir", "-p", self.FOLDER], check=True)
+            subprocess.run(["podman", "cp", scratch + "/.", "%s:%s" % (host, self.FOLDER)], check=True)
+
+    def judge(self, target, package, engine, files):
+        """Return what the node's pip says of a pool with just these files: whole, or incomplete."""
+        host = self.hosts[target.name]
+        place = "%s/%s-%s" % (self.FOLDER, package, engine)
+        with tempfile.TemporaryDirectory() as scratch:
+            make_stubs(files, scratch)
+            subprocess.run(["podman", "cp", scratch, "%s:%s" % (host, place)], check=True)
+        command = ["podman", "exec", host, "python3", "-c", self.RUN, self.pips[target.name], "install", "--dry-run"]
+        command += [
+            "--ignore-installed",
+            "--no-index",
+            "--find-links",
+            place,
+            "--target",
+            place + "/none",
+            "--pre",
+            package,
+        ]
+        rc, dummy = self.tools.call(command, os.environ)
+        return "whole" if rc == 0 else "incomplete"
+
+    def close(self):
+        """Remove what was brought."""
+        for host in self.hosts.values():
+            self.tools.call(["podman", "exec", host, "rm", "-rf", self.FOLDER], os.environ)
 
 
 def disagree(judges):
@@ -343,9 +393,6 @@ def main():
     parser.add_argument("--pip", default="pip", help="the pip to install, as pip==26.3")
     parser.add_argument("--uv", default="uv", help="the uv to install")
     parser.add_argument("--fresh", action="store_true", help="resolve again what is kept")
-    parser.add_argument(
-        "--node-judge", default="", help="a command: COMMAND TARGET PINS; 0 whole, 1 incomplete, else unknown"
-    )
     options = parser.parse_args()
     if options.fresh:
         shutil.rmtree(os.path.join(options.work, "cases"), ignore_errors=True)
@@ -353,12 +400,13 @@ def main():
     tools = Tools(options.work, options.pip, options.uv)
     packaging = _packaging.load()
     triples = [(_target.parse(raw)[0], triple) for raw, triple in TARGETS if raw["name"] in options.targets]
+    nodes = Nodes(tools, [target for target, dummy in triples])
     cases = [(package, target, triple) for package in options.packages for target, triple in triples]
 
     def work(one):
         package, target, triple = one
         case = kept_case(tools, package, target, triple)
-        judged = judge_case(tools, packaging, package, target, triple, case, options.node_judge)
+        judged = judge_case(tools, packaging, package, target, triple, case, nodes)
         return package, target, case, judged
 
     results = {}
@@ -369,6 +417,7 @@ def main():
                 "%s %s %.1f s" % (engine, judged[engine]["verdict"], case[engine]["seconds"]) for engine in ENGINES
             ]
             say("[%d/%d] %s for %s: %s" % (number, len(cases), package, target.name, ", ".join(shown)))
+    nodes.close()
     say("")
     say(render(results, tools.versions))
     return 0 if is_right(results) else 1
