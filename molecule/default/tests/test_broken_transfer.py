@@ -84,7 +84,8 @@ def test_transfer_that_broke_goes_on_with_the_rest():
     finally:
         read("index", "umount /srv/airgap/incoming")
     read("index", "rm -rf /srv/airgap/incoming && mv /srv/airgap/arrived /srv/airgap/incoming")
-    arrived = int(read("index", "cat $(find /srv/airgap/incoming -type f) | wc -c"))
+    # The part that met the full disk is not whole, and comes again.
+    arrived = int(read("index", "cat $(find /srv/airgap/incoming -type f ! -name '.tmp-airgap-*') | wc -c"))
     assert arrived >= 8 << 20
     whole = int(read("bastion", "cat $(find %s -type f) | wc -c" % BUNDLE))
     rest = play("playbooks/transfer.yml")
