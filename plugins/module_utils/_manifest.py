@@ -8,6 +8,7 @@ before they are joined to a path, and every file is hashed before it is used.
 
 from __future__ import annotations
 
+import datetime
 import errno
 import hashlib
 import json
@@ -203,6 +204,10 @@ def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
     if wrong:
         raise BundleError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
     _check_base(manifest, where)
+    try:
+        datetime.datetime.fromisoformat(manifest["created"].replace("Z", "+00:00"))
+    except ValueError as error:
+        raise BundleError("%s states the time %r, which does not exist." % (where, manifest["created"])) from error
     try:
         real = identify(manifest)
     except UnicodeEncodeError as error:
@@ -507,7 +512,7 @@ def check_whole(where: str, manifest: t.Mapping[str, t.Any], missing: t.Sequence
     if missing:
         raise BundleError(
             "%s: bundle %s adds to bundle %s, and %d of the files that it leaves to it are not here, the first %s. "
-            "Import bundle %s first, or stage again with stage_base: the inventory.json of this host."
+            "Import bundle %s first, or stage again with stage_base empty, which brings all files."
             % (where, manifest["id"], manifest["base"], len(missing), missing[0]["path"], manifest["base"])
         )
 

@@ -146,7 +146,16 @@ def _open_part(found: t.Mapping[str, t.Mapping[str, int]]) -> str:
                 "%s and %s have another %s each: they are not of one bundle. Bring the disks of one export."
                 % (having[0], folder, _manifest.SUMS)
             )
-    return max(having, key=lambda folder: found[folder].get(_manifest.SIGNATURE, 0))
+    chosen = max(having, key=lambda folder: found[folder].get(_manifest.SIGNATURE, 0))
+    signed = _manifest.read_signatures(chosen)[1] or []
+    for folder in having:
+        if not set(_manifest.read_signatures(folder)[1] or []) <= set(signed):
+            path, other = (os.path.join(one, _manifest.SIGNATURE) for one in (chosen, folder))
+            raise BundleError(
+                "%s and %s hold different signatures over the same sums, and one file counts. Append one to the other: "
+                "cat %s >> %s" % (path, other, other, path)
+            )
+    return chosen
 
 
 def _read_list(

@@ -147,6 +147,13 @@ def _is_key(words: t.Sequence[str]) -> bool:
     return name == words[0].encode("ascii")
 
 
+def _key_of(line: str) -> bytes:
+    """Return the key of a line that allowed_lines() accepted; what stands after it is a comment."""
+    words = line.split()
+    places = [number for number in range(1, len(words)) if _is_key(words[number:])]
+    return base64.b64decode(words[places[0] + 1])
+
+
 def allowed_lines(texts: t.Iterable[str]) -> t.List[str]:
     """Return the lines of a list of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), without comments.
 
@@ -244,7 +251,7 @@ def judge(
         allowed_text = "".join(line + "\n" for line in allowed_lines(allowed))
         allowed_path = _write(folder, "allowed", allowed_text.encode())
         revoked_text = "".join(line + "\n" for line in revoked_lines(revoked))
-        listed = {fingerprint(base64.b64decode(word)) for word in allowed_text.split() if word.startswith("AAAA")}
+        listed = {fingerprint(_key_of(line)) for line in allowed_text.splitlines()}
         revoked_path = _write(folder, "revoked", revoked_text.encode()) if revoked_text else ""
         for number, block in enumerate(blocks):
             path = _write(folder, str(number), block.armor)

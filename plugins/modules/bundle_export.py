@@ -199,6 +199,7 @@ class Export:
         removed = sorted(path for path in set(there) - wanted if self.is_left_over(path))
         for path in sorted(set(there) - wanted - set(removed)):
             raise _manifest.BundleError("%s is no part of the export. Remove it." % os.path.join(self.folder, path))
+        self.keep_signatures(opened)
         written = [path for path in sorted(opened) if not self.is_there(opened[path], there)]
         if not self.check_mode:
             for path in removed:
@@ -212,6 +213,18 @@ class Export:
                 os.makedirs(self.folder, exist_ok=True)
                 write_atomic(final, listed.encode("utf-8"))
         return written, removed
+
+    def keep_signatures(self, opened):
+        """Refuse to take away what an officer signed in the folder: these very sums, by a key that the bundle lacks."""
+        sums, blocks = os.path.join(self.folder, _manifest.SUMS), []
+        if os.path.isfile(sums) and sha256_file(sums) == opened[_manifest.SUMS].sha256:
+            blocks = _manifest.read_signatures(self.folder)[1] or []
+        if not set(blocks) <= set(_manifest.read_signatures(self.path)[1] or []):
+            disk, own = (os.path.join(one, _manifest.SIGNATURE) for one in (self.folder, self.path))
+            raise _manifest.BundleError(
+                "%s has a signature over this bundle that %s has not, and would be replaced. Put it there first: "
+                "cat %s >> %s" % (disk, own, disk, own)
+            )
 
     @staticmethod
     def is_left_over(path):

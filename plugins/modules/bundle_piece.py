@@ -89,8 +89,9 @@ def main():
     try:
         with open(os.open(piece, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             sha256, encoding, size = _pieces.write(module.params["path"], parts, stream)
-        owner = os.stat(os.path.dirname(piece))
-        os.chown(piece, owner.st_uid, owner.st_gid)
+            owner = os.stat(os.path.dirname(piece))
+            # By the handle: under the name, the login user could have put a link meanwhile.
+            os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
     except (_manifest.BundleError, OSError) as error:
         module.fail_json(msg="The piece could not be made: %s" % error)
     module.exit_json(changed=False, sha256=sha256, encoding=encoding, size=size)

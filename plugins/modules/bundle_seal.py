@@ -84,6 +84,11 @@ def main():
             write_atomic(path, after)
     except (_manifest.BundleError, OSError) as error:
         module.fail_json(msg=str(error))
+    if result["unsigned"]:
+        module.warn(
+            "The content changed, so the signatures over it %s removed. Have the bundle signed again."
+            % ("would be" if module.check_mode else "were")
+        )
     if module._diff:
         header = {"before_header": path, "after_header": path}
         result["diff"] = dict(header, before=(before or b"").decode("utf-8", "replace"), after=after.decode("utf-8"))

@@ -391,23 +391,27 @@ def ssh_keygen(arguments: t.Sequence[str], sums: bytes) -> t.Tuple[bool, str, st
     return done.returncode == 0, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
-def judge(path: str, block: bytes, sums: bytes, allowed: str, revoked: str) -> t.Tuple[str, str]:
-    """Return the name of who made a signature over the sums, or "" and why it does not count."""
+def judge(path: str, block: bytes, sums: bytes, allowed: str, revoked: str) -> t.Tuple[str, str, str]:
+    """Return who made a signature over the sums, and with which key; or "", why it does not count, and "".
+
+    Of a certificate, the key is the one that it certifies, as ssh-keygen says.
+    """
     namespace = fields_of(block)[1]
     if namespace != NAMESPACE:
-        return "", "other namespace, it was made for %r and not for %r" % (namespace, NAMESPACE)
+        return "", "other namespace, it was made for %r and not for %r" % (namespace, NAMESPACE), ""
     good, dummy, said = ssh_keygen(["check-novalidate", "-n", NAMESPACE, "-s", path], sums)
     if not good:
-        return "", "other content, it was made over other sums than these, or was damaged"
+        return "", "other content, it was made over other sums than these, or was damaged", ""
     dummy_good, names, said = ssh_keygen(["find-principals", "-f", allowed, "-s", path], sums)
     name = names.split("\n")[0]
     if name:
         verify_it = ["verify", "-n", NAMESPACE, "-f", allowed, "-I", name, "-s", path]
-        good, dummy, said = ssh_keygen(verify_it + (["-r", revoked] if revoked else []), sums)
-        if good:
-            return name, ""
+        good, answer, said = ssh_keygen(verify_it + (["-r", revoked] if revoked else []), sums)
+        key = answer.strip().rpartition(" key ")[2]
+        if good and key.startswith("SHA256:"):
+            return name, "", key
         if revoked and ssh_keygen(verify_it, sums)[0]:
-            return "", "revoked, its key is in %s" % revoked
+            return "", "revoked, its key is in %s" % revoked, ""
     for pattern, reason in (
         ("key has expired", "expired, the valid-before of its key is over"),
         ("not yet valid", "not yet valid, the valid-after of its key is to come"),
@@ -415,8 +419,8 @@ def judge(path: str, block: bytes, sums: bytes, allowed: str, revoked: str) -> t
         ("unknown key option", "unknown option, this ssh-keygen is too old for an option in %s" % allowed),
     ):
         if pattern in said:
-            return "", reason
-    return "", "unknown key, it is not in %s" % allowed
+            return "", reason, ""
+    return "", "unknown key, it is not in %s" % allowed, ""
 
 
 def check_signatures(root: str, sums: bytes, allowed: str, required: int, revoked: str) -> t.List[str]:
@@ -438,8 +442,9 @@ def check_signatures(root: str, sums: bytes, allowed: str, required: int, revoke
                 stream.write(block)
             digest = hashlib.sha256(fields_of(block)[0]).digest()
             key = "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-            name, reason = judge(path, block, sums, allowed, revoked)
-            if key in signers:
+            name, reason, signed_by = judge(path, block, sums, allowed, revoked)
+            key = signed_by or key
+            if not reason and key in signers:
                 reason = "same key twice, it has signed above already"
             if reason:
                 refused.append("%s: %s" % (key, reason))
