@@ -157,6 +157,33 @@ def test_signature_that_came_later_is_all_that_is_written(way):
     assert export(way.source, way.disk) == (["SHA256SUMS.sig"], [])
 
 
+def sign_disk(disk, officer):
+    """Sign what lies in the open on a disk, as the documented line does."""
+    (folder,) = [os.path.join(disk, name) for name in os.listdir(disk)]
+    with open(os.path.join(folder, "SHA256SUMS"), "rb") as stream:
+        block = officer.sign(stream.read())
+    with open(os.path.join(folder, "SHA256SUMS.sig"), "ab") as stream:
+        stream.write(block)
+    return block
+
+
+def test_signature_that_was_made_on_the_disk_is_not_taken_away_by_another_export(way):
+    block = sign_disk(way.disk, Officer(way.tmp, "alice"))
+    with pytest.raises(_manifest.BundleError, match="has a signature over this bundle that .* has not"):
+        export(way.source, way.disk)
+    with open(os.path.join(way.source, "SHA256SUMS.sig"), "wb") as stream:
+        stream.write(block)
+    assert export(way.source, way.disk) == ([], [])
+
+
+def test_disks_with_different_signatures_are_refused_and_no_signature_is_passed_over(way):
+    other = str(way.tmp / "other")
+    shutil.copytree(way.disk, other)
+    sign_disk(way.disk, Officer(way.tmp, "alice"))
+    sign_disk(other, Officer(way.tmp, "bob"))
+    assert "hold different signatures over the same sums" in refusal(way, way.disk, other)
+
+
 def test_volumes_of_another_size_replace_those_before(way):
     dummy, removed = export(way.source, way.disk, 400)
     assert removed == ["volumes/0003.vol"]

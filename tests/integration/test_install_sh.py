@@ -491,6 +491,31 @@ def test_too_few_good_signatures_are_refused_with_the_reason(bundle, install, of
     assert not install.venv.exists()
 
 
+def test_a_key_and_a_certificate_of_it_are_one_signer(bundle, install, officers, tmp_path):
+    """A certificate names the key that it certifies, which counts once."""
+    private = officers["alice"][0]
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "ca")], check=True)
+    small_bundle.sign(bundle, private)
+    command = [
+        "ssh-keygen",
+        "-q",
+        "-s",
+        str(tmp_path / "ca"),
+        "-I",
+        "alice",
+        "-n",
+        "alice@example.org",
+        private + ".pub",
+    ]
+    subprocess.run(command, check=True)
+    small_bundle.sign(bundle, private + "-cert.pub")
+    allowed = tmp_path / "with-ca"
+    authority = " ".join((tmp_path / "ca.pub").read_text().split()[:2])
+    with open(officers["file"]) as stream:
+        allowed.write_text("alice@example.org cert-authority %s\n%s" % (authority, stream.read()))
+    refused(install("--verify-only", "--allowed-signers", str(allowed), "--required", "2"), "same key twice")
+
+
 def test_a_revoked_key_does_not_count(bundle, install, officers, tmp_path):
     """Who lost a key names it in a file."""
     small_bundle.sign(bundle, officers["alice"][0])
