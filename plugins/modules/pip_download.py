@@ -119,18 +119,6 @@ options:
     type: list
     elements: path
     default: []
-  proxy:
-    description: The proxy to the indexes.
-    type: str
-  cert:
-    description: A file with the certificates to trust.
-    type: path
-  python:
-    description: The interpreter that runs pip, version 23.2 or newer. By default the one that runs this module.
-    type: path
-  virtualenv:
-    description: The virtual environment whose pip is run.
-    type: path
   resolver:
     description:
       - What resolves. V(pip) is pip itself. V(uv) is faster and gives the same versions, but for requirements whose
@@ -154,9 +142,6 @@ options:
     description: How many pip processes fetch at the same time.
     type: int
     default: 8
-  log:
-    description: A file to which every pip command and its output is appended.
-    type: path
   progress:
     description: A file that holds one line of what is being done now. The action plugin names it, and shows the line.
     type: path
@@ -172,6 +157,8 @@ requirements:
   - python >= 3.8
   - pip >= 23.2
   - uv >= 0.8 for O(resolver=uv)
+extends_documentation_fragment:
+  - airgap.python.pip
 """
 
 EXAMPLES = r"""

@@ -66,25 +66,12 @@ options:
     type: list
     elements: str
     default: []
-  proxy:
-    description: The proxy to the indexes.
-    type: str
-  cert:
-    description: A file with the certificates to trust.
-    type: path
-  python:
-    description: The interpreter that runs pip, version 23.2 or newer. By default the one that runs this module.
-    type: path
-  virtualenv:
-    description: The virtual environment whose pip is run.
-    type: path
-  log:
-    description: A file to which every pip command and its output is appended.
-    type: path
 requirements:
   - python >= 3.8
   - pip >= 23.2
   - git for O(vcs)
+extends_documentation_fragment:
+  - airgap.python.pip
 """
 
 EXAMPLES = r"""
