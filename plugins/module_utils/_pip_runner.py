@@ -211,7 +211,7 @@ def main() -> int:
     status = pip_main(sys.argv[2:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # Pages that were asked for ahead are of no use any more; nobody waits for them.
+    # What was asked for ahead and is not here yet is of no use any more; nobody waits for it.
     os._exit(status)
 
 
