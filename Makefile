@@ -136,8 +136,8 @@ figures: setup ## Measure what crosses, how long a check takes, what packing gai
 	@PYTHONPATH=.collections:. python tests/bench/figures.py $(if $(WHEELS),--wheels $(WHEELS))
 
 .PHONY: throughput
-throughput: setup ## Measure a transfer through the lab's bastion against one raw stream (the lab must be up: make lab; PIECE=512 for larger pieces)
-	@PYTHONPATH=.collections:. python tests/bench/throughput.py $(PIECE)
+throughput: setup ## Measure a transfer through the lab's bastion against one raw stream (the lab must be up: make lab)
+	@PYTHONPATH=.collections:. python tests/bench/throughput.py
 
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built

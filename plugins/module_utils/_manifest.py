@@ -567,19 +567,25 @@ def cut(missing: t.Iterable[t.Tuple[str, int, int]], piece_size: int) -> t.List[
     return pieces
 
 
-def digest_of_parts(root: str, parts: t.Iterable[Part], write: t.Callable[[bytes], t.Any]) -> str:
-    """Pass the bytes of parts on to ``write`` and return their SHA-256 in hex."""
-    digest = hashlib.sha256()
+def blocks_of_parts(root: str, parts: t.Iterable[Part]) -> t.Iterator[bytes]:
+    """Return the bytes of parts, in order."""
     for part in parts:
         check_name(part.path, "the plan")
-        with open(os.path.join(root, part.path), "rb") as stream:
+        with open(os.path.join(root, part.path), "rb", buffering=0) as stream:
             stream.seek(part.offset)
             left = part.length
             while left:
                 block = stream.read(min(left, 1 << 20))
                 if not block:
                     raise BundleError("%s became shorter while it was read." % os.path.join(root, part.path))
-                digest.update(block)
-                write(block)
+                yield block
                 left -= len(block)
+
+
+def digest_of_parts(root: str, parts: t.Iterable[Part], write: t.Callable[[bytes], t.Any]) -> str:
+    """Pass the bytes of parts on to ``write`` and return their SHA-256 in hex."""
+    digest = hashlib.sha256()
+    for block in blocks_of_parts(root, parts):
+        digest.update(block)
+        write(block)
     return digest.hexdigest()

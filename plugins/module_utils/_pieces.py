@@ -3,15 +3,22 @@
 """Pieces: what of a bundle crosses at a time, how it is packed, and what of a file is still to come.
 
 A piece holds runs of bytes of pool files as they are, for wheels are packed
-already, and after them those of all other files as one xz stream.
+already, and after them those of all other files as one xz stream. It crosses
+as a stream: on both hosts a program reads or writes it through a named pipe.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import errno
+import fcntl
+import os
+import select
+import stat
+import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._manifest import POOL, BundleError, Part, digest_of_parts
+from ansible_collections.airgap.python.plugins.module_utils._manifest import POOL, BundleError, Part, blocks_of_parts
 
 try:
     import lzma
@@ -21,6 +28,8 @@ except ImportError:  # Some build Python without it.
 BLOCK = 1 << 20
 # What xz asks for at its default preset, and some more; a stream that wants another size is none of ours.
 _MEMORY = 64 << 20
+# How long one end of a line waits for the other, in seconds.
+PATIENCE = 120.0
 
 
 def parts_of(given: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Part]:
@@ -48,29 +57,86 @@ def gaps(runs: t.Mapping[int, int], size: int) -> t.List[t.Tuple[int, int]]:
     return [(begin, end) for begin, end in found if begin < end]
 
 
-def write(root: str, parts: t.Sequence[Part], target: t.BinaryIO) -> t.Tuple[str, str, int]:
-    """Write a piece; return its SHA-256 in hex, how texts are packed in it, and its size in bytes."""
-    digest = hashlib.sha256()
-    size = 0
+def encoding_of(parts: t.Iterable[Part]) -> str:
+    """Return how texts among parts are packed: "xz", or "" where there are none or this Python has no lzma."""
+    return "xz" if lzma is not None and any(not is_packed(part.path) for part in parts) else ""
 
-    def emit(data: bytes) -> None:
-        nonlocal size
-        digest.update(data)
-        size += len(data)
-        target.write(data)
 
-    texts = [part for part in parts if not is_packed(part.path)]
-    digest_of_parts(root, [part for part in parts if is_packed(part.path)], emit)
-    if not texts or lzma is None:
-        digest_of_parts(root, texts, emit)
-        return digest.hexdigest(), "", size
+def write(root: str, parts: t.Sequence[Part], encoding: str, emit: t.Callable[[bytes], t.Any]) -> None:
+    """Pass the bytes of a piece on to ``emit``."""
+    for block in blocks_of_parts(root, [part for part in parts if is_packed(part.path)]):
+        emit(block)
+    texts = blocks_of_parts(root, [part for part in parts if not is_packed(part.path)])
+    if encoding != "xz":
+        for block in texts:
+            emit(block)
+        return
     packer = lzma.LZMACompressor()
-    digest_of_parts(root, texts, lambda data: emit(packer.compress(data)))
+    for block in texts:
+        emit(packer.compress(block))
     emit(packer.flush())
-    return digest.hexdigest(), "xz", size
 
 
-def read(stream: t.BinaryIO, parts: t.Sequence[Part], encoding: str) -> t.Iterator[t.Tuple[Part, t.Iterator[bytes]]]:
+class Pipe:
+    """One end of a named pipe that somebody else makes, and whose other end somebody else holds.
+
+    Neither opening nor reading waits longer than ``patience`` seconds for them.
+    Raises BundleError where they do not come, or where what has the name is no pipe.
+    """
+
+    def __init__(self, path: str, flags: int, patience: float = PATIENCE) -> None:
+        self.patience = patience
+        self.poll = select.poll()
+        self.handle = -1
+        deadline = time.monotonic() + patience
+        while self.handle < 0:
+            try:
+                self.handle = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
+            except OSError as error:
+                # Not made yet, or not opened for reading yet.
+                if error.errno not in (errno.ENOENT, errno.ENXIO):
+                    raise
+                if time.monotonic() > deadline:
+                    raise BundleError("Nobody came for the piece in %d seconds." % patience) from error
+                time.sleep(0.01)
+        if not stat.S_ISFIFO(os.fstat(self.handle).st_mode):
+            self.close()
+            raise BundleError("%s is no pipe." % path)
+        self.poll.register(self.handle, select.POLLIN if flags == os.O_RDONLY else select.POLLOUT)
+        with contextlib.suppress(OSError):
+            # F_SETPIPE_SZ of Linux, which Python names from 3.10 on: fewer changes between the processes.
+            fcntl.fcntl(self.handle, 1031, BLOCK)
+
+    def read(self, length: int) -> bytes:
+        """Return up to so many bytes, and none at the end."""
+        self.wait("Nothing came over the line for %d seconds. Run this again: the rest is kept.")
+        return os.read(self.handle, length)
+
+    def write(self, data: bytes) -> None:
+        """Write all of the bytes."""
+        rest = memoryview(data)
+        while rest:
+            self.wait("The line took nothing for %d seconds.")
+            rest = rest[os.write(self.handle, rest) :]
+
+    def wait(self, otherwise: str) -> None:
+        """Wait until the pipe is ready, or raise BundleError."""
+        if not self.poll.poll(self.patience * 1000):
+            raise BundleError(otherwise % self.patience)
+
+    def close(self) -> None:
+        """Close this end."""
+        os.close(self.handle)
+
+
+class Source(t.Protocol):
+    """What a piece is read from."""
+
+    def read(self, length: int, /) -> bytes:
+        """Return up to so many bytes, and none at the end."""
+
+
+def read(stream: Source, parts: t.Sequence[Part], encoding: str) -> t.Iterator[t.Tuple[Part, t.Iterator[bytes]]]:
     """Return each part of a piece with its bytes, in the order in which they lie in the piece.
 
     Never more bytes come out than the parts have. Raises BundleError where
@@ -100,16 +166,16 @@ def _exactly(source: t.Callable[[int], bytes], part: Part) -> t.Iterator[bytes]:
     while left > 0:
         block = source(min(left, BLOCK))
         if not block:
-            raise BundleError("A piece ends within %s. Run the transfer again." % part.path)
+            raise BundleError("A piece ends within %s. Run this again: what came is kept." % part.path)
         left -= len(block)
         yield block
 
 
-def _plain(stream: t.BinaryIO) -> t.Callable[[int], bytes]:
+def _plain(stream: Source) -> t.Callable[[int], bytes]:
     return stream.read
 
 
-def _unpacked(stream: t.BinaryIO) -> t.Callable[[int], bytes]:
+def _unpacked(stream: Source) -> t.Callable[[int], bytes]:
     """Return a function that reads up to so many bytes of an xz stream."""
     if lzma is None:
         raise BundleError("The Python of this host has no lzma module, and the sending host packed texts with xz.")

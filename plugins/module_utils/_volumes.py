@@ -146,24 +146,31 @@ def _check_cover(volumes: t.Iterable[Volume], sizes: t.Mapping[str, int], where:
 
 
 def needed(
-    volumes: t.Iterable[t.Mapping[str, t.Any]], missing: t.Iterable[t.Tuple[str, int, int]], piece_size: int
+    volumes: t.Iterable[t.Mapping[str, t.Any]], missing: t.Iterable[t.Tuple[str, int, int]]
 ) -> t.List[t.Dict[str, t.Any]]:
     """Return the volumes (name and slices) that hold missing runs of bytes (path, from, up to).
 
-    A slice is what crosses at a time: where it begins in the volume, and its parts.
+    A slice is neighbouring parts of a volume that are all needed, and where they begin in it.
     """
     wanted: t.Dict[str, t.List[t.Tuple[int, int]]] = {}
     for path, begin, end in missing:
         wanted.setdefault(path, []).append((begin, end))
     found = []
     for volume in volumes:
-        slices = []
+        slices: t.List[t.Dict[str, t.Any]] = []
         offset = 0
-        runs = [(one["path"], int(one["offset"]), int(one["offset"]) + int(one["length"])) for one in volume["parts"]]
-        for parts in _manifest.cut(runs, piece_size):
-            if any(_overlaps(part, wanted.get(part.path, ())) for part in parts):
-                slices.append({"offset": offset, "parts": [part._asdict() for part in parts]})
-            offset += sum(part.length for part in parts)
+        is_open = False
+        for given in volume["parts"]:
+            part = Part(given["path"], int(given["offset"]), int(given["length"]))
+            if _overlaps(part, wanted.get(part.path, ())):
+                if not is_open:
+                    slices.append({"offset": offset, "length": 0, "parts": []})
+                slices[-1]["parts"].append(part._asdict())
+                slices[-1]["length"] += part.length
+                is_open = True
+            else:
+                is_open = False
+            offset += part.length
         if slices:
             found.append({"name": volume["name"], "slices": slices})
     return found

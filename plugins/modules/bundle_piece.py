@@ -6,13 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_piece
-short_description: Bring one piece of a bundle to the control host
+short_description: Have one piece of a bundle ready to be sent
 version_added: 0.1.0
 description:
-  - Writes runs of bytes of a bundle's files one after another into one piece, and fetches it to the control host
-    over the connection that Ansible has.
+  - Has runs of bytes of a bundle's files ready in a named pipe, one after another, and answers with the command that
+    prints them on the control host.
+  - M(airgap.python.bundle_receive) runs that command and passes what it prints on to the receiving host. Nothing is
+    written on the way. If it does not come within two minutes, the piece is dropped.
   - Wheels go as they are; other files, which shrink to a fraction, are packed with xz.
-  - It is the sending half of M(airgap.python.bundle_receive).
+  - The host must be reached by ssh, or be the control host itself.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
@@ -24,46 +26,43 @@ attributes:
     support: none
 options:
   path:
-    description: The bundle on this host.
+    description: The bundle on this host, or another folder with O(parts).
     type: path
     required: true
   parts:
-    description: What the piece holds, as C(path), C(offset) and C(length) in bytes; from RV(airgap.python.bundle_receive#module:pieces).
+    description: What the piece holds, as C(path), C(offset) and C(length) in bytes; from RV(airgap.python.bundle_receive#module:parts).
     type: list
     elements: dict
     required: true
-  piece:
-    description: Where to write the piece on this host. Set by the action plugin.
+  pack:
+    description: Whether files that are no wheels are packed.
+    type: bool
+    default: true
+  pipe:
+    description: Folder in which the pipe will be. Set by the action plugin.
     type: path
 requirements:
   - python >= 3.8
 """
 
 EXAMPLES = r"""
-- name: Bring the first piece to the control host
+- name: Have what is missing ready
   airgap.python.bundle_piece:
     path: /srv/airgap/bundle
-    parts: "{{ plan.pieces[0] }}"
+    parts: "{{ plan.parts }}"
   delegate_to: internet
   register: piece
 """
 
 RETURN = r"""
-local:
-  description: The piece on the control host. It is removed at the end of the run.
-  type: str
+command:
+  description: The command that prints the piece on the control host, once. It holds no secret.
+  type: list
+  elements: str
   returned: success
 encoding:
   description: How the files that are no wheels are packed in the piece; V(xz), or empty where they are not.
   type: str
-  returned: success
-sha256:
-  description: SHA-256 of the piece.
-  type: str
-  returned: success
-size:
-  description: Size of the piece, in bytes.
-  type: int
   returned: success
 """
 
@@ -73,28 +72,55 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
 
 
+def serve(root, parts, encoding, folder):
+    """Write the piece into the pipe; what goes wrong is for the one who reads it, beside the pipe."""
+    try:
+        pipe = _pieces.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)
+        try:
+            _pieces.write(root, parts, encoding, pipe.write)
+        except (_manifest.BundleError, OSError) as error:
+            # The folder belongs to the login user, who could have put a link here.
+            with open(
+                os.open(os.path.join(folder, "error"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w"
+            ) as stream:
+                stream.write(str(error))
+        finally:
+            pipe.close()
+    except (_manifest.BundleError, OSError):
+        # Nobody came, or nobody is there any more.
+        pass
+
+
+def leave():
+    """Become a process that outlives the module: without its session, its folder and its streams."""
+    os.setsid()
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+
+
 def main():
-    """Write the piece and give it to the user who will fetch it."""
+    """Leave a process behind that serves the piece, and say how it is packed."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "parts": {"type": "list", "elements": "dict", "required": True},
-            "piece": {"type": "path"},
+            "pack": {"type": "bool", "default": True},
+            "pipe": {"type": "path"},
         },
     )
-    piece = module.params["piece"]
-    if not piece:
-        module.fail_json(msg="bundle_piece runs through its action plugin, which says where the piece goes.")
+    if not module.params["pipe"]:
+        module.fail_json(msg="bundle_piece runs through its action plugin, which says where the pipe is.")
     parts = _pieces.parts_of(module.params["parts"])
-    try:
-        with open(os.open(piece, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            sha256, encoding, size = _pieces.write(module.params["path"], parts, stream)
-            owner = os.stat(os.path.dirname(piece))
-            # By the handle: under the name, the login user could have put a link meanwhile.
-            os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
-    except (_manifest.BundleError, OSError) as error:
-        module.fail_json(msg="The piece could not be made: %s" % error)
-    module.exit_json(changed=False, sha256=sha256, encoding=encoding, size=size)
+    encoding = _pieces.encoding_of(parts) if module.params["pack"] else ""
+    if os.fork() == 0:
+        try:
+            leave()
+            serve(module.params["path"], parts, encoding, module.params["pipe"])
+        finally:
+            os._exit(0)
+    module.exit_json(changed=False, encoding=encoding)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_receive
-short_description: Take a bundle in, piece by piece
+short_description: Take a bundle in
 version_added: 0.1.0
 description:
   - O(phase=plan) checks the bundle that this host holds and says which bytes of the offered one it lacks.
-  - O(phase=piece) takes one piece in. A file gets its name when it is whole and its SHA-256 is right.
+  - O(phase=piece) takes in what another host sends, as a stream. A file gets its name when it is whole and its SHA-256 is right.
   - O(phase=finish) takes over what the host held already, checks the whole bundle and who signed it, and puts it in
     the place of the one before in one step.
   - What a broken run brought stays in O(incoming) and is not asked for again. The parts of a file may come in any order.
@@ -75,37 +75,29 @@ options:
         O(phase=plan) says which are needed.
     type: list
     elements: dict
-  piece_size:
-    description: The most that a piece may hold, in bytes. Used by O(phase=plan).
-    type: int
-    default: 67108864
   parts:
-    description: What the piece holds, as in RV(pieces). Used by O(phase=piece).
+    description: What the piece holds, as in RV(parts). Used by O(phase=piece).
     type: list
     elements: dict
     default: []
+  command:
+    description:
+      - The command that prints the piece on the control host, from RV(airgap.python.bundle_piece#module:command).
+        The action plugin passes what it prints on to this host. Used by O(phase=piece).
+      - This host must be reached by ssh, or be the control host itself.
+    type: list
+    elements: str
   piece:
-    description: The piece; a path on the control host, which the action plugin brings here and removes. Used by O(phase=piece).
+    description: The piece as a file on this host, which stays, instead of O(command); a volume that is mounted here. Used by O(phase=piece).
     type: path
-  remote_src:
-    description: O(piece) is on this host, and stays; a volume that is mounted here. Used by O(phase=piece).
-    type: bool
-    default: false
-  volume:
-    description: A volume on the control host, of which a piece is cut at O(offset) instead of O(piece). Used by O(phase=piece).
+  pipe:
+    description: Folder in which the pipe will be. Set by the action plugin.
     type: path
-  offset:
-    description: Where in O(volume) the piece begins, in bytes.
-    type: int
-    default: 0
   encoding:
     description: How texts are packed in the piece, as RV(airgap.python.bundle_piece#module:encoding) says.
     type: str
     choices: ['', xz]
     default: ''
-  sha256:
-    description: SHA-256 of the piece. Used by O(phase=piece).
-    type: str
 requirements:
   - python >= 3.8
 extends_documentation_fragment:
@@ -122,16 +114,16 @@ EXAMPLES = r"""
     entries: "{{ offer.entries }}"
   register: plan
 
-- name: Take a piece in
+- name: Take the piece in that another host has ready
   airgap.python.bundle_receive:
     path: /srv/airgap/bundle
     incoming: /srv/airgap/incoming
     phase: piece
     id: "{{ offer.id }}"
     entries: "{{ offer.entries }}"
-    parts: "{{ plan.pieces[0] }}"
-    piece: "{{ piece.local }}"
-    sha256: "{{ piece.sha256 }}"
+    parts: "{{ plan.parts }}"
+    command: "{{ piece.command }}"
+    encoding: "{{ piece.encoding }}"
 
 - name: Check everything and switch over
   airgap.python.bundle_receive:
@@ -143,15 +135,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-pieces:
-  description: The pieces to send, each a list of C(path), C(offset) and C(length) in bytes.
+parts:
+  description: What is to be sent, as C(path), C(offset) and C(length) in bytes.
   type: list
-  elements: list
+  elements: dict
   returned: for O(phase=plan)
 bytes:
-  description: How many bytes the pieces hold (O(phase=plan)), or this one held (O(phase=piece)).
+  description:
+    - How many bytes are to be sent, before packing (O(phase=plan)), or how many the parts had (O(phase=piece)).
   type: int
   returned: for O(phase=plan) and O(phase=piece)
+crossed:
+  description: How many bytes came over the line.
+  type: int
+  returned: for O(phase=piece) with O(command)
 files:
   description: How many files lack something here.
   type: int
@@ -159,7 +156,7 @@ files:
 volumes:
   description:
     - The volumes that are needed, each with C(name) and C(slices).
-    - A slice is what one piece holds, with C(offset) in the volume and C(parts).
+    - A slice is neighbouring parts that are all needed, with C(offset) and C(length) in the volume, and C(parts).
   type: list
   elements: dict
   returned: for O(phase=plan) with O(volumes)
@@ -173,6 +170,8 @@ held:
   returned: for O(phase=plan)
 """
 
+import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -180,7 +179,6 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces, _volumes
 from ansible_collections.airgap.python.plugins.module_utils._files import (
-    TEMPORARY,
     fsync_dir,
     held,
     read_if_there,
@@ -276,22 +274,19 @@ class Reception:
         return os.path.isfile(path) and os.path.getsize(path) == entry.size and sha256_file(path) == entry.sha256
 
     def runs(self, path):
-        """Return offset to length of what came of a file; what a killed run was writing does not count."""
+        """Return offset to length of what came of a file, whole parts and the one that a broken run was at."""
         folder = os.path.join(self.partial, path)
         names = os.listdir(folder) if os.path.isdir(folder) else []
         return {int(name): os.path.getsize(os.path.join(folder, name)) for name in names if name.isdigit()}
 
-    def take(self, piece, parts, sha256=None, encoding=""):
-        """Add one piece; files that are whole and right get their names in the incoming bundle."""
-        if sha256 and sha256_file(piece) != sha256:
-            raise _manifest.BundleError("A piece was damaged on its way. Run the transfer again: the rest is kept.")
+    def take(self, stream, parts, encoding=""):
+        """Take in one piece; files that are whole and right get their names in the incoming bundle."""
         self.forget_others()
-        with open(piece, "rb") as stream:
-            for part, blocks in _pieces.read(stream, parts, encoding):
-                self.take_part(part, blocks)
+        for part, blocks in _pieces.read(stream, parts, encoding):
+            self.take_part(part, blocks)
 
     def take_part(self, part, blocks):
-        """Keep one part of a file, and finish the file when all of it is here.
+        """Keep one part of a file, as far as it comes, and finish the file when all of it is here.
 
         Nothing is synced: what a power cut leaves half written is found by its sum, and comes again.
         """
@@ -304,30 +299,38 @@ class Reception:
         if self.has_arrived(entry) or self.runs(part.path).get(part.offset, -1) >= part.length:
             return
         os.makedirs(folder, exist_ok=True)
-        begun = os.path.join(folder, TEMPORARY + "part")
-        with open(begun, "wb") as target:
+        digest = hashlib.sha256()
+        with open(os.path.join(folder, str(part.offset)), "wb", buffering=0) as target:
             for block in blocks:
-                target.write(block)
-        os.rename(begun, os.path.join(folder, str(part.offset)))
-        if not _pieces.gaps(self.runs(part.path), entry.size):
-            self.join(entry, folder)
+                write_all(target, block)
+                digest.update(block)
+        runs = self.runs(part.path)
+        if not _pieces.gaps(runs, entry.size):
+            self.join(entry, folder, digest.hexdigest() if len(runs) == 1 else None)
 
-    def join(self, entry, folder):
-        """Make one file of all parts, check it, and give it its name in the incoming bundle."""
+    def join(self, entry, folder, real=None):
+        """Make one file of all parts, check it, and give it its name in the incoming bundle.
+
+        Args:
+            entry: What the file shall be.
+            folder: Where its parts lie, each called by its offset.
+            real: SHA-256 of the file where it came as one part.
+        """
         begun = os.path.join(folder, "0")
-        with open(begun, "r+b") as target:
-            for offset in sorted(self.runs(entry.path)):
-                if offset:
-                    # Bytes that two parts brought are written twice; a killed run joins once more.
-                    target.seek(offset)
-                    with open(os.path.join(folder, str(offset)), "rb") as stream:
-                        shutil.copyfileobj(stream, target, 1 << 20)
-        real = sha256_file(begun)
+        if real is None:
+            with open(begun, "r+b") as target:
+                for offset in sorted(self.runs(entry.path)):
+                    if offset:
+                        # Bytes that two parts brought are written twice; a killed run joins once more.
+                        target.seek(offset)
+                        with open(os.path.join(folder, str(offset)), "rb") as stream:
+                            shutil.copyfileobj(stream, target, 1 << 20)
+            real = sha256_file(begun)
         if real != entry.sha256:
             shutil.rmtree(folder)
             raise _manifest.BundleError(
-                "%s arrived with sha256 %s and should have %s: it was changed on the sending host. Verify the bundle there."
-                % (entry.path, real, entry.sha256)
+                "%s arrived with sha256 %s and should have %s. Run this again. Where it says the same, the file was "
+                "changed on the sending host: verify the bundle there." % (entry.path, real, entry.sha256)
             )
         final = os.path.join(self.next, entry.path)
         os.makedirs(os.path.dirname(final), exist_ok=True)
@@ -404,6 +407,17 @@ class Reception:
                 os.unlink(os.path.join(self.next, path))
 
 
+@contextlib.contextmanager
+def opened(params):
+    """Open the piece: what comes through the pipe that the action plugin makes, or a file."""
+    if params["pipe"]:
+        with contextlib.closing(_pieces.Pipe(os.path.join(params["pipe"], "pipe"), os.O_RDONLY)) as stream:
+            yield stream
+    else:
+        with open(params["piece"], "rb") as stream:
+            yield stream
+
+
 def read_entries(given):
     """Return path to entry."""
     return {one["path"]: _manifest.Entry(one["path"], one["sha256"], int(one["size"])) for one in given}
@@ -432,13 +446,19 @@ def newest(folder):
     return max(times)
 
 
-def plan(reception, piece_size, volumes=None):
+def write_all(target, block):
+    """Write a block to an unbuffered file, which may take it in steps."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[target.write(rest) :]
+
+
+def plan(reception, volumes=None):
     """Return what is to be sent, and the difference that it makes."""
     present = reception.present()
     reception.check_base(present)
     missing = reception.missing(present)
     sent = [run for run in missing if volumes is None or not _pieces.is_packed(run[0])]
-    pieces = _manifest.cut(sent, piece_size)
     here = set(present.values())
     completed = {path: one for path, one in reception.left_out.items() if one.sha256 in here}
     gone = sorted(set(present) - set(reception.entries) - set(reception.left_out))
@@ -448,7 +468,7 @@ def plan(reception, piece_size, volumes=None):
     result = {
         "changed": bool(news or gone),
         "pending": bool(news or gone),
-        "pieces": [[part._asdict() for part in parts] for parts in pieces],
+        "parts": [{"path": path, "offset": begin, "length": end - begin} for path, begin, end in sent],
         "bytes": sum(end - begin for dummy, begin, end in missing),
         "files": len(lacking),
         "held": len(reception.entries) + len(completed) - len(lacking),
@@ -460,7 +480,7 @@ def plan(reception, piece_size, volumes=None):
         },
     }
     if volumes is not None:
-        result["volumes"] = _volumes.needed(volumes, missing, piece_size)
+        result["volumes"] = _volumes.needed(volumes, missing)
     return result
 
 
@@ -478,39 +498,39 @@ def main():
             "complete": {"type": "bool", "default": False},
             "inventory": {"type": "path"},
             "volumes": {"type": "list", "elements": "dict"},
-            "piece_size": {"type": "int", "default": 64 << 20},
             "parts": {"type": "list", "elements": "dict", "default": []},
+            "command": {"type": "list", "elements": "str"},
             "piece": {"type": "path"},
-            "remote_src": {"type": "bool", "default": False},
-            "volume": {"type": "path"},
-            "offset": {"type": "int", "default": 0},
-            "sha256": {"type": "str", "no_log": False},
+            "pipe": {"type": "path"},
             "encoding": {"type": "str", "choices": ["", "xz"], "default": ""},
             **_approval.OPTIONS,
         },
-        required_if=[("phase", "piece", ("parts",)), ("phase", "piece", ("piece", "volume"), True)],
-        mutually_exclusive=[("piece", "volume")],
+        required_if=[("phase", "piece", ("parts",)), ("phase", "piece", ("command", "piece"), True)],
+        mutually_exclusive=[("command", "piece")],
         supports_check_mode=True,
     )
     params = module.params
     result = {"changed": True}
-    if params["volume"] and not module.check_mode:
-        module.fail_json(msg="bundle_receive runs through its action plugin, which cuts a piece from volume.")
+    if params["command"] and not params["pipe"] and not module.check_mode:
+        module.fail_json(msg="bundle_receive runs through its action plugin, which runs command.")
     try:
         reception = Reception(dict(params, check_mode=module.check_mode))
         # The folder of both bundles: incoming itself comes and goes.
-        with held(os.path.dirname(reception.path), module.check_mode):
+        folder = os.path.dirname(reception.path)
+        if not os.path.isdir(folder) and not module.check_mode:
+            os.makedirs(folder)
+            os.chmod(folder, 0o755)
+        with held(folder, module.check_mode):
             if params["phase"] == "plan":
-                if params["piece_size"] < 1 << 16:
-                    module.fail_json(msg="piece_size is %d bytes. Give at least 65536." % params["piece_size"])
-                result = plan(reception, params["piece_size"], params["volumes"])
+                result = plan(reception, params["volumes"])
                 if not module._diff:
                     del result["diff"]
             elif module.check_mode:
                 pass
             elif params["phase"] == "piece":
                 parts = _pieces.parts_of(params["parts"])
-                reception.take(params["piece"], parts, params["sha256"], params["encoding"])
+                with opened(params) as stream:
+                    reception.take(stream, parts, params["encoding"])
                 result["bytes"] = sum(part.length for part in parts)
             else:
                 reception.finish()

@@ -139,15 +139,14 @@ def cross(source, hop):
             "complete": True,
         }
     )
-    crossed = 0
-    for parts in plan(reception, 64 << 20)["pieces"]:
-        parts = _pieces.parts_of(parts)
-        piece = os.path.join(hop, "piece")
-        with open(piece, "wb") as stream:
-            sha256, encoding, size = _pieces.write(source, parts, stream)
-        reception.take(piece, parts, sha256, encoding)
-        os.unlink(piece)
-        crossed += size
+    parts = _pieces.parts_of(plan(reception)["parts"])
+    piece = os.path.join(hop, "piece")
+    with open(piece, "wb") as stream:
+        _pieces.write(source, parts, _pieces.encoding_of(parts), stream.write)
+    crossed = os.path.getsize(piece)
+    with open(piece, "rb") as stream:
+        reception.take(stream, parts, _pieces.encoding_of(parts))
+    os.unlink(piece)
     reception.finish()
     return crossed
 
@@ -168,7 +167,9 @@ def measure_crossing(folder, count):
     first = describe(source, pins)
     texts, wheels = size_of(source, _manifest.verify(source)[1])
     crossed = cross(source, hop)
-    rows = [("first bundle, %d wheels" % len(pins), wheels, texts, crossed, crossed / wheels)]
+    rows = [
+        ("first bundle, %d wheels" % len(pins), wheels, texts, crossed, crossed / wheels, crossed / (wheels + texts))
+    ]
     base = _manifest.Base(first["id"], frozenset(pin.sha256 for pin in pins))
     for seed in (2, 3, 4):
         changed = random.Random(seed).sample(range(len(pins)), 5)
@@ -191,7 +192,16 @@ def measure_crossing(folder, count):
         other = os.path.join(folder, "other")
         shutil.copytree(hop, other)
         crossed = cross(second, other)
-        rows.append(("five wheels changed, draw %d" % (seed - 1), wheels, texts, crossed, crossed / wheels))
+        rows.append(
+            (
+                "five wheels changed, draw %d" % (seed - 1),
+                wheels,
+                texts,
+                crossed,
+                crossed / wheels,
+                crossed / (wheels + texts),
+            )
+        )
         shutil.rmtree(second)
         shutil.rmtree(other)
         for index in changed:
@@ -277,10 +287,10 @@ def main():
     print("Python %s, %d cores\n" % (platform.python_version(), os.cpu_count() or 1))
     with tempfile.TemporaryDirectory(prefix="airgap-figures-") as folder:
         print(
-            "| what crosses | wheels, bytes | other files, bytes | crossed, bytes | crossed / wheels |\n|---|---|---|---|---|"
+            "| what crosses | wheels, bytes | other files, bytes | crossed, bytes | crossed / wheels | crossed / all that changed |\n|---|---|---|---|---|---|"
         )
         for row in measure_crossing(folder, options.count):
-            print("| %s | %d | %d | %d | %.3f |" % row)
+            print("| %s | %d | %d | %d | %.3f | %.3f |" % row)
         print("\n| check of %d MB | seconds | ratio |\n|---|---|---|" % options.verify_mb)
         times = measure_verify(folder, options.verify_mb * 1000000)
         for name, seconds in times.items():

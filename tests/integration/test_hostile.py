@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -60,22 +61,22 @@ def bring(disks, hop, bundle=""):
     )
     volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in offer.volumes]
     with held(hop, False):
-        planned = plan(reception, 1000, volumes)
-    for parts in planned["pieces"]:
-        parts = _pieces.parts_of(parts)
-        piece = os.path.join(disks[0], "..", "piece-%d" % os.getpid())
-        with open(piece, "wb") as stream:
-            sha256, encoding, dummy = _pieces.write(offer.folder, parts, stream)
+        planned = plan(reception, volumes)
+    parts = _pieces.parts_of(planned["parts"])
+    if parts:
+        piece = io.BytesIO()
+        _pieces.write(offer.folder, parts, _pieces.encoding_of(parts), piece.write)
+        piece.seek(0)
         with held(hop, False):
-            reception.take(piece, parts, sha256, encoding)
+            reception.take(piece, parts, _pieces.encoding_of(parts))
     for needed in planned["volumes"]:
         usable = _media.judge(folders, [needed["name"]]).usable
         if needed["name"] in usable:
             parts = next(one.parts for one in offer.volumes if one.name == needed["name"])
-            with held(hop, False):
-                reception.take(usable[needed["name"]], parts)
+            with held(hop, False), open(usable[needed["name"]], "rb") as stream:
+                reception.take(stream, parts)
     with held(hop, False):
-        rest = plan(reception, 1000, volumes)
+        rest = plan(reception, volumes)
         if offer.foreign:
             raise _manifest.BundleError("foreign: %s" % offer.foreign)
         if not rest["volumes"] and rest["pending"]:

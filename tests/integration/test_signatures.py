@@ -97,13 +97,12 @@ class Site:
             "entries": [entry._asdict() for entry in entries],
         }
         plan = run("bundle_receive", phase="plan", **common)
-        for parts in plan["pieces"]:
+        if plan["parts"]:
             piece = str(self.folder / "piece")
             with open(piece, "wb") as stream:
-                sha256 = _manifest.digest_of_parts(
-                    self.source, [_manifest.Part(**part) for part in parts], stream.write
-                )
-            taken = run("bundle_receive", phase="piece", parts=parts, piece=piece, sha256=sha256, **common)
+                parts = [_manifest.Part(**part) for part in plan["parts"]]
+                _manifest.digest_of_parts(self.source, parts, stream.write)
+            taken = run("bundle_receive", phase="piece", parts=plan["parts"], piece=piece, **common)
             assert taken["changed"], taken
         options = dict(self.allowed, **dict({"ledger": self.ledger}, **options))
         return run("bundle_receive", phase="finish", **dict(common, **options))

@@ -71,28 +71,46 @@ def test_damage_on_the_index_host_is_found_before_it_is_served():
         read("index", "mv /tmp/kept.whl " + path)
 
 
-def test_transfer_that_broke_goes_on_with_the_rest():
-    read("index", "rm -rf %s /srv/airgap/incoming" % BUNDLE)
-    # The disk of the index host stands in for whatever breaks a transfer: the second piece finds it full.
+def fill_the_disk():
+    """Return what a transfer says that finds no more room on the index host."""
     read("index", "mkdir -p /srv/airgap/incoming && mount -t tmpfs -o size=24m tmpfs /srv/airgap/incoming")
     try:
-        broken = play("playbooks/transfer.yml", "-e", "transfer_piece_mib=8")
-        assert broken.hosts["index"]["failed"] == 1
-        assert "No space left" in broken.out
-        assert on("index", "test -e " + BUNDLE).rc != 0
+        broken = play("playbooks/transfer.yml")
         read("index", "cp -a /srv/airgap/incoming /srv/airgap/arrived")
     finally:
         read("index", "umount /srv/airgap/incoming")
     read("index", "rm -rf /srv/airgap/incoming && mv /srv/airgap/arrived /srv/airgap/incoming")
-    # The part that met the full disk is not whole, and comes again.
-    arrived = int(read("index", "cat $(find /srv/airgap/incoming -type f ! -name '.tmp-airgap-*') | wc -c"))
-    assert arrived >= 8 << 20
+    return broken, "No space left"
+
+
+def cut_the_line(folder):
+    """Return what a transfer says whose line ends after 20 MB."""
+    ssh = folder / "ssh"
+    ssh.write_text(
+        '#!/bin/sh\ncase $* in *\'cat /tmp/.airgap-\'*) ssh "$@" | head -c 20000000 ;; *) exec ssh "$@" ;; esac\n'
+    )
+    ssh.chmod(0o755)
+    return play("playbooks/transfer.yml", "-e", "ansible_ssh_executable=%s" % ssh), "ends within wheels/"
+
+
+@pytest.mark.parametrize("way", ["disk", "line"])
+def test_transfer_that_broke_goes_on_with_the_rest(way, tmp_path):
+    read("index", "rm -rf %s /srv/airgap/incoming" % BUNDLE)
+    broken, reason = fill_the_disk() if way == "disk" else cut_the_line(tmp_path)
+    assert broken.hosts["index"]["failed"] == 1
+    assert reason in " ".join(broken.out.split())
+    assert on("index", "test -e " + BUNDLE).rc != 0
+    # Of the file in which it broke, what came stays as well.
+    arrived = int(read("index", "cat $(find /srv/airgap/incoming -type f) | wc -c"))
+    assert arrived > 19000000
     whole = int(read("bastion", "cat $(find %s -type f) | wc -c" % BUNDLE))
     rest = play("playbooks/transfer.yml")
     assert rest.failed == 0, rest.out[-2000:]
     said = " ".join(rest.out.split())
-    moved = [int(part.rpartition(" ")[2]) for part in said.split(" bytes in ")[:-1]][-1]
-    assert moved <= whole - arrived + (1 << 20)
+    moved = [int(part.rpartition(" ")[2]) for part in said.split(" bytes moved in ")[:-1]][-1]
+    assert moved <= whole - arrived
+    for host in ("bastion", "index"):
+        assert read(host, "ls -d /tmp/.airgap-* 2> /dev/null || true") == ""
 
 
 def test_direct_mode_leaves_nothing_on_the_bastion():

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import threading
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _pieces
@@ -16,8 +19,9 @@ def test_piece_gives_back_what_went_in_and_packs_texts_only(tmp_path):
     (tmp_path / "manifest.json").write_bytes(b"text" * 100000)
     parts = [Part("wheels/a.whl", 5, 10), Part("manifest.json", 0, 400000), Part("manifest.json", 4, 0)]
     stream = io.BytesIO()
-    dummy, encoding, size = _pieces.write(str(tmp_path), parts, stream)
-    assert encoding == "xz" and size == len(stream.getvalue()) < 2000
+    encoding = _pieces.encoding_of(parts)
+    _pieces.write(str(tmp_path), parts, encoding, stream.write)
+    assert encoding == "xz" and len(stream.getvalue()) < 2000
     assert stream.getvalue().startswith(b"wheel" * 2)
     stream.seek(0)
     read = [(part, b"".join(blocks)) for part, blocks in _pieces.read(stream, parts, encoding)]
@@ -34,6 +38,45 @@ def test_part_that_nobody_reads_is_passed_over():
     read = _pieces.read(io.BytesIO(b"aaabb"), parts, "")
     next(read)
     assert b"".join(next(read)[1]) == b"bb"
+
+
+def test_both_ends_of_a_pipe_meet_although_each_opens_it_when_it_likes(tmp_path):
+    path, data = str(tmp_path / "pipe"), os.urandom(3000000)
+
+    def send():
+        with contextlib.closing(_pieces.Pipe(path, os.O_WRONLY)) as pipe:
+            pipe.write(data)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    os.mkfifo(path)
+    with contextlib.closing(_pieces.Pipe(path, os.O_RDONLY)) as pipe:
+        assert b"".join(iter(lambda: pipe.read(1 << 20), b"")) == data
+    sender.join()
+
+
+def test_pipe_to_which_nobody_comes_is_given_up(tmp_path):
+    path = str(tmp_path / "pipe")
+    with pytest.raises(BundleError, match="Nobody came"):
+        _pieces.Pipe(path, os.O_RDONLY, patience=0.05)
+    os.mkfifo(path)
+    with pytest.raises(BundleError, match="Nobody came"):
+        _pieces.Pipe(path, os.O_WRONLY, patience=0.05)
+    with contextlib.closing(_pieces.Pipe(path, os.O_RDONLY, patience=0.05)) as pipe:
+        with pytest.raises(BundleError, match="Nothing came"):
+            pipe.read(1)
+        with contextlib.closing(_pieces.Pipe(path, os.O_WRONLY)) as other, pytest.raises(
+            BundleError, match="took nothing"
+        ):
+            other.patience = 0.05
+            other.write(bytes(1 << 24))
+
+
+@pytest.mark.parametrize("put", [lambda path: path.write_text("x"), lambda path: path.symlink_to("/dev/null")])
+def test_what_lies_in_the_place_of_the_pipe_is_not_written_to(tmp_path, put):
+    put(tmp_path / "pipe")
+    with pytest.raises((BundleError, OSError)):
+        _pieces.Pipe(str(tmp_path / "pipe"), os.O_WRONLY, patience=0.05)
 
 
 @pytest.mark.parametrize(

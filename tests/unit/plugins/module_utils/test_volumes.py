@@ -32,18 +32,22 @@ def test_empty_file_that_no_volume_names_is_missed():
 
 def test_only_volumes_and_slices_that_bring_what_is_missing_are_needed():
     volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in laid_out(20)]
-    assert _volumes.needed(volumes, [], 6) == []
-    (needed,) = _volumes.needed(volumes, [("wheels/b", 12, 14)], 6)
+    assert _volumes.needed(volumes, []) == []
+    (needed,) = _volumes.needed(volumes, [("wheels/b", 12, 14)])
     assert needed["name"] == "0002.vol"
-    assert [one["offset"] for one in needed["slices"]] == [0]
-    needed = _volumes.needed(volumes, [("wheels/b", 0, 25)], 6)
-    assert [(one["name"], [piece["offset"] for piece in one["slices"]]) for one in needed] == [
-        ("0001.vol", [6, 12, 18]),
-        ("0002.vol", [0, 6, 12]),
+    assert [(one["offset"], one["length"]) for one in needed["slices"]] == [(0, 15)]
+    one, two = _volumes.needed(volumes, [("wheels/b", 0, 25)])
+    assert (one["name"], two["name"]) == ("0001.vol", "0002.vol")
+    assert one["slices"] == [
+        {"offset": 10, "length": 10, "parts": [{"path": "wheels/b", "offset": 0, "length": 10}]},
     ]
-    assert needed[0]["slices"][0]["parts"] == [
-        {"path": "wheels/a", "offset": 6, "length": 4},
-        {"path": "wheels/b", "offset": 0, "length": 2},
-    ]
-    (needed,) = _volumes.needed(volumes, [("wheels/empty", 0, 0)], 6)
+    (needed,) = _volumes.needed(volumes, [("wheels/empty", 0, 0)])
     assert needed["name"] == "0002.vol"
+
+
+def test_neighbours_that_are_all_missing_are_one_slice():
+    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in laid_out(100)]
+    (needed,) = _volumes.needed(volumes, [("wheels/a", 0, 10), ("wheels/empty", 0, 0)])
+    assert [[part["path"] for part in one["parts"]] for one in needed["slices"]] == [["wheels/a"], ["wheels/empty"]]
+    (needed,) = _volumes.needed(volumes, [(one.path, 0, one.size) for one in CARRIED])
+    assert len(needed["slices"]) == 1 and needed["slices"][0]["length"] == sum(one.size for one in CARRIED)

@@ -1,0 +1,143 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A line between two hosts through the control host: bytes cross as a stream, and nothing is written on the way.
+
+Ansible's connections have no call that passes a stream on: they fetch whole
+files, put whole files, or keep all that a command prints. So two programs on
+the control host do it, one that prints and one that takes. For a host that
+Ansible reaches by ssh it is ssh, with the arguments that the connection has.
+On both hosts the bytes go through a named pipe, because the module that reads
+or writes them runs with become, and the line as the login user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shlex
+import subprocess
+import threading
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.text.converters import to_bytes, to_text
+from ansible.utils.display import Display
+
+BLOCK = 1 << 20
+# Seconds between two words on how far a transfer is.
+INTERVAL = 10
+# What ssh shall do on this line, whatever else it is told: of several values it takes the first (ssh_config(5)).
+# Ansible has ssh compress (-C), which here takes five times as long and gains nothing: wheels and texts are packed.
+FIRST = ("-o", "Compression=no")
+# A connection of its own, for one that others opened may compress. With a password only theirs can be used.
+ALONE = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
+# Nobody is there to answer a question; a line that is dead is found after a minute.
+LAST = ("-o", "BatchMode=yes", "-o", "ServerAliveInterval=20")
+
+
+def folder() -> str:
+    """Return a name on a host that nobody can guess, for the folder of a pipe."""
+    return "/tmp/.airgap-" + os.urandom(16).hex()
+
+
+def printing(pipe: str) -> str:
+    """Return the shell command that prints what a module writes into a pipe, and then what went wrong."""
+    pipe = shlex.quote(pipe)
+    return (
+        "umask 077; mkdir {0} && mkfifo {0}/pipe && cat {0}/pipe; test ! -e {0}/error || cat {0}/error >&2; rm -rf {0}"
+    ).format(pipe)
+
+
+def taking(pipe: str) -> str:
+    """Return the shell command that passes what it reads on to a module through a pipe."""
+    return "umask 077; mkdir {0} && mkfifo {0}/pipe && cat > {0}/pipe; rm -rf {0}".format(shlex.quote(pipe))
+
+
+def program(connection: t.Any, shell_command: str) -> t.List[str]:
+    """Return the program on the control host that runs a shell command on the host of a connection, as its login user.
+
+    Raises AnsibleActionFail for a connection that is neither ssh nor local.
+    """
+    inner = "/bin/sh -c " + shlex.quote(shell_command)
+    if connection.transport == "local":
+        return ["/bin/sh", "-c", shell_command]
+    if connection.transport != "ssh":
+        raise AnsibleActionFail(
+            "A bundle crosses over the connections ssh and local, and this host has %s. Set ansible_connection, or "
+            "carry the bundle on a disk (outside.yml, inside.yml)." % connection.transport
+        )
+    binary = connection.get_option("ssh_executable")
+    # Not public, but as old as Ansible's ssh itself; tests notice when it goes.
+    line = connection._build_command(binary, "ssh", *LAST, connection.get_option("host"), inner)
+    return own(line, binary, bool(connection.get_option("password")))
+
+
+def own(line: t.Sequence[bytes], binary: str, has_password: bool) -> t.List[str]:
+    """Return ssh's command line without compression and, where no password is asked for, as a connection of its own.
+
+    What stands before ssh, a program that answers for a password, goes.
+    """
+    words = list(line)
+    words = words[words.index(to_bytes(binary)) + 1 :]
+    words = [word for word in words if word != b"-C"]
+    return [binary, *FIRST, *(() if has_password else ALONE), *(to_text(word) for word in words)]
+
+
+class Line:
+    """A program that prints and one that takes, joined; runs until it is ended.
+
+    ``said`` is a file that gets what they say on standard error, ``total`` how many bytes are expected.
+    """
+
+    def __init__(self, printer: t.Sequence[str], taker: t.Sequence[str], total: int, said: t.BinaryIO) -> None:
+        self.total = total
+        self.crossed = 0
+        self.printer = subprocess.Popen(printer, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
+        self.taker = subprocess.Popen(taker, stdin=subprocess.PIPE, stdout=said, stderr=said)
+        self.over = threading.Event()
+        self.pump = threading.Thread(target=self.carry, daemon=True)
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        self.pump.start()
+        self.watcher.start()
+
+    def carry(self) -> None:
+        """Pass on all that is printed."""
+        if not self.printer.stdout or not self.taker.stdin:
+            return
+        source, target = self.printer.stdout.fileno(), self.taker.stdin.fileno()
+        for pipe in (source, target):
+            with contextlib.suppress(OSError):
+                # F_SETPIPE_SZ of Linux, which Python names from 3.10 on: fewer changes between the processes.
+                fcntl.fcntl(pipe, 1031, BLOCK)
+        try:
+            for block in iter(lambda: os.read(source, BLOCK), b""):
+                rest = memoryview(block)
+                while rest:
+                    written = os.write(target, rest)
+                    self.crossed += written
+                    rest = rest[written:]
+        except OSError:
+            # The taker is gone; what it said tells why.
+            self.printer.terminate()
+        self.printer.stdout.close()
+        self.taker.stdin.close()
+
+    def watch(self) -> None:
+        """Say how far it is, now and then."""
+        while not self.over.wait(INTERVAL):
+            Display().display("  %d of %d MB crossed" % (self.crossed // 1000000, self.total // 1000000))
+
+    def end(self, is_good: bool) -> None:
+        """Wait for the end, or after a failure bring it about."""
+        if not is_good:
+            self.printer.terminate()
+            self.taker.terminate()
+        self.pump.join()
+        self.printer.wait()
+        self.taker.wait()
+        self.over.set()
+
+    def statuses(self) -> str:
+        """Return with which status both ended; one that a signal ended has its number, negative (Popen.returncode)."""
+        return "sending ended with status %s, receiving with %s." % (self.printer.returncode, self.taker.returncode)

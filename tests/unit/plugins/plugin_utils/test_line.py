@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a line promises: every byte, in a connection of its own that packs nothing, and an end when one side ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import subprocess
+import tempfile
+import threading
+import types
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import connection_loader
+from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
+from ansible_collections.airgap.python.plugins.modules import bundle_piece
+from ansible_collections.airgap.python.plugins.plugin_utils import _line
+
+
+def words(**options):
+    """Return the program for a host that Ansible reaches by its own ssh plugin."""
+    connection = connection_loader.get("ssh", PlayContext(), os.devnull)
+    connection.set_options(
+        var_options=dict(
+            {"ansible_host": "node", "ansible_ssh_common_args": "-o ProxyCommand='ssh -W %h:%p b'"}, **options
+        )
+    )
+    return _line.program(connection, "cat 'a b'")
+
+
+def test_line_to_a_host_has_ansibles_own_arguments_and_is_not_compressed():
+    line = words()
+    assert line[:3] == ["ssh", "-o", "Compression=no"]
+    assert "-C" not in line
+    assert "ProxyCommand=ssh -W %h:%p b" in line
+    assert line[-2:] == ["node", "/bin/sh -c 'cat '\"'\"'a b'\"'\"''"]
+    # Of several values ssh takes the first.
+    assert [one for one in line if one.startswith("ControlPath=")][0] == "ControlPath=none"
+
+
+def test_line_never_asks_and_with_a_password_uses_the_connection_that_is_open():
+    line = words(ansible_password="secret")
+    assert "secret" not in " ".join(line)
+    assert line[0] == "ssh" and "BatchMode=yes" in line
+    assert "ControlPath=none" not in line
+
+
+def test_connection_that_passes_no_stream_on_is_refused_with_the_way_round():
+    with pytest.raises(AnsibleActionFail, match="this host has winrm.*on a disk"):
+        _line.program(types.SimpleNamespace(transport="winrm"), "cat")
+
+
+def carry(printer, taker):
+    """Join two shell commands; return what the line counted and what they said."""
+    with tempfile.TemporaryFile() as said:
+        line = _line.Line(["sh", "-c", printer], ["sh", "-c", taker], 1, said)
+        line.end(True)
+        said.seek(0)
+        return line.crossed, said.read().decode()
+
+
+def test_every_byte_crosses_and_is_counted(tmp_path):
+    (tmp_path / "in").write_bytes(os.urandom(5000000))
+    assert carry("cat %s/in" % tmp_path, "cat > %s/out" % tmp_path) == (5000000, "")
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "in").read_bytes()
+
+
+def test_line_ends_when_one_side_does_and_keeps_what_it_said():
+    assert carry("cat /dev/zero", "echo full >&2; exit 1")[1] == "full\n"
+    assert carry("echo gone >&2; exit 1", "cat") == (0, "gone\n")
+
+
+def test_failure_ends_both_sides():
+    with tempfile.TemporaryFile() as said:
+        line = _line.Line(["cat", "/dev/zero"], ["sleep", "1000"], 1, said)
+        line.end(False)
+        assert line.printer.returncode and line.taker.returncode
+
+
+def test_pipe_on_a_host_is_closed_to_others_and_goes_away(tmp_path):
+    pipe = str(tmp_path / "a b")
+    with subprocess.Popen(["sh", "-c", _line.taking(pipe)], stdin=subprocess.PIPE) as taker:
+        taker.stdin.write(b"text")
+        taker.stdin.close()
+        with contextlib.closing(_pieces.Pipe(pipe + "/pipe", os.O_RDONLY)) as end:
+            assert stat.S_IMODE(os.stat(pipe).st_mode) == 0o700
+            assert end.read(9) == b"text"
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_went_wrong_on_the_sending_host_is_printed_apart_from_the_piece(tmp_path):
+    pipe = str(tmp_path / "pipe")
+    sender = threading.Thread(
+        target=bundle_piece.serve, args=(str(tmp_path), [_manifest.Part("lost.whl", 0, 1)], "", pipe)
+    )
+    sender.start()
+    done = subprocess.run(["sh", "-c", _line.printing(pipe)], capture_output=True, check=False)
+    sender.join()
+    assert done.stdout == b"" and b"lost.whl" in done.stderr
+    assert os.listdir(tmp_path) == []
