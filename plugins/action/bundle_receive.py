@@ -35,9 +35,8 @@ class ActionModule(ActionBase):
                 line.end(is_good)
             if is_good:
                 return dict(result, crossed=line.crossed)
-            # A program that still waits for the module to open the pipe would wait for ever.
             with contextlib.suppress(AnsibleConnectionFailure):
-                self._low_level_execute_command("test ! -p %s/pipe || : <> %s/pipe" % (folder, folder), sudoable=False)
+                self._low_level_execute_command(_line.letting_go(folder), sudoable=False)
             said.seek(0)
             words = " ".join(to_text(said.read()).split()) or line.statuses()
         return dict(result, msg="%s On the line: %s" % (result.get("msg"), words[-500:]))

@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import os
 import shlex
+import signal
 import subprocess
 import threading
 import typing as t
@@ -41,17 +42,23 @@ def folder() -> str:
     return "/tmp/.airgap-" + os.urandom(16).hex()
 
 
+# Makes the pipe where nobody else gets at it, and removes it however the command ends.
+_PIPE = 'folder=%s; umask 077; mkdir "$folder" && trap \'rm -rf "$folder"\' EXIT HUP TERM && mkfifo "$folder/pipe" && '
+
+
 def printing(pipe: str) -> str:
     """Return the shell command that prints what a module writes into a pipe, and then what went wrong."""
-    pipe = shlex.quote(pipe)
-    return (
-        "umask 077; mkdir {0} && mkfifo {0}/pipe && cat {0}/pipe; test ! -e {0}/error || cat {0}/error >&2; rm -rf {0}"
-    ).format(pipe)
+    return _PIPE % shlex.quote(pipe) + 'cat "$folder/pipe"; test ! -e "$folder/error" || cat "$folder/error" >&2'
 
 
 def taking(pipe: str) -> str:
     """Return the shell command that passes what it reads on to a module through a pipe."""
-    return "umask 077; mkdir {0} && mkfifo {0}/pipe && cat > {0}/pipe; rm -rf {0}".format(shlex.quote(pipe))
+    return _PIPE % shlex.quote(pipe) + 'cat > "$folder/pipe"'
+
+
+def letting_go(pipe: str) -> str:
+    """Return the shell command that ends one that waits for a module to open a pipe, which would be for ever."""
+    return "test ! -p {0} || : <> {0}".format(shlex.quote(pipe + "/pipe"))
 
 
 def program(connection: t.Any, shell_command: str) -> t.List[str]:
@@ -84,6 +91,12 @@ def own(line: t.Sequence[bytes], binary: str, has_password: bool) -> t.List[str]
     return [binary, *FIRST, *(() if has_password else ALONE), *(to_text(word) for word in words)]
 
 
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a program with all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+
+
 class Line:
     """A program that prints and one that takes, joined; runs until it is ended.
 
@@ -93,8 +106,10 @@ class Line:
     def __init__(self, printer: t.Sequence[str], taker: t.Sequence[str], total: int, said: t.BinaryIO) -> None:
         self.total = total
         self.crossed = 0
-        self.printer = subprocess.Popen(printer, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
-        self.taker = subprocess.Popen(taker, stdin=subprocess.PIPE, stdout=said, stderr=said)
+        self.printer = subprocess.Popen(
+            printer, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, start_new_session=True
+        )
+        self.taker = subprocess.Popen(taker, stdin=subprocess.PIPE, stdout=said, stderr=said, start_new_session=True)
         self.over = threading.Event()
         self.pump = threading.Thread(target=self.carry, daemon=True)
         self.watcher = threading.Thread(target=self.watch, daemon=True)
@@ -119,7 +134,7 @@ class Line:
                     rest = rest[written:]
         except OSError:
             # The taker is gone; what it said tells why.
-            self.printer.terminate()
+            end_group(self.printer)
         self.printer.stdout.close()
         self.taker.stdin.close()
 
@@ -131,8 +146,8 @@ class Line:
     def end(self, is_good: bool) -> None:
         """Wait for the end, or after a failure bring it about."""
         if not is_good:
-            self.printer.terminate()
-            self.taker.terminate()
+            end_group(self.printer)
+            end_group(self.taker)
         self.pump.join()
         self.printer.wait()
         self.taker.wait()

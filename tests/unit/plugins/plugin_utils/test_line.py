@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tempfile
 import threading
+import time
 import types
 
 import pytest
@@ -73,11 +74,24 @@ def test_line_ends_when_one_side_does_and_keeps_what_it_said():
     assert carry("echo gone >&2; exit 1", "cat") == (0, "gone\n")
 
 
-def test_failure_ends_both_sides():
+@pytest.mark.parametrize("printing", [_line.printing, lambda pipe: "cat /dev/zero"], ids=["waiting", "busy"])
+def test_failure_ends_both_sides_and_leaves_no_pipe(tmp_path, printing):
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
     with tempfile.TemporaryFile() as said:
-        line = _line.Line(["cat", "/dev/zero"], ["sleep", "1000"], 1, said)
+        line = _line.Line(["sh", "-c", printing(one)], ["sh", "-c", _line.taking(two)], 1, said)
+        while not os.path.exists(two + "/pipe"):
+            time.sleep(0.01)
         line.end(False)
-        assert line.printer.returncode and line.taker.returncode
+    assert os.listdir(tmp_path) == []
+
+
+def test_command_that_waits_for_a_module_which_is_gone_is_let_go(tmp_path):
+    pipe = str(tmp_path / "pipe")
+    with subprocess.Popen(["sh", "-c", _line.taking(pipe)], stdin=subprocess.DEVNULL):
+        while not os.path.exists(pipe + "/pipe"):
+            time.sleep(0.01)
+        subprocess.run(["sh", "-c", _line.letting_go(pipe)], check=True)
+    assert os.listdir(tmp_path) == []
 
 
 def test_pipe_on_a_host_is_closed_to_others_and_goes_away(tmp_path):
