@@ -300,9 +300,9 @@ class Reception:
             return
         os.makedirs(folder, exist_ok=True)
         digest = hashlib.sha256()
-        with open(os.path.join(folder, str(part.offset)), "wb", buffering=0) as target:
+        with open(os.path.join(folder, str(part.offset)), "wb") as target:
             for block in blocks:
-                write_all(target, block)
+                target.write(block)
                 digest.update(block)
         runs = self.runs(part.path)
         if not _pieces.gaps(runs, entry.size):
@@ -444,13 +444,6 @@ def newest(folder):
     for parent, _folders, files in os.walk(folder):
         times += [os.lstat(os.path.join(parent, name)).st_mtime for name in files + ["."]]
     return max(times)
-
-
-def write_all(target, block):
-    """Write a block to an unbuffered file, which may take it in steps."""
-    rest = memoryview(block)
-    while rest:
-        rest = rest[target.write(rest) :]
 
 
 def plan(reception, volumes=None):
