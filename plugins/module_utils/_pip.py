@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import time
 import typing as t
 
@@ -14,6 +16,12 @@ from ansible_collections.airgap.python.plugins.module_utils._files import read_i
 
 # How often pip is asked before a failure of the net counts.
 TRIES = 3
+# What the interpreter is asked: the version of its pip, the folder that pip is imported from, and its own prefix.
+WHO = """
+import json, os, sys
+import pip
+print(json.dumps([pip.__version__, os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))), sys.prefix]))
+"""
 
 
 def run_logged(
@@ -54,6 +62,28 @@ def run_logged(
     return process.returncode, out
 
 
+def config_files(prefix: str, variables: t.Mapping[str, str]) -> t.List[str]:
+    """Return where pip looks for its configuration, the weakest first, for an interpreter with this prefix.
+
+    By pip's documentation, "Configuration files": asking pip itself takes as long as all else that an unchanged run does.
+    """
+    home = os.path.expanduser("~")
+    mine = os.path.join(variables.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pip")
+    everyone = [os.path.join(one, "pip") for one in (variables.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)]
+    everyone.append("/etc")
+    if sys.platform == "darwin":
+        everyone = ["/Library/Application Support/pip"]
+        mine = os.path.join(home, "Library/Application Support/pip")
+        if not os.path.isdir(mine):
+            mine = os.path.join(home, ".config/pip")
+    named = variables.get("PIP_CONFIG_FILE", "")
+    if named == os.devnull:
+        return []
+    # A file that is named stands in for those of the user.
+    users = [] if named and os.path.exists(named) else [os.path.join(home, ".pip"), mine]
+    return [os.path.join(folder, "pip.conf") for folder in everyone + users + [prefix]] + ([named] if named else [])
+
+
 class Pip:
     """pip of one interpreter, with the settings that count."""
 
@@ -61,20 +91,19 @@ class Pip:
         self.python = python
         self.log = log
         self.settings: t.Dict[str, str] = {}
-        rc, out = self.call(["-c", "import pip; print(pip.__version__)"], os.environ)
+        rc, out = self.call(["-c", WHO], os.environ)
         if rc != 0:
             raise _resolve.ResolveError(
                 "%s has no pip: %s. Name a virtual environment that has one (virtualenv)."
-                % (python, out.strip()[-200:])
+                % (python, out.strip().rpartition("\n")[2])
             )
-        self.version = out.strip().splitlines()[-1]
+        self.version, self.folder, prefix = json.loads(out.strip().splitlines()[-1])
         if tuple(int(part) for part in self.version.split(".")[:2]) < _resolve.OLDEST_PIP:
             raise _resolve.ResolveError(
                 "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
                 % ((python, self.version) + _resolve.OLDEST_PIP)
             )
-        rc, out = self.call(["-m", "pip", "config", "debug"], os.environ)
-        texts = [self.config_text(path) for path in _resolve.config_files(out)]
+        texts = [self.config_text(path) for path in config_files(prefix, os.environ) if os.path.isfile(path)]
         settings = _resolve.parse_settings(texts, os.environ)
         self.settings, self.warnings = _resolve.choose_settings(settings, options)
 

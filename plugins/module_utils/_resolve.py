@@ -41,22 +41,6 @@ class ResolveError(Exception):
         self.output = output
 
 
-def config_files(debug: str) -> t.List[str]:
-    """Return pip's configuration files that exist, the weakest first, from ``pip config debug``.
-
-    The order is that of pip's documentation, "Configuration precedence".
-    """
-    found: t.Dict[str, t.List[str]] = {}
-    level = ""
-    for line in debug.splitlines():
-        if re.match(r"^[a-z_]+:$", line):
-            level = line[:-1]
-        match = re.match(r"^  (/.+), exists: True$", line)
-        if match:
-            found.setdefault(level, []).append(match.group(1))
-    return [path for level in ("global", "user", "site", "env") for path in found.get(level, [])]
-
-
 def is_ours(text: str) -> bool:
     """Say whether a configuration file was written by the role pip_conf.
 

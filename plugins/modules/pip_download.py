@@ -527,7 +527,7 @@ class Download:
         """Prove the locks of these targets; where one is not closed, take the new files out of the pool and fail."""
         if not targets:
             return
-        places = _proof.pip_folder(self.pip.python)
+        places = [self.pip.folder]
         places += _proof.pip_wheels([pin for target in pins for pin in pins[target]], self.params["dest"])
         roots = [line.text for line in inputs.requirements]
         constraints = [line.text for line in inputs.constraints]
