@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _resolve
+from ansible_collections.airgap.python.plugins.module_utils import _pip_fetch, _resolve
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 
 # How often pip is asked before a failure of the net counts.
@@ -51,15 +52,21 @@ def run_logged(
     except subprocess.TimeoutExpired:
         return 124, "timed out after %d seconds" % (seconds_at_most or 0)
     out = process.stdout.decode("utf-8", "replace")
-    if log:
-        seconds = time.time() - started
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
-        text = "%s rc=%d %.1fs %s\n%s" % (stamp, process.returncode, seconds, " ".join(command), out)
-        for secret in secrets:
-            text = text.replace(secret, "********")
-        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(text)
+    keep(command, process.returncode, time.time() - started, out, log, secrets)
     return process.returncode, out
+
+
+def keep(
+    command: t.Sequence[str], rc: int, seconds: float, out: str, log: t.Optional[str], secrets: t.Iterable[str]
+) -> None:
+    """Add a command, its status and its output to the log, if there is one, without secrets."""
+    if not log:
+        return
+    text = "%s rc=%d %.1fs %s\n%s" % (time.strftime("%Y-%m-%dT%H:%M:%S"), rc, seconds, " ".join(command), out)
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def config_files(prefix: str, variables: t.Mapping[str, str]) -> t.List[str]:
@@ -141,3 +148,53 @@ class Pip:
     def secrets(self) -> t.Set[str]:
         """Return the passwords in the settings."""
         return _resolve.passwords(self.settings.values())
+
+
+class Fetcher:
+    """Fetches many files at a time through pip's own session, in one process (see _pip_fetch).
+
+    That process is started at once and told later what to fetch: importing pip
+    takes longer than fetching a hundred files from a near index.
+    """
+
+    def __init__(self, pip: Pip, scratch: str, at_a_time: int) -> None:
+        self.pip = pip
+        self.folder = os.path.join(scratch, "fetched")
+        os.mkdir(self.folder)
+        script = os.path.join(scratch, "fetch.py")
+        with open(script, "w", encoding="utf-8") as stream:
+            stream.write(inspect.getsource(_pip_fetch))
+        self.command = [pip.python, script, self.folder, str(at_a_time)] + _resolve.QUIETLY
+        self.process = subprocess.Popen(
+            self.command,
+            env=_resolve.environment(pip.settings, os.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def fetch(self, urls: t.Sequence[str], tell: t.Callable[[int], None]) -> t.List[str]:
+        """Return for each URL the path of its file, which is unchecked, and not there where it could not be fetched.
+
+        tell() is called with the number of files that are there, twice a second. This can be done once.
+        """
+        started = time.time()
+        said = self.ask(("".join(url + "\n" for url in urls)).encode("utf-8"))
+        while said is None:
+            tell(sum(name.isdigit() for name in os.listdir(self.folder)))
+            said = self.ask(None)
+        out = said.decode("utf-8", "replace")
+        keep(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
+        return [os.path.join(self.folder, str(number)) for number in range(len(urls))]
+
+    def ask(self, text: t.Optional[bytes]) -> t.Optional[bytes]:
+        """Return all that the process has said where it ends within half a second."""
+        try:
+            return self.process.communicate(text, timeout=0.5)[0]
+        except subprocess.TimeoutExpired:
+            return None
+
+    def close(self) -> None:
+        """End the process, whether it was told to fetch or not."""
+        self.process.kill()
+        self.process.communicate()

@@ -134,14 +134,6 @@ def test_digest_changes_with_each_input_and_not_with_the_targets_name():
     assert len({same, *others}) == 6
 
 
-def test_files_are_dealt_out_once_each_and_not_to_idle_processes():
-    pins = [_lock.Pin(str(number), "1", "a" * 64, "%d.whl" % number, 0) for number in range(45)]
-    shares = _resolve.share_out(pins, 8)
-    assert sorted(pin for share in shares for pin in share) == sorted(pins)
-    assert len(shares) == 2
-    assert _resolve.share_out([], 8) == []
-
-
 def test_error_names_target_reason_and_mend():
     said = _resolve.explain("noise\nERROR: No matching distribution found for nope\n", TARGET, "cannot be resolved")
     assert "target node39" in said
