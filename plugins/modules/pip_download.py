@@ -237,17 +237,13 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
-    _closure,
     _lock,
     _missing,
-    _packaging,
     _pip_runner,
-    _proof,
     _requirements,
     _resolve,
     _target,
     _uv,
-    _wheel,
 )
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
@@ -464,11 +460,16 @@ class Download:
             return [[]]
         if not names:
             return [held, []]
+        from ansible_collections.airgap.python.plugins.module_utils import _wheel
+
         requires = {}
         for pin in keep:
             path = os.path.join(self.params["dest"], pin.filename)
             if os.path.isfile(path):
-                requires[pin.name] = _resolve.required_names(_wheel.read_metadata(path))
+                try:
+                    requires[pin.name] = _resolve.required_names(_wheel.read_metadata(path))
+                except _wheel.WheelError as error:
+                    raise _resolve.ResolveError(str(error)) from error
         moving = _resolve.neighbours(names, requires)
         return [held, [pin for pin in held if pin.name not in moving], []]
 
@@ -524,29 +525,34 @@ class Download:
         if self.fetcher is None:
             self.fetcher = Fetcher(self.pip, self.scratch, self.params["processes"])
 
-    def prove(self, targets, pins, inputs, new):
-        """Prove the locks of these targets; where one is not closed, take the new files out of the pool and fail."""
-        if not targets:
+    def prove(self, changes, stale, pins, inputs, new):
+        """Prove the locks that are to be written; where one is not closed, take the new files out of the pool and fail."""
+        if not changes and not stale:
             return
+        # Late, because an unchanged run, most of whose time are imports, proves nothing.
+        from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging, _proof
+
         places = [self.pip.folder]
         places += _proof.pip_wheels([pin for target in pins for pin in pins[target]], self.params["dest"])
         roots = [line.text for line in inputs.requirements]
         constraints = [line.text for line in inputs.constraints]
         failures = []
-        self.say("proving the locks of %d targets", len(targets))
+        self.say("proving the locks of %d targets", len(changes))
         try:
             prover = _proof.Prover(_packaging.load(places), self.params["dest"])
-            for target in targets:
+            for target in changes:
                 proof = prover.prove(pins[target], roots, constraints, target)
                 failures += proof.failures
                 for name in proof.unused:
                     self.module.warn("target %s: nothing asks for %s, which pip chose." % (target.name, name))
             if failures:
                 raise _proof.ProofError("No lock is written:\n" + _closure.explain(failures))
-        except _proof.ProofError:
+            if self.params["resolver"] == "uv":
+                self.warn_of_uv({pin.filename: prover.head(pin) for target in stale for pin in pins[target]})
+        except (_packaging.PackagingError, _proof.ProofError) as error:
             for name in set(new) - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
-            raise
+            raise _resolve.ResolveError(str(error)) from error
 
     def digests(self, inputs):
         """Return each target's digest of all that its lock depends on."""
@@ -611,13 +617,12 @@ class Download:
             if wanted:
                 self.prepare_scratch()
                 self.fetch(wanted)
-            self.warn_of_uv(pins, stale)
             pins = {target: [self.with_size(pin) for pin in pins[target]] for target in pins}
         roots = [line.text for line in inputs.requirements]
         texts = {target: _lock.render(pins[target], target.name, digests[target], roots) for target in self.targets}
         changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
         if not self.module.check_mode:
-            self.prove(changes, pins, inputs, [pin.filename for dummy, pin in wanted])
+            self.prove(changes, stale, pins, inputs, [pin.filename for dummy, pin in wanted])
             for target in changes:
                 write_atomic(self.lock_path(target), texts[target].encode("utf-8"))
         names = {pin.filename for dummy, pin in wanted}
@@ -676,12 +681,10 @@ class Download:
                 self.module.warn(warning)
         return {target: pins for target, (pins, _warnings) in zip(targets, answers)}
 
-    def warn_of_uv(self, pins, stale):
-        """Say where uv may differ from the target: it knows no release of the operating system."""
-        if self.params["resolver"] != "uv":
-            return
-        for name in sorted({pin.filename for target in stale for pin in pins[target]}):
-            if _resolve.asks_for_release(_wheel.read_metadata(os.path.join(self.params["dest"], name))):
+    def warn_of_uv(self, metadata):
+        """Say, of file name to head of METADATA, where uv may differ from the target: it knows no release of the operating system."""
+        for name in sorted(metadata):
+            if _resolve.asks_for_release(metadata[name]):
                 self.module.warn(
                     "%s has requirements whose marker asks for platform_release or platform_version, which uv takes as "
                     "empty. Use resolver: pip where that matters." % name
@@ -848,11 +851,8 @@ def main():
         _build.BuildError,
         _target.TargetError,
         _lock.LockError,
-        _packaging.PackagingError,
-        _proof.ProofError,
         _requirements.RequirementsError,
         _resolve.ResolveError,
-        _wheel.WheelError,
         OSError,
     ) as error:
         module.fail_json(msg=str(error))
