@@ -4,16 +4,25 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
 import subprocess
+import sys
 import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _resolve
+from ansible_collections.airgap.python.plugins.module_utils import _pip_fetch, _resolve
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 
 # How often pip is asked before a failure of the net counts.
 TRIES = 3
+# What the interpreter is asked: the version of its pip, the folder that pip is imported from, and its own prefix.
+WHO = """
+import json, os, sys
+import pip
+print(json.dumps([pip.__version__, os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))), sys.prefix]))
+"""
 
 
 def run_logged(
@@ -43,15 +52,43 @@ def run_logged(
     except subprocess.TimeoutExpired:
         return 124, "timed out after %d seconds" % (seconds_at_most or 0)
     out = process.stdout.decode("utf-8", "replace")
-    if log:
-        seconds = time.time() - started
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
-        text = "%s rc=%d %.1fs %s\n%s" % (stamp, process.returncode, seconds, " ".join(command), out)
-        for secret in secrets:
-            text = text.replace(secret, "********")
-        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(text)
+    keep(command, process.returncode, time.time() - started, out, log, secrets)
     return process.returncode, out
+
+
+def keep(
+    command: t.Sequence[str], rc: int, seconds: float, out: str, log: t.Optional[str], secrets: t.Iterable[str]
+) -> None:
+    """Add a command, its status and its output to the log, if there is one, without secrets."""
+    if not log:
+        return
+    text = "%s rc=%d %.1fs %s\n%s" % (time.strftime("%Y-%m-%dT%H:%M:%S"), rc, seconds, " ".join(command), out)
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def config_files(prefix: str, variables: t.Mapping[str, str]) -> t.List[str]:
+    """Return where pip looks for its configuration, the weakest first, for an interpreter with this prefix.
+
+    By pip's documentation, "Configuration files": asking pip itself takes as long as all else that an unchanged run does.
+    """
+    home = os.path.expanduser("~")
+    mine = os.path.join(variables.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pip")
+    everyone = [os.path.join(one, "pip") for one in (variables.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)]
+    everyone.append("/etc")
+    if sys.platform == "darwin":
+        everyone = ["/Library/Application Support/pip"]
+        mine = os.path.join(home, "Library/Application Support/pip")
+        if not os.path.isdir(mine):
+            mine = os.path.join(home, ".config/pip")
+    named = variables.get("PIP_CONFIG_FILE", "")
+    if named == os.devnull:
+        return []
+    # A file that is named stands in for those of the user.
+    users = [] if named and os.path.exists(named) else [os.path.join(home, ".pip"), mine]
+    return [os.path.join(folder, "pip.conf") for folder in everyone + users + [prefix]] + ([named] if named else [])
 
 
 class Pip:
@@ -61,20 +98,19 @@ class Pip:
         self.python = python
         self.log = log
         self.settings: t.Dict[str, str] = {}
-        rc, out = self.call(["-c", "import pip; print(pip.__version__)"], os.environ)
+        rc, out = self.call(["-c", WHO], os.environ)
         if rc != 0:
             raise _resolve.ResolveError(
                 "%s has no pip: %s. Name a virtual environment that has one (virtualenv)."
-                % (python, out.strip()[-200:])
+                % (python, out.strip().rpartition("\n")[2])
             )
-        self.version = out.strip().splitlines()[-1]
+        self.version, self.folder, prefix = json.loads(out.strip().splitlines()[-1])
         if tuple(int(part) for part in self.version.split(".")[:2]) < _resolve.OLDEST_PIP:
             raise _resolve.ResolveError(
                 "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
                 % ((python, self.version) + _resolve.OLDEST_PIP)
             )
-        rc, out = self.call(["-m", "pip", "config", "debug"], os.environ)
-        texts = [self.config_text(path) for path in _resolve.config_files(out)]
+        texts = [self.config_text(path) for path in config_files(prefix, os.environ) if os.path.isfile(path)]
         settings = _resolve.parse_settings(texts, os.environ)
         self.settings, self.warnings = _resolve.choose_settings(settings, options)
 
@@ -112,3 +148,53 @@ class Pip:
     def secrets(self) -> t.Set[str]:
         """Return the passwords in the settings."""
         return _resolve.passwords(self.settings.values())
+
+
+class Fetcher:
+    """Fetches many files at a time through pip's own session, in one process (see _pip_fetch).
+
+    That process is started at once and told later what to fetch: importing pip
+    takes longer than fetching a hundred files from a near index.
+    """
+
+    def __init__(self, pip: Pip, scratch: str, at_a_time: int) -> None:
+        self.pip = pip
+        self.folder = os.path.join(scratch, "fetched")
+        os.mkdir(self.folder)
+        script = os.path.join(scratch, "fetch.py")
+        with open(script, "w", encoding="utf-8") as stream:
+            stream.write(inspect.getsource(_pip_fetch))
+        self.command = [pip.python, script, self.folder, str(at_a_time)] + _resolve.QUIETLY
+        self.process = subprocess.Popen(
+            self.command,
+            env=_resolve.environment(pip.settings, os.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def fetch(self, urls: t.Sequence[str], tell: t.Callable[[int], None]) -> t.List[str]:
+        """Return for each URL the path of its file, which is unchecked, and not there where it could not be fetched.
+
+        tell() is called with the number of files that are there, twice a second. This can be done once.
+        """
+        started = time.time()
+        said = self.ask(("".join(url + "\n" for url in urls)).encode("utf-8"))
+        while said is None:
+            tell(sum(name.isdigit() for name in os.listdir(self.folder)))
+            said = self.ask(None)
+        out = said.decode("utf-8", "replace")
+        keep(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
+        return [os.path.join(self.folder, str(number)) for number in range(len(urls))]
+
+    def ask(self, text: t.Optional[bytes]) -> t.Optional[bytes]:
+        """Return all that the process has said where it ends within half a second."""
+        try:
+            return self.process.communicate(text, timeout=0.5)[0]
+        except subprocess.TimeoutExpired:
+            return None
+
+    def close(self) -> None:
+        """End the process, whether it was told to fetch or not."""
+        self.process.kill()
+        self.process.communicate()

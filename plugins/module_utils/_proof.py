@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import typing as t
 
@@ -91,19 +90,3 @@ def pip_wheels(pins: t.Iterable[Pin], pool: str) -> t.List[str]:
         if sys.version_info[: len(oldest)] >= oldest:
             found[path] = [int(part) if part.isdigit() else 0 for part in canonical_version(pin.version).split(".")]
     return sorted(found, key=lambda path: found[path], reverse=True)
-
-
-def pip_folder(python: str) -> t.List[str]:
-    """Return the folder from which an interpreter imports pip, as a list of one, or an empty one."""
-    question = "import os, pip; print(os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))))"
-    try:
-        answer = subprocess.run(
-            [python, "-I", "-c", question],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return []
-    return answer.stdout.decode("utf-8", "replace").splitlines()[-1:]

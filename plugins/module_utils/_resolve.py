@@ -23,8 +23,8 @@ INDEXES = ("index-url", "extra-index-url")
 OUR_CONFIG = "# Written by Ansible, role airgap.python.pip_conf."
 # The oldest pip whose report and markers this was tried on.
 OLDEST_PIP = (23, 2)
-# Wheels a fetching process gets at least: starting pip costs as much as fetching a dozen (make bench).
-FILES_PER_PROCESS = 20
+# What pip is told whenever it works for a module.
+QUIETLY = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
 _IGNORED = re.compile(
     r"^Ignoring (?P<requirement>.+?): markers (?P<marker>.+) don't match your environment", re.MULTILINE
 )
@@ -39,22 +39,6 @@ class ResolveError(Exception):
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
         self.output = output
-
-
-def config_files(debug: str) -> t.List[str]:
-    """Return pip's configuration files that exist, the weakest first, from ``pip config debug``.
-
-    The order is that of pip's documentation, "Configuration precedence".
-    """
-    found: t.Dict[str, t.List[str]] = {}
-    level = ""
-    for line in debug.splitlines():
-        if re.match(r"^[a-z_]+:$", line):
-            level = line[:-1]
-        match = re.match(r"^  (/.+), exists: True$", line)
-        if match:
-            found.setdefault(level, []).append(match.group(1))
-    return [path for level in ("global", "user", "site", "env") for path in found.get(level, [])]
 
 
 def is_ours(text: str) -> bool:
@@ -189,8 +173,7 @@ def resolve_arguments(
     scratch: str,
 ) -> t.List[str]:
     """Return pip's arguments that resolve requirement files for a target into scratch/report.json."""
-    arguments = ["install", "--dry-run", "--ignore-installed", "--no-input", "--progress-bar", "off"]
-    arguments += ["--disable-pip-version-check", "--only-binary", ":all:"]
+    arguments = ["install", "--dry-run", "--ignore-installed", *QUIETLY, "--only-binary", ":all:"]
     arguments += ["--target", os.path.join(scratch, "nowhere"), "--report", os.path.join(scratch, "report.json")]
     arguments += target.pip_arguments()
     for folder in find_links:
@@ -204,20 +187,13 @@ def resolve_arguments(
 
 def fetch_arguments(target: Target, listing: str, dest: str) -> t.List[str]:
     """Return pip's arguments that fetch the files of a listing, each with its hash."""
-    arguments = ["download", "--no-deps", "--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
-    arguments += ["--only-binary", ":all:", "--require-hashes", "--dest", dest]
+    arguments = ["download", "--no-deps", *QUIETLY, "--only-binary", ":all:", "--require-hashes", "--dest", dest]
     return arguments + target.pip_arguments() + ["--requirement", listing]
 
 
 def fetch_line(pin: _lock.Pin) -> str:
     """Return the requirement that fetches just one file."""
     return "%s @ %s --hash=sha256:%s" % (pin.name, pin.origin, pin.sha256)
-
-
-def share_out(pins: t.Sequence[_lock.Pin], processes: int) -> t.List[t.List[_lock.Pin]]:
-    """Deal files out to at most so many processes, none of them for just a few files."""
-    count = max(1, min(processes, len(pins) // FILES_PER_PROCESS))
-    return [list(pins[start::count]) for start in range(count) if pins[start::count]]
 
 
 def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.Pin]:

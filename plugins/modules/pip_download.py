@@ -139,7 +139,7 @@ options:
     elements: str
     default: []
   processes:
-    description: How many pip processes fetch at the same time.
+    description: How many files are fetched at the same time.
     type: int
     default: 8
   progress:
@@ -237,17 +237,13 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
-    _closure,
     _lock,
     _missing,
-    _packaging,
     _pip_runner,
-    _proof,
     _requirements,
     _resolve,
     _target,
     _uv,
-    _wheel,
 )
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
@@ -255,9 +251,10 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     held,
     read_if_there,
     sha256_file,
+    sha256_files,
     write_atomic,
 )
-from ansible_collections.airgap.python.plugins.module_utils._pip import Pip, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, run_logged
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
@@ -356,6 +353,7 @@ class Download:
             module.warn(warning)
         self.pip = None
         self.engine = None
+        self.fetcher = None
         self.scratch = ""
         self.damaged = []
         self.built = []
@@ -409,14 +407,6 @@ class Download:
             "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
         )
 
-    def take_shared(self, pin):
-        """Take a file into the pool that resolving has downloaded already; say whether there was one."""
-        path = os.path.join(self.scratch, SHARED, "files", pin.filename)
-        if not os.path.isfile(path) or sha256_file(path) != pin.sha256:
-            return False
-        adopt(path, os.path.join(self.params["dest"], pin.filename))
-        return True
-
     def explain(self, error):
         """Return an error's message, with what else is known where a wheel is missing."""
         output = error.output or str(error)
@@ -438,16 +428,6 @@ class Download:
             return _lock.read(text.decode("utf-8"), self.lock_path(target)) if text else None
         except (_lock.LockError, UnicodeDecodeError):
             return None
-
-    def in_pool(self, pin):
-        """Say whether the pool has a pin's file with its content."""
-        path = os.path.join(self.params["dest"], pin.filename)
-        if not os.path.isfile(path):
-            return False
-        if sha256_file(path) == pin.sha256:
-            return True
-        self.damaged.append(pin.filename)
-        return False
 
     def resolve(self, target, requirements, keep):
         """Ask the engine for a target's pins, near those to keep: all of them, then what can stay, then none."""
@@ -480,72 +460,99 @@ class Download:
             return [[]]
         if not names:
             return [held, []]
+        from ansible_collections.airgap.python.plugins.module_utils import _wheel
+
         requires = {}
         for pin in keep:
             path = os.path.join(self.params["dest"], pin.filename)
             if os.path.isfile(path):
-                requires[pin.name] = _resolve.required_names(_wheel.read_metadata(path))
+                try:
+                    requires[pin.name] = _resolve.required_names(_wheel.read_metadata(path))
+                except _wheel.WheelError as error:
+                    raise _resolve.ResolveError(str(error)) from error
         moving = _resolve.neighbours(names, requires)
         return [held, [pin for pin in held if pin.name not in moving], []]
 
     def fetch(self, wanted):
-        """Fetch files, given as (target, pin), into the scratch folder; each is checked before it may enter the pool."""
-        folder = os.path.join(self.scratch, "fetched")
-        os.mkdir(folder)
-        wanted = [one for one in wanted if not self.take_built(one[1]) and not self.take_shared(one[1])]
-        jobs = []
-        for target in self.targets:
-            mine = [pin for of, pin in wanted if of == target]
-            for pins in _resolve.share_out(mine, self.params["processes"]):
-                listing = os.path.join(self.scratch, "fetch-%d.txt" % len(jobs))
-                with open(listing, "w", encoding="utf-8") as stream:
-                    stream.writelines(_resolve.fetch_line(pin) + "\n" for pin in pins)
-                # pip's scratch names are its own; a folder each keeps the processes apart.
-                jobs.append(
-                    (target, _resolve.fetch_arguments(target, listing, os.path.join(folder, str(len(jobs)))), pins)
-                )
+        """Fetch files, given as (target, pin), into the scratch folder, and into the pool when all have arrived.
 
-        fetched = []
+        What resolving has downloaded is not asked for again.
+        """
+        wanted = [one for one in wanted if not self.take_built(one[1])]
+        pins = [pin for dummy, pin in wanted]
+        shared = os.path.join(self.scratch, SHARED, "files")
+        found = whole((pin, os.path.join(shared, pin.filename)) for pin in pins)
+        pins = [pin for pin in pins if pin not in found]
+        if pins:
+            self.start_fetcher()
+            self.say("fetching, 0 of %d files are here", len(pins))
+            paths = self.fetcher.fetch(
+                [pin.origin for pin in pins],
+                lambda number: self.say("fetching, %d of %d files are here", number, len(pins)),
+            )
+            found.update(whole(zip(pins, paths)))
+        left = {}
+        for target, pin in wanted:
+            if pin not in found:
+                left.setdefault(target, []).append(pin)
+        for done in side_by_side(self.fetch_plainly, left.items(), RESOLUTIONS_AT_A_TIME):
+            found.update(done)
+        side_by_side(
+            lambda one: adopt(one[1], os.path.join(self.params["dest"], one[0].filename)),
+            found.items(),
+            self.params["processes"],
+        )
 
-        def work(job):
-            target, arguments, pins = job
-            self.say("fetching, %d of %d files are here", len(fetched), len(wanted))
-            rc, out = self.pip.run_patiently(["-m", "pip"] + arguments)
-            if rc != 0:
-                raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
-            fetched.extend(pins)
-            self.say("fetching, %d of %d files are here", len(fetched), len(wanted))
-            return [(pin, os.path.join(arguments[arguments.index("--dest") + 1], pin.filename)) for pin in pins]
+    def fetch_plainly(self, job):
+        """Have pip itself fetch a target's files, which knows best what to say of one that it cannot get."""
+        target, pins = job
+        self.say("fetching %d files that did not arrive at once", len(pins))
+        folder = os.path.join(self.scratch, "fetched-" + target.name)
+        listing = folder + ".txt"
+        with open(listing, "w", encoding="utf-8") as stream:
+            stream.writelines(_resolve.fetch_line(pin) + "\n" for pin in pins)
+        rc, out = self.pip.run_patiently(["-m", "pip"] + _resolve.fetch_arguments(target, listing, folder))
+        if rc != 0:
+            raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
+        found = whole((pin, os.path.join(folder, pin.filename)) for pin in pins)
+        for pin in pins:
+            if pin not in found:
+                raise _resolve.ResolveError("%s did not arrive with its sha256 %s." % (pin.filename, pin.sha256))
+        return found
 
-        for done in side_by_side(work, jobs, self.params["processes"]):
-            for pin, path in done:
-                if not os.path.isfile(path) or sha256_file(path) != pin.sha256:
-                    raise _resolve.ResolveError("%s did not arrive with its sha256 %s." % (pin.filename, pin.sha256))
-                adopt(path, os.path.join(self.params["dest"], pin.filename))
+    def start_fetcher(self):
+        """Start what fetches, unless it waits already."""
+        if self.fetcher is None:
+            self.fetcher = Fetcher(self.pip, self.scratch, self.params["processes"])
 
-    def prove(self, targets, pins, inputs, new):
-        """Prove the locks of these targets; where one is not closed, take the new files out of the pool and fail."""
-        if not targets:
+    def prove(self, changes, stale, pins, inputs, new):
+        """Prove the locks that are to be written; where one is not closed, take the new files out of the pool and fail."""
+        if not changes and not stale:
             return
-        places = _proof.pip_folder(self.pip.python)
+        # Late, because an unchanged run, most of whose time are imports, proves nothing.
+        from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging, _proof
+
+        places = [self.pip.folder]
         places += _proof.pip_wheels([pin for target in pins for pin in pins[target]], self.params["dest"])
         roots = [line.text for line in inputs.requirements]
         constraints = [line.text for line in inputs.constraints]
         failures = []
-        self.say("proving the locks of %d targets", len(targets))
+        self.say("proving the locks of %d targets", len(changes))
         try:
             prover = _proof.Prover(_packaging.load(places), self.params["dest"])
-            for target in targets:
+            for target in changes:
                 proof = prover.prove(pins[target], roots, constraints, target)
                 failures += proof.failures
                 for name in proof.unused:
                     self.module.warn("target %s: nothing asks for %s, which pip chose." % (target.name, name))
             if failures:
                 raise _proof.ProofError("No lock is written:\n" + _closure.explain(failures))
-        except _proof.ProofError:
+            if self.params["resolver"] == "uv":
+                self.warn_of_uv({pin.filename: prover.head(pin) for target in stale for pin in pins[target]})
+        except (_packaging.PackagingError, _proof.ProofError) as error:
             for name in set(new) - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
-            raise
+            raise _resolve.ResolveError(str(error)) from error
 
     def digests(self, inputs):
         """Return each target's digest of all that its lock depends on."""
@@ -592,25 +599,30 @@ class Download:
             keep = {
                 target: before[target].pins if before[target] and not self.params["refresh"] else () for target in stale
             }
+            if self.params["resolver"] == "uv" and not self.module.check_mode:
+                # uv mostly waits for the index: there is time to import pip.
+                self.start_fetcher()
             pins.update(self.resolve_all(stale, keep))
         union = {}
         for target in self.targets:
             for pin in pins[target]:
                 union.setdefault(pin.filename, (target, pin))
-        wanted = [one for one in union.values() if not self.in_pool(one[1])]
+        places = {pin: os.path.join(self.params["dest"], pin.filename) for dummy, pin in union.values()}
+        here = whole(places.items())
+        self.damaged = [pin.filename for pin in places if pin not in here and os.path.isfile(places[pin])]
+        wanted = [one for one in union.values() if one[1] not in here]
         for name in self.damaged:
             self.module.warn("%s in the pool did not have the content that its lock names; it is fetched again." % name)
         if not self.module.check_mode:
             if wanted:
                 self.prepare_scratch()
                 self.fetch(wanted)
-            self.warn_of_uv(pins, stale)
             pins = {target: [self.with_size(pin) for pin in pins[target]] for target in pins}
         roots = [line.text for line in inputs.requirements]
         texts = {target: _lock.render(pins[target], target.name, digests[target], roots) for target in self.targets}
         changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
         if not self.module.check_mode:
-            self.prove(changes, pins, inputs, [pin.filename for dummy, pin in wanted])
+            self.prove(changes, stale, pins, inputs, [pin.filename for dummy, pin in wanted])
             for target in changes:
                 write_atomic(self.lock_path(target), texts[target].encode("utf-8"))
         names = {pin.filename for dummy, pin in wanted}
@@ -669,12 +681,10 @@ class Download:
                 self.module.warn(warning)
         return {target: pins for target, (pins, _warnings) in zip(targets, answers)}
 
-    def warn_of_uv(self, pins, stale):
-        """Say where uv may differ from the target: it knows no release of the operating system."""
-        if self.params["resolver"] != "uv":
-            return
-        for name in sorted({pin.filename for target in stale for pin in pins[target]}):
-            if _resolve.asks_for_release(_wheel.read_metadata(os.path.join(self.params["dest"], name))):
+    def warn_of_uv(self, metadata):
+        """Say, of file name to head of METADATA, where uv may differ from the target: it knows no release of the operating system."""
+        for name in sorted(metadata):
+            if _resolve.asks_for_release(metadata[name]):
                 self.module.warn(
                     "%s has requirements whose marker asks for platform_release or platform_version, which uv takes as "
                     "empty. Use resolver: pip where that matters." % name
@@ -745,6 +755,8 @@ class Download:
             try:
                 return self.absent() if self.params["state"] == "absent" else self.present()
             finally:
+                if self.fetcher:
+                    self.fetcher.close()
                 if self.scratch:
                     shutil.rmtree(self.scratch, ignore_errors=True)
 
@@ -760,6 +772,16 @@ def read(path):
     """Return the text of a file."""
     with open(path, encoding="utf-8") as stream:
         return stream.read()
+
+
+def whole(places):
+    """Return pin to path of those, of many (pin, path), where the file is there with the pin's content."""
+    there = [(pin, path) for pin, path in places if os.path.isfile(path)]
+    return {
+        pin: path
+        for (pin, path), sha256 in zip(there, sha256_files(path for dummy, path in there))
+        if sha256 == pin.sha256
+    }
 
 
 def side_by_side(work, items, at_a_time):
@@ -829,11 +851,8 @@ def main():
         _build.BuildError,
         _target.TargetError,
         _lock.LockError,
-        _packaging.PackagingError,
-        _proof.ProofError,
         _requirements.RequirementsError,
         _resolve.ResolveError,
-        _wheel.WheelError,
         OSError,
     ) as error:
         module.fail_json(msg=str(error))

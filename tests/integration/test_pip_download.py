@@ -239,3 +239,11 @@ def test_uv_asks_the_index_for_nothing_when_nothing_changed(download, index):
     del index.requests[:]
     assert download(resolver="uv")["changed"] is False
     assert index.requests == []
+
+
+def test_uv_is_warned_of_where_a_marker_asks_for_the_release_which_it_does_not_know(download, index):
+    index.add("driver", "1", requires=["extra; platform_release >= '5'"])
+    result = download(requirements=["app", "driver"], targets=[OLD], resolver="uv")
+    assert "driver-1-py3-none-any.whl" in str(result["warnings"])
+    assert "platform_release" in str(result["warnings"])
+    assert "app-1.0" not in str(result["warnings"])

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -53,6 +54,60 @@ def test_answer_that_always_fails_ends_with_the_files_name_and_writes_nothing(do
     assert result["failed"]
     assert "backport" in result["msg"]
     assert snapshot(download.parent) == {}
+
+
+@pytest.fixture(name="emptied")
+def emptied_fixture(download):
+    """Return download after a run whose pool was lost: its lock holds, so that nothing is resolved, and all is fetched."""
+    download(targets=[OLD])
+    for path in download.pool.iterdir():
+        path.unlink()
+    return download
+
+
+def test_lost_pool_is_fetched_with_one_request_for_each_file(emptied, index):
+    del index.requests[:]
+    result = emptied(targets=[OLD])
+    assert len(result["downloaded"]) == 5
+    assert sorted(index.requests) == sorted("/files/" + name for name in result["downloaded"])
+
+
+@pytest.mark.parametrize("trouble", [500, "half"])
+def test_file_that_does_not_arrive_with_the_others_is_fetched_by_itself(emptied, index, trouble):
+    index.trouble[BACKPORT] = [trouble]
+    result = emptied(targets=[OLD])
+    assert len(result["downloaded"]) == 5
+    assert (emptied.pool / BACKPORT).read_bytes() == make_wheel("backport", "1.2")[1]
+
+
+def test_file_that_never_arrives_is_named_and_no_other_enters_the_pool(emptied, index):
+    index.trouble[BACKPORT] = [500] * 1000
+    result = emptied(targets=[OLD], environment={"PIP_RETRIES": "1"})
+    assert "backport" in result["msg"]
+    assert "Check that this host reaches the index" in result["msg"]
+    assert list(emptied.pool.iterdir()) == []
+
+
+def test_file_that_the_index_has_exchanged_is_refused_and_no_other_enters_the_pool(emptied, index):
+    index.files[BACKPORT] = make_wheel("backport", "1.2", payload=b"exchanged")[1]
+    result = emptied(targets=[OLD])
+    assert "backport" in result["msg"]
+    assert "do not go on" in result["msg"]
+    assert list(emptied.pool.iterdir()) == []
+
+
+def test_pip_whose_insides_have_moved_fetches_all_the_same(emptied, tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\ncase "$1" in *fetch.py) exit 1;; esac\nexec %s "$@"\n' % sys.executable)
+    python.chmod(0o755)
+    assert len(emptied(targets=[OLD], python=str(python))["downloaded"]) == 5
+
+
+def test_what_waited_to_fetch_is_gone_when_uv_finds_no_versions(download):
+    run = download.start(targets=[OLD], requirements=["nope"], resolver="uv")
+    assert "nope" in json.loads(run.communicate()[0])["msg"]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(run.pid, 0)
 
 
 def test_index_that_is_slower_than_the_timeout_is_said(download, index):

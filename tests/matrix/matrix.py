@@ -32,6 +32,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _closure,
     _lock,
     _packaging,
+    _pip,
     _resolve,
     _target,
 )
@@ -69,11 +70,10 @@ class Tools:
             say("Making %s with %s and %s" % (os.path.join(work, "venv"), pip, uv))
             subprocess.run([sys.executable, "-m", "venv", "--clear", os.path.join(work, "venv")], check=True)
             subprocess.run([self.python, "-m", "pip", "install", "--quiet", "--upgrade", pip, uv], check=True)
-        rc, said = self.call([self.python, "-m", "pip", "config", "debug"], os.environ)
-        texts = [read(path) for path in _resolve.config_files(said)] if rc == 0 else []
-        self.settings, dummy = _resolve.choose_settings(_resolve.parse_settings(texts, os.environ), {})
+        pip = _pip.Pip(self.python, {}, None)
+        self.settings = pip.settings
         self.versions = {
-            "pip": self.call([self.python, "-m", "pip", "--version"], os.environ)[1].split()[1],
+            "pip": pip.version,
             "uv": self.call([self.uv, "--version"], os.environ)[1].split()[1],
         }
 

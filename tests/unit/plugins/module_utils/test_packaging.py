@@ -102,9 +102,3 @@ def test_wheels_of_pip_that_run_here_are_offered_the_newest_first(pin, tmp_path)
 def test_no_code_is_run_from_a_wheel_that_is_not_the_one_its_lock_means(pin, tmp_path):
     changed = pin("26.0")._replace(sha256="0" * 64)
     assert _proof.pip_wheels([changed, changed._replace(filename="pip-1-py3-none-any.whl")], str(tmp_path)) == []
-
-
-def test_the_pip_of_an_interpreter_is_found_or_not():
-    folder = _proof.pip_folder(sys.executable)
-    assert os.path.isdir(os.path.join(folder[0], "pip", "_vendor"))
-    assert _proof.pip_folder("/nowhere/python") == []

@@ -17,24 +17,6 @@ def test_settings_of_the_environment_outrank_the_command_and_the_command_outrank
     assert _resolve.parse_settings([weak, strong], variables) == {"index-url": "https://c.example", "timeout": "180"}
 
 
-def test_configuration_files_are_read_in_pips_own_order():
-    debug = """env_var:
-  PIP_CERT='/x'
-env:
-  /env.conf, exists: True
-global:
-  /etc/xdg/pip/pip.conf, exists: False
-  /etc/pip.conf, exists: True
-    global.cert: /x
-site:
-  /venv/pip.conf, exists: True
-user:
-  /root/.config/pip/pip.conf, exists: True
-"""
-    expected = ["/etc/pip.conf", "/root/.config/pip/pip.conf", "/venv/pip.conf", "/env.conf"]
-    assert _resolve.config_files(debug) == expected
-
-
 def test_file_of_the_role_pip_conf_is_known():
     with open("roles/pip_conf/vars/main.yml", encoding="utf-8") as stream:
         assert _resolve.is_ours(stream.read())
@@ -150,14 +132,6 @@ def test_digest_changes_with_each_input_and_not_with_the_targets_name():
         digest(engine="pip 26.2"),
     ]
     assert len({same, *others}) == 6
-
-
-def test_files_are_dealt_out_once_each_and_not_to_idle_processes():
-    pins = [_lock.Pin(str(number), "1", "a" * 64, "%d.whl" % number, 0) for number in range(45)]
-    shares = _resolve.share_out(pins, 8)
-    assert sorted(pin for share in shares for pin in share) == sorted(pins)
-    assert len(shares) == 2
-    assert _resolve.share_out([], 8) == []
 
 
 def test_error_names_target_reason_and_mend():
