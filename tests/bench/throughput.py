@@ -114,8 +114,8 @@ def main():
             plain, (moved, whole) = raw(), ours()
             total = count * size / 1e6
             speeds = (total / plain, total / moved, plain / moved, plain / whole)
-            row = (name, total, plain, moved, whole) + speeds
-            print("| %s | %d | %.1f | %.1f | %.1f | %.0f | %.0f | %.2f | %.2f |" % row, flush=True)
+            print("| %s | %d | %.1f | %.1f | %.1f " % (name, total, plain, moved, whole), end="")
+            print("| %.0f | %.0f | %.2f | %.2f |" % speeds, flush=True)
         finally:
             shutil.rmtree(folder)
             for host in ("internet", "index"):
