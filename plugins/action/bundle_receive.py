@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 
-from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.python.plugins.plugin_utils import _line
@@ -20,23 +18,26 @@ class ActionModule(ActionBase):
         """Run the module, with a line to it for as long as it takes a piece in."""
         super().run(tmp, task_vars)
         args = dict(self._task.args)
-        if args.get("phase") != "piece" or not args.get("command") or self._task.check_mode:
+        if args.get("phase") != "piece" or not args.get("command"):
             return self._execute_module(module_args=args, task_vars=task_vars)
         folder = _line.folder()
+        # How hosts are reached is no matter of the hosts.
+        module_args = dict(args, pipe=folder)
+        command = module_args.pop("command")
+        if self._task.check_mode:
+            return self._execute_module(module_args=module_args, task_vars=task_vars)
         taker = _line.program(self._connection, _line.taking(folder))
         total = sum(int(part["length"]) for part in args.get("parts", []))
         with tempfile.TemporaryFile() as said:
             result = {}
-            line = _line.Line(args["command"], taker, total, said)
+            line = _line.Line(command, taker, total, said)
             try:
-                result = self._execute_module(module_args=dict(args, pipe=folder), task_vars=task_vars)
+                result = self._execute_module(module_args=module_args, task_vars=task_vars)
             finally:
                 is_good = bool(result) and not result.get("failed")
                 line.end(is_good)
             if is_good:
                 return dict(result, crossed=line.crossed)
-            with contextlib.suppress(AnsibleConnectionFailure):
-                self._low_level_execute_command(_line.letting_go(folder), sudoable=False)
             said.seek(0)
-            words = " ".join(to_text(said.read()).split()) or line.statuses()
-        return dict(result, msg="%s On the line: %s" % (result.get("msg"), words[-500:]))
+            reason = line.reason(to_text(said.read()))
+        return dict(result, msg="%s On the line: %s" % (result.get("msg"), reason))

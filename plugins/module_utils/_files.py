@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import time
 import typing as t
 
 BLOCK = 1 << 20
@@ -109,15 +110,36 @@ def read_if_there(path: str) -> t.Optional[bytes]:
 
 
 @contextlib.contextmanager
-def held(folder: str, check_mode: bool) -> t.Iterator[None]:
-    """Hold a folder for this run alone; the kernel lets go of it when the run ends, however it ends."""
+def held(folder: str, check_mode: bool, patience: t.Optional[float] = None) -> t.Iterator[None]:
+    """Hold a folder for this run alone; the kernel lets go of it when the run ends, however it ends.
+
+    Waits for another run, at most ``patience`` seconds if that is given; then raises FileError.
+    """
     if check_mode:
         yield
         return
     os.makedirs(folder, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        if patience is None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        else:
+            _lock_soon(handle, folder, patience)
         yield
     finally:
         os.close(handle)
+
+
+def _lock_soon(handle: int, folder: str, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise FileError(
+                    "Another run has been at work in %s for %d seconds. Run this again when it has ended."
+                    % (folder, patience)
+                ) from error
+            time.sleep(0.05)

@@ -193,6 +193,6 @@ def _unpacked(stream: Source) -> t.Callable[[int], bytes]:
                 return block
             if not data and is_hungry:
                 return b""
-        return unpacker.unused_data[:length]
+        return unpacker.unused_data[:length] or stream.read(length)
 
     return source

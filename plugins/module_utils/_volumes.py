@@ -148,31 +148,26 @@ def _check_cover(volumes: t.Iterable[Volume], sizes: t.Mapping[str, int], where:
 def needed(
     volumes: t.Iterable[t.Mapping[str, t.Any]], missing: t.Iterable[t.Tuple[str, int, int]]
 ) -> t.List[t.Dict[str, t.Any]]:
-    """Return the volumes (name and slices) that hold missing runs of bytes (path, from, up to).
-
-    A slice is neighbouring parts of a volume that are all needed, and where they begin in it.
-    """
+    """Return the volumes that hold missing runs of bytes (path, from, up to): name, runs of the volume, and their parts."""
     wanted: t.Dict[str, t.List[t.Tuple[int, int]]] = {}
     for path, begin, end in missing:
         wanted.setdefault(path, []).append((begin, end))
     found = []
     for volume in volumes:
-        slices: t.List[t.Dict[str, t.Any]] = []
+        runs: t.List[t.Dict[str, t.Any]] = []
+        parts = []
         offset = 0
-        is_open = False
         for given in volume["parts"]:
             part = Part(given["path"], int(given["offset"]), int(given["length"]))
             if _overlaps(part, wanted.get(part.path, ())):
-                if not is_open:
-                    slices.append({"offset": offset, "length": 0, "parts": []})
-                slices[-1]["parts"].append(part._asdict())
-                slices[-1]["length"] += part.length
-                is_open = True
-            else:
-                is_open = False
+                parts.append(part._asdict())
+                if runs and runs[-1]["offset"] + runs[-1]["length"] == offset:
+                    runs[-1]["length"] += part.length
+                else:
+                    runs.append({"path": volume["name"], "offset": offset, "length": part.length})
             offset += part.length
-        if slices:
-            found.append({"name": volume["name"], "slices": slices})
+        if parts:
+            found.append({"name": volume["name"], "runs": runs, "parts": parts})
     return found
 
 

@@ -56,7 +56,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 command:
-  description: The command that prints the piece on the control host, once. It holds no secret.
+  description: The command that prints the piece on the control host, once. It has the arguments that Ansible gives ssh.
   type: list
   elements: str
   returned: success
@@ -66,6 +66,8 @@ encoding:
   returned: success
 """
 
+import contextlib
+import fcntl
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -75,20 +77,23 @@ from ansible_collections.airgap.python.plugins.module_utils import _manifest, _p
 def serve(root, parts, encoding, folder):
     """Write the piece into the pipe; what goes wrong is for the one who reads it, beside the pipe."""
     try:
-        pipe = _pieces.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)
-        try:
-            _pieces.write(root, parts, encoding, pipe.write)
-        except (_manifest.BundleError, OSError) as error:
-            # The folder belongs to the login user, who could have put a link here.
-            with open(
-                os.open(os.path.join(folder, "error"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w"
-            ) as stream:
-                stream.write(str(error))
-        finally:
-            pipe.close()
+        with contextlib.closing(_pieces.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)) as pipe:
+            # Where Ansible lost the connection and ran the module again, there are two of this.
+            fcntl.flock(pipe.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                _pieces.write(root, parts, encoding, pipe.write)
+            except (_manifest.BundleError, OSError) as error:
+                say(os.path.join(folder, "error"), str(error))
     except (_manifest.BundleError, OSError):
         # Nobody came, or nobody is there any more.
         pass
+
+
+def say(path, text):
+    """Write a text for the login user, to whom the folder belongs, who could have put a link there."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        os.fchmod(stream.fileno(), 0o644)
+        stream.write(text)
 
 
 def leave():
@@ -98,6 +103,22 @@ def leave():
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
+
+
+def left_behind(work):
+    """Run work in a process of its own; return when that has nothing to do with this one any more."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.close(reader)
+            leave()
+            os.close(writer)
+            work()
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
 
 
 def main():
@@ -114,12 +135,7 @@ def main():
         module.fail_json(msg="bundle_piece runs through its action plugin, which says where the pipe is.")
     parts = _pieces.parts_of(module.params["parts"])
     encoding = _pieces.encoding_of(parts) if module.params["pack"] else ""
-    if os.fork() == 0:
-        try:
-            leave()
-            serve(module.params["path"], parts, encoding, module.params["pipe"])
-        finally:
-            os._exit(0)
+    left_behind(lambda: serve(module.params["path"], parts, encoding, module.params["pipe"]))
     module.exit_json(changed=False, encoding=encoding)
 
 

@@ -15,7 +15,7 @@ description:
     the place of the one before in one step.
   - What a broken run brought stays in O(incoming) and is not asked for again. The parts of a file may come in any order.
   - Files that the offered bundle leaves to its base are taken from the bundle in place, by their SHA-256.
-  - Two receptions on one host wait for each other.
+  - One reception at a time. Another one waits for a minute, and then fails.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
@@ -155,8 +155,8 @@ files:
   returned: for O(phase=plan)
 volumes:
   description:
-    - The volumes that are needed, each with C(name) and C(slices).
-    - A slice is neighbouring parts that are all needed, with C(offset) and C(length) in the volume, and C(parts).
+    - The volumes that are needed, each with C(name), C(runs) and C(parts).
+    - C(runs) are the runs of bytes of the volume that are needed, as C(path), C(offset) and C(length), and C(parts) what they hold.
   type: list
   elements: dict
   returned: for O(phase=plan) with O(volumes)
@@ -179,6 +179,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces, _volumes
 from ansible_collections.airgap.python.plugins.module_utils._files import (
+    FileError,
     fsync_dir,
     held,
     read_if_there,
@@ -186,6 +187,8 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 
 PARTIAL = ".partial"
+# How long another reception is waited for, in seconds; less than a line waits for the module (_pieces.PATIENCE).
+PATIENCE = 60
 # What came of another bundle is in nobody's way before it is this old, in seconds: somebody may be bringing it.
 ABANDONED = 3600
 
@@ -498,14 +501,12 @@ def main():
             "encoding": {"type": "str", "choices": ["", "xz"], "default": ""},
             **_approval.OPTIONS,
         },
-        required_if=[("phase", "piece", ("parts",)), ("phase", "piece", ("command", "piece"), True)],
+        required_if=[("phase", "piece", ("parts",)), ("phase", "piece", ("pipe", "piece"), True)],
         mutually_exclusive=[("command", "piece")],
         supports_check_mode=True,
     )
     params = module.params
     result = {"changed": True}
-    if params["command"] and not params["pipe"] and not module.check_mode:
-        module.fail_json(msg="bundle_receive runs through its action plugin, which runs command.")
     try:
         reception = Reception(dict(params, check_mode=module.check_mode))
         # The folder of both bundles: incoming itself comes and goes.
@@ -513,7 +514,7 @@ def main():
         if not os.path.isdir(folder) and not module.check_mode:
             os.makedirs(folder)
             os.chmod(folder, 0o755)
-        with held(folder, module.check_mode):
+        with held(folder, module.check_mode, PATIENCE):
             if params["phase"] == "plan":
                 result = plan(reception, params["volumes"])
                 if not module._diff:
@@ -527,7 +528,7 @@ def main():
                 result["bytes"] = sum(part.length for part in parts)
             else:
                 reception.finish()
-    except (_manifest.BundleError, OSError) as error:
+    except (_manifest.BundleError, FileError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -28,9 +28,12 @@ from ansible.utils.display import Display
 BLOCK = 1 << 20
 # Seconds between two words on how far a transfer is.
 INTERVAL = 10
+# How long an end is awaited that should come at once, in seconds.
+SOON = 30
 # What ssh shall do on this line, whatever else it is told: of several values it takes the first (ssh_config(5)).
-# Ansible has ssh compress (-C), which here takes five times as long and gains nothing: wheels and texts are packed.
-FIRST = ("-o", "Compression=no")
+# Ansible has ssh compress (-C), which takes long and gains nothing here: wheels and texts are packed. A terminal would
+# change bytes, and ports that Ansible's own connection forwards are taken.
+FIRST = ("-o", "Compression=no", "-o", "RequestTTY=no", "-o", "ClearAllForwardings=yes")
 # A connection of its own, for one that others opened may compress. With a password only theirs can be used.
 ALONE = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 # Nobody is there to answer a question; a line that is dead is found after a minute.
@@ -42,23 +45,29 @@ def folder() -> str:
     return "/tmp/.airgap-" + os.urandom(16).hex()
 
 
-# Makes the pipe where nobody else gets at it, and removes it however the command ends.
-_PIPE = 'folder=%s; umask 077; mkdir "$folder" && trap \'rm -rf "$folder"\' EXIT HUP TERM && mkfifo "$folder/pipe" && '
+# The line after which the piece begins: a login shell may print what it likes before.
+BEGIN = b"airgap: the piece begins\n"
+# Makes the pipe where nobody else gets at it, and removes it when the command ends. Who opens a pipe waits for the other
+# side, for ever if that is gone; so a second process opens both sides after a while, longer than any module waits.
+_PIPE = (
+    """folder=%s; umask 077; mkdir "$folder" && trap 'rm -rf "$folder"' EXIT HUP TERM && mkfifo "$folder/pipe" && { """
+    "(n=0; while test $n -lt %d && kill -0 $$; do sleep 2; n=$((n+1)); done; "
+    """test -p "$folder/pipe" && : <> "$folder/pipe") < /dev/null > /dev/null 2>&1 & %s; }"""
+)
+# How many times two seconds that process waits.
+STEPS = 65
 
 
 def printing(pipe: str) -> str:
     """Return the shell command that prints what a module writes into a pipe, and then what went wrong."""
-    return _PIPE % shlex.quote(pipe) + 'cat "$folder/pipe"; test ! -e "$folder/error" || cat "$folder/error" >&2'
+    begin = "echo " + shlex.quote(BEGIN.decode().strip())
+    command = begin + '; cat "$folder/pipe"; test ! -e "$folder/error" || cat "$folder/error" >&2'
+    return _PIPE % (shlex.quote(pipe), STEPS, command)
 
 
 def taking(pipe: str) -> str:
     """Return the shell command that passes what it reads on to a module through a pipe."""
-    return _PIPE % shlex.quote(pipe) + 'cat > "$folder/pipe"'
-
-
-def letting_go(pipe: str) -> str:
-    """Return the shell command that ends one that waits for a module to open a pipe, which would be for ever."""
-    return "test ! -p {0} || : <> {0}".format(shlex.quote(pipe + "/pipe"))
+    return _PIPE % (shlex.quote(pipe), STEPS, 'cat > "$folder/pipe"')
 
 
 def program(connection: t.Any, shell_command: str) -> t.List[str]:
@@ -91,10 +100,23 @@ def own(line: t.Sequence[bytes], binary: str, has_password: bool) -> t.List[str]
     return [binary, *FIRST, *(() if has_password else ALONE), *(to_text(word) for word in words)]
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
     """End a program with all that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, number)
+
+
+def after_begin(blocks: t.Iterator[bytes]) -> t.Iterator[bytes]:
+    """Return what comes after the line with which a piece begins."""
+    found = b""
+    for block in blocks:
+        found += block
+        if BEGIN in found:
+            yield found.partition(BEGIN)[2]
+            break
+        if len(found) > BLOCK:
+            return
+    yield from blocks
 
 
 class Line:
@@ -126,7 +148,7 @@ class Line:
                 # F_SETPIPE_SZ of Linux, which Python names from 3.10 on: fewer changes between the processes.
                 fcntl.fcntl(pipe, 1031, BLOCK)
         try:
-            for block in iter(lambda: os.read(source, BLOCK), b""):
+            for block in after_begin(iter(lambda: os.read(source, BLOCK), b"")):
                 rest = memoryview(block)
                 while rest:
                     written = os.write(target, rest)
@@ -148,11 +170,18 @@ class Line:
         if not is_good:
             end_group(self.printer)
             end_group(self.taker)
-        self.pump.join()
-        self.printer.wait()
-        self.taker.wait()
+        for process in (self.printer, self.taker):
+            try:
+                process.wait(SOON)
+            except subprocess.TimeoutExpired:
+                end_group(process, signal.SIGKILL)
+                process.wait()
+        self.pump.join(SOON)
         self.over.set()
 
-    def statuses(self) -> str:
-        """Return with which status both ended; one that a signal ended has its number, negative (Popen.returncode)."""
+    def reason(self, said: str) -> str:
+        """Return what there is to know of a line that failed: what both said, without what ssh only notes, or how they ended."""
+        words = [word for word in said.splitlines() if word.strip() and not word.startswith("debug")]
+        if words:
+            return " ".join(words)[-500:]
         return "sending ended with status %s, receiving with %s." % (self.printer.returncode, self.taker.returncode)

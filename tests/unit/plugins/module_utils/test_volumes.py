@@ -30,24 +30,27 @@ def test_empty_file_that_no_volume_names_is_missed():
         _volumes.parse(_volumes.render("e" * 32, volumes), "x", "e" * 32, CARRIED)
 
 
-def test_only_volumes_and_slices_that_bring_what_is_missing_are_needed():
-    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in laid_out(20)]
-    assert _volumes.needed(volumes, []) == []
-    (needed,) = _volumes.needed(volumes, [("wheels/b", 12, 14)])
-    assert needed["name"] == "0002.vol"
-    assert [(one["offset"], one["length"]) for one in needed["slices"]] == [(0, 15)]
-    one, two = _volumes.needed(volumes, [("wheels/b", 0, 25)])
-    assert (one["name"], two["name"]) == ("0001.vol", "0002.vol")
-    assert one["slices"] == [
-        {"offset": 10, "length": 10, "parts": [{"path": "wheels/b", "offset": 0, "length": 10}]},
+def needed(size, *missing):
+    """Return what is needed of volumes of a size: for each its name, its runs and the paths of its parts."""
+    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in laid_out(size)]
+    return [
+        (one["name"], [(run["offset"], run["length"]) for run in one["runs"]], [part["path"] for part in one["parts"]])
+        for one in _volumes.needed(volumes, missing)
     ]
-    (needed,) = _volumes.needed(volumes, [("wheels/empty", 0, 0)])
-    assert needed["name"] == "0002.vol"
 
 
-def test_neighbours_that_are_all_missing_are_one_slice():
-    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in laid_out(100)]
-    (needed,) = _volumes.needed(volumes, [("wheels/a", 0, 10), ("wheels/empty", 0, 0)])
-    assert [[part["path"] for part in one["parts"]] for one in needed["slices"]] == [["wheels/a"], ["wheels/empty"]]
-    (needed,) = _volumes.needed(volumes, [(one.path, 0, one.size) for one in CARRIED])
-    assert len(needed["slices"]) == 1 and needed["slices"][0]["length"] == sum(one.size for one in CARRIED)
+def test_only_volumes_that_bring_what_is_missing_are_needed_and_only_those_parts_of_them():
+    assert needed(20) == []
+    assert needed(20, ("wheels/b", 12, 14)) == [("0002.vol", [(0, 15)], ["wheels/b"])]
+    assert needed(20, ("wheels/b", 0, 25)) == [
+        ("0001.vol", [(10, 10)], ["wheels/b"]),
+        ("0002.vol", [(0, 15)], ["wheels/b"]),
+    ]
+    assert needed(20, ("wheels/empty", 0, 0)) == [("0002.vol", [(15, 0)], ["wheels/empty"])]
+
+
+def test_neighbours_that_are_missing_are_one_run():
+    both = [("wheels/a", 0, 10), ("wheels/empty", 0, 0)]
+    assert needed(100, *both) == [("0001.vol", [(0, 10), (35, 0)], ["wheels/a", "wheels/empty"])]
+    everything = [(one.path, 0, one.size) for one in CARRIED]
+    assert needed(100, *everything) == [("0001.vol", [(0, 35)], ["wheels/a", "wheels/b", "wheels/empty"])]

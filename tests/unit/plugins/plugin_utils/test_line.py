@@ -34,7 +34,7 @@ def words(**options):
 
 def test_line_to_a_host_has_ansibles_own_arguments_and_is_not_compressed():
     line = words()
-    assert line[:3] == ["ssh", "-o", "Compression=no"]
+    assert line[:5] == ["ssh", "-o", "Compression=no", "-o", "RequestTTY=no"]
     assert "-C" not in line
     assert "ProxyCommand=ssh -W %h:%p b" in line
     assert line[-2:] == ["node", "/bin/sh -c 'cat '\"'\"'a b'\"'\"''"]
@@ -54,13 +54,33 @@ def test_connection_that_passes_no_stream_on_is_refused_with_the_way_round():
         _line.program(types.SimpleNamespace(transport="winrm"), "cat")
 
 
+HELLO = "echo '%s'; " % _line.BEGIN.decode().strip()
+
+
 def carry(printer, taker):
     """Join two shell commands; return what the line counted and what they said."""
     with tempfile.TemporaryFile() as said:
-        line = _line.Line(["sh", "-c", printer], ["sh", "-c", taker], 1, said)
+        line = _line.Line(["sh", "-c", HELLO + printer], ["sh", "-c", taker], 1, said)
         line.end(True)
         said.seek(0)
         return line.crossed, said.read().decode()
+
+
+def test_what_a_login_shell_prints_is_no_part_of_the_piece(tmp_path):
+    with tempfile.TemporaryFile() as said:
+        printer = "echo Welcome; sleep 0.1; %s cat /dev/null; printf wheel" % HELLO
+        line = _line.Line(["sh", "-c", printer], ["sh", "-c", "cat > %s/out" % tmp_path], 1, said)
+        line.end(True)
+    assert (tmp_path / "out").read_text() == "wheel"
+    assert list(_line.after_begin(iter([b"noise", bytes(1 << 21), b"more"]))) == []
+
+
+def test_what_ssh_notes_does_not_hide_what_was_wrong():
+    with tempfile.TemporaryFile() as said:
+        line = _line.Line(["true"], ["false"], 1, said)
+        line.end(True)
+    assert line.reason("no such file\n" + "debug1: channel 0: free\n" * 99) == "no such file"
+    assert line.reason("debug1: x\n") == "sending ended with status 0, receiving with 1."
 
 
 def test_every_byte_crosses_and_is_counted(tmp_path):
@@ -85,12 +105,10 @@ def test_failure_ends_both_sides_and_leaves_no_pipe(tmp_path, printing):
     assert os.listdir(tmp_path) == []
 
 
-def test_command_that_waits_for_a_module_which_is_gone_is_let_go(tmp_path):
-    pipe = str(tmp_path / "pipe")
-    with subprocess.Popen(["sh", "-c", _line.taking(pipe)], stdin=subprocess.DEVNULL):
-        while not os.path.exists(pipe + "/pipe"):
-            time.sleep(0.01)
-        subprocess.run(["sh", "-c", _line.letting_go(pipe)], check=True)
+@pytest.mark.parametrize("command", [_line.printing, _line.taking])
+def test_command_that_waits_for_a_module_which_is_gone_does_not_wait_for_ever(tmp_path, monkeypatch, command):
+    monkeypatch.setattr(_line, "STEPS", 1)
+    subprocess.run(["sh", "-c", command(str(tmp_path / "pipe"))], stdin=subprocess.DEVNULL, check=False, timeout=30)
     assert os.listdir(tmp_path) == []
 
 
@@ -113,5 +131,18 @@ def test_what_went_wrong_on_the_sending_host_is_printed_apart_from_the_piece(tmp
     sender.start()
     done = subprocess.run(["sh", "-c", _line.printing(pipe)], capture_output=True, check=False)
     sender.join()
-    assert done.stdout == b"" and b"lost.whl" in done.stderr
+    assert done.stdout == _line.BEGIN and b"lost.whl" in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_module_that_ran_twice_sends_its_piece_once(tmp_path):
+    pipe = str(tmp_path / "pipe")
+    (tmp_path / "a.whl").write_bytes(bytes(3000000))
+    parts = [_manifest.Part("a.whl", 0, 3000000)]
+    senders = [threading.Thread(target=bundle_piece.serve, args=(str(tmp_path), parts, "", pipe)) for _run in range(2)]
+    for sender in senders:
+        sender.start()
+    done = subprocess.run(["sh", "-c", _line.printing(pipe)], capture_output=True, check=False)
+    for sender in senders:
+        sender.join()
+    assert done.stdout == _line.BEGIN + bytes(3000000) and done.stderr == b""
