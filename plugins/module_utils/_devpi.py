@@ -21,9 +21,9 @@ import time
 import typing as t
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
 from ansible_collections.airgap.python.plugins.module_utils._wheel import Wheel
 
-BLOCK = 1 << 18
 # A simple page of 10,000 files has about 4 MB. More than this is no answer of devpi.
 LARGEST_ANSWER = 64 * 1024 * 1024
 TRIES = 3

@@ -13,7 +13,8 @@ import tempfile
 import time
 import typing as t
 
-BLOCK = 1 << 20
+# What is read and written at a time: more does not stay in a processor's cache.
+BLOCK = 1 << 18
 # How a file is called while it is being written; what a killed run leaves is known by it.
 TEMPORARY = ".tmp-airgap-"
 

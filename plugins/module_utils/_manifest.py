@@ -20,6 +20,7 @@ import unicodedata
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _schema, _signature
 from ansible_collections.airgap.python.plugins.module_utils._files import (
+    BLOCK,
     TEMPORARY,
     sha256_bytes,
     sha256_file,
@@ -387,15 +388,18 @@ def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Bl
         raise BundleError(str(error)) from error
 
 
-def verify(root: str, whole: bool = False) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
+def verify(
+    root: str, whole: bool = False, known: t.Optional[t.Mapping[str, str]] = None
+) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
     """Check that a folder is a bundle and nothing else; return its manifest and every file that is there.
 
     In this order: the form of the signatures (who made them is _approval's);
     the names in the sums and the manifest; that the folder holds just the
     files they name; every sum; that manifest, locks and sums agree. Files of
     the manifest that are not carried are checked against it;
-    they may be absent(), but not if the bundle must be ``whole``. Raises
-    BundleError with the name of the first file that is wrong.
+    they may be absent(), but not if the bundle must be ``whole``. ``known`` are
+    sums that the caller has from writing the files itself just now: those are
+    not read again. Raises BundleError with the name of the first file that is wrong.
     """
     found = walk(root) if os.path.isdir(root) else {}
     manifest, sums = _read_names(root)
@@ -411,7 +415,7 @@ def verify(root: str, whole: bool = False) -> t.Tuple[t.Dict[str, t.Any], t.List
         raise BundleError(
             "%s is missing. Remove the folder %s and transfer the bundle again." % (os.path.join(root, path), root)
         )
-    entries = _hash(root, wanted, found, sums)
+    entries = _hash(root, wanted, found, sums, known or {})
     _check_agreement(root, manifest, {entry.path: entry for entry in entries})
     for path in (SUMS, SIGNATURE):
         if path in found:
@@ -440,7 +444,7 @@ def verify_open(
         )
     for path in sorted(set(wanted) - set(found)):
         raise BundleError("%s is missing. Export the bundle again." % os.path.join(root, path))
-    entries = _hash(root, wanted, found, sums)
+    entries = _hash(root, wanted, found, sums, {})
     carried = [Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
     promised = [one._replace(sha256=sums[one.path]) for one in carried]
     _check_agreement(root, manifest, {one.path: one for one in promised + entries})
@@ -475,12 +479,18 @@ def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
 
 
 def _hash(
-    root: str, wanted: t.Mapping[str, str], found: t.Mapping[str, int], sums: t.Mapping[str, str]
+    root: str,
+    wanted: t.Mapping[str, str],
+    found: t.Mapping[str, int],
+    sums: t.Mapping[str, str],
+    known: t.Mapping[str, str],
 ) -> t.List[Entry]:
     """Return an entry for each wanted file; raises BundleError for the first whose sum is another."""
-    paths = sorted(wanted)
+    paths = [path for path in sorted(wanted) if path not in known]
+    reals = dict(zip(paths, sha256_files(os.path.join(root, path) for path in paths)), **known)
     entries = []
-    for path, real in zip(paths, sha256_files(os.path.join(root, path) for path in paths)):
+    for path in sorted(wanted):
+        real = reals[path]
         if real != wanted[path]:
             raise BundleError(
                 "%s has sha256 %s and should have %s (%s): it was damaged or changed. Remove the folder %s and transfer the bundle again."
@@ -575,7 +585,7 @@ def blocks_of_parts(root: str, parts: t.Iterable[Part]) -> t.Iterator[bytes]:
             stream.seek(part.offset)
             left = part.length
             while left:
-                block = stream.read(min(left, 1 << 20))
+                block = stream.read(min(left, BLOCK))
                 if not block:
                     raise BundleError("%s became shorter while it was read." % os.path.join(root, part.path))
                 yield block

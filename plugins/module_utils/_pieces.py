@@ -18,6 +18,7 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
 from ansible_collections.airgap.python.plugins.module_utils._manifest import POOL, BundleError, Part, blocks_of_parts
 
 try:
@@ -25,7 +26,6 @@ try:
 except ImportError:  # Some build Python without it.
     lzma = None  # type: ignore[assignment]
 
-BLOCK = 1 << 20
 # What xz asks for at its default preset, and some more; a stream that wants another size is none of ours.
 _MEMORY = 64 << 20
 # How long one end of a line waits for the other, in seconds.

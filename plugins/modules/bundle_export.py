@@ -135,6 +135,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces, _volumes
 from ansible_collections.airgap.python.plugins.module_utils._files import (
+    BLOCK,
     TEMPORARY,
     held,
     read_if_there,
@@ -243,7 +244,7 @@ class Export:
         final = os.path.join(self.folder, path)
         os.makedirs(os.path.dirname(final), exist_ok=True)
         with open(os.path.join(self.path, path), "rb") as source, written_aside(final) as target:
-            for block in iter(lambda: source.read(1 << 20), b""):
+            for block in iter(lambda: source.read(BLOCK), b""):
                 target.write(block)
 
 

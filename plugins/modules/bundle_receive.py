@@ -93,6 +93,12 @@ options:
   pipe:
     description: Folder in which the pipe will be. Set by the action plugin.
     type: path
+  finish:
+    description:
+      - Finish when the piece is in, as O(phase=finish) does. What it brought was hashed as it came, and is not read again.
+        Used by O(phase=piece).
+    type: bool
+    default: false
   encoding:
     description: How texts are packed in the piece, as RV(airgap.python.bundle_piece#module:encoding) says.
     type: str
@@ -179,6 +185,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces, _volumes
 from ansible_collections.airgap.python.plugins.module_utils._files import (
+    BLOCK,
     FileError,
     fsync_dir,
     held,
@@ -210,6 +217,8 @@ class Reception:
         self.base = params.get("base") or ""
         self.complete = bool(params.get("complete"))
         self.inventory = params.get("inventory")
+        # Path to SHA-256 of what this run has written itself, and hashed meanwhile.
+        self.written = {}
         _manifest.check_names(list(self.entries) + list(self.left_out), "the offered bundle")
 
     def present(self):
@@ -327,7 +336,7 @@ class Reception:
                         # Bytes that two parts brought are written twice; a killed run joins once more.
                         target.seek(offset)
                         with open(os.path.join(folder, str(offset)), "rb") as stream:
-                            shutil.copyfileobj(stream, target, 1 << 20)
+                            shutil.copyfileobj(stream, target, BLOCK)
             real = sha256_file(begun)
         if real != entry.sha256:
             shutil.rmtree(folder)
@@ -339,6 +348,7 @@ class Reception:
         os.makedirs(os.path.dirname(final), exist_ok=True)
         os.chmod(begun, 0o644)
         os.rename(begun, final)
+        self.written[entry.path] = real
         shutil.rmtree(folder)
 
     def forget_others(self):
@@ -367,7 +377,7 @@ class Reception:
         self.complete_from(present)
         self.drop_strangers()
         _approval.judge(self.next, self.params)
-        manifest, entries = _manifest.verify(self.next, self.complete)
+        manifest, entries = _manifest.verify(self.next, self.complete, self.written)
         arrived = {entry.path: entry.sha256 for entry in _manifest.to_send(manifest, entries)}
         if arrived != {one.path: one.sha256 for one in self.entries.values()}:
             raise _manifest.BundleError("%s is not the bundle that was offered. Run the transfer again." % self.next)
@@ -498,6 +508,7 @@ def main():
             "command": {"type": "list", "elements": "str"},
             "piece": {"type": "path"},
             "pipe": {"type": "path"},
+            "finish": {"type": "bool", "default": False},
             "encoding": {"type": "str", "choices": ["", "xz"], "default": ""},
             **_approval.OPTIONS,
         },
@@ -525,6 +536,8 @@ def main():
                 parts = _pieces.parts_of(params["parts"])
                 with opened(params) as stream:
                     reception.take(stream, parts, params["encoding"])
+                if params["finish"]:
+                    reception.finish()
                 result["bytes"] = sum(part.length for part in parts)
             else:
                 reception.finish()

@@ -13,7 +13,6 @@ or writes them runs with become, and the line as the login user.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shlex
 import signal
@@ -106,17 +105,33 @@ def end_group(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) ->
         os.killpg(process.pid, number)
 
 
-def after_begin(blocks: t.Iterator[bytes]) -> t.Iterator[bytes]:
-    """Return what comes after the line with which a piece begins."""
+def begun(read: t.Callable[[], bytes]) -> t.Optional[bytes]:
+    """Read up to the line with which a piece begins; return what was read of the piece, or None where it never begins."""
     found = b""
-    for block in blocks:
+    while BEGIN not in found:
+        block = read()
+        if not block or len(found) > BLOCK:
+            return None
         found += block
-        if BEGIN in found:
-            yield found.partition(BEGIN)[2]
-            break
-        if len(found) > BLOCK:
+    return found.partition(BEGIN)[2]
+
+
+def write(target: int, block: bytes) -> int:
+    """Write all of a block; return its length."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[os.write(target, rest) :]
+    return len(block)
+
+
+def moving(source: int, target: int) -> t.Iterator[int]:
+    """Pass all bytes of a pipe on to another one; say after each step how many they were."""
+    while True:
+        # Linux moves them without a copy.
+        moved = os.splice(source, target, BLOCK) if hasattr(os, "splice") else write(target, os.read(source, BLOCK))
+        if not moved:
             return
-    yield from blocks
+        yield moved
 
 
 class Line:
@@ -143,17 +158,12 @@ class Line:
         if not self.printer.stdout or not self.taker.stdin:
             return
         source, target = self.printer.stdout.fileno(), self.taker.stdin.fileno()
-        for pipe in (source, target):
-            with contextlib.suppress(OSError):
-                # F_SETPIPE_SZ of Linux, which Python names from 3.10 on: fewer changes between the processes.
-                fcntl.fcntl(pipe, 1031, BLOCK)
         try:
-            for block in after_begin(iter(lambda: os.read(source, BLOCK), b"")):
-                rest = memoryview(block)
-                while rest:
-                    written = os.write(target, rest)
-                    self.crossed += written
-                    rest = rest[written:]
+            begin = begun(lambda: os.read(source, BLOCK))
+            if begin is not None:
+                self.crossed = write(target, begin)
+                for moved in moving(source, target):
+                    self.crossed += moved
         except OSError:
             # The taker is gone; what it said tells why.
             end_group(self.printer)

@@ -114,6 +114,26 @@ def test_what_a_power_cut_left_wrong_is_found_and_comes_again(hop):
     assert _manifest.verify(hop.path)[0] == hop.manifest
 
 
+def test_what_came_in_this_run_is_not_read_again_and_what_came_before_is(hop, monkeypatch):
+    wheels, texts = [
+        [part for part in hop.pieces(10000)[0] if _pieces.is_packed(part.path) is packed] for packed in (True, False)
+    ]
+    hop.send(wheels)
+    reception = hop.reception()
+    hop.reception = lambda: reception
+    hop.send(texts)
+    read = []
+    hashing = _manifest.sha256_files
+    monkeypatch.setattr(_manifest, "sha256_files", lambda paths: hashing([read.append(path) or path for path in paths]))
+    with open(os.path.join(reception.next, wheels[0].path), "r+b") as stream:
+        stream.write(b"FLASK")
+    with pytest.raises(_manifest.BundleError, match=wheels[0].path + " has sha256"):
+        reception.finish()
+    assert {path for path in read if path.startswith(reception.next)} == {
+        os.path.join(reception.next, part.path) for part in wheels
+    }
+
+
 def test_file_changed_on_the_sending_host_gets_no_name_here(hop):
     (parts,) = hop.pieces(10000)
     offer = hop.reception()
