@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
                 is_good = bool(result) and not result.get("failed")
                 line.end(is_good)
             if is_good:
-                return dict(result, crossed=line.crossed)
+                return dict(result, crossed=line.crossed, seconds=round(line.seconds, 1))
             said.seek(0)
             reason = line.reason(to_text(said.read()))
         return dict(result, msg="%s On the line: %s" % (result.get("msg"), reason))

@@ -155,6 +155,10 @@ crossed:
   description: How many bytes came over the line.
   type: int
   returned: for O(phase=piece) with O(command)
+seconds:
+  description: How long the line was there, and with O(finish) how long it took to put the bundle in its place as well.
+  type: float
+  returned: for O(phase=piece) with O(command)
 files:
   description: How many files lack something here.
   type: int

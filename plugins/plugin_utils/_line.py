@@ -18,6 +18,7 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -143,6 +144,8 @@ class Line:
     def __init__(self, printer: t.Sequence[str], taker: t.Sequence[str], total: int, said: t.BinaryIO) -> None:
         self.total = total
         self.crossed = 0
+        self.seconds = 0.0
+        self.begun = time.monotonic()
         self.printer = subprocess.Popen(
             printer, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, start_new_session=True
         )
@@ -188,6 +191,7 @@ class Line:
                 process.wait()
         self.pump.join(SOON)
         self.over.set()
+        self.seconds = time.monotonic() - self.begun
 
     def reason(self, said: str) -> str:
         """Return what there is to know of a line that failed: what both said, without what ssh only notes, or how they ended."""
