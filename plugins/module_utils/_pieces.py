@@ -97,7 +97,9 @@ class Pipe:
                 if error.errno not in (errno.ENOENT, errno.ENXIO):
                     raise
                 if time.monotonic() > deadline:
-                    raise BundleError("Nobody came for the piece in %d seconds." % patience) from error
+                    raise BundleError(
+                        "The other end of the line did not come in %d seconds. Run this again." % patience
+                    ) from error
                 time.sleep(0.01)
         if not stat.S_ISFIFO(os.fstat(self.handle).st_mode):
             self.close()
