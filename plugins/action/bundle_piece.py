@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.airgap.python.plugins.plugin_utils import _line
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _line
 
 
-class ActionModule(ActionBase):
+class ActionModule(_answer.CheckedAction):
     """The sending half of a transfer."""
 
     def run(self, tmp=None, task_vars=None):

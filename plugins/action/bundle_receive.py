@@ -7,11 +7,10 @@ from __future__ import annotations
 import tempfile
 
 from ansible.module_utils.common.text.converters import to_text
-from ansible.plugins.action import ActionBase
-from ansible_collections.airgap.python.plugins.plugin_utils import _line
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _line
 
 
-class ActionModule(ActionBase):
+class ActionModule(_answer.CheckedAction):
     """The receiving half of a transfer."""
 
     def run(self, tmp=None, task_vars=None):
@@ -40,4 +39,4 @@ class ActionModule(ActionBase):
                 return dict(result, crossed=line.crossed, seconds=round(line.seconds, 1))
             said.seek(0)
             reason = line.reason(to_text(said.read()))
-        return dict(result, msg="%s On the line: %s" % (result.get("msg"), reason))
+        return dict(result, msg="%s On the line: %s" % (result.get("msg"), _answer.shown(reason)))

@@ -7,14 +7,14 @@ from __future__ import annotations
 import shlex
 import threading
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 # Seconds between two looks at what the module is doing.
 INTERVAL = 10
 
 
-class ActionModule(ActionBase):
+class ActionModule(_answer.CheckedAction):
     """Show the line that the module keeps in its progress file, each time it is another."""
 
     def run(self, tmp=None, task_vars=None):
@@ -42,4 +42,4 @@ class ActionModule(ActionBase):
                 continue
             if rc == 0 and out.strip() and out != shown:
                 shown = out
-                Display().display("  " + out.decode("utf-8", "replace").strip())
+                Display().display("  " + _answer.shown(out[:500].decode("utf-8", "replace").strip()))

@@ -26,13 +26,9 @@ class ActionModule(ActionBase):
                 "answers": {"type": "dict", "required": True},
             }
         )
-        found = [
-            _survey.Found(host, answer["info"]["executable"], answer["description"])
-            for host, answers in arguments["answers"].items()
-            for answer in answers
-        ]
         folder = arguments["dest"]
         try:
+            found = [_survey.found(host, one) for host, answers in arguments["answers"].items() for one in answers]
             existing = existing_files(folder)
             plan = _survey.plan(found, existing, (task_vars or {}).get("groups", {}).get("all", []))
             written = [name for name in plan.files if plan.files[name] != existing.get(name, ("", None))[0]]

@@ -11,11 +11,11 @@ import tempfile
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.python.plugins.module_utils import _build
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 
-class ActionModule(ActionBase):
+class ActionModule(_answer.CheckedAction):
     """Pack a folder so that the same content gives the same bytes, put it there, run the module."""
 
     TRANSFERS_FILES = True

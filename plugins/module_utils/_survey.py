@@ -94,6 +94,25 @@ def _entry(content: t.Any, path: str) -> Entry:
     return dict(content)
 
 
+def found(host: str, answer: t.Any) -> Found:
+    """Return what the survey takes of a host's answer; raises SurveyError where it describes no interpreter.
+
+    A host is asked what it is, not what a file shall be called: the name must be the one that its description gives.
+    """
+    try:
+        entry = _target.parse(answer["description"])[0].as_dict()
+        python = answer["info"]["executable"]
+    except (KeyError, TypeError, AttributeError, _target.TargetError) as error:
+        raise SurveyError("%s does not describe an interpreter: %s" % (host, error)) from error
+    if not isinstance(python, str) or not re.match(r"^/[!-~ ]+\Z", python):
+        raise SurveyError("%s says that its interpreter is %r, which is no path of one." % (host, str(python)[:80]))
+    version = "".join(entry["python"].split(".")[:2])
+    rest = [entry[key] for key in ("os", "arch", "libc", "os_version") if entry.get(key)]
+    if not re.match(r"^[a-z]{2}%s[a-z]*-%s\Z" % (version, re.escape("-".join(rest))), entry["name"]):
+        raise SurveyError("%s calls its interpreter %r, which is not what it describes." % (host, entry["name"][:80]))
+    return Found(host, python, entry)
+
+
 def is_ours(text: str) -> bool:
     """Say whether the survey wrote a text."""
     return text.startswith(HEADER + "\n")

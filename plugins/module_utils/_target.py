@@ -225,7 +225,7 @@ def _parse_libc(name: str, system: str, arch: str, raw: t.Any) -> str:
         if libc:
             raise TargetError("target %s: libc %s on %s does not exist. Leave libc out." % (name, libc, system))
         return ""
-    found = re.match(r"^(glibc-2|musl-1)\.(\d{1,3})$", libc)
+    found = re.match(r"^(glibc-2|musl-1)\.(\d{1,3})\Z", libc)
     if found is None:
         raise TargetError(
             "target %s: libc must be the C library of the machine, such as glibc-2.36 or musl-1.2; it is %r. "
@@ -248,7 +248,7 @@ def _parse_os_version(name: str, system: str, arch: str, raw: t.Any) -> str:
         if raw:
             raise TargetError("target %s: os_version counts on macos only. Leave it out." % name)
         return ""
-    found = re.match(r"^(\d+)(?:\.(\d+))?(?:\.\d+)*$", str(raw or OLDEST_MACOS[arch]))
+    found = re.match(r"^(\d+)(?:\.(\d+))?(?:\.\d+)*\Z", str(raw or OLDEST_MACOS[arch]))
     major, minor = (int(found.group(1)), int(found.group(2) or 0)) if found else (0, 0)
     if major == 10 and 4 <= minor <= 16 and arch != "x86_64":
         raise TargetError("target %s: macOS on %s began with 11.0. Write os_version 11.0 or newer." % (name, arch))
@@ -285,7 +285,7 @@ def _parse_tags(name: str, raw: t.Any) -> t.Tuple[str, ...]:
     if isinstance(raw, (str, bytes)) or not isinstance(raw, t.Sequence):
         raise TargetError("target %s: tags must be a list, such as that of 'pip debug --verbose'." % name)
     for tag in raw:
-        if not re.match(r"^[a-z0-9_]+-[a-z0-9_]+-[a-z0-9_]+$", str(tag)):
+        if not re.match(r"^[a-z0-9_]+-[a-z0-9_]+-[a-z0-9_]+\Z", str(tag)):
             raise TargetError(
                 "target %s: %r is no wheel tag. Each is INTERPRETER-ABI-PLATFORM, such as cp39-abi3-win_amd64."
                 % (name, tag)
@@ -342,7 +342,7 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
     Raises TargetError for a field that is missing, unknown or impossible.
     """
     name = str(raw.get("name") or "")
-    if not re.match(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", name):
+    if not re.match(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", name):
         raise TargetError(
             "target %r: 'name' must be letters, digits, '.', '_' and '-', and begin with a letter or digit: "
             "it names the lock's file." % (raw.get("name"),)
@@ -352,7 +352,7 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
         raise TargetError("target %s: unknown field %s. Known are %s." % (name, ", ".join(unknown), ", ".join(FIELDS)))
     warnings = []
     python = str(raw.get("python") or "")
-    if not re.match(r"^3\.\d+(\.\d+((a|b|rc)\d+)?)?$", python):
+    if not re.match(r"^3\.\d+(\.\d+((a|b|rc)\d+)?)?\Z", python):
         raise TargetError(
             "target %s: python must be the full version of its interpreter, such as '3.11.2', in quotes; it is %r."
             % (name, raw.get("python"))

@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a module and check its answer.
+
+The modules of this collection that need no action plugin of their own link to this one. As airgap.python.checked it
+runs a module of ansible.builtin, with the action that this has.
+"""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer
+
+
+class ActionModule(_answer.CheckedAction):
+    """One module, one answer."""
+
+    TRANSFERS_FILES = True
+
+    def run(self, tmp=None, task_vars=None):
+        """Run it, and return what may be used of its answer."""
+        super().run(tmp, task_vars)
+        if self._task.action.rpartition(".")[2] != "checked":
+            return self._execute_module(task_vars=task_vars)
+        module, args = self._task.args.get("module"), self._task.args.get("args", {})
+        if module not in _answer.BUILTIN or not isinstance(args, dict) or set(self._task.args) - {"module", "args"}:
+            raise AnsibleActionFail(
+                "airgap.python.checked takes module, one of %s, and args, a dictionary; it got %s."
+                % (", ".join(sorted(_answer.BUILTIN)), ", ".join(sorted(self._task.args)))
+            )
+        task = self._task.copy()
+        task.action, task.args = "ansible.builtin." + module, args
+        actions = self._shared_loader_obj.action_loader
+        handler = actions.get(
+            task.action if task.action in actions else "ansible.legacy.normal",
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        try:
+            return self.checked(handler.run(task_vars=task_vars), _answer.BUILTIN[module], task_vars or {})
+        finally:
+            handler.cleanup()

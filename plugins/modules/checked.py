@@ -1,0 +1,121 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: checked
+short_description: Run a module of ansible.builtin and check what the host answers
+version_added: 0.1.0
+description:
+  - Ansible acts upon what a module returns. C(ansible_facts) become variables of the host, above those of the inventory,
+    and C(add_host) changes the inventory, whatever the module is. A host that was taken over may answer so.
+  - This keeps of the answer only what the roles of this collection use, with its types checked. Line ends and control
+    characters where they do not belong make the task fail, and texts for people are shown with escapes.
+  - The modules of this collection do the same with their own answers.
+author:
+  - airgap.python authors (@airgap-python)
+attributes:
+  check_mode:
+    description: As the module has it.
+    support: full
+  diff_mode:
+    description: As the module has it.
+    support: full
+options:
+  module:
+    description: The module, without V(ansible.builtin.).
+    type: str
+    required: true
+    choices:
+      [command, copy, fetch, file, find, get_url, group, script, slurp, stat, systemd_service, template, uri, user]
+  args:
+    description: Its options.
+    type: dict
+    default: {}
+notes:
+  - It has an action plugin and does nothing on the host by itself.
+requirements:
+  - python >= 3.8
+"""
+
+EXAMPLES = r"""
+- name: Look for the report
+  airgap.python.checked:
+    module: stat
+    args:
+      path: /srv/airgap/bundle/reports/report.html
+  register: report
+"""
+
+RETURN = r"""
+rc:
+  description: The exit status, of V(command) and V(script).
+  type: int
+  returned: for these modules
+stdout:
+  description: What it printed, of V(command) and V(script), with control characters escaped. C(stderr) likewise.
+  type: str
+  returned: for these modules
+stat:
+  description: C(exists), C(isreg), C(islnk), C(isdir), C(uid) and C(pw_name), of V(stat).
+  type: dict
+  returned: for this module
+content:
+  description: The file in base64, of V(slurp).
+  type: str
+  returned: for this module
+files:
+  description: What was found, each with C(path), of V(find).
+  type: list
+  elements: dict
+  returned: for this module
+status:
+  description: The status of HTTP, of V(uri).
+  type: int
+  returned: for this module
+json:
+  description: C(type) of the answer, of V(uri).
+  type: dict
+  returned: for this module
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def main():
+    """Say that this is an action."""
+    module = AnsibleModule(
+        argument_spec={
+            "module": {
+                "type": "str",
+                "required": True,
+                "choices": [
+                    "command",
+                    "copy",
+                    "fetch",
+                    "file",
+                    "find",
+                    "get_url",
+                    "group",
+                    "script",
+                    "slurp",
+                    "stat",
+                    "systemd_service",
+                    "template",
+                    "uri",
+                    "user",
+                ],
+            },
+            "args": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    module.fail_json(
+        msg="airgap.python.checked runs on the control host: name it in full, so that its action is found."
+    )
+
+
+if __name__ == "__main__":
+    main()

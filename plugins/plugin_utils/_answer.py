@@ -1,0 +1,267 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host answers is data: the one place on the control host that every module's answer passes.
+
+Ansible acts upon what a module returns: ``ansible_facts`` become variables of the host, above the inventory's,
+``add_host`` and ``add_group`` change the inventory, ``ansible_stats`` reach who started the run. A host that was taken over
+answers in place of a module. So of each answer only what the module documents is kept, with its type and form checked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+import unicodedata
+
+import yaml
+from ansible.plugins.action import ActionBase
+
+# A host whose text is longer than this, in characters, is cut short; what is one line may not be longer than LINE.
+TEXT = 100_000
+LINE = 65_536
+# A lock, sums or signatures, in characters: as much as a bundle's largest text takes in base64.
+LARGEST = 96 * 1024 * 1024
+DEEPEST = 16
+
+# What every module may say beside what it documents, for people. It is shown, and never used.
+SPOKEN = ("msg", "stdout", "stderr", "module_stdout", "module_stderr", "pip_output")
+# One long text without a line end that matters; who uses it parses it strictly.
+ENCODED = ("sums", "armor", "content")
+# What some keys must look like, wherever they stand in an answer.
+FORMS = {
+    "id": r"([0-9a-f]{32})?",
+    "base": r"([0-9a-f]{32})?",
+    "sha256": r"([0-9a-f]{64})?",
+    "target": r"([A-Za-z0-9][A-Za-z0-9._+-]*)?",
+    "version": r"[A-Za-z0-9!+._*-]*",
+    "encoding": r"[a-z0-9]*",
+    "created": r"[0-9TZtz:+. -]*",
+}
+PATHS = ("path", "folder", "dest", "executable", "record", "wheel", "filename")
+# What the roles use of ansible.builtin's answers, and so all that is kept of them.
+BUILTIN: t.Dict[str, t.Any] = {
+    "command": {"rc": int, "stdout": str, "stderr": str},
+    "copy": {},
+    "fetch": {},
+    "file": {},
+    "find": {"files": [{"path": str}]},
+    "get_url": {},
+    "group": {},
+    "script": {"rc": int, "stdout": str, "stderr": str},
+    "slurp": {"content": str},
+    "stat": {"stat": {"exists": bool, "isreg": bool, "islnk": bool, "isdir": bool, "pw_name": str, "uid": int}},
+    "systemd_service": {},
+    "template": {},
+    "uri": {"status": int, "json": {"type": str}},
+    "user": {},
+}
+_TYPES: t.Dict[str, t.Any] = {
+    "str": str,
+    "path": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "dict": dict,
+    "raw": None,
+}
+
+
+class AnswerError(Exception):
+    """An answer is not what the module documents; the message names what is wrong with it."""
+
+
+def shown(text: str) -> str:
+    """Return a text with everything escaped that a terminal would act upon, but for line ends and tabs."""
+    return "".join(
+        letter
+        if letter in "\n\t"
+        or unicodedata.category(letter)[0] != "C"
+        and unicodedata.category(letter) not in ("Zl", "Zp")
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def documented(module: str) -> t.Dict[str, t.Any]:
+    """Return what a module of this collection documents in RETURN: key to type."""
+    path = os.path.join(os.path.dirname(os.path.dirname(__file__)), "modules", module + ".py")
+    with open(path, encoding="utf-8") as stream:
+        found = re.search(r'^RETURN = r?"""(.*?)"""', stream.read(), re.MULTILINE | re.DOTALL)
+    return {key: _kind(entry) for key, entry in (yaml.safe_load(found.group(1)) if found else {}).items()}
+
+
+def _kind(entry: t.Mapping[str, t.Any]) -> t.Any:
+    if entry["type"] == "list":
+        return [_kind({"type": entry.get("elements", "raw"), "contains": entry.get("contains")})]
+    if entry["type"] == "dict" and entry.get("contains"):
+        return {key: _kind(one) for key, one in entry["contains"].items()}
+    return _TYPES[entry["type"]]
+
+
+def check(answer: t.Any, kinds: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+    """Return what may be used of an answer; raises AnswerError where a value is not of its documented type and form."""
+    if not isinstance(answer, dict):
+        raise AnswerError("an answer that is no object")
+    kept: t.Dict[str, t.Any] = {key: answer[key] is True for key in ("changed", "failed") if key in answer}
+    kept.update({key: _spoken(answer[key]) for key in SPOKEN if isinstance(answer.get(key), str)})
+    for key, kind in dict({"rc": int}, **kinds).items():
+        if key in answer and key not in SPOKEN:
+            kept[key] = _value(answer[key], kind, key, 0)
+    if isinstance(kept.get("stdout"), str):
+        kept["stdout_lines"] = kept["stdout"].split("\n")
+    if isinstance(kept.get("stderr"), str):
+        kept["stderr_lines"] = kept["stderr"].split("\n")
+    for key in ("diff", "invocation"):
+        if isinstance(answer.get(key), (dict, list)):
+            kept[key] = _lenient(answer[key], 0)
+    if answer.get("skipped") is True:
+        kept["skipped"] = True
+    warnings = answer.get("warnings")
+    if isinstance(warnings, (list, tuple)) and warnings:
+        kept["warnings"] = [_spoken(_said(one))[:2000] for one in warnings[:20]]
+    if kept.get("failed"):
+        # Newer versions of Ansible put a module's message there, and what it was doing.
+        reason = _said(answer.get("exception")) if answer.get("exception") else ""
+        kept["msg"] = kept.get("msg") or _spoken(reason) or "it failed and does not say why"
+    return kept
+
+
+def _said(thing: t.Any) -> str:
+    """Return the text of a warning or an error, which Ansible keeps as a text or as an object with one in it."""
+    event = getattr(thing, "event", None)
+    said = getattr(event, "msg", None) if event is not None else thing
+    traceback = getattr(event, "formatted_traceback", None)
+    return "%s\n%s" % (said, traceback) if traceback else str(said)
+
+
+def _spoken(text: str) -> str:
+    cut = text if len(text) <= TEXT else text[:TEXT] + " ... (%d characters in all)" % len(text)
+    # A terminal on the way ends lines so.
+    return shown(cut.replace("\r\n", "\n"))
+
+
+def _lenient(value: t.Any, depth: int) -> t.Any:
+    """Return what is only shown, such as a diff, in a form that a terminal takes."""
+    if isinstance(value, dict) and depth < DEEPEST:
+        return {_spoken(str(key)): _lenient(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, (list, tuple)) and depth < DEEPEST:
+        return [_lenient(one, depth + 1) for one in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return _spoken(str(value))
+
+
+def _value(value: t.Any, kind: t.Any, key: str, depth: int) -> t.Any:
+    """Return a value whose type is right and whose texts have the form that their key asks for."""
+    if depth > DEEPEST:
+        raise AnswerError("a %s that is nested too deep" % key)
+    if value is None:
+        return None
+    if isinstance(kind, dict) or kind is dict:
+        if not isinstance(value, dict):
+            raise AnswerError("a %s that is no dictionary" % key)
+        known = kind if isinstance(kind, dict) else {}
+        inner = {one: value[one] for one in known if one in value} if known else value
+        return {_text(one, "key of " + key): _value(inner[one], known.get(one), one, depth + 1) for one in inner}
+    if isinstance(kind, list):
+        if not isinstance(value, (list, tuple)):
+            raise AnswerError("a %s that is no list" % key)
+        return [_value(one, kind[0], key, depth + 1) for one in value]
+    if kind is None:
+        return _value(value, _kind_of(value, key), key, depth)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise AnswerError(
+            "a %s that is no %s" % (key, {str: "text", int: "number", float: "number", bool: "truth value"}[kind])
+        )
+    if kind is int and abs(value) >= 1 << 63:
+        raise AnswerError("a %s of a size that nothing has" % key)
+    return _text(value, key) if kind is str else value
+
+
+def _kind_of(value: t.Any, key: str) -> t.Any:
+    if isinstance(value, (list, tuple)):
+        return [None]
+    for kind in (dict, bool, int, float, str):
+        if isinstance(value, kind):
+            return kind
+    raise AnswerError("a %s of a kind that JSON does not have" % key)
+
+
+def _text(value: t.Any, key: str) -> str:
+    if not isinstance(value, str):
+        raise AnswerError("a %s that is no text" % key)
+    # A plain str again: tags that Ansible hangs on strings say what may be done with them.
+    text = "".join(value)
+    if key in ENCODED:
+        if len(text) > LARGEST or not text.isascii():
+            raise AnswerError("a %s that is longer than %d characters or not ASCII" % (key, LARGEST))
+        return text
+    if len(text) > LINE:
+        raise AnswerError("a %s of %d characters" % (key, len(text)))
+    if shown(text) != text or "\n" in text or "\t" in text:
+        raise AnswerError("a %s with a line end or another control character: %s" % (key, _brief(text)))
+    if key in FORMS and not re.fullmatch(FORMS[key], text):
+        raise AnswerError("the %s %s, which cannot be one" % (key, _brief(text)))
+    if key in PATHS and ".." in text.split("/"):
+        raise AnswerError("the %s %s, which leads out of its folder" % (key, _brief(text)))
+    return text
+
+
+def _brief(text: str) -> str:
+    return "'%s'" % shown(text).replace("\n", "\\n").replace("\t", "\\t")[:120]
+
+
+class CheckedAction(ActionBase):
+    """An action whose module's answers are checked before anything else sees them."""
+
+    # What the action takes from its module beside what is documented, key to type.
+    between: t.Dict[str, t.Any] = {}
+
+    def _execute_module(self, *args: t.Any, **kwargs: t.Any) -> t.Dict[str, t.Any]:
+        module = args[0] if args else kwargs.get("module_name")
+        task_vars = kwargs.get("task_vars") or {}
+        shadowed = settings_among(task_vars.get("ansible_facts") or {})
+        if shadowed:
+            return {
+                "failed": True,
+                "msg": "%s has facts with the names of settings: %s. A host does not set these: clear its facts (the fact "
+                "cache, set_fact with cacheable) and set them in the inventory."
+                % (self.host(task_vars), ", ".join(shadowed)),
+            }
+        answer = super()._execute_module(*args, **kwargs)
+        # Modules of ansible.builtin that Ansible's own actions run are checked with the action's answer.
+        if module is not None:
+            return answer
+        name = self._task.action.rpartition(".")[2]
+        return self.checked(answer, dict(documented(name), **self.between), task_vars)
+
+    def checked(
+        self, answer: t.Any, kinds: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]
+    ) -> t.Dict[str, t.Any]:
+        """Return what may be used of an answer, or a failure that names the host."""
+        try:
+            return check(answer, kinds)
+        except AnswerError as error:
+            return {
+                "failed": True,
+                "msg": "%s answered %s with %s. Nothing of that answer is used. Find out what answers there in place of the module."
+                % (self.host(task_vars), self._task.action, error),
+            }
+
+    def host(self, task_vars: t.Mapping[str, t.Any]) -> str:
+        """Return the name of the host that answers."""
+        return self._task.delegate_to or str(task_vars.get("inventory_hostname", "the host"))
+
+
+# How variables of the collection begin, public, internal and registered ones.
+OURS = re.compile(
+    r"_{0,2}(airgap|approve|devpi|history|install|kubespray|media|pip_conf|publish|stage|survey|transfer)_"
+)
+
+
+def settings_among(facts: t.Mapping[str, t.Any]) -> t.List[str]:
+    """Return the names of facts that would set a variable of the collection; facts outrank the inventory."""
+    return sorted(name for name in facts if OURS.match(str(name)))[:5]

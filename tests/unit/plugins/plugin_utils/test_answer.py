@@ -1,0 +1,178 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host answers passes one place, and of it only what is documented is used."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import re
+
+import pytest
+import yaml
+from ansible_collections.airgap.python.plugins.module_utils import _survey
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer
+
+ROOT = pathlib.Path(__file__).parents[4]
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+# What runs on the control host alone.
+AT_HOME = {"assert", "debug", "fail", "import_playbook", "import_role", "import_tasks", "include_role", "include_tasks"}
+AT_HOME |= {"meta", "set_fact"}
+
+
+def tasks(content):
+    """Give every task of a tasks file or a playbook."""
+    for one in content or []:
+        yield one
+        for block in ("tasks", "pre_tasks", "post_tasks", "block", "rescue", "always", "handlers"):
+            yield from tasks(one.get(block))
+
+
+def test_what_ansible_would_act_upon_is_dropped():
+    answer = {
+        "changed": True,
+        "id": "0" * 32,
+        "ansible_facts": {"publish_allowed_signers": ["mallory"]},
+        "add_host": {"host_name": "mallory", "groups": ["airgap_nodes"]},
+        "add_group": "airgap_nodes",
+        "ansible_stats": {"data": {"airgap_dir": "/"}},
+        "results": [{"ansible_facts": {}}],
+        "unreachable": True,
+        "_ansible_notify": ["Restart devpi-server"],
+    }
+    assert _answer.check(answer, {"id": str}) == {"changed": True, "id": "0" * 32}
+
+
+def test_only_documented_keys_of_a_dictionary_are_kept():
+    assert _answer.check({"stat": {"exists": True, "lnk_source": "/"}}, _answer.BUILTIN["stat"]) == {
+        "stat": {"exists": True}
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "value"),
+    [
+        ("id", str, "/../../owned/evil"),
+        ("id", str, "0" * 32 + "\n"),
+        ("id", str, 7),
+        ("target", str, "../../../secret/note"),
+        ("target", str, "/secret"),
+        ("sha256", str, "g" * 64),
+        ("version", str, "{{ lookup('pipe', 'id') }}"),
+        ("path", str, "wheels/../../evil"),
+        ("path", [dict], [{"path": "../evil", "sha256": "0" * 64, "size": 1}]),
+        ("path", [dict], [{"path": "a\u2028b"}]),
+        ("sha256", [dict], [{"sha256": "0" * 63}]),
+        ("entries", [dict], {"path": "a"}),
+        ("files", int, "1"),
+        ("files", int, True),
+        ("files", int, 1 << 70),
+        ("found", bool, "yes"),
+        ("description", dict, {"name\n": "x"}),
+        ("principal", str, "\x1b]0;owned\x07"),
+        ("principal", str, "\u202eevil"),
+        ("principal", str, "x" * 10_000_000),
+        ("content", str, "\u00e9"),
+    ],
+)
+def test_a_value_of_another_type_or_form_is_refused_by_name(key, kind, value):
+    with pytest.raises(_answer.AnswerError, match=key):
+        _answer.check({key: value}, {key: kind})
+
+
+def test_nesting_without_end_is_refused():
+    value = {}
+    for _ in range(100):
+        value = {"a": value}
+    with pytest.raises(_answer.AnswerError, match="nested"):
+        _answer.check({"description": value}, {"description": dict})
+
+
+def test_texts_for_people_are_shown_with_escapes_and_cut():
+    kept = _answer.check({"failed": True, "msg": "a\x1b[2J\n\u202eb" + "x" * 1_000_000}, {})
+    assert kept["msg"].startswith("a\\x1b[2J\n\\u202eb") and len(kept["msg"]) < 110_000
+    kept = _answer.check({"diff": {"before": "\x1b]0;x\x07", "after": "ok\n"}}, {})
+    assert kept["diff"] == {"before": "\\x1b]0;x\\x07", "after": "ok\n"}
+
+
+def test_lines_that_a_terminal_ended_are_lines():
+    assert _answer.check({"stdout": "a\r\nb"}, _answer.BUILTIN["script"])["stdout_lines"] == ["a", "b"]
+
+
+def test_a_failure_has_a_reason():
+    assert _answer.check({"failed": True}, {})["msg"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_answer_of_every_module_is_checked(module):
+    found = importlib.import_module("ansible_collections.airgap.python.plugins.action." + module)
+    # target_files runs on the control host alone.
+    assert issubclass(found.ActionModule, _answer.CheckedAction) or found.ActionModule._requires_connection is False
+    assert _answer.documented(module)
+
+
+def test_roles_and_playbooks_run_modules_of_ansible_builtin_through_the_check_alone():
+    files = [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
+    assert files
+    for path in files:
+        for task in tasks(yaml.load(path.read_text(), Loader=loader())):
+            used = {key.partition("ansible.builtin.")[2] for key in task if key.startswith("ansible.builtin.")}
+            assert used <= AT_HOME, "%s: %s" % (path, task.get("name"))
+            assert not task.get("gather_facts"), path
+            if "hosts" in task:
+                assert task["gather_facts"] is False, "%s gathers facts" % path
+
+
+def loader():
+    """Return a loader that reads Ansible's tags as plain text."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+    return Loader
+
+
+def test_what_may_be_run_is_what_is_documented():
+    text = (ROOT / "plugins/modules/checked.py").read_text()
+    document = yaml.safe_load(re.search(r'DOCUMENTATION = r"""(.*?)"""', text, re.DOTALL).group(1))
+    assert sorted(document["options"]["module"]["choices"]) == sorted(_answer.BUILTIN)
+
+
+def test_facts_with_names_of_settings_are_found():
+    facts = {"stage_base": "/etc/shadow", "__stage_build": 1, "_install_pip": 1, "distribution": "Debian", "stages": 1}
+    assert _answer.settings_among(facts) == ["__stage_build", "_install_pip", "stage_base"]
+
+
+ENTRY = {
+    "name": "cp311-linux-x86_64-glibc-2.36",
+    "python": "3.11.2",
+    "os": "linux",
+    "arch": "x86_64",
+    "libc": "glibc-2.36",
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "../elsewhere/owned"},
+        {"name": "owned"},
+        {"name": "cp39-linux-x86_64-glibc-2.36"},
+        {"name": "cp311-linux-x86_64-glibc-2.36\n"},
+        {"python": "3.11.2\n"},
+        {"tags": ["py3-none-any\n"]},
+        {"more": "x"},
+    ],
+)
+def test_a_host_does_not_name_its_target_file(change):
+    good = {"description": dict(ENTRY, implementation="cpython"), "info": {"executable": "/usr/bin/python3"}}
+    assert _survey.found("node", good).entry["name"] == ENTRY["name"]
+    with pytest.raises(_survey.SurveyError, match="node"):
+        _survey.found("node", dict(good, description=dict(good["description"], **change)))
+
+
+@pytest.mark.parametrize("python", ["python3", "/usr/bin/python3\nname: evil", "/usr/bin/\x1b[2J", 7, None])
+def test_a_host_does_not_write_lines_into_target_files(python):
+    with pytest.raises(_survey.SurveyError, match="node"):
+        _survey.found("node", {"description": dict(ENTRY), "info": {"executable": python}})
