@@ -82,7 +82,7 @@ def test_a_value_of_another_type_or_form_is_refused_by_name(key, kind, value):
 
 def test_nesting_without_end_is_refused():
     value = {}
-    for _ in range(100):
+    for _step in range(100):
         value = {"a": value}
     with pytest.raises(_answer.AnswerError, match="nested"):
         _answer.check({"description": value}, {"description": dict})
