@@ -15,6 +15,8 @@ import math
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+
 FORMAT = 1
 # A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
 PROBE = ("requests", "2.19.0")
@@ -31,7 +33,7 @@ OWN = "it was built from a source of the site's own, whose name is told to nobod
 Version = t.Tuple[str, str]
 
 
-class AuditError(ValueError):
+class AuditError(ShownError, ValueError):
     """The audit cannot be made as asked; the message names the setting, the reason and the mend."""
 
 

@@ -16,6 +16,7 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _target
 from ansible_collections.airgap.python.plugins.module_utils._resolve import without_password
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 FORMAT = 1
 # What an archive in a wheel is dated: 2020-01-01, a time that every zip tool can write.
@@ -30,7 +31,7 @@ _TAGS = re.compile(r"-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)\.whl$")
 _SDISTS = (".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 
 
-class BuildError(Exception):
+class BuildError(ShownError):
     """A project cannot be built, or what was built cannot be used; the message names it, the reason and the mend."""
 
 

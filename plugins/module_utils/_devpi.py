@@ -22,6 +22,7 @@ import typing as t
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 from ansible_collections.airgap.python.plugins.module_utils._wheel import Wheel
 
 # A simple page of 10,000 files has about 4 MB. More than this is no answer of devpi.
@@ -33,7 +34,7 @@ _NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")
 Json = t.Dict[str, t.Any]
 
 
-class DevpiError(Exception):
+class DevpiError(ShownError):
     """A request cannot be made or was refused; the message names the thing, the reason and the mend."""
 
 

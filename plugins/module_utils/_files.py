@@ -13,13 +13,15 @@ import tempfile
 import time
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+
 # What is read and written at a time: more does not stay in a processor's cache.
 BLOCK = 1 << 18
 # How a file is called while it is being written; what a killed run leaves is known by it.
 TEMPORARY = ".tmp-airgap-"
 
 
-class FileError(Exception):
+class FileError(ShownError):
     """A file or a file name cannot be used; the message names it, the reason and the mend."""
 
 

@@ -15,6 +15,7 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_there
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError, shown
 
 FORMAT = 1
 OK = "ok"
@@ -23,7 +24,7 @@ BROKEN_OFF = "broken off"
 LONGEST_MESSAGE = 1000
 
 
-class LedgerError(Exception):
+class LedgerError(ShownError):
     """A bundle may not come next, or the ledger cannot be used; the message names it, the reason and the mend."""
 
 
@@ -246,6 +247,7 @@ def table(ledger: Ledger) -> t.List[str]:
                 one.result + (": " + " ".join(one.message.split())[:120] if one.message else ""),
             ]
         )
+    rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     if len(rows) == 1:

@@ -18,6 +18,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+
 HEADER = "# airgap.python lock 1"
 _PIN = re.compile(
     r"^(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
@@ -26,7 +28,7 @@ _PIN = re.compile(
 )
 
 
-class LockError(ValueError):
+class LockError(ShownError, ValueError):
     """A lock cannot be read; the message names the line and the mend."""
 
 

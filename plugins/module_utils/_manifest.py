@@ -26,6 +26,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     sha256_file,
     sha256_files,
 )
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -43,7 +44,7 @@ _SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
 _ID = re.compile(r"^[0-9a-f]{32}\Z")
 
 
-class BundleError(Exception):
+class BundleError(ShownError):
     """A folder is not the bundle that it says it is; the message names the file, the reason and the mend."""
 
 

@@ -14,13 +14,15 @@ import re
 import sys
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+
 # 22 is the first that refuses versions outside PEP 440, and that compares names of extras in one spelling.
 OLDEST = 22
 # Names of modules, the host's own first.
 _HOMES = ("packaging", "pip._vendor.packaging")
 
 
-class PackagingError(Exception):
+class PackagingError(ShownError):
     """There is no packaging that can be used; the message says where it was looked for and the mend."""
 
 

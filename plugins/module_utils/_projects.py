@@ -7,9 +7,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 
-class ProjectError(Exception):
+class ProjectError(ShownError):
     """A project's file cannot be used; the message names it, the reason and the mend."""
 
 

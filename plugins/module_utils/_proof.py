@@ -13,11 +13,14 @@ from ansible_collections.airgap.python.plugins.module_utils._files import sha256
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin
 from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version, oldest_python_of
 
 
-class ProofError(Exception):
+class ProofError(ShownError):
     """Locks are not closed, or cannot be judged; the message says why, and the mend."""
+
+    many_lines = True
 
 
 class Prover:

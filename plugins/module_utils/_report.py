@@ -16,10 +16,10 @@ import html
 import os
 import re
 import typing as t
-import unicodedata
 
 from ansible_collections.airgap.python.plugins.module_utils import _audit, _changes, _license
 from ansible_collections.airgap.python.plugins.module_utils._evidence import Evidence, LockEvidence
+from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 # More rows than this are folded on the screen.
 MANY = 40
@@ -164,11 +164,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 
 def text(value: t.Any) -> str:
     """Return a stranger's text as HTML: no markup, and no character that hides, reorders or breaks what stands there."""
-    shown = "".join(
-        "\\u%04x" % ord(letter) if unicodedata.category(letter)[0] == "C" or letter in "\u2028\u2029" else letter
-        for letter in str(value)
-    )
-    return html.escape(shown, quote=True)
+    return html.escape(shown(str(value)), quote=True)
 
 
 def moment(stamp: t.Any) -> str:

@@ -15,6 +15,8 @@ import shlex
 import typing as t
 import urllib.parse
 
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 _USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]*@")
@@ -25,7 +27,7 @@ _REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C",
 _SHORT = {"-i": "--index-url", "-f": "--find-links", "-r": "--requirement", "-c": "--constraint", "-e": "--editable"}
 
 
-class RequirementsError(Exception):
+class RequirementsError(ShownError):
     """A requirements file cannot be read; the message names the file, the line, the reason and the mend."""
 
 

@@ -14,6 +14,7 @@ import urllib.parse
 from ansible_collections.airgap.python.plugins.module_utils import _lock
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # pip's settings that say how to reach an index. All others change what is resolved, and count
 # only when the module is told of them.
@@ -30,7 +31,7 @@ _IGNORED = re.compile(
 )
 
 
-class ResolveError(Exception):
+class ResolveError(ShownError):
     """Something cannot be resolved or fetched; the message names it, the reason and the mend.
 
     ``output`` is all that the engine said, where it was the engine that failed.

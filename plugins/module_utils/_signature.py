@@ -20,6 +20,8 @@ import subprocess
 import tempfile
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+
 NAMESPACE = "airgap-bundle"
 _BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
 _END = b"-----END SSH SIGNATURE-----\n"
@@ -32,7 +34,7 @@ _KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-z0-9@.-]+$")
 _GOOD = re.compile(r'^Good "[^"]*" signature for (.+) with (\S+) key (SHA256:\S+)$')
 
 
-class SignatureError(Exception):
+class SignatureError(ShownError):
     """A signature, a key or ssh-keygen cannot be used; the message names it, the reason and the mend."""
 
 

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _target
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 HEADER = "# Written by the playbook survey: one kind of interpreter of the site. Changes here are lost at its next run."
 # Ansible takes any .yml file below the folder of an inventory for a part of the inventory, but no .txt.
@@ -24,7 +25,7 @@ _HOST = re.compile(r"^# host: (?P<host>\S+) (?P<python>\S.*)$", re.MULTILINE)
 Entry = t.Dict[str, t.Any]
 
 
-class SurveyError(ValueError):
+class SurveyError(ShownError, ValueError):
     """A target file cannot be read or written; the message names it and the mend."""
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+
 ARCHES = ("x86_64", "aarch64", "i686", "armv7l", "ppc64le", "s390x", "riscv64", "loongarch64")
 ALIASES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "x86": "i686", "i386": "i686"}
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy"}
@@ -61,7 +63,7 @@ MARKERS = (
 )
 
 
-class TargetError(ValueError):
+class TargetError(ShownError, ValueError):
     """A target cannot be used; the message names the field, the reason and what to write."""
 
 

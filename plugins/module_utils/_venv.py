@@ -13,6 +13,7 @@ import typing as t
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin, normalize
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # Written before anything else, so that a half-made environment is known as ours.
 OWNER_FILE = ".airgap-venv"
@@ -44,7 +45,7 @@ print(json.dumps({
 """
 
 
-class VenvError(Exception):
+class VenvError(ShownError):
     """The environment cannot be made; the message names the thing, the reason and the mend."""
 
     def __init__(self, message: str, **details: t.Any) -> None:

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version
 
 # The largest METADATA on the public index have a long description and stay below 1 MB.
@@ -55,7 +56,7 @@ _FIELDS: t.Dict[str, t.Tuple[str, bool]] = {
 }
 
 
-class WheelError(Exception):
+class WheelError(ShownError):
     """A file is no wheel that can be published; the message names it, the reason and the mend."""
 
 

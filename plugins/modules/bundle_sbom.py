@@ -68,6 +68,7 @@ import uuid
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.airgap.python.plugins.module_utils import _evidence, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 LIBRARY_ERROR = None
 try:
@@ -89,7 +90,7 @@ except ImportError:
 URL = re.compile(r"^https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+$")
 
 
-class Refused(Exception):
+class Refused(ShownError):
     """The bill is not what the schema asks for; the message says where."""
 
 
