@@ -39,4 +39,4 @@ class ActionModule(_answer.CheckedAction):
                 return dict(result, crossed=line.crossed, seconds=round(line.seconds, 1))
             said.seek(0)
             reason = line.reason(to_text(said.read()))
-        return dict(result, msg="%s On the line: %s" % (result.get("msg"), _answer.shown(reason)))
+        return dict(result, msg="%s On the line: %s" % (result.get("msg"), _answer.readable(reason)))

@@ -41,6 +41,6 @@ class ActionModule(_answer.CheckedAction):
             shared_loader_obj=self._shared_loader_obj,
         )
         try:
-            return self.checked(handler.run(task_vars=task_vars), _answer.BUILTIN[module], task_vars or {})
+            return self.checked(handler.run(task_vars=task_vars), _answer.BUILTIN[module], task_vars or {}, handler)
         finally:
             handler.cleanup()

@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 import re
 import typing as t
-import unicodedata
 
 import yaml
+from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.plugins.action import ActionBase
+from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, shown
 
 # A host whose text is longer than this, in characters, is cut short; what is one line may not be longer than LINE.
 TEXT = 100_000
@@ -71,16 +72,11 @@ class AnswerError(Exception):
     """An answer is not what the module documents; the message names what is wrong with it."""
 
 
-def shown(text: str) -> str:
-    """Return a text with everything escaped that a terminal would act upon, but for line ends and tabs."""
-    return "".join(
-        letter
-        if letter in "\n\t"
-        or unicodedata.category(letter)[0] != "C"
-        and unicodedata.category(letter) not in ("Zl", "Zp")
-        else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
+def readable(text: str) -> str:
+    """Return a text of several lines with everything escaped that a terminal would act upon, but for line ends and tabs."""
+    # A terminal on the way ends lines with both.
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join("\t".join(shown(part) for part in line.split("\t")) for line in lines)
 
 
 def documented(module: str) -> t.Dict[str, t.Any]:
@@ -137,8 +133,7 @@ def _said(thing: t.Any) -> str:
 
 def _spoken(text: str) -> str:
     cut = text if len(text) <= TEXT else text[:TEXT] + " ... (%d characters in all)" % len(text)
-    # A terminal on the way ends lines so.
-    return shown(cut.replace("\r\n", "\n"))
+    return readable(cut)
 
 
 def _lenient(value: t.Any, depth: int) -> t.Any:
@@ -201,7 +196,7 @@ def _text(value: t.Any, key: str) -> str:
         return text
     if len(text) > LINE:
         raise AnswerError("a %s of %d characters" % (key, len(text)))
-    if shown(text) != text or "\n" in text or "\t" in text:
+    if not is_plain(text):
         raise AnswerError("a %s with a line end or another control character: %s" % (key, _brief(text)))
     if key in FORMS and not re.fullmatch(FORMS[key], text):
         raise AnswerError("the %s %s, which cannot be one" % (key, _brief(text)))
@@ -211,7 +206,7 @@ def _text(value: t.Any, key: str) -> str:
 
 
 def _brief(text: str) -> str:
-    return "'%s'" % shown(text).replace("\n", "\\n").replace("\t", "\\t")[:120]
+    return "'%s'" % shown(text[:120])
 
 
 class CheckedAction(ActionBase):
@@ -219,6 +214,19 @@ class CheckedAction(ActionBase):
 
     # What the action takes from its module beside what is documented, key to type.
     between: t.Dict[str, t.Any] = {}
+
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What a host prints around a module's answer goes into Ansible's own warnings.
+        if not hasattr(self._connection, "_airgap_raw"):
+            self._connection._airgap_raw = self._connection.exec_command
+            self._connection.exec_command = self._run_readable
+
+    def _run_readable(self, *args: t.Any, **kwargs: t.Any) -> t.Tuple[int, bytes, bytes]:
+        """Run a command on the host; return its status and what it printed, without what a terminal would act upon."""
+        rc, out, err = self._connection._airgap_raw(*args, **kwargs)
+        texts = [to_text(one, errors="surrogateescape") for one in (out, err)]
+        return rc, to_bytes(readable(texts[0])), to_bytes(readable(texts[1]))
 
     def _execute_module(self, *args: t.Any, **kwargs: t.Any) -> t.Dict[str, t.Any]:
         module = args[0] if args else kwargs.get("module_name")
@@ -236,20 +244,30 @@ class CheckedAction(ActionBase):
         if module is not None:
             return answer
         name = self._task.action.rpartition(".")[2]
-        return self.checked(answer, dict(documented(name), **self.between), task_vars)
+        return self.checked(answer, dict(documented(name), **self.between), task_vars, self)
 
     def checked(
-        self, answer: t.Any, kinds: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]
+        self, answer: t.Any, kinds: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any], action: ActionBase
     ) -> t.Dict[str, t.Any]:
-        """Return what may be used of an answer, or a failure that names the host."""
+        """Return what may be used of an answer, or a failure that names the host. ``action`` is what ran the module."""
         try:
-            return check(answer, kinds)
+            return dict(check(answer, kinds), **self.interpreter(action))
         except AnswerError as error:
             return {
                 "failed": True,
                 "msg": "%s answered %s with %s. Nothing of that answer is used. Find out what answers there in place of the module."
                 % (self.host(task_vars), self._task.action, error),
             }
+
+    def interpreter(self, action: ActionBase) -> t.Dict[str, t.Any]:
+        """Return the Python that Ansible found on the host by itself, so that it does not look again at each task.
+
+        Never from another host than the one it is for: it is what Ansible runs there.
+        """
+        path = getattr(action, "_discovered_interpreter", None)
+        if self._task.delegate_to or not isinstance(path, str) or not re.fullmatch(r"/[A-Za-z0-9._/+-]+", path):
+            return {}
+        return {"ansible_facts": {"discovered_interpreter_python": path}}
 
     def host(self, task_vars: t.Mapping[str, t.Any]) -> str:
         """Return the name of the host that answers."""

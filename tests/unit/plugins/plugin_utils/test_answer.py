@@ -99,6 +99,23 @@ def test_lines_that_a_terminal_ended_are_lines():
     assert _answer.check({"stdout": "a\r\nb"}, _answer.BUILTIN["script"])["stdout_lines"] == ["a", "b"]
 
 
+def test_what_a_host_prints_around_an_answer_does_not_reach_the_terminal():
+    class Connection:
+        def exec_command(self, command):
+            return 0, b'{"changed": false}\x1b]0;owned\x07\xff', b"\x1b[2J"
+
+    class Action(_answer.CheckedAction):
+        def run(self, tmp=None, task_vars=None):
+            return {}
+
+    connection = Connection()
+    for _step in range(2):
+        Action(None, connection, None, None, None, None)
+    rc, out, err = connection.exec_command("id")
+    assert (rc, err) == (0, b"\\x1b[2J")
+    assert out == b'{"changed": false}\\x1b]0;owned\\x07\\udcff'
+
+
 def test_a_failure_has_a_reason():
     assert _answer.check({"failed": True}, {})["msg"]
 
