@@ -6,6 +6,7 @@ The modules and the playbooks run as Ansible runs them, with real keys and the r
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import sys
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
 
+from tests.integration import hostile_interpreter
 from tests.unit.plugins.module_utils.test_manifest import seal
 from tests.unit.plugins.module_utils.test_signature import SUMS, Officer
 
@@ -358,21 +360,30 @@ class Control:
     def __init__(self, site):
         self.site = site
         self.inventory = str(site.folder / "hosts.yml")
-        host = {
+        self.host = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
             "ansible_become": False,
             "airgap_dir": os.path.dirname(site.source),
         }
-        groups = {name: {"hosts": {"here": host}} for name in ("airgap_stage", "airgap_index")}
+        self.write()
+
+    def write(self):
+        """Write the inventory."""
+        groups = {name: {"hosts": {"here": self.host}} for name in ("airgap_stage", "airgap_index")}
         with open(self.inventory, "w", encoding="utf-8") as stream:
             json.dump({"all": {"children": groups}}, stream)
 
-    def play(self, name, environment=None, **variables):
+    def hostile(self, change):
+        """Have the host change its answers."""
+        self.host["ansible_python_interpreter"] = hostile_interpreter.make(self.site.folder / "hostile", change)
+        self.write()
+
+    def play(self, name, *options, environment=None, **variables):
         """Run a playbook; return its status and what it printed."""
         settings = dict(os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_FORCE_COLOR="0")
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", self.inventory, "-e"]
-        command += [json.dumps(variables), "playbooks/%s.yml" % name]
+        command += [json.dumps(variables), "playbooks/%s.yml" % name, *options]
         process = subprocess.run(
             command,
             env=dict(settings, **(environment or {})),
@@ -389,31 +400,146 @@ def control_fixture(site):
     return Control(site)
 
 
-def test_approve_adds_a_signature_once_and_says_who_signed(site, control):
-    variables = {"approve_signing_key": site.alice.path, "publish_allowed_signers": site.allowed["allowed_signers"]}
+def sum_of(bundle):
+    """Return the SHA-256 of a bundle's sums."""
+    with open(os.path.join(bundle, "SHA256SUMS"), "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+def add_report(site):
+    """Have a report in the bundle."""
     os.makedirs(os.path.join(site.source, "reports"))
     with open(os.path.join(site.source, "reports/report.html"), "w", encoding="utf-8") as stream:
         stream.write("<p>the report</p>")
     run("bundle_seal", path=site.source)
+
+
+def is_signed(site):
+    """Say whether there is any signature at the bundle outside."""
+    return os.path.exists(os.path.join(site.source, "SHA256SUMS.sig"))
+
+
+def test_approve_adds_a_signature_once_and_says_who_signed(site, control):
+    add_report(site)
+    variables = {
+        "approve_signing_key": site.alice.path,
+        "approve_sha256": sum_of(site.source),
+        "publish_allowed_signers": site.allowed["allowed_signers"],
+    }
     rc, output = control.play("approve", approve_report_dest=str(site.folder / "desk"), **variables)
     assert rc == 0, output
     assert "Bundle %s" % site.manifest["id"] in output
     assert "adds to no other bundle" in output
     assert "alice@example SHA256:" in output
-    assert (site.folder / "desk" / ("report-%s.html" % site.manifest["id"])).read_text() == "<p>the report</p>"
+    assert (site.folder / "desk/report.html").read_text() == "<p>the report</p>"
     before = state(site.source)
     rc, output = control.play("approve", **variables)
-    assert (rc, "changed=0 " in output) == (0, True), output
+    assert (rc, output.count("changed=0 ")) == (0, 2), output
     assert state(site.source) == before
     rc, output = control.play("approve", **dict(variables, approve_signing_key=site.bob.path))
     assert rc == 0, output
     assert len(site.verify(required_signatures=2)["signers"]) == 2
 
 
+def test_approve_without_the_sum_shows_it_and_signs_nothing(site, control):
+    rc, output = control.play("approve", approve_signing_key=site.alice.path)
+    assert rc != 0
+    assert "Bundle %s" % site.manifest["id"] in output
+    assert sum_of(site.source) in output.partition("TASK [Sign it]")[2]
+    assert "approve_sha256" in output
+    assert not is_signed(site)
+
+
+def test_approve_with_another_sum_names_both_and_signs_nothing(site, control):
+    other = "0" * 64
+    rc, output = control.play("approve", approve_signing_key=site.alice.path, approve_sha256=other)
+    assert rc != 0
+    said = output.partition("TASK [Sign it]")[2]
+    assert "SHA256SUMS on here has SHA-256 %s" % sum_of(site.source) in said
+    assert "%s was to be signed" % other in said
+    assert not is_signed(site)
+
+
+def test_host_gets_no_signature_over_other_sums_than_were_approved(site, control):
+    control.hostile(
+        "import base64\n"
+        "def change(answer):\n"
+        "    if 'sums' in answer:\n"
+        "        answer['sums'] = base64.b64encode(b'%s  wheels/evil.whl\\n' % (b'0' * 64)).decode()\n"
+        "    return answer\n"
+    )
+    rc, output = control.play("approve", approve_signing_key=site.alice.path, approve_sha256=sum_of(site.source))
+    assert rc != 0
+    assert "%s was to be signed" % sum_of(site.source) in output
+    assert not is_signed(site)
+
+
+def test_host_that_sets_the_sum_and_the_key_as_facts_gets_no_signature(site, control):
+    control.hostile(
+        "def change(answer):\n"
+        "    return dict(answer, ansible_facts={'approve_sha256': %r, 'approve_signing_key': %r})\n"
+        % (sum_of(site.source), site.alice.path)
+    )
+    rc, output = control.play("approve", approve_signing_key=site.alice.path)
+    assert rc != 0, output
+    assert not is_signed(site)
+
+
+def test_report_lands_under_its_own_name_whatever_the_host_calls_the_bundle(site, control):
+    add_report(site)
+    control.hostile(
+        "def change(answer):\n    if 'id' in answer:\n        answer['id'] = '/../../owned/evil'\n    return answer\n"
+    )
+    before = sorted(os.listdir(site.folder))
+    control.play("approve", "--check", approve_report_dest=str(site.folder / "desk"))
+    assert sorted(os.listdir(site.folder)) == sorted([*before, "desk"])
+    assert os.listdir(site.folder / "desk") == ["report.html"]
+
+
+def test_officer_reads_and_approves_a_copy(site, control):
+    add_report(site)
+    desk = str(site.folder / "desk")
+    rc, output = control.play("approve", "--check", approve_copy=desk)
+    assert rc == 0, output
+    assert "copied to %s/bundle" % desk in output
+    assert "sha256 of SHA256SUMS: %s" % sum_of(desk + "/bundle") in output
+    assert (site.folder / "desk/bundle/reports/report.html").read_text() == "<p>the report</p>"
+    before = state(desk + "/bundle")
+    rc, output = control.play("approve", approve_copy=desk, approve_signing_key=site.alice.path)
+    assert rc != 0
+    assert "-e approve_sha256=%s" % sum_of(desk + "/bundle") in " ".join(output.split())
+    assert not is_signed(site)
+    variables = {"approve_signing_key": site.alice.path, "approve_sha256": sum_of(site.source)}
+    rc, output = control.play("approve", approve_copy=desk, **variables)
+    assert rc == 0, output
+    assert [one["principal"] for one in site.verify()["signers"]] == ["alice@example"]
+    assert state(desk + "/bundle") == before
+
+
+def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, control):
+    desk = str(site.folder / "desk")
+    control.play("approve", "--check", approve_copy=desk)
+    approved = sum_of(site.source)
+    site.make("two", NEW)
+    control.hostile(
+        "def change(answer):\n    if 'sha256' in answer:\n        answer['sha256'] = %r\n    return answer\n" % approved
+    )
+    variables = {"approve_signing_key": site.alice.path, "approve_sha256": approved}
+    rc, output = control.play("approve", approve_copy=desk, **variables)
+    assert rc != 0
+    assert "SHA-256 of SHA256SUMS in %s/bundle is %s" % (desk, sum_of(site.source)) in " ".join(output.split())
+    assert not is_signed(site)
+
+
 def test_key_with_a_passphrase_is_not_asked_for_it_but_signs_through_an_agent(site, control):
     key = str(site.folder / "carol")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "a secret", "-f", key], check=True)
-    rc, output = control.play("approve", environment={"SSH_AUTH_SOCK": ""}, approve_signing_key=key)
+    rc, output = control.play(
+        "approve",
+        environment={"SSH_AUTH_SOCK": ""},
+        approve_signing_key=key,
+        approve_sha256=sum_of(site.source),
+    )
     assert rc != 0
     assert "load it into an ssh-agent first (ssh-add %s)" % key in output
     assert not os.path.exists(os.path.join(site.source, "SHA256SUMS.sig"))
@@ -428,7 +554,10 @@ def test_key_with_a_passphrase_is_not_asked_for_it_but_signs_through_an_agent(si
             asked = {"SSH_AUTH_SOCK": socket, "SSH_ASKPASS": str(give), "SSH_ASKPASS_REQUIRE": "force"}
             subprocess.run(["ssh-add", "-q", key], env=dict(os.environ, **asked), check=True)
             rc, output = control.play(
-                "approve", environment={"SSH_AUTH_SOCK": socket}, approve_signing_key=key + ".pub"
+                "approve",
+                environment={"SSH_AUTH_SOCK": socket},
+                approve_signing_key=key + ".pub",
+                approve_sha256=sum_of(site.source),
             )
         finally:
             agent.terminate()
