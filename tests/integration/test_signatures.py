@@ -279,6 +279,88 @@ def test_older_bundle_with_the_id_of_a_newer_one_is_refused(site):
     assert "does not have the content that its id %s stands for" % newest in result["msg"]
 
 
+FUTURE = "9999-12-31T23:59:59Z"
+
+
+def test_bundle_from_the_future_is_refused_and_nothing_allows_it(site):
+    bring(site)
+    site.make("two", FUTURE, site.alice)
+    for older_ok in (False, True):
+        assert_refused(
+            site, "created on %s, and the clock of this host says" % FUTURE, ledger=site.ledger, older_ok=older_ok
+        )
+        assert "created on %s" % FUTURE in site.note("begin", bundle=site.source, older_ok=older_ok)["msg"]
+    assert site.note("read")["imports"] == []
+
+
+def poison(site):
+    """Have a bundle from the future in the ledger, as a host with a wrong clock took it in."""
+    bring(site)
+    assert site.publish()
+    with open(site.ledger, encoding="utf-8") as stream:
+        text = stream.read().replace(OLD, FUTURE)
+    with open(site.ledger, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    site.sign(site.alice)
+    (ahead,) = site.note("read")["ahead"]
+    assert ahead["created"] == FUTURE
+    return ahead["statement"]
+
+
+def correct(site, statement, *signatures, **options):
+    """Correct the ledger by what was signed."""
+    text = b"".join(signatures).decode()
+    options = dict(site.allowed, statement=statement, signatures=text, **options)
+    return run("bundle_ledger", phase="correct", path=site.ledger, **options)
+
+
+def test_ledger_from_the_future_is_set_right_by_an_officer_once(site):
+    statement = poison(site)
+    assert_refused(site, "lies in the future of this host's clock", "playbooks/history.yml", ledger=site.ledger)
+    signature = site.alice.sign(statement.encode(), "airgap-ledger")
+    before = state(site.ledger)
+    assert correct(site, statement, signature, check=True)["changed"]
+    assert state(site.ledger) == before
+    result = correct(site, statement, signature)
+    assert (result["changed"], [one["principal"] for one in result["signers"]]) == (True, ["alice@example"])
+    before = state(site.ledger)
+    assert correct(site, statement, signature)["changed"] is False
+    assert state(site.ledger) == before
+    assert site.receive(ledger=site.ledger)["changed"]
+    assert site.publish()
+    history = site.note("read")
+    assert (history["ahead"], history["damaged"]) == ([], [])
+    assert "its time does not count" in history["table"][1]
+
+
+def test_ledger_from_the_future_stays_so_without_enough_signatures_over_just_the_statement(site, tmp_path):
+    statement = poison(site)
+    data = statement.encode()
+    good = site.alice.sign(data, "airgap-ledger")
+    before = state(site.ledger)
+    for signature, options, reason in (
+        (good, {"allowed_signers": []}, "needs publish_allowed_signers"),
+        (good, {"required_signatures": 2}, "1 of 2 required signatures is missing"),
+        (good, {"revoked_signers": [site.alice.public]}, "revoked"),
+        (b"", {"required_signatures": 0}, "does not begin and end as an SSH signature"),
+        (Officer(tmp_path, "mallory").sign(data, "airgap-ledger"), {"required_signatures": 0}, "unknown key"),
+        (site.alice.sign(data), {}, "other namespace"),
+        (site.alice.sign(data + b"\n", "airgap-ledger"), {}, "other content"),
+    ):
+        result = correct(site, statement, signature, **options)
+        assert result.get("failed"), reason
+        assert reason in result["msg"]
+    other = statement.replace(FUTURE, NEW)
+    assert "no statement about" in correct(site, other, site.alice.sign(other.encode(), "airgap-ledger"))["msg"]
+    assert state(site.ledger) == before
+
+
+def test_signature_over_a_correction_is_none_over_a_bundle(site):
+    bring(site)
+    site.sign(site.alice, namespace="airgap-ledger")
+    assert_refused(site, "other namespace, it was made for 'airgap-ledger'")
+
+
 def test_import_is_written_down_once_with_who_what_and_how_it_ended(site):
     site.sign(site.alice, site.bob)
     site.receive()
@@ -575,3 +657,25 @@ def test_history_prints_a_table(site, control):
     assert site.manifest["id"][:12] in output
     assert "alice@example" in output
     assert "broken off" in output
+
+
+def test_history_says_what_to_sign_and_corrects_the_ledger_by_it(site, control):
+    statement = poison(site)
+    control.host["airgap_dir"] = site.hop
+    control.write()
+    rc, output = control.play("history")
+    assert rc == 0, output
+    shown = output.partition("TASK [Say how an entry")[2]
+    commands = [line.strip() for line in shown.splitlines() if line.strip().startswith(("printf", "ssh-keygen"))]
+    assert len(commands) == 2, output
+    # What is shown is what an officer runs.
+    script = "\n".join(commands).replace("KEY", site.alice.path)
+    subprocess.run(["sh", "-ec", script], cwd=site.folder, check=True, stderr=subprocess.DEVNULL)
+    signed = site.folder / "correction.txt"
+    assert signed.read_text() == statement
+    variables = {"publish_allowed_signers": site.allowed["allowed_signers"], "history_correction": str(signed)}
+    rc, output = control.play("history", **variables)
+    assert (rc, "changed=1 " in output) == (0, True), output
+    assert "its time does not count" in output
+    rc, output = control.play("history", **variables)
+    assert (rc, "changed=0 " in output) == (0, True), output
