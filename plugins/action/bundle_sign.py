@@ -1,15 +1,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sign a bundle's sums on the control host, where the key is; the module adds the signature on the bundle's host."""
+"""Sign a bundle's sums on the control host, where the key is; the module adds the signature on the bundle's host.
+
+The bundle's host may lie. What is signed are the very bytes that were hashed here,
+and only if their SHA-256 is the one that was given.
+"""
 
 from __future__ import annotations
 
 import base64
+import binascii
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.airgap.python.plugins.module_utils import _signature
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._files import is_sha256, sha256_bytes
 
 
 class ActionModule(ActionBase):
@@ -21,28 +26,70 @@ class ActionModule(ActionBase):
         given = str(self._task.args.get("key") or "")
         if not given:
             raise AnsibleActionFail("bundle_sign needs key: the path of a private key on the control host.")
+        path = str(self._task.args.get("path") or "")
+        wanted = str(self._task.args.get("sha256") or "")
+        where = "%s/SHA256SUMS on %s" % (path, (task_vars or {}).get("inventory_hostname", "the host"))
+        if wanted and not is_sha256(wanted):
+            raise AnsibleActionFail("bundle_sign: %r is no SHA-256: that has 64 hex digits, 0-9 and a-f." % wanted[:80])
         try:
             key = self._loader.path_dwim(given)
             fingerprint = _signature.key_fingerprint(key)
-            arguments = {"path": self._task.args.get("path"), "key": given}
+            arguments = {"path": path, "key": given}
             there = self._execute_module(module_args=arguments, task_vars=task_vars)
-            if there.get("failed") or not there.get("found"):
-                return dict(there, key=fingerprint, signatures=[])
-            sums = base64.b64decode(there["sums"])
-            blocks = _signature.cut(there["armor"].encode("ascii"), "SHA256SUMS.sig") if there["armor"] else []
+            if there.get("failed"):
+                return failure(there)
+            if self._task.check_mode and there.get("found") is False:
+                return {"changed": True, "key": fingerprint, "signatures": []}
+            sums, blocks = read_answer(there, where)
+            require_sum(sums, wanted, where)
             if has_signed(fingerprint, sums, blocks):
                 return {"changed": False, "key": fingerprint, "signatures": listing(blocks)}
             if self._task.check_mode:
                 return {"changed": True, "key": fingerprint, "signatures": listing(blocks)}
             block = _signature.sign(key, sums)
-            arguments.update(block=block.armor.decode("ascii"), sha256=sha256_bytes(sums))
+            arguments.update(block=block.armor.decode("ascii"), sha256=wanted)
             result = self._execute_module(module_args=arguments, task_vars=task_vars)
             if result.get("failed"):
-                return result
-            blocks = _signature.cut(result.pop("armor").encode("ascii"), "SHA256SUMS.sig")
-            return {"changed": True, "key": fingerprint, "signatures": listing(blocks)}
+                return failure(result)
+            return {"changed": True, "key": fingerprint, "signatures": listing([*blocks, block])}
         except _signature.SignatureError as error:
             raise AnsibleActionFail(str(error)) from error
+
+
+def failure(result):
+    """Return what a module says of its failure, and nothing else of what it says."""
+    return {"failed": True, "msg": str(result.get("msg"))[:10000]}
+
+
+def read_answer(there, where):
+    """Return the sums, as bytes, and the signatures over them that a host answers; raises AnsibleActionFail for others."""
+    sums, armor = there.get("sums"), there.get("armor")
+    if not isinstance(sums, str) or not isinstance(armor, str):
+        raise AnsibleActionFail("%s: the host did not answer with the sums and the signatures over them." % where)
+    if len(sums) > _manifest.LARGEST_TEXT * 4 // 3 + 4 or len(armor) > _signature.LARGEST:
+        raise AnsibleActionFail("%s: the host answered with more than any bundle has. Look what lies there." % where)
+    try:
+        data = base64.b64decode(sums.encode("ascii"), validate=True)
+        return data, _signature.cut(armor.encode("ascii"), where + ".sig") if armor else []
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise AnsibleActionFail("%s: the host's answer is no text of sums: %s." % (where, error)) from error
+
+
+def require_sum(sums, wanted, where):
+    """Raise AnsibleActionFail unless these bytes are the ones whose SHA-256 was given."""
+    real = sha256_bytes(sums)
+    if not wanted:
+        raise AnsibleActionFail(
+            "Nothing is signed without the SHA-256 of what was read. That of %s, computed on the control host, is %s. "
+            "Compare it with what you read, and give it as sha256 (approve_sha256 in playbooks/approve.yml)."
+            % (where, real)
+        )
+    if real != wanted:
+        raise AnsibleActionFail(
+            "%s has SHA-256 %s, computed on the control host, and %s was to be signed. Nothing is signed: the bundle is "
+            "another one than was read, or the host answers with another one. Read it again, and give the sum of that."
+            % (where, real, wanted)
+        )
 
 
 def has_signed(fingerprint, sums, blocks):
@@ -54,5 +101,12 @@ def has_signed(fingerprint, sums, blocks):
 
 
 def listing(blocks):
-    """Return what the blocks say of themselves."""
-    return [{"key": block.key, "type": block.type, "namespace": block.namespace} for block in blocks]
+    """Return what the blocks say of themselves; a namespace may be any text."""
+    return [
+        {
+            "key": block.key,
+            "type": block.type,
+            "namespace": block.namespace[:80].encode("unicode_escape").decode("ascii"),
+        }
+        for block in blocks
+    ]

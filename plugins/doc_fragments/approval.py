@@ -33,9 +33,10 @@ options:
     description:
       - The ledger of the index host, which M(airgap.python.bundle_ledger) writes. A bundle that is older than the last
         one in it is an error. It need not be there.
+      - Where it is given, a bundle whose C(created) is more than an hour ahead of this host's clock is an error, too.
     type: path
   older_ok:
-    description: Take an older bundle than the last one in O(ledger).
+    description: Take an older bundle than the last one in O(ledger). Not one from the future.
     type: bool
     default: false
 """

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""May this bundle be used here: who signed it, and is it no older one than was imported."""
+"""May this bundle be used here: who signed it, and is it neither from the future nor an older one than was imported."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Approval(t.NamedTuple):
 def judge(root: str, params: t.Mapping[str, t.Any]) -> Approval:
     """Judge the bundle in a folder by the options of OPTIONS, changing nothing.
 
-    Raises BundleError with what is missing or too old. Whether the files are
+    Raises BundleError with what is missing, too old or too new. Whether the files are
     those of the sums is for _manifest.verify() to say, which is to follow.
     """
     try:
@@ -44,7 +44,8 @@ def judge(root: str, params: t.Mapping[str, t.Any]) -> Approval:
         if params.get("ledger"):
             path = os.path.join(root, _manifest.MANIFEST)
             manifest = _manifest.parse_manifest(_manifest.read_text(path), path)
-            _ledger.judge(params["ledger"], manifest, bool(params.get("older_ok")))
+            ledger = _ledger.read(params["ledger"])
+            _ledger.judge(ledger, manifest, bool(params.get("older_ok")), _ledger.clock())
     except (_signature.SignatureError, _ledger.LedgerError) as error:
         raise _manifest.BundleError(str(error)) from error
     return approval

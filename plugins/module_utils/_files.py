@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 import time
 import typing as t
@@ -49,6 +50,11 @@ def sha256_files(paths: t.Iterable[str]) -> t.Iterator[str]:
 def sha256_bytes(data: bytes) -> str:
     """Return the SHA-256 of bytes as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def is_sha256(text: str) -> bool:
+    """Say whether a text is a SHA-256 as it is written here: 64 lower-case hex digits."""
+    return bool(re.match(r"[0-9a-f]{64}\Z", text))
 
 
 def fsync_dir(path: str) -> None:

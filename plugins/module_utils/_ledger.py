@@ -3,7 +3,8 @@
 """The ledger of the index host: what was imported, by whom, and what may therefore come next.
 
 One JSON object a line: ``begin`` before anything is published, ``end`` after it, with
-one run id. A begin without an end is an import that was broken off. Lines are only added.
+one run id. A begin without an end is an import that was broken off. A ``correction`` says
+that an import's time does not count, because it lay in the future. Lines are only added.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ OK = "ok"
 FAILED = "failed"
 BROKEN_OFF = "broken off"
 LONGEST_MESSAGE = 1000
+# How far the clock of a host outside may be ahead of this one's.
+TOLERANCE = datetime.timedelta(hours=1)
+# What ssh-keygen signs a correction for, so that no signature over a bundle serves as one, nor the other way round.
+NAMESPACE = "airgap-ledger"
 
 
 class LedgerError(ShownError):
@@ -29,7 +34,10 @@ class LedgerError(ShownError):
 
 
 class Import(t.NamedTuple):
-    """One import: who brought what, when (RFC 3339, UTC), and how it ended. ``bytes`` are the bundle's pool."""
+    """One import: who brought what, when (RFC 3339, UTC), and how it ended.
+
+    ``bytes`` are the bundle's pool. ``corrected`` is when an officer's word came that ``created`` does not count.
+    """
 
     run: str
     id: str
@@ -49,6 +57,7 @@ class Import(t.NamedTuple):
     uploaded: int
     present: int
     uploaded_bytes: int
+    corrected: str
 
 
 class Ledger(t.NamedTuple):
@@ -73,12 +82,16 @@ class Ledger(t.NamedTuple):
             ids.append(one.id)
         return ids
 
+    def ahead(self, at: datetime.datetime) -> t.List[Import]:
+        """The imports that went well, are not corrected, and state a time in the future of ``at``."""
+        return [one for one in self.done if not one.corrected and is_ahead(one.created, at)]
+
 
 _TEXTS = ("run", "id", "created", "sums", "operator", "user", "published_to", "when", "ended", "result", "message")
 _COUNTS = ("files", "bytes", "uploaded", "present", "uploaded_bytes")
 
 
-def _fold(begin: t.Mapping[str, t.Any], end: t.Optional[t.Mapping[str, t.Any]]) -> Import:
+def _fold(begin: t.Mapping[str, t.Any], end: t.Optional[t.Mapping[str, t.Any]], corrected: str) -> Import:
     """Return the import that two records describe; what one lacks is empty."""
     record = dict(begin)
     record.update(end or {}, when=begin.get("when"), ended=(end or {}).get("when", ""))
@@ -89,7 +102,7 @@ def _fold(begin: t.Mapping[str, t.Any], end: t.Optional[t.Mapping[str, t.Any]]) 
     signers = record.get("signers")
     values["signers"] = [one for one in signers if isinstance(one, dict)] if isinstance(signers, list) else []
     values["base"] = record.get("base")
-    return Import(**values)
+    return Import(corrected=corrected, **values)
 
 
 def parse(text: str, where: str) -> Ledger:
@@ -99,6 +112,7 @@ def parse(text: str, where: str) -> Ledger:
     """
     begins: t.Dict[str, t.Dict[str, t.Any]] = {}
     ends: t.Dict[str, t.Dict[str, t.Any]] = {}
+    corrections: t.Dict[str, str] = {}
     damaged = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line:
@@ -118,9 +132,19 @@ def parse(text: str, where: str) -> Ledger:
             begins.setdefault(record["run"], record)
         elif record.get("event") == "end" and record["run"] in begins:
             ends.setdefault(record["run"], record)
+        elif _is_correction(record, begins.get(record["run"])):
+            corrections.setdefault(record["run"], str(record.get("when") or "yes"))
         else:
             damaged.append(number)
-    return Ledger([_fold(begin, ends.get(run)) for run, begin in begins.items()], damaged)
+    imports = [_fold(begin, ends.get(run), corrections.get(run, "")) for run, begin in begins.items()]
+    return Ledger(imports, damaged)
+
+
+def _is_correction(record: t.Mapping[str, t.Any], begin: t.Optional[t.Mapping[str, t.Any]]) -> bool:
+    """Say whether a record corrects the import that another one began."""
+    if begin is None or record.get("event") != "correction":
+        return False
+    return (record.get("id"), record.get("created")) == (begin.get("id"), begin.get("created"))
 
 
 def read(path: str) -> Ledger:
@@ -128,9 +152,14 @@ def read(path: str) -> Ledger:
     return parse((read_if_there(path) or b"").decode("utf-8", "replace"), path)
 
 
+def clock() -> datetime.datetime:
+    """Return what time it is on this host."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
 def now() -> str:
     """Return the time as records have it, to the microsecond, so that their order is known."""
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def moment(text: str, where: str) -> datetime.datetime:
@@ -142,7 +171,36 @@ def moment(text: str, where: str) -> datetime.datetime:
     return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
 
 
-def judge_succession(ledger: Ledger, manifest: t.Mapping[str, t.Any]) -> None:
+def is_ahead(created: str, at: datetime.datetime) -> bool:
+    """Say whether a time lies further in the future of ``at`` than clocks may differ; what is no time does not."""
+    try:
+        return moment(created, "") - at > TOLERANCE
+    except LedgerError:
+        return False
+
+
+def _shown(at: datetime.datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def judge(ledger: Ledger, manifest: t.Mapping[str, t.Any], older_ok: bool, at: datetime.datetime) -> None:
+    """Raise LedgerError if a bundle may not be taken in at the time ``at``.
+
+    It may not be from the future, which nobody can allow, and not be older than what was imported, unless that is
+    allowed. An empty ledger has no objection to an older one.
+    """
+    if is_ahead(manifest["created"], at):
+        raise LedgerError(
+            "Bundle %s states that it was created on %s, and the clock of this host says %s. A bundle from the future would "
+            "shut out those that come after it. Set the clock that is wrong, of the internet host or of this one; if it was "
+            "that of the internet host, stage the bundle again and have it signed again."
+            % (manifest["id"], manifest["created"], _shown(at))
+        )
+    if not older_ok:
+        _judge_succession(ledger, manifest, at)
+
+
+def _judge_succession(ledger: Ledger, manifest: t.Mapping[str, t.Any], at: datetime.datetime) -> None:
     """Raise LedgerError if a bundle is older than what was imported: a replay would bring old versions back.
 
     The last one may come again. Its id counts first, then the time that its manifest states.
@@ -150,14 +208,24 @@ def judge_succession(ledger: Ledger, manifest: t.Mapping[str, t.Any]) -> None:
     done = ledger.done
     if not done or manifest["id"] == done[-1].id:
         return
-    last = done[-1]
     mend = "Bring the newest bundle, or set publish_older: true if you want to go back."
     for one in reversed(done):
         if one.id == manifest["id"]:
             raise LedgerError(
                 "Bundle %s is an older bundle: it was imported on %s, and %s after it. %s"
-                % (one.id, one.ended, last.id, mend)
+                % (one.id, one.ended, done[-1].id, mend)
             )
+    ahead = ledger.ahead(at)
+    if ahead:
+        raise LedgerError(
+            "Whether bundle %s of %s is older cannot be told: %s Set the clock of this host if that is wrong. Otherwise have "
+            "an officer sign that the entry does not count: playbooks/history.yml says how."
+            % (manifest["id"], manifest["created"], describe_ahead(ahead[-1], at))
+        )
+    counted = [one for one in done if not one.corrected]
+    if not counted:
+        return
+    last = counted[-1]
     if moment(manifest["created"], "Bundle %s" % manifest["id"]) < moment(last.created, "Bundle %s" % last.id):
         raise LedgerError(
             "Bundle %s is an older bundle: it was created on %s, and the last one imported, %s, on %s. %s"
@@ -165,11 +233,37 @@ def judge_succession(ledger: Ledger, manifest: t.Mapping[str, t.Any]) -> None:
         )
 
 
-def judge(path: str, manifest: t.Mapping[str, t.Any], older_ok: bool) -> None:
-    """Raise LedgerError if a bundle is older than what this host's ledger has; no ledger, no objection."""
-    ledger = read(path)
-    if not older_ok:
-        judge_succession(ledger, manifest)
+def describe_ahead(one: Import, at: datetime.datetime) -> str:
+    """Return what is wrong with an entry from the future."""
+    return (
+        "the ledger's entry %s, bundle %s, states that it was created on %s, which lies in the future of this host's clock, %s."
+        % (one.run[:8], one.id, one.created, _shown(at))
+    )
+
+
+def statement(one: Import) -> str:
+    """Return the line that officers sign to say that an entry's time does not count.
+
+    The run is in no other ledger, so the line serves nowhere else.
+    """
+    return "airgap-ledger: the time %s of bundle %s, run %s, does not count\n" % (one.created, one.id, one.run)
+
+
+def find_stated(ledger: Ledger, text: str, at: datetime.datetime) -> Import:
+    """Return the entry that a statement is about; raises LedgerError unless it is in this ledger, and in the future."""
+    for one in ledger.done:
+        if statement(one) != text:
+            continue
+        if not one.corrected and not is_ahead(one.created, at):
+            raise LedgerError(
+                "Run %s of bundle %s was created on %s, which does not lie in the future of this host's clock, %s. Such an entry "
+                "counts, and nothing is to be corrected." % (one.run, one.id, one.created, _shown(at))
+            )
+        return one
+    raise LedgerError(
+        "%r is no statement about an entry of this ledger. Sign just the line that playbooks/history.yml shows, with the "
+        "end of the line." % text[:300]
+    )
 
 
 def is_settled(ledger: Ledger, manifest_id: str, sums: str, signers: t.Sequence[t.Mapping[str, str]]) -> bool:
@@ -227,8 +321,8 @@ def _size(count: int) -> str:
     return "%.1f MB" % (count / 1e6)
 
 
-def table(ledger: Ledger) -> t.List[str]:
-    """Return the lines of a table of all imports, the oldest first, with a note of damaged lines."""
+def table(ledger: Ledger, at: datetime.datetime) -> t.List[str]:
+    """Return the lines of a table of all imports, the oldest first, with a note of damaged lines and of the future."""
     rows = [["run", "began", "operator", "bundle", "base", "signers", "files", "new", "there", "sent", "result"]]
     for one in ledger.imports:
         is_over = one.result != BROKEN_OFF
@@ -244,7 +338,9 @@ def table(ledger: Ledger) -> t.List[str]:
                 str(one.uploaded) if is_over else "-",
                 str(one.present) if is_over else "-",
                 _size(one.uploaded_bytes) if is_over else "-",
-                one.result + (": " + " ".join(one.message.split())[:120] if one.message else ""),
+                one.result
+                + (": " + " ".join(one.message.split())[:120] if one.message else "")
+                + (", its time does not count" if one.corrected else ""),
             ]
         )
     rows = [[shown(cell) for cell in row] for row in rows]
@@ -254,4 +350,5 @@ def table(ledger: Ledger) -> t.List[str]:
         lines = ["Nothing was imported yet."]
     if ledger.damaged:
         lines.append("Not readable: line %s." % ", ".join(str(number) for number in ledger.damaged))
+    lines += ["No newer bundle is taken in: " + describe_ahead(one, at) for one in ledger.ahead(at)]
     return lines

@@ -245,6 +245,7 @@ def judge(
     allowed: t.Iterable[str],
     revoked: t.Iterable[str] = (),
     run: Run = ssh_keygen,
+    namespace: str = NAMESPACE,
 ) -> t.Tuple[t.List[Signer], t.List[Rejected]]:
     """Return who of the allowed signers signed these bytes, each key once, and the blocks that do not count."""
     signers: t.List[Signer] = []
@@ -257,7 +258,7 @@ def judge(
         revoked_path = _write(folder, "revoked", revoked_text.encode()) if revoked_text else ""
         for number, block in enumerate(blocks):
             path = _write(folder, str(number), block.armor)
-            verdict = _judge_one(sums, block, path, allowed_path, revoked_path, run)
+            verdict = _judge_one(sums, block, path, allowed_path, revoked_path, run, namespace)
             if isinstance(verdict, Rejected) and verdict.reason == "unknown option" and block.key not in listed:
                 # The line that ssh-keygen passed over is another key's.
                 verdict = Rejected(block.key, block.type, *_why_nobody(""))
@@ -270,14 +271,16 @@ def judge(
     return signers, rejected
 
 
-def _judge_one(sums: bytes, block: Block, path: str, allowed: str, revoked: str, run: Run) -> t.Union[Signer, Rejected]:
+def _judge_one(
+    sums: bytes, block: Block, path: str, allowed: str, revoked: str, run: Run, namespace: str
+) -> t.Union[Signer, Rejected]:
     """Judge one block, whose armor lies in a file, by the files of allowed and of revoked signers."""
 
     def reject(reason: str, detail: str) -> Rejected:
         return Rejected(block.key, block.type, reason, detail)
 
-    if block.namespace != NAMESPACE:
-        return reject("other namespace", "it was made for %r, not for %r" % (block.namespace[:80], NAMESPACE))
+    if block.namespace != namespace:
+        return reject("other namespace", "it was made for %r, not for %r" % (block.namespace[:80], namespace))
     good, messages = _holds(sums, block, path, run)
     if not good:
         if re.search("incorrect signature|invalid signature", messages, re.IGNORECASE):
@@ -287,7 +290,7 @@ def _judge_one(sums: bytes, block: Block, path: str, allowed: str, revoked: str,
     principals = output.splitlines()
     if not principals:
         return reject(*_why_nobody(messages))
-    verify = ["-Y", "verify", "-n", NAMESPACE, "-f", allowed, "-I", principals[0], "-s", path]
+    verify = ["-Y", "verify", "-n", namespace, "-f", allowed, "-I", principals[0], "-s", path]
     rc, output, messages = run(verify + (["-r", revoked] if revoked else []), sums)
     match = _GOOD.match(output.strip())
     if rc == 0 and match:
@@ -302,7 +305,11 @@ def _why_nobody(messages: str) -> t.Tuple[str, str]:
     for pattern, reason, detail in (
         ("key has expired", "expired", "the valid-before of its key is over"),
         ("not yet valid", "not yet valid", "the valid-after of its key is to come"),
-        ("not permitted for use in signature namespace", "other namespace", "its key is not allowed to sign bundles"),
+        (
+            "not permitted for use in signature namespace",
+            "other namespace",
+            "the namespaces of its line do not allow it",
+        ),
         (
             "unknown key option",
             "unknown option",
@@ -320,8 +327,16 @@ def describe(rejected: t.Sequence[Rejected]) -> str:
     return "; ".join("%s (%s): %s, %s" % (one.key, one.type, one.reason, one.detail) for one in rejected)
 
 
+SIGN_BUNDLE = "Have an officer sign this bundle (playbooks/approve.yml) and bring it again."
+
+
 def require(
-    where: str, required: int, signers: t.Sequence[Signer], rejected: t.Sequence[Rejected], found: bool
+    where: str,
+    required: int,
+    signers: t.Sequence[Signer],
+    rejected: t.Sequence[Rejected],
+    found: bool,
+    mend: str = SIGN_BUNDLE,
 ) -> None:
     """Raise SignatureError unless enough of the allowed signers signed the file ``where``."""
     missing = required - len(signers)
@@ -334,7 +349,7 @@ def require(
         text += ". Signed by " + ", ".join("%s (%s)" % (one.principal, one.key) for one in signers)
     if rejected:
         text += ". Not counted: " + describe(rejected)
-    raise SignatureError(text + ". Have an officer sign this bundle (playbooks/approve.yml) and bring it again.")
+    raise SignatureError("%s. %s" % (text, mend))
 
 
 def key_fingerprint(path: str) -> str:

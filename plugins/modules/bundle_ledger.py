@@ -14,6 +14,9 @@ description:
   - An import that has begun and not ended was broken off, and is shown as such.
   - Where the last import was of the same bundle with the same signers and went well, nothing is written, unless
     O(force=true).
+  - A bundle is refused whose C(created) lies more than an hour in the future of this host's clock.
+  - An entry that is already there with such a time shuts out all later bundles. O(phase=correct) notes that it does not
+    count, if O(allowed_signers) say so with their signatures. Nothing else does.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
@@ -31,10 +34,10 @@ options:
   phase:
     description: What to do.
     type: str
-    choices: [begin, end, read]
+    choices: [begin, end, read, correct]
     required: true
   bundle:
-    description: The bundle that is imported. Required unless O(phase=read).
+    description: The bundle that is imported. Required for O(phase=begin) and O(phase=end).
     type: path
   signers:
     description: Who signed it, as M(airgap.python.bundle_verify) returns it.
@@ -50,7 +53,7 @@ options:
     type: str
     default: ""
   older_ok:
-    description: Begin with an older bundle than the last one, too.
+    description: Begin with an older bundle than the last one, too. Not with one from the future.
     type: bool
     default: false
   force:
@@ -89,8 +92,33 @@ options:
       - Where to write the list of what is there, after an import that went well. Used by O(phase=end).
       - Carried out, it serves as the base of the next bundle.
     type: path
+  statement:
+    description:
+      - What was signed, one of RV(ahead[].statement) with the end of the line, byte by byte. Used by O(phase=correct).
+      - It names one import of one ledger, so it serves once and nowhere else.
+    type: str
+  signatures:
+    description:
+      - The signatures over O(statement), as C(ssh-keygen -Y sign -n airgap-ledger) prints them, one after another.
+        Used by O(phase=correct).
+    type: str
+  allowed_signers:
+    description: Who may sign a correction, as in M(airgap.python.bundle_verify). Used by O(phase=correct).
+    type: list
+    elements: str
+    default: []
+  required_signatures:
+    description: How many different keys of O(allowed_signers) must have signed it; at least 1. Used by O(phase=correct).
+    type: int
+    default: 1
+  revoked_signers:
+    description: Public keys that do not count any more, each the content of a C(.pub) file. Used by O(phase=correct).
+    type: list
+    elements: str
+    default: []
 requirements:
   - python >= 3.8
+  - ssh-keygen, of OpenSSH 8.2 or newer, for O(phase=correct)
 """
 
 EXAMPLES = r"""
@@ -116,9 +144,22 @@ EXAMPLES = r"""
     path: /srv/airgap/ledger.jsonl
     phase: read
   register: history
+
+- name: Note that an entry from the future does not count
+  airgap.python.bundle_ledger:
+    path: /srv/airgap/ledger.jsonl
+    phase: correct
+    statement: "{{ lookup('ansible.builtin.file', 'correction.txt', rstrip=false) }}"
+    signatures: "{{ lookup('ansible.builtin.file', 'correction.txt.sig', rstrip=false) }}"
+    allowed_signers: "{{ publish_allowed_signers }}"
 """
 
 RETURN = r"""
+signers:
+  description: Who of O(allowed_signers) signed the correction, with C(principal), C(key) and C(type).
+  type: list
+  elements: dict
+  returned: for O(phase=correct)
 run:
   description: The id of this import in the ledger; empty where nothing was written.
   type: str
@@ -131,8 +172,9 @@ imports:
   description:
     - Every import in the order in which they began, with C(run), C(id), C(base), C(created), C(sums), C(signers),
       C(operator), C(user), C(published_to), C(when), C(ended), C(result), C(message), C(files), C(bytes), C(uploaded),
-      C(present) and C(uploaded_bytes).
-    - C(result) is V(ok), V(failed) or V(broken off).
+      C(present), C(uploaded_bytes) and C(corrected).
+    - C(result) is V(ok), V(failed) or V(broken off). C(corrected) is when it was noted that its C(created) does not count,
+      or empty.
   type: list
   elements: dict
   returned: for O(phase=read)
@@ -140,6 +182,11 @@ table:
   description: The same as the lines of a table.
   type: list
   elements: str
+  returned: for O(phase=read)
+ahead:
+  description: The imports whose C(created) lies in the future, with C(run), C(id), C(created) and C(statement).
+  type: list
+  elements: dict
   returned: for O(phase=read)
 damaged:
   description: Numbers of lines that are no record, for example because a run was killed while it wrote one.
@@ -153,7 +200,7 @@ import os
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _ledger, _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _ledger, _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_file, write_atomic
 
 
@@ -210,8 +257,7 @@ def begin(params, check_mode):
     """Judge the succession, then write the first line if there is something new."""
     entry = Entry(params)
     ledger = _ledger.read(params["path"])
-    if not params["older_ok"]:
-        _ledger.judge_succession(ledger, entry.manifest)
+    _ledger.judge(ledger, entry.manifest, params["older_ok"], _ledger.clock())
     if not params["force"] and _ledger.is_settled(ledger, entry.manifest["id"], entry.sums, params["signers"]):
         return {"changed": False, "recorded": False, "run": ""}
     record = entry.begin_record()
@@ -246,12 +292,60 @@ def end(params, check_mode):
 def read(path):
     """Return all imports, as records and as a table."""
     ledger = _ledger.read(path)
+    at = _ledger.clock()
     return {
         "changed": False,
         "imports": [one._asdict() for one in ledger.imports],
-        "table": _ledger.table(ledger),
+        "table": _ledger.table(ledger, at),
+        "ahead": [
+            {"run": one.run, "id": one.id, "created": one.created, "statement": _ledger.statement(one)}
+            for one in ledger.ahead(at)
+        ],
         "damaged": ledger.damaged,
     }
+
+
+def signers_of(params):
+    """Return who signed the statement of a correction; raises SignatureError unless they are enough."""
+    allowed = _signature.allowed_lines(params["allowed_signers"])
+    if not allowed:
+        raise _signature.SignatureError(
+            "Who may correct the ledger %s is not known: the list of allowed signers is empty. A correction needs "
+            "publish_allowed_signers, and a signature by one of them." % params["path"]
+        )
+    blocks = _signature.cut((params["signatures"] or "").encode("utf-8"), "The signature of the correction")
+    signers, rejected = _signature.judge(
+        params["statement"].encode("utf-8"),
+        blocks,
+        allowed,
+        params["revoked_signers"],
+        namespace=_ledger.NAMESPACE,
+    )
+    mend = "Sign the line that playbooks/history.yml shows with ssh-keygen -Y sign -n %s." % _ledger.NAMESPACE
+    required = max(1, params["required_signatures"])
+    _signature.require("The correction of " + params["path"], required, signers, rejected, True, mend)
+    return [one._asdict() for one in signers]
+
+
+def correct(params, check_mode):
+    """Note that the time of an entry from the future does not count, if officers say so."""
+    signers = signers_of(params)
+    one = _ledger.find_stated(_ledger.read(params["path"]), params["statement"], _ledger.clock())
+    if not one.corrected and not check_mode:
+        record = {
+            "event": "correction",
+            "run": one.run,
+            "when": _ledger.now(),
+            "id": one.id,
+            "created": one.created,
+            "statement": params["statement"],
+            "signatures": params["signatures"],
+            "signers": signers,
+            "operator": params["operator"],
+            "user": login_user(),
+        }
+        _ledger.append(params["path"], [record])
+    return {"changed": not one.corrected, "signers": signers}
 
 
 def main():
@@ -259,7 +353,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "phase": {"type": "str", "choices": ["begin", "end", "read"], "required": True},
+            "phase": {"type": "str", "choices": ["begin", "end", "read", "correct"], "required": True},
             "bundle": {"type": "path"},
             "signers": {"type": "list", "elements": "dict", "default": [], "no_log": False},
             "operator": {"type": "str", "default": ""},
@@ -273,8 +367,17 @@ def main():
             "present": {"type": "int", "default": 0},
             "uploaded_bytes": {"type": "int", "default": 0},
             "inventory": {"type": "path"},
+            "statement": {"type": "str"},
+            "signatures": {"type": "str"},
+            "allowed_signers": {"type": "list", "elements": "str", "default": []},
+            "required_signatures": {"type": "int", "default": 1},
+            "revoked_signers": {"type": "list", "elements": "str", "default": []},
         },
-        required_if=[("phase", "begin", ("bundle",)), ("phase", "end", ("bundle",))],
+        required_if=[
+            ("phase", "begin", ("bundle",)),
+            ("phase", "end", ("bundle",)),
+            ("phase", "correct", ("statement", "signatures")),
+        ],
         supports_check_mode=True,
     )
     params = module.params
@@ -283,9 +386,11 @@ def main():
             result = begin(params, module.check_mode)
         elif params["phase"] == "end":
             result = end(params, module.check_mode)
+        elif params["phase"] == "correct":
+            result = correct(params, module.check_mode)
         else:
             result = read(params["path"])
-    except (_ledger.LedgerError, _manifest.BundleError, OSError) as error:
+    except (_ledger.LedgerError, _manifest.BundleError, _signature.SignatureError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

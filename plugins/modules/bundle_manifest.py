@@ -39,7 +39,9 @@ options:
     elements: dict
     required: true
   created:
-    description: The time that the manifest states (RFC 3339). By default the time when the content changed.
+    description:
+      - The time that the manifest states (RFC 3339). By default the time when the content changed.
+      - A time before that lies in the future is replaced by now, for the inside would refuse it.
     type: str
   prune:
     description: Remove files from the pool that no lock names any more.
@@ -118,7 +120,7 @@ import datetime
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _ledger, _lock, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     read_if_there,
@@ -211,7 +213,9 @@ class Manifest:
         if before and manifest["base"] == before["id"]:
             manifest = _manifest.unless_it_is_its_base(manifest, before)
         if before and before["id"] == manifest["id"] and not created:
-            manifest["created"] = before["created"]
+            # From the future it would be refused inside, whenever it is staged again.
+            is_ahead = _ledger.is_ahead(before["created"], _ledger.clock())
+            manifest["created"] = now if is_ahead else before["created"]
         text = _manifest.render_json(manifest)
         # What would be refused inside is not written outside.
         _manifest.parse_manifest(text, self.join(_manifest.MANIFEST))

@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Signs the bundle's C(SHA256SUMS) on the control host with C(ssh-keygen -Y sign), namespace V(airgap-bundle), and adds
     the signature to C(SHA256SUMS.sig) on the bundle's host. Signatures of others stay.
-  - The private key never leaves the control host.
+  - The private key never leaves the control host. What it signs are bytes that were hashed there, and nothing that the
+    bundle's host merely says of them.
   - Changes nothing where the key has signed these sums already.
 author:
   - airgap.python authors (@airgap-python)
@@ -33,11 +34,13 @@ options:
       - It is never asked for a passphrase. Load a key that has one into an ssh-agent first.
     type: path
     required: true
+  sha256:
+    description:
+      - The SHA-256 of the C(SHA256SUMS) that was read, 64 hex digits. Only bytes with this sum are signed.
+      - Without it nothing is signed; the error shows the sum of what lies there, computed on the control host.
+    type: str
   block:
     description: The signature. The action plugin fills it in.
-    type: str
-  sha256:
-    description: SHA-256 of the sums that it was made over. The action plugin fills it in.
     type: str
 notes:
   - The control host needs ssh-keygen (openssh-client), the bundle's host does not.
@@ -50,6 +53,7 @@ EXAMPLES = r"""
   airgap.python.bundle_sign:
     path: /srv/airgap/bundle
     key: ~/.ssh/officer_ed25519
+    sha256: 5d2f0c4b0f5e5a4d0d5b8a4e7e0f6a3c2b1d9e8f7a6b5c4d3e2f1a0b9c8d7e6f
 """
 
 RETURN = r"""
@@ -81,10 +85,10 @@ def main():
         argument_spec={
             "path": {"type": "path", "required": True},
             "key": {"type": "path", "required": True, "no_log": False},
-            "block": {"type": "str"},
             "sha256": {"type": "str", "no_log": False},
+            "block": {"type": "str"},
         },
-        required_together=[("block", "sha256")],
+        required_by={"block": ("sha256",)},
         supports_check_mode=True,
     )
     root = module.params["path"]
@@ -108,7 +112,7 @@ def main():
         write_atomic(path, armor)
     except (_manifest.BundleError, _signature.SignatureError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=True, found=True, armor=armor.decode("ascii"))
+    module.exit_json(changed=True)
 
 
 if __name__ == "__main__":

@@ -379,3 +379,13 @@ def test_base_is_what_it_is_compared_with(bundle, tmp_path):
     found = run("bundle_changes", base=str(tmp_path / "inventory.json"), **options)
     assert (found["against"], found["counts"]["upgraded"]) == ("0" * 32, 1)
     assert bundle.read("changes.json")["per_lock"] is False
+
+
+def test_content_that_is_staged_again_keeps_its_time_unless_that_lies_in_the_future(bundle):
+    bundle.describe()
+    path = bundle.root / "bundle/manifest.json"
+    for created, is_kept in (("2026-01-01T00:00:00Z", True), ("9999-12-31T23:59:59Z", False)):
+        manifest = dict(json.loads(path.read_text()), created=created)
+        path.write_text(json.dumps(manifest))
+        bundle.describe()
+        assert (json.loads(path.read_text())["created"] == created) is is_kept

@@ -6,6 +6,7 @@ The modules and the playbooks run as Ansible runs them, with real keys and the r
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import sys
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
 
+from tests.integration import hostile_interpreter
 from tests.unit.plugins.module_utils.test_manifest import seal
 from tests.unit.plugins.module_utils.test_signature import SUMS, Officer
 
@@ -277,6 +279,88 @@ def test_older_bundle_with_the_id_of_a_newer_one_is_refused(site):
     assert "does not have the content that its id %s stands for" % newest in result["msg"]
 
 
+FUTURE = "9999-12-31T23:59:59Z"
+
+
+def test_bundle_from_the_future_is_refused_and_nothing_allows_it(site):
+    bring(site)
+    site.make("two", FUTURE, site.alice)
+    for older_ok in (False, True):
+        assert_refused(
+            site, "created on %s, and the clock of this host says" % FUTURE, ledger=site.ledger, older_ok=older_ok
+        )
+        assert "created on %s" % FUTURE in site.note("begin", bundle=site.source, older_ok=older_ok)["msg"]
+    assert site.note("read")["imports"] == []
+
+
+def poison(site):
+    """Have a bundle from the future in the ledger, as a host with a wrong clock took it in."""
+    bring(site)
+    assert site.publish()
+    with open(site.ledger, encoding="utf-8") as stream:
+        text = stream.read().replace(OLD, FUTURE)
+    with open(site.ledger, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    site.sign(site.alice)
+    (ahead,) = site.note("read")["ahead"]
+    assert ahead["created"] == FUTURE
+    return ahead["statement"]
+
+
+def correct(site, statement, *signatures, **options):
+    """Correct the ledger by what was signed."""
+    text = b"".join(signatures).decode()
+    options = dict(site.allowed, statement=statement, signatures=text, **options)
+    return run("bundle_ledger", phase="correct", path=site.ledger, **options)
+
+
+def test_ledger_from_the_future_is_set_right_by_an_officer_once(site):
+    statement = poison(site)
+    assert_refused(site, "lies in the future of this host's clock", "playbooks/history.yml", ledger=site.ledger)
+    signature = site.alice.sign(statement.encode(), "airgap-ledger")
+    before = state(site.ledger)
+    assert correct(site, statement, signature, check=True)["changed"]
+    assert state(site.ledger) == before
+    result = correct(site, statement, signature)
+    assert (result["changed"], [one["principal"] for one in result["signers"]]) == (True, ["alice@example"])
+    before = state(site.ledger)
+    assert correct(site, statement, signature)["changed"] is False
+    assert state(site.ledger) == before
+    assert site.receive(ledger=site.ledger)["changed"]
+    assert site.publish()
+    history = site.note("read")
+    assert (history["ahead"], history["damaged"]) == ([], [])
+    assert "its time does not count" in history["table"][1]
+
+
+def test_ledger_from_the_future_stays_so_without_enough_signatures_over_just_the_statement(site, tmp_path):
+    statement = poison(site)
+    data = statement.encode()
+    good = site.alice.sign(data, "airgap-ledger")
+    before = state(site.ledger)
+    for signature, options, reason in (
+        (good, {"allowed_signers": []}, "needs publish_allowed_signers"),
+        (good, {"required_signatures": 2}, "1 of 2 required signatures is missing"),
+        (good, {"revoked_signers": [site.alice.public]}, "revoked"),
+        (b"", {"required_signatures": 0}, "does not begin and end as an SSH signature"),
+        (Officer(tmp_path, "mallory").sign(data, "airgap-ledger"), {"required_signatures": 0}, "unknown key"),
+        (site.alice.sign(data), {}, "other namespace"),
+        (site.alice.sign(data + b"\n", "airgap-ledger"), {}, "other content"),
+    ):
+        result = correct(site, statement, signature, **options)
+        assert result.get("failed"), reason
+        assert reason in result["msg"]
+    other = statement.replace(FUTURE, NEW)
+    assert "no statement about" in correct(site, other, site.alice.sign(other.encode(), "airgap-ledger"))["msg"]
+    assert state(site.ledger) == before
+
+
+def test_signature_over_a_correction_is_none_over_a_bundle(site):
+    bring(site)
+    site.sign(site.alice, namespace="airgap-ledger")
+    assert_refused(site, "other namespace, it was made for 'airgap-ledger'")
+
+
 def test_import_is_written_down_once_with_who_what_and_how_it_ended(site):
     site.sign(site.alice, site.bob)
     site.receive()
@@ -358,21 +442,30 @@ class Control:
     def __init__(self, site):
         self.site = site
         self.inventory = str(site.folder / "hosts.yml")
-        host = {
+        self.host = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
             "ansible_become": False,
             "airgap_dir": os.path.dirname(site.source),
         }
-        groups = {name: {"hosts": {"here": host}} for name in ("airgap_stage", "airgap_index")}
+        self.write()
+
+    def write(self):
+        """Write the inventory."""
+        groups = {name: {"hosts": {"here": self.host}} for name in ("airgap_stage", "airgap_index")}
         with open(self.inventory, "w", encoding="utf-8") as stream:
             json.dump({"all": {"children": groups}}, stream)
 
-    def play(self, name, environment=None, **variables):
+    def hostile(self, change):
+        """Have the host change its answers."""
+        self.host["ansible_python_interpreter"] = hostile_interpreter.make(self.site.folder / "hostile", change)
+        self.write()
+
+    def play(self, name, *options, environment=None, **variables):
         """Run a playbook; return its status and what it printed."""
         settings = dict(os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_FORCE_COLOR="0")
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", self.inventory, "-e"]
-        command += [json.dumps(variables), "playbooks/%s.yml" % name]
+        command += [json.dumps(variables), "playbooks/%s.yml" % name, *options]
         process = subprocess.run(
             command,
             env=dict(settings, **(environment or {})),
@@ -389,31 +482,146 @@ def control_fixture(site):
     return Control(site)
 
 
-def test_approve_adds_a_signature_once_and_says_who_signed(site, control):
-    variables = {"approve_signing_key": site.alice.path, "publish_allowed_signers": site.allowed["allowed_signers"]}
+def sum_of(bundle):
+    """Return the SHA-256 of a bundle's sums."""
+    with open(os.path.join(bundle, "SHA256SUMS"), "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+def add_report(site):
+    """Have a report in the bundle."""
     os.makedirs(os.path.join(site.source, "reports"))
     with open(os.path.join(site.source, "reports/report.html"), "w", encoding="utf-8") as stream:
         stream.write("<p>the report</p>")
     run("bundle_seal", path=site.source)
+
+
+def is_signed(site):
+    """Say whether there is any signature at the bundle outside."""
+    return os.path.exists(os.path.join(site.source, "SHA256SUMS.sig"))
+
+
+def test_approve_adds_a_signature_once_and_says_who_signed(site, control):
+    add_report(site)
+    variables = {
+        "approve_signing_key": site.alice.path,
+        "approve_sha256": sum_of(site.source),
+        "publish_allowed_signers": site.allowed["allowed_signers"],
+    }
     rc, output = control.play("approve", approve_report_dest=str(site.folder / "desk"), **variables)
     assert rc == 0, output
     assert "Bundle %s" % site.manifest["id"] in output
     assert "adds to no other bundle" in output
     assert "alice@example SHA256:" in output
-    assert (site.folder / "desk" / ("report-%s.html" % site.manifest["id"])).read_text() == "<p>the report</p>"
+    assert (site.folder / "desk/report.html").read_text() == "<p>the report</p>"
     before = state(site.source)
     rc, output = control.play("approve", **variables)
-    assert (rc, "changed=0 " in output) == (0, True), output
+    assert (rc, output.count("changed=0 ")) == (0, 2), output
     assert state(site.source) == before
     rc, output = control.play("approve", **dict(variables, approve_signing_key=site.bob.path))
     assert rc == 0, output
     assert len(site.verify(required_signatures=2)["signers"]) == 2
 
 
+def test_approve_without_the_sum_shows_it_and_signs_nothing(site, control):
+    rc, output = control.play("approve", approve_signing_key=site.alice.path)
+    assert rc != 0
+    assert "Bundle %s" % site.manifest["id"] in output
+    assert sum_of(site.source) in output.partition("TASK [Sign it]")[2]
+    assert "approve_sha256" in output
+    assert not is_signed(site)
+
+
+def test_approve_with_another_sum_names_both_and_signs_nothing(site, control):
+    other = "0" * 64
+    rc, output = control.play("approve", approve_signing_key=site.alice.path, approve_sha256=other)
+    assert rc != 0
+    said = output.partition("TASK [Sign it]")[2]
+    assert "SHA256SUMS on here has SHA-256 %s" % sum_of(site.source) in said
+    assert "%s was to be signed" % other in said
+    assert not is_signed(site)
+
+
+def test_host_gets_no_signature_over_other_sums_than_were_approved(site, control):
+    control.hostile(
+        "import base64\n"
+        "def change(answer):\n"
+        "    if 'sums' in answer:\n"
+        "        answer['sums'] = base64.b64encode(b'%s  wheels/evil.whl\\n' % (b'0' * 64)).decode()\n"
+        "    return answer\n"
+    )
+    rc, output = control.play("approve", approve_signing_key=site.alice.path, approve_sha256=sum_of(site.source))
+    assert rc != 0
+    assert "%s was to be signed" % sum_of(site.source) in output
+    assert not is_signed(site)
+
+
+def test_host_that_sets_the_sum_and_the_key_as_facts_gets_no_signature(site, control):
+    control.hostile(
+        "def change(answer):\n"
+        "    return dict(answer, ansible_facts={'approve_sha256': %r, 'approve_signing_key': %r})\n"
+        % (sum_of(site.source), site.alice.path)
+    )
+    rc, output = control.play("approve", approve_signing_key=site.alice.path)
+    assert rc != 0, output
+    assert not is_signed(site)
+
+
+def test_report_lands_under_its_own_name_whatever_the_host_calls_the_bundle(site, control):
+    add_report(site)
+    control.hostile(
+        "def change(answer):\n    if 'id' in answer:\n        answer['id'] = '/../../owned/evil'\n    return answer\n"
+    )
+    before = sorted(os.listdir(site.folder))
+    control.play("approve", "--check", approve_report_dest=str(site.folder / "desk"))
+    assert sorted(os.listdir(site.folder)) == sorted([*before, "desk"])
+    assert os.listdir(site.folder / "desk") == ["report.html"]
+
+
+def test_officer_reads_and_approves_a_copy(site, control):
+    add_report(site)
+    desk = str(site.folder / "desk")
+    rc, output = control.play("approve", "--check", approve_copy=desk)
+    assert rc == 0, output
+    assert "copied to %s/bundle" % desk in output
+    assert "sha256 of SHA256SUMS: %s" % sum_of(desk + "/bundle") in output
+    assert (site.folder / "desk/bundle/reports/report.html").read_text() == "<p>the report</p>"
+    before = state(desk + "/bundle")
+    rc, output = control.play("approve", approve_copy=desk, approve_signing_key=site.alice.path)
+    assert rc != 0
+    assert "-e approve_sha256=%s" % sum_of(desk + "/bundle") in " ".join(output.split())
+    assert not is_signed(site)
+    variables = {"approve_signing_key": site.alice.path, "approve_sha256": sum_of(site.source)}
+    rc, output = control.play("approve", approve_copy=desk, **variables)
+    assert rc == 0, output
+    assert [one["principal"] for one in site.verify()["signers"]] == ["alice@example"]
+    assert state(desk + "/bundle") == before
+
+
+def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, control):
+    desk = str(site.folder / "desk")
+    control.play("approve", "--check", approve_copy=desk)
+    approved = sum_of(site.source)
+    site.make("two", NEW)
+    control.hostile(
+        "def change(answer):\n    if 'sha256' in answer:\n        answer['sha256'] = %r\n    return answer\n" % approved
+    )
+    variables = {"approve_signing_key": site.alice.path, "approve_sha256": approved}
+    rc, output = control.play("approve", approve_copy=desk, **variables)
+    assert rc != 0
+    assert "SHA-256 of SHA256SUMS in %s/bundle is %s" % (desk, sum_of(site.source)) in " ".join(output.split())
+    assert not is_signed(site)
+
+
 def test_key_with_a_passphrase_is_not_asked_for_it_but_signs_through_an_agent(site, control):
     key = str(site.folder / "carol")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "a secret", "-f", key], check=True)
-    rc, output = control.play("approve", environment={"SSH_AUTH_SOCK": ""}, approve_signing_key=key)
+    rc, output = control.play(
+        "approve",
+        environment={"SSH_AUTH_SOCK": ""},
+        approve_signing_key=key,
+        approve_sha256=sum_of(site.source),
+    )
     assert rc != 0
     assert "load it into an ssh-agent first (ssh-add %s)" % key in output
     assert not os.path.exists(os.path.join(site.source, "SHA256SUMS.sig"))
@@ -428,7 +636,10 @@ def test_key_with_a_passphrase_is_not_asked_for_it_but_signs_through_an_agent(si
             asked = {"SSH_AUTH_SOCK": socket, "SSH_ASKPASS": str(give), "SSH_ASKPASS_REQUIRE": "force"}
             subprocess.run(["ssh-add", "-q", key], env=dict(os.environ, **asked), check=True)
             rc, output = control.play(
-                "approve", environment={"SSH_AUTH_SOCK": socket}, approve_signing_key=key + ".pub"
+                "approve",
+                environment={"SSH_AUTH_SOCK": socket},
+                approve_signing_key=key + ".pub",
+                approve_sha256=sum_of(site.source),
             )
         finally:
             agent.terminate()
@@ -446,3 +657,25 @@ def test_history_prints_a_table(site, control):
     assert site.manifest["id"][:12] in output
     assert "alice@example" in output
     assert "broken off" in output
+
+
+def test_history_says_what_to_sign_and_corrects_the_ledger_by_it(site, control):
+    statement = poison(site)
+    control.host["airgap_dir"] = site.hop
+    control.write()
+    rc, output = control.play("history")
+    assert rc == 0, output
+    shown = output.partition("TASK [Say how an entry")[2]
+    commands = [line.strip() for line in shown.splitlines() if line.strip().startswith(("printf", "ssh-keygen"))]
+    assert len(commands) == 2, output
+    # What is shown is what an officer runs.
+    script = "\n".join(commands).replace("KEY", site.alice.path)
+    subprocess.run(["sh", "-ec", script], cwd=site.folder, check=True, stderr=subprocess.DEVNULL)
+    signed = site.folder / "correction.txt"
+    assert signed.read_text() == statement
+    variables = {"publish_allowed_signers": site.allowed["allowed_signers"], "history_correction": str(signed)}
+    rc, output = control.play("history", **variables)
+    assert (rc, "changed=1 " in output) == (0, True), output
+    assert "its time does not count" in output
+    rc, output = control.play("history", **variables)
+    assert (rc, "changed=0 " in output) == (0, True), output
