@@ -12,13 +12,15 @@ import base64
 import binascii
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._files import is_sha256, sha256_bytes
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 
-class ActionModule(ActionBase):
+class ActionModule(_answer.CheckedAction):
     """Read what there is to sign, sign it unless the key has done so, hand the signature over."""
+
+    between = {"found": bool, "sums": str, "armor": str}
 
     def run(self, tmp=None, task_vars=None):
         """Sign, and return the key and what the signature file holds."""
@@ -37,7 +39,7 @@ class ActionModule(ActionBase):
             arguments = {"path": path, "key": given}
             there = self._execute_module(module_args=arguments, task_vars=task_vars)
             if there.get("failed"):
-                return failure(there)
+                return there
             if self._task.check_mode and there.get("found") is False:
                 return {"changed": True, "key": fingerprint, "signatures": []}
             sums, blocks = read_answer(there, where)
@@ -50,15 +52,10 @@ class ActionModule(ActionBase):
             arguments.update(block=block.armor.decode("ascii"), sha256=wanted)
             result = self._execute_module(module_args=arguments, task_vars=task_vars)
             if result.get("failed"):
-                return failure(result)
+                return result
             return {"changed": True, "key": fingerprint, "signatures": listing([*blocks, block])}
         except _signature.SignatureError as error:
             raise AnsibleActionFail(str(error)) from error
-
-
-def failure(result):
-    """Return what a module says of its failure, and nothing else of what it says."""
-    return {"failed": True, "msg": str(result.get("msg"))[:10000]}
 
 
 def read_answer(there, where):
