@@ -567,7 +567,7 @@ def test_host_that_sets_the_sum_and_the_key_as_facts_gets_no_signature(site, con
     assert not is_signed(site)
 
 
-def test_report_lands_under_its_own_name_whatever_the_host_calls_the_bundle(site, control):
+def test_nothing_is_written_under_a_name_that_the_host_answers(site, control):
     add_report(site)
     control.hostile(
         "def change(answer):\n    if 'id' in answer:\n        answer['id'] = '/../../owned/evil'\n    return answer\n"
@@ -576,6 +576,10 @@ def test_report_lands_under_its_own_name_whatever_the_host_calls_the_bundle(site
     control.play("approve", "--check", approve_report_dest=str(site.folder / "desk"))
     assert sorted(os.listdir(site.folder)) == sorted([*before, "desk"])
     assert os.listdir(site.folder / "desk") == ["report.html"]
+    rc, output = control.play("approve", "--check", approve_copy=str(site.folder / "copy"))
+    assert rc != 0
+    assert "is no bundle id" in output
+    assert sorted(os.listdir(site.folder)) == sorted([*before, "desk"])
 
 
 def test_officer_reads_and_approves_a_copy(site, control):
