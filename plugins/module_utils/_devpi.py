@@ -10,6 +10,7 @@ costs the server 0.2 s.
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import json
 import os
@@ -332,12 +333,17 @@ class Client:
         def body() -> t.Iterator[bytes]:
             yield head
             left = size
+            digest = hashlib.sha256()
             with open(wheel.path, "rb") as stream:
                 while left:
                     block = stream.read(min(BLOCK, left))
                     if not block:
                         raise DevpiError("%s became shorter while it was sent. Fetch the bundle again." % wheel.path)
                     left -= len(block)
+                    digest.update(block)
+                    # Without its end the server takes nothing of it.
+                    if not left and digest.hexdigest() != wheel.sha256:
+                        raise DevpiError("%s was changed after it was checked. Fetch the bundle again." % wheel.path)
                     yield block
             yield tail
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import time
 import typing as t
@@ -20,6 +22,7 @@ from ansible_collections.airgap.python.plugins.module_utils._text import ShownEr
 BLOCK = 1 << 18
 # How a file is called while it is being written; what a killed run leaves is known by it.
 TEMPORARY = ".tmp-airgap-"
+NO_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
 
 
 class FileError(ShownError):
@@ -28,10 +31,16 @@ class FileError(ShownError):
 
 def sha256_file(path: str) -> str:
     """Return the SHA-256 of a regular file as 64 lower-case hex digits."""
-    digest = hashlib.sha256()
     with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(BLOCK), b""):
-            digest.update(block)
+        return sha256_stream(stream)
+
+
+def sha256_stream(stream: t.BinaryIO, write: t.Callable[[bytes], t.Any] = len) -> str:
+    """Return the SHA-256 of the rest of a stream, and pass its bytes on: what was hashed is what is written."""
+    digest = hashlib.sha256()
+    for block in iter(lambda: stream.read(BLOCK), b""):
+        digest.update(block)
+        write(block)
     return digest.hexdigest()
 
 
@@ -55,6 +64,49 @@ def sha256_bytes(data: bytes) -> str:
 def is_sha256(text: str) -> bool:
     """Say whether a text is a SHA-256 as it is written here: 64 lower-case hex digits."""
     return bool(re.match(r"[0-9a-f]{64}\Z", text))
+
+
+def open_plain(path: str) -> t.BinaryIO:
+    """Open a file for reading, neither through a link nor waiting for the other end of a pipe.
+
+    Raises FileError for what is no file, and OSError.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileError(NO_FILE % path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FileError(NO_FILE % path)
+    return os.fdopen(handle, "rb")
+
+
+def other_writers(status: os.stat_result) -> str:
+    """Say why somebody else than root and this user can change a file or a folder; "" if nobody can."""
+    if status.st_uid not in (0, os.geteuid()):
+        return "user %d owns it" % status.st_uid
+    if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode):
+        return "its mode %04o lets others write" % stat.S_IMODE(status.st_mode)
+    return ""
+
+
+def check_way(path: str) -> None:
+    """Raise FileError if somebody else can put another thing in the place of a path: by a folder above it, or a link.
+
+    A folder with the sticky bit, such as /tmp, lets nobody rename what is another's.
+    """
+    for way in (os.path.abspath(path), os.path.realpath(path)):
+        while way != os.path.dirname(way):
+            way = os.path.dirname(way)
+            status = os.lstat(way)
+            reason = other_writers(status)
+            if reason and not (status.st_mode & stat.S_ISVTX and status.st_uid in (0, os.geteuid())):
+                raise FileError(
+                    "%s lies below %s, and others can change that while it is used: %s. Use a copy in a folder of your "
+                    "own (cp -r), or run 'chmod go-w' and 'chown' on %s." % (path, way, reason, way)
+                )
 
 
 def fsync_dir(path: str) -> None:

@@ -18,14 +18,16 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError, is_plain, split_lines
 
 HEADER = "# airgap.python lock 1"
 _PIN = re.compile(
-    r"^(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
+    r"(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
     r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
-    r"  # (?P<filename>[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl) (?P<size>[0-9]+)(?: (?P<origin>\S+))?$"
+    r"  # (?P<filename>[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl) (?P<size>[0-9]{1,18})(?: (?P<origin>\S+))?"
 )
+# pip decodes a file by such a comment in its first two lines (PEP 263), and would read other pins than we do.
+_CODING = re.compile(r"coding[:=]")
 
 
 class LockError(ShownError, ValueError):
@@ -67,9 +69,10 @@ def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[st
     """Return the text of a lock: the same pins give the same bytes, whatever their order."""
     lines = [HEADER, "# target: %s" % target, "# inputs: %s" % inputs]
     for root in sorted(set(roots)):
-        if not root.strip() or len(root.splitlines()) != 1:
+        words = root.replace("\t", " ").strip(" ")
+        if not words or not is_plain(words) or "\\" in words:
             raise LockError("%r is no requirement on one line. Write each requirement on a line of its own." % root)
-        lines.append("# root: %s" % root.strip())
+        lines.append("# root: %s" % words)
     for pin in sorted(pins):
         line = "%s==%s --hash=sha256:%s  # %s %d %s" % pin
         lines.append(line.rstrip())
@@ -79,21 +82,30 @@ def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[st
 def read(text: str, where: str = "lock") -> Lock:
     """Return the lock that a text holds; ``where`` names it in errors.
 
-    Raises LockError for a line that is neither a comment nor a pin, and for a
-    project that is pinned twice.
+    Raises LockError for a line that is neither a comment nor a pin, for a
+    project that is pinned twice, and for what pip could read in another way.
     """
     pins = []
     inputs = ""
     roots = []
     seen: t.Dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    try:
+        lines = split_lines(text)
+    except ValueError as error:
+        raise LockError("%s is no lock: %s. Stage it again." % (where, error)) from error
+    for number, line in enumerate(lines, 1):
+        if "\\" in line or not is_plain(line) or (number < 3 and _CODING.search(line)):
+            raise LockError(
+                "%s, line %d has a backslash, a control character or a coding, by which pip could read another lock: %r. "
+                "Stage it again." % (where, number, line[:120])
+            )
         if line.startswith("# inputs: "):
             inputs = line[len("# inputs: ") :].strip()
         elif line.startswith("# root: "):
             roots.append(line[len("# root: ") :].strip())
-        if not line.strip() or line.startswith("#"):
+        if line.startswith("#"):
             continue
-        match = _PIN.match(line)
+        match = _PIN.fullmatch(line)
         if match is None:
             raise LockError(
                 "%s, line %d is no pin of the form "

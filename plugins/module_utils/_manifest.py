@@ -9,7 +9,6 @@ before they are joined to a path, and every file is hashed before it is used.
 from __future__ import annotations
 
 import datetime
-import errno
 import hashlib
 import json
 import os
@@ -21,12 +20,17 @@ import unicodedata
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _schema, _signature
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     BLOCK,
+    NO_FILE,
     TEMPORARY,
+    FileError,
+    check_way,
+    open_plain,
+    other_writers,
     sha256_bytes,
     sha256_file,
     sha256_files,
 )
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError, is_plain, split_lines
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -39,9 +43,8 @@ REPORTS = "reports"
 TOP = (MANIFEST, "README.md", "install.sh")
 # A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
 LARGEST_TEXT = 64 * 1024 * 1024
-NO_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
-_SUM_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
-_ID = re.compile(r"^[0-9a-f]{32}\Z")
+_SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)", re.DOTALL)
+_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
 class BundleError(ShownError):
@@ -60,14 +63,17 @@ def check_name(path: str, where: str) -> None:
     """Refuse a name that could lead out of the bundle or be taken for another.
 
     Raises BundleError. Allowed are relative POSIX paths without empty, "." or
-    ".." parts, without backslashes and control characters, in Unicode form NFC.
+    ".." parts and without blanks around a part, without backslashes, control and
+    format characters and other ends of lines than LF, in Unicode form NFC.
     """
     reason = ""
     if not path or path.startswith("/"):
         reason = "it is not a relative path"
     elif any(part in ("", ".", "..") for part in path.split("/")):
         reason = "it has an empty, '.' or '..' part and could lead out of the bundle"
-    elif "\\" in path or any(unicodedata.category(letter).startswith("C") for letter in path):
+    elif any(part != part.strip() for part in path.split("/")):
+        reason = "it has a part with a blank at its begin or end, which some file systems drop"
+    elif "\\" in path or not is_plain(path):
         reason = "it has a backslash or a control character"
     elif unicodedata.normalize("NFC", path) != path:
         reason = "it is not in Unicode form NFC"
@@ -105,11 +111,15 @@ def has_place(path: str) -> bool:
 
 
 def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
-    """Return path to SHA-256 from the text of a sums file (sha256sum(1), without escapes)."""
+    """Return path to SHA-256 from the text of a sums file: what sha256sum(1) reads the same, and nothing else."""
     sums: t.Dict[str, str] = {}
     paths = []
-    for number, line in enumerate(text.splitlines(), 1):
-        match = _SUM_LINE.match(line)
+    try:
+        lines = split_lines(text)
+    except ValueError as error:
+        raise BundleError("%s is no list of sums: %s. Fetch the bundle again." % (where, error)) from error
+    for number, line in enumerate(lines, 1):
+        match = _SUM_LINE.fullmatch(line)
         if match is None:
             raise BundleError("%s, line %d is no sum: %r. Fetch the bundle again." % (where, number, line[:120]))
         if match.group(2) in sums:
@@ -343,19 +353,56 @@ def walk(root: str) -> t.Dict[str, int]:
     return found
 
 
+def check_owners(root: str, beside: t.Iterable[str] = ()) -> None:
+    """Refuse a bundle that another user than root and this one can change while it is used.
+
+    By its folders and files, by a folder above it, or by another name of a file
+    (a hard link) outside. Folders ``beside`` it are ours, too, and may hold such
+    names: a reception links what it has already. Raises BundleError.
+    """
+    try:
+        check_way(root)
+    except FileError as error:
+        raise BundleError(str(error)) from error
+    names: t.Dict[t.Tuple[int, int], int] = {}
+    linked: t.Dict[str, os.stat_result] = {}
+    for path, status in _statuses(root):
+        reason = other_writers(status)
+        if reason:
+            raise BundleError(
+                "%s can be changed by others while it is used: %s. Use a copy in a folder of your own (cp -r %s), or run "
+                "'chmod -R go-w' and 'chown -R' on it." % (path, reason, root)
+            )
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            linked[path] = status
+            names[status.st_dev, status.st_ino] = names.get((status.st_dev, status.st_ino), 0) + 1
+    for folder in beside if linked else ():
+        for _dummy, status in _statuses(folder) if os.path.isdir(folder) else ():
+            if (status.st_dev, status.st_ino) in names:
+                names[status.st_dev, status.st_ino] += 1
+    for path, status in linked.items():
+        if names[status.st_dev, status.st_ino] < status.st_nlink:
+            raise BundleError(
+                "%s has another name outside of the bundle (a hard link), and who writes to that changes it. "
+                "Use a copy in a folder of your own: cp -r %s" % (path, root)
+            )
+
+
+def _statuses(folder: str) -> t.Iterator[t.Tuple[str, os.stat_result]]:
+    """Return the path and the status of a folder and of all that lies below it."""
+    yield folder, os.lstat(folder)
+    for parent, folders, files in os.walk(folder):
+        for name in folders + files:
+            yield os.path.join(parent, name), os.lstat(os.path.join(parent, name))
+
+
 def _read(path: str, limit: int) -> bytes:
     """Return up to ``limit`` bytes of a plain file; raises FileNotFoundError, or BundleError for what is no file."""
     try:
-        # Neither through a link, nor waiting for the other end of a pipe.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise BundleError(NO_FILE % path) from error
-        raise
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BundleError(NO_FILE % path)
-        return stream.read(limit)
+        with open_plain(path) as stream:
+            return stream.read(limit)
+    except FileError as error:
+        raise BundleError(str(error)) from error
 
 
 def read_text(path: str) -> str:
@@ -390,11 +437,15 @@ def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Bl
 
 
 def verify(
-    root: str, whole: bool = False, known: t.Optional[t.Mapping[str, str]] = None
+    root: str,
+    whole: bool = False,
+    known: t.Optional[t.Mapping[str, str]] = None,
+    incoming: str = "",
 ) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
     """Check that a folder is a bundle and nothing else; return its manifest and every file that is there.
 
-    In this order: the form of the signatures (who made them is _approval's);
+    In this order: that nobody else can change it, in ``incoming`` being what a
+    reception has linked; the form of the signatures (who made them is _approval's);
     the names in the sums and the manifest; that the folder holds just the
     files they name; every sum; that manifest, locks and sums agree. Files of
     the manifest that are not carried are checked against it;
@@ -403,6 +454,9 @@ def verify(
     not read again. Raises BundleError with the name of the first file that is wrong.
     """
     found = walk(root) if os.path.isdir(root) else {}
+    if found:
+        # A reception that was broken off leaves the first or the second.
+        check_owners(root, [root + ".previous", incoming or os.path.join(os.path.dirname(root), "incoming")])
     manifest, sums = _read_names(root)
     listed = {entry["path"]: entry for entry in manifest["files"]}
     wanted = dict(sums)
@@ -410,7 +464,7 @@ def verify(
     for path in sorted(set(found) - set(wanted) - {SUMS, SIGNATURE}):
         raise BundleError(
             "%s is not in the bundle's sums: someone put it there. Remove it, or stage the bundle again."
-            % _shown(os.path.join(root, path))
+            % os.path.join(root, path)
         )
     for path in sorted(set(wanted) - set(found)):
         raise BundleError(
@@ -441,7 +495,7 @@ def verify_open(
     for path in sorted(set(found) - set(wanted) - {SUMS, SIGNATURE}):
         raise BundleError(
             "%s is not in the bundle's sums: someone put it there. Remove it, or export the bundle again."
-            % _shown(os.path.join(root, path))
+            % os.path.join(root, path)
         )
     for path in sorted(set(wanted) - set(found)):
         raise BundleError("%s is missing. Export the bundle again." % os.path.join(root, path))
@@ -453,11 +507,6 @@ def verify_open(
         if path in found:
             entries.append(Entry(path, sha256_file(os.path.join(root, path)), found[path]))
     return manifest, entries, carried
-
-
-def _shown(path: str) -> str:
-    """Return a path for a message; a name that is no text is escaped."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:

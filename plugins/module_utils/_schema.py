@@ -9,6 +9,8 @@ import typing as t
 
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _ID = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+_SET = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$"}
+_TARGET = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"}
 _STRINGS = {"type": "array", "items": {"type": "string"}}
 
 MANIFEST: t.Dict[str, t.Any] = {
@@ -37,8 +39,12 @@ MANIFEST: t.Dict[str, t.Any] = {
                 "type": "object",
                 "required": ["name", "targets"],
                 "properties": {
-                    "name": {"description": "Its locks lie in locks/NAME.", "type": "string", "minLength": 1},
-                    "targets": dict(_STRINGS, description="Names of the targets that it was resolved for."),
+                    "name": dict(_SET, description="Its locks lie in locks/NAME."),
+                    "targets": {
+                        "description": "Names of the targets that it was resolved for.",
+                        "type": "array",
+                        "items": _TARGET,
+                    },
                     "requirements": dict(_STRINGS, description="Requirement specifiers (PEP 508)."),
                 },
             },
@@ -50,7 +56,7 @@ MANIFEST: t.Dict[str, t.Any] = {
                 "type": "object",
                 "required": ["name", "python"],
                 "properties": {
-                    "name": {"description": "Its locks are locks/SET/NAME.txt.", "type": "string", "minLength": 1},
+                    "name": dict(_TARGET, description="Its locks are locks/SET/NAME.txt."),
                     "python": {"description": "The full version.", "type": "string", "minLength": 1},
                 },
             },
@@ -64,8 +70,16 @@ MANIFEST: t.Dict[str, t.Any] = {
                 "additionalProperties": False,
                 "properties": {
                     "path": {"description": "Path in the bundle.", "type": "string", "pattern": "^wheels/[^/]+$"},
-                    "name": {"description": "The project (PEP 503).", "type": "string", "minLength": 1},
-                    "version": {"description": "Its version (PEP 440).", "type": "string", "minLength": 1},
+                    "name": {
+                        "description": "The project (PEP 503).",
+                        "type": "string",
+                        "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+                    },
+                    "version": {
+                        "description": "Its version (PEP 440).",
+                        "type": "string",
+                        "pattern": "^[A-Za-z0-9][A-Za-z0-9.!+_-]*$",
+                    },
                     "sha256": dict(_SHA256, description="Of the file, in hex."),
                     "size": {"description": "In bytes.", "type": "integer", "minimum": 0},
                     "origin": {
@@ -79,7 +93,7 @@ MANIFEST: t.Dict[str, t.Any] = {
                             "type": "object",
                             "required": ["set", "target"],
                             "additionalProperties": False,
-                            "properties": {"set": {"type": "string"}, "target": {"type": "string"}},
+                            "properties": {"set": _SET, "target": _TARGET},
                         },
                     },
                     "carried": {

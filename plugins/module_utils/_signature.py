@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError, is_plain
 
 NAMESPACE = "airgap-bundle"
 _BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
@@ -156,15 +156,26 @@ def _key_of(line: str) -> bytes:
     return base64.b64decode(words[places[0] + 1])
 
 
+def _lines(texts: t.Iterable[str], what: str) -> t.Iterator[str]:
+    """Return the entries of a list that are no comments; raises SignatureError for what ssh-keygen could cut otherwise."""
+    for text in texts:
+        line = text.rstrip("\n").strip(" ")
+        if not is_plain(line):
+            raise SignatureError(
+                "The %s signer %r has a control character or an end of a line in it. Give each line as an entry of its "
+                "own, with blanks between its words." % (what, line[:120])
+            )
+        if line and not line.startswith("#"):
+            yield line
+
+
 def allowed_lines(texts: t.Iterable[str]) -> t.List[str]:
     """Return the lines of a list of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), without comments.
 
     Raises SignatureError for a line that names no key: ssh-keygen would pass it over.
     """
     lines = []
-    for line in [line.strip() for text in texts for line in text.splitlines()]:
-        if not line or line.startswith("#"):
-            continue
+    for line in _lines(texts, "allowed"):
         words = _words(line)
         if _is_key(words):
             raise SignatureError(
@@ -182,9 +193,7 @@ def allowed_lines(texts: t.Iterable[str]) -> t.List[str]:
 def revoked_lines(texts: t.Iterable[str]) -> t.List[str]:
     """Return the lines of a list of revoked public keys; raises SignatureError for a line that is none."""
     lines = []
-    for line in [line.strip() for text in texts for line in text.splitlines()]:
-        if not line or line.startswith("#"):
-            continue
+    for line in _lines(texts, "revoked"):
         if not _is_key(line.split()):
             raise SignatureError(
                 "The revoked signer %r is no public key. Write 'TYPE KEY', the content of the key's .pub file."
@@ -254,7 +263,7 @@ def judge(
         allowed_text = "".join(line + "\n" for line in allowed_lines(allowed))
         allowed_path = _write(folder, "allowed", allowed_text.encode())
         revoked_text = "".join(line + "\n" for line in revoked_lines(revoked))
-        listed = {fingerprint(_key_of(line)) for line in allowed_text.splitlines()}
+        listed = {fingerprint(_key_of(line)) for line in allowed_text.split("\n")[:-1]}
         revoked_path = _write(folder, "revoked", revoked_text.encode()) if revoked_text else ""
         for number, block in enumerate(blocks):
             path = _write(folder, str(number), block.armor)
@@ -287,8 +296,8 @@ def _judge_one(
             return reject("other content", "it was made over other sums than these, or was damaged")
         return reject("unreadable", messages or "ssh-keygen refuses it")
     dummy, output, messages = run(["-Y", "find-principals", "-f", allowed, "-s", path])
-    principals = output.splitlines()
-    if not principals:
+    principals = output.split("\n")
+    if not principals[0]:
         return reject(*_why_nobody(messages))
     verify = ["-Y", "verify", "-n", namespace, "-f", allowed, "-I", principals[0], "-s", path]
     rc, output, messages = run(verify + (["-r", revoked] if revoked else []), sums)

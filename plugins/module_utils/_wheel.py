@@ -95,10 +95,10 @@ def tags(filename: str) -> t.List[str]:
     return ["-".join(one) for one in itertools.product(*parts)]
 
 
-def read_metadata(path: str) -> str:
-    """Return the text of the one METADATA file in a wheel's .dist-info folder."""
+def read_metadata(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
+    """Return the text of the one METADATA file in a wheel's .dist-info folder, of the open file if there is one."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(opened or path) as archive:
             found = [
                 entry
                 for entry in archive.infolist()

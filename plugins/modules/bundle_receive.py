@@ -184,6 +184,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -193,6 +194,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     FileError,
     fsync_dir,
     held,
+    other_writers,
     read_if_there,
     sha256_file,
 )
@@ -231,7 +233,7 @@ class Reception:
             self.recover()
         if not os.path.isdir(self.path) or not os.listdir(self.path):
             return {}
-        dummy, entries = _manifest.verify(self.path)
+        dummy, entries = _manifest.verify(self.path, incoming=self.incoming)
         return {entry.path: entry.sha256 for entry in entries}
 
     def recover(self):
@@ -295,8 +297,24 @@ class Reception:
         names = os.listdir(folder) if os.path.isdir(folder) else []
         return {int(name): os.path.getsize(os.path.join(folder, name)) for name in names if name.isdigit()}
 
+    def make_incoming(self):
+        """Make the folder that nobody else can write to or look into while a bundle comes in."""
+        os.makedirs(os.path.dirname(self.incoming), exist_ok=True)
+        try:
+            os.mkdir(self.incoming, 0o700)
+        except FileExistsError:
+            status = os.lstat(self.incoming)
+            reason = "it is no folder" if not stat.S_ISDIR(status.st_mode) else other_writers(status)
+            if reason:
+                raise _manifest.BundleError(
+                    "%s can be changed by others while a bundle comes in: %s. Remove it; it holds nothing that does not "
+                    "come again." % (self.incoming, reason)
+                ) from None
+            os.chmod(self.incoming, 0o700)
+
     def take(self, stream, parts, encoding=""):
         """Take in one piece; files that are whole and right get their names in the incoming bundle."""
+        self.make_incoming()
         self.forget_others()
         for part, blocks in _pieces.read(stream, parts, encoding):
             self.take_part(part, blocks)
@@ -364,6 +382,7 @@ class Reception:
 
     def finish(self):
         """Complete the incoming bundle from the one in place, check it, and switch over."""
+        self.make_incoming()
         present = self.present()
         for path, entry in self.entries.items():
             if present.get(path) == entry.sha256:
@@ -381,7 +400,7 @@ class Reception:
         self.complete_from(present)
         self.drop_strangers()
         _approval.judge(self.next, self.params)
-        manifest, entries = _manifest.verify(self.next, self.complete, self.written)
+        manifest, entries = _manifest.verify(self.next, self.complete, self.written, self.path)
         arrived = {entry.path: entry.sha256 for entry in _manifest.to_send(manifest, entries)}
         if arrived != {one.path: one.sha256 for one in self.entries.values()}:
             raise _manifest.BundleError("%s is not the bundle that was offered. Run the transfer again." % self.next)
@@ -522,6 +541,8 @@ def main():
     )
     params = module.params
     result = {"changed": True}
+    # A bundle that others could write to would be refused.
+    os.umask(0o022)
     try:
         reception = Reception(dict(params, check_mode=module.check_mode))
         # The folder of both bundles: incoming itself comes and goes.

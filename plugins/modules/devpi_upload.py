@@ -12,7 +12,8 @@ description:
   - Uploads wheels over the HTTP API of devpi-server, with the metadata that each wheel declares.
     Needs neither devpi-client nor twine.
   - First every file is checked against its SHA-256 and its own metadata, then all are compared with the index, and only
-    then the first is sent. A file that the index holds already is not sent again.
+    then the first is sent. A link, and a file that others can change, is refused; what is sent is hashed once more on its
+    way, and the end of a file that was changed meanwhile is not sent. A file that the index holds already is not sent again.
   - Another file under the same name on the index is an error, on volatile indexes, too. Nothing is ever replaced.
   - The server believes what it is sent. Therefore the index is read again afterwards, and it is an error when it does
     not list a file with its SHA-256 and its C(Requires-Python).
@@ -98,7 +99,12 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _devpi, _manifest, _wheel
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._files import (
+    FileError,
+    open_plain,
+    other_writers,
+    sha256_stream,
+)
 
 
 def locate(files, src):
@@ -133,14 +139,19 @@ def inspect(located):
     wrong = []
     for path, sha256 in located:
         try:
-            here = sha256_file(path)
-            if here != sha256:
-                wrong.append("%s has sha256 %s instead of %s" % (path, here, sha256))
-                continue
-            wheels.append(_wheel.describe(path, sha256))
+            with open_plain(path) as stream:
+                reason = other_writers(os.fstat(stream.fileno()))
+                here = "" if reason else sha256_stream(stream)
+                if here == sha256:
+                    # Nobody changes the file between the two, and this is the file that was hashed.
+                    wheels.append(_wheel.describe(path, sha256, _wheel.read_metadata(path, stream)))
+                elif reason:
+                    wrong.append("%s can be changed by others: %s. Copy it to a folder of your own" % (path, reason))
+                else:
+                    wrong.append("%s has sha256 %s instead of %s" % (path, here, sha256))
         except OSError as error:
             wrong.append("%s cannot be read: %s" % (path, error.strerror or error))
-        except _wheel.WheelError as error:
+        except (FileError, _wheel.WheelError) as error:
             wrong.append(str(error).rstrip("."))
     if wrong:
         raise _devpi.DevpiError("%s. Nothing was uploaded. Fetch the bundle again." % "; ".join(wrong[:20]))

@@ -49,6 +49,7 @@ options:
     description:
       - A wheel of pip on the managed host, under its own name, for example V(pip-26.0.1-py3-none-any.whl).
       - Required for O(state=present). In check mode the file need not be there yet.
+      - What runs is a copy in the module's own folder, which was hashed while it was made.
     type: path
   pip_wheel_sha256:
     description: The SHA-256 that the wheel must have, 64 hex digits. It is checked before Python runs anything from it.
@@ -243,11 +244,13 @@ def look_at_path(module: AnsibleModule, path: str) -> _venv.Found:
 
 def read_lock(module: AnsibleModule) -> t.Optional[str]:
     """Return the lock's text, or None in check mode where the file is not there yet."""
-    if module.params["lock_content"] is not None:
-        return module.params["lock_content"]
+    content = module.params["lock_content"]
+    if content is not None:
+        # The lookup of a file drops the end of its last line.
+        return content if content.endswith("\n") else content + "\n"
     path = module.params["lock"]
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", newline="") as stream:
             return stream.read()
     except FileNotFoundError as error:
         if module.check_mode:
@@ -259,13 +262,15 @@ def read_lock(module: AnsibleModule) -> t.Optional[str]:
         raise _venv.VenvError("The lock %s cannot be read: %s." % (path, error)) from error
 
 
-def check_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python) -> None:
-    """Raise VenvError unless the wheel of pip is there, is the right one, and is for this Python."""
+def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, folder: str) -> str:
+    """Return a copy of the wheel of pip, which is run; raises VenvError unless it is the right one, and for this Python."""
     try:
-        found = _files.sha256_file(path)
+        copy = os.path.join(folder, os.path.basename(path))
+        with open(path, "rb") as source, open(copy, "xb") as target:
+            found = _files.sha256_stream(source, target.write)
         if sha256 and found != sha256.lower():
             raise _venv.VenvError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
-        with zipfile.ZipFile(path) as wheel:
+        with zipfile.ZipFile(copy) as wheel:
             version = _venv.pip_wheel_version(os.path.basename(path))
             metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
     except FileNotFoundError as error:
@@ -280,18 +285,19 @@ def check_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python) ->
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
             % (os.path.basename(path), _venv.dotted(oldest), _venv.dotted(python.version))
         )
+    return copy
 
 
 class Environment:
     """The environment at a path, and the steps that a plan is made of."""
 
-    def __init__(self, module: AnsibleModule, secrets: t.Sequence[str]) -> None:
+    def __init__(self, module: AnsibleModule, secrets: t.Sequence[str], pip_wheel: str) -> None:
         params = module.params
         self.module = module
         self.secrets = secrets
         self.path = params["path"]
         self.python = os.path.join(self.path, "bin", "python")
-        self.pip_wheel = params["pip_wheel"]
+        self.pip_wheel = pip_wheel
         self.options = _venv.PipOptions(
             params["no_index"],
             tuple(params["find_links"]),
@@ -429,27 +435,27 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
     )
     if module.check_mode or not plan.changed:
         return result
-    check_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python)
-    environment = Environment(module, secrets)
-    with environment.claim():
-        environment.carry_out(plan, python, lock_text)
-        left = _venv.plan(
-            params["path"],
-            look_at_path(module, params["path"])._replace(recorded=tuple(pins)),
-            python,
-            pins,
-            pip_version,
-        )
-        if left.changed:
-            raise _venv.VenvError(
-                "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
-                % (
-                    params["path"],
-                    ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip",
-                )
-            )
-        environment.finish(lock_text)
+    # The module's own folder: nobody else can change what lies there.
+    with tempfile.TemporaryDirectory(dir=module.tmpdir, prefix=_files.TEMPORARY) as folder:
+        pip_wheel = take_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python, folder)
+        environment = Environment(module, secrets, pip_wheel)
+        with environment.claim():
+            environment.carry_out(plan, python, lock_text)
+            check_result(module, python, pins, pip_version)
+            environment.finish(lock_text)
     return result
+
+
+def check_result(module: AnsibleModule, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str) -> None:
+    """Raise VenvError unless the environment holds just what the lock says."""
+    path = module.params["path"]
+    found = look_at_path(module, path)._replace(recorded=tuple(pins))
+    left = _venv.plan(path, found, python, pins, pip_version)
+    if left.changed:
+        raise _venv.VenvError(
+            "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
+            % (path, ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
+        )
 
 
 def absent(module: AnsibleModule) -> t.Dict[str, t.Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import PackageNotFoundError
 
 import pytest
@@ -321,6 +324,112 @@ def test_two_runs_at_once_do_not_mix(install):
     with open(install.venv / ".airgap-venv", "w", encoding="utf-8") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
         refused(install.set(), "Another run is changing %s" % install.venv)
+
+
+# --- others on the same host ------------------------------------------------------------------------------------------
+
+
+def evil_pip(mark):
+    """Return a wheel whose pip leaves a mark when it is run."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("pip/__main__.py", "open(%r, 'w').close()\n" % str(mark))
+    return buffer.getvalue()
+
+
+def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, install, pip, monkeypatch, tmp_path):
+    """What is run and installed are copies that were hashed while they were made."""
+    module = small_bundle.install_py()
+    real = module.run
+
+    def run(argv, what):
+        if what == "pip":
+            (bundle / "wheels" / pip[0]).write_bytes(evil_pip(tmp_path / "owned"))
+            (bundle / APP).write_bytes(make_wheel("app", "6.6")[1])
+        real(argv, what)
+
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    assert not (tmp_path / "owned").exists()
+    assert version_of(install.venv) == "1.0"
+    assert not [path for path in tmp_path.rglob(".tmp-airgap-*")]
+
+
+def test_a_file_that_is_changed_before_it_is_copied_is_refused_by_name(bundle, install, monkeypatch):
+    """The copy has another sum, and nothing stays behind."""
+    module = small_bundle.install_py()
+    monkeypatch.setattr(module, "check_space", lambda *_arguments: flip(bundle / APP))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(module.Refusal, match="app-1.0.* has sha256"):
+        module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    assert not (install.venv / "airgap-lock.txt").exists()
+    assert not [path for path in install.venv.iterdir() if path.name.startswith(".tmp")]
+
+
+def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_path):
+    """locked_venv as well: between hash and use the wheel can be another one."""
+    wheel = bundle / "wheels" / pip[0]
+    (tmp_path / "evil").write_bytes(evil_pip(tmp_path / "owned"))
+    arguments = {
+        "path": str(install.venv),
+        "python": sys.executable,
+        "lock": str(bundle / "locks/base/here.txt"),
+        "pip_wheel": str(wheel),
+        "pip_wheel_sha256": hashlib.sha256(pip[1]).hexdigest(),
+        "no_index": True,
+        "find_links": [str(bundle / "wheels")],
+    }
+    swap = "\n".join(
+        [
+            "import os",
+            "from ansible_collections.airgap.python.plugins.modules import locked_venv",
+            "real = locked_venv.Environment.claim",
+            "def claim(self):",
+            "    os.replace(%r, %r)" % (str(tmp_path / "evil"), str(wheel)),
+            "    return real(self)",
+            "locked_venv.Environment.claim = claim",
+        ]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", swap + LOCKED_VENV, json.dumps(arguments)],
+        env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    assert not (tmp_path / "owned").exists()
+    assert json.loads(done.stdout)["changed"] is True
+    assert version_of(install.venv) == "1.0"
+
+
+def test_a_bundle_that_others_can_change_is_refused_by_name(bundle, install, tmp_path):
+    """Who installs as root must not take what somebody else can change meanwhile."""
+    (bundle / APP).chmod(0o666)
+    refused(install("--verify-only"), APP, "its mode 0666 lets others write", "cp -r")
+    (bundle / APP).chmod(0o644)
+    os.link(str(bundle / APP), str(tmp_path / "outside"))
+    refused(install("--verify-only"), APP, "hard link", "cp -r")
+    (tmp_path / "outside").unlink()
+    tmp_path.chmod(0o777)
+    refused(install("--verify-only"), str(tmp_path), "its mode 0777 lets others write")
+    tmp_path.chmod(0o755)
+    assert install("--verify-only").returncode == 0
+
+
+def test_an_environment_that_others_can_change_is_left_alone(install):
+    """Its Python would be run."""
+    install.venv.mkdir()
+    (install.venv / ".airgap-venv").write_text("")
+    install.venv.chmod(0o777)
+    refused(install.set(), str(install.venv), "its mode 0777 lets others write", "--venv")
+
+
+def test_a_name_cannot_speak_to_the_terminal(bundle, install):
+    """Escape sequences and ends of lines in a name are shown, not done."""
+    (bundle / "wheels/\x1b]0;owned\x07\nVerified\u202e").write_bytes(b"")
+    done = install("--verify-only")
+    refused(done, "\\x1b]0;owned\\x07\\x0aVerified\\u202e")
+    assert "\x1b" not in done.all and "\n" not in done.stderr.strip()
 
 
 # --- bundles that are not whole ---------------------------------------------------------------------------------------

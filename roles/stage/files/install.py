@@ -3,9 +3,11 @@
 """The part of install.sh that Python does: check a bundle, choose a lock, make the virtual environment.
 
 It runs with the standard library alone, on the interpreter that shall get the
-packages. Its rules are those of the collection (module_utils _manifest,
-_signature, _target, _venv); tests hold both to the same cases. Nothing of a
-bundle is used before it was checked, and nothing in a bundle is changed.
+packages. Its rules are those of the collection (module_utils _manifest, _text,
+_lock, _signature, _target, _venv); tests hold both to the same cases. Nothing of a
+bundle is used before it was checked, and nothing in a bundle is changed. It may
+run as root: what is used are copies that were hashed while they were made, in
+folders that nobody else can write to.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -45,10 +48,21 @@ LOCK_COPY = "airgap-lock.txt"
 SYSCONFIG_PTH = "airgap_pip_sysconfig.pth"
 SYSCONFIG_TEXT = "import sysconfig; sysconfig._PIP_USE_SYSCONFIG = True\n"
 PIN = re.compile(
-    r"^(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
+    r"(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
     r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
-    r"  # (?P<filename>[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl) (?P<size>[0-9]+)(?: \S+)?$"
+    r"  # (?P<filename>[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl) (?P<size>[0-9]{1,18})(?: \S+)?"
 )
+# pip decodes a file by such a comment in its first two lines (PEP 263).
+CODING = re.compile(r"coding[:=]")
+KEY_TYPE = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+")
+# What strings of a manifest look like; docs/manifest.schema.json has the same.
+SET, TARGET = r"[a-z0-9][a-z0-9._-]*", r"[A-Za-z0-9][A-Za-z0-9._-]*"
+SHAPES = {
+    "path": r"wheels/[^/]+",
+    "sha256": r"[0-9a-f]{64}",
+    "name": r"[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+    "version": r"[A-Za-z0-9][A-Za-z0-9.!+_-]*",
+}
 PROBE = """
 import json, os, sys
 from importlib.metadata import distributions
@@ -63,8 +77,30 @@ print(json.dumps({
 AGAIN = "Fetch the bundle again."
 
 
+def is_plain(text: str) -> bool:
+    """Say whether all of a text can be seen: no control, format or surrogate character, and no end of a line."""
+    return not any(category[0] == "C" or category in ("Zl", "Zp") for category in map(unicodedata.category, text))
+
+
+def shown(text: str) -> str:
+    r"""Return a text with each character that would act on a terminal, or hide, as \xNN, \uNNNN or \UNNNNNNNN."""
+    parts = []
+    for letter in text:
+        number = ord(letter)
+        if letter == " " or unicodedata.category(letter)[0] not in "CZ":
+            parts.append(letter)
+        elif number < 0x100:
+            parts.append("\\x%02x" % number)
+        else:
+            parts.append("\\u%04x" % number if number < 0x10000 else "\\U%08x" % number)
+    return "".join(parts)
+
+
 class Refusal(Exception):
-    """It cannot be done; the message names the thing, the reason and the mend."""
+    """It cannot be done; the message names the thing, the reason and the mend, and ``lines`` what another program said."""
+
+    def __init__(self, message: str, *lines: str) -> None:
+        super().__init__("\n  ".join(shown(line) for line in (message, *lines)))
 
 
 class Pin(t.NamedTuple):
@@ -112,6 +148,14 @@ class Bundle(t.NamedTuple):
                 return path
         return ""
 
+    def take(self, pin: Pin, folder: str) -> str:
+        """Copy the file of a pin into a folder of ours and return the copy, which has the pin's sum."""
+        source = self.require([pin])[0]
+        path = os.path.join(folder, pin.filename)
+        with open(path, "xb") as target:
+            check_sum(source, digest_of(source, target.write), pin.sha256)
+        return path
+
     def require(self, pins: t.Iterable[Pin]) -> t.List[str]:
         """Return where the files of pins lie; raises Refusal for those that only a base has."""
         places = {pin.filename: self.find(pin) for pin in pins}
@@ -128,8 +172,8 @@ class Bundle(t.NamedTuple):
 # --- names and sums ---------------------------------------------------------------------------------------------------
 
 
-def read_small(path: str) -> bytes:
-    """Return what a small file of the bundle holds; a link is not followed."""
+def open_plain(path: str) -> t.BinaryIO:
+    """Open a file of the bundle; a link is not followed, and the other end of a pipe not waited for."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -138,22 +182,82 @@ def read_small(path: str) -> bytes:
         if error.errno != errno.ELOOP:
             raise
         raise Refusal("%s is a link. A bundle holds none: remove it. %s" % (path, AGAIN)) from None
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise Refusal("%s is no plain file. A bundle holds only such. %s" % (path, AGAIN))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Refusal("%s is no plain file. A bundle holds only such. %s" % (path, AGAIN))
+    return os.fdopen(handle, "rb")
+
+
+def read_small(path: str) -> bytes:
+    """Return what a small file of the bundle holds."""
+    with open_plain(path) as stream:
         data = stream.read(LARGEST_TEXT + 1)
     if len(data) > LARGEST_TEXT:
         raise Refusal("%s is larger than %d MiB, which no bundle needs." % (path, LARGEST_TEXT >> 20))
     return data
 
 
-def sha256_file(path: str) -> str:
-    """Return the SHA-256 of a file in hex."""
+def digest_of(path: str, write: t.Callable[[bytes], t.Any]) -> str:
+    """Pass the bytes of a file on and return their SHA-256 in hex."""
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with open_plain(path) as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
+            write(block)
     return digest.hexdigest()
+
+
+def sha256_file(path: str) -> str:
+    """Return the SHA-256 of a file in hex."""
+    return digest_of(path, len)
+
+
+def other_writers(status: os.stat_result) -> str:
+    """Say why somebody else than root and this user can change a file or a folder; "" if nobody can."""
+    if status.st_uid not in (0, os.geteuid()):
+        return "user %d owns it" % status.st_uid
+    if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode):
+        return "its mode %04o lets others write" % stat.S_IMODE(status.st_mode)
+    return ""
+
+
+def check_way(path: str, mend: str) -> None:
+    """Refuse a path in whose place somebody else can put another thing, by a folder above it or a link."""
+    for way in (os.path.abspath(path), os.path.realpath(path)):
+        while way != os.path.dirname(way):
+            way = os.path.dirname(way)
+            if not os.path.lexists(way):
+                continue
+            status = os.lstat(way)
+            reason = other_writers(status)
+            # In a folder with the sticky bit, such as /tmp, nobody renames what is another's.
+            if reason and not (status.st_mode & stat.S_ISVTX and status.st_uid in (0, os.geteuid())):
+                raise Refusal("%s lies below %s, and others can change that: %s. %s" % (path, way, reason, mend))
+
+
+def check_owners(root: str) -> None:
+    """Refuse a bundle that another user than root and this one can change while it is used."""
+    mend = "Use a copy in a folder of your own: cp -r %s" % root
+    check_way(root, mend)
+    names: t.Dict[t.Tuple[int, int], int] = {}
+    linked = {}
+    paths = [root] + [
+        os.path.join(parent, name) for parent, folders, files in os.walk(root) for name in folders + files
+    ]
+    for path in paths:
+        status = os.lstat(path)
+        reason = other_writers(status)
+        if reason:
+            raise Refusal("%s can be changed by others while it is used: %s. %s" % (path, reason, mend))
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            linked[path] = status
+            names[status.st_dev, status.st_ino] = names.get((status.st_dev, status.st_ino), 0) + 1
+    for path, status in linked.items():
+        if names[status.st_dev, status.st_ino] < status.st_nlink:
+            raise Refusal(
+                "%s has another name outside of the bundle (a hard link), and who writes to that changes it. %s"
+                % (path, mend)
+            )
 
 
 def check_sum(path: str, real: str, wanted: str) -> None:
@@ -173,7 +277,9 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
             reason = "it is not a relative path"
         elif any(part in ("", ".", "..") for part in path.split("/")):
             reason = "it has an empty, '.' or '..' part and could lead out of the bundle"
-        elif "\\" in path or any(unicodedata.category(letter).startswith("C") for letter in path):
+        elif any(part != part.strip() for part in path.split("/")):
+            reason = "it has a part with a blank at its begin or end, which some file systems drop"
+        elif "\\" in path or not is_plain(path):
             reason = "it has a backslash or a control character"
         elif unicodedata.normalize("NFC", path) != path:
             reason = "it is not in Unicode form NFC"
@@ -187,6 +293,11 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
         if reason:
             raise Refusal("%s names %r: %s. Do not use this bundle; fetch it again." % (where, path[:200], reason))
         seen[folded] = path
+    for path in list(seen.values()):
+        parts = path.split("/")
+        for count in range(1, len(parts)):
+            if "/".join(parts[:count]).casefold() in seen:
+                raise Refusal("%s names %r as a file and as a folder. %s" % (where, "/".join(parts[:count]), AGAIN))
 
 
 def decode(data: bytes, where: str) -> str:
@@ -197,16 +308,20 @@ def decode(data: bytes, where: str) -> str:
         raise Refusal("%s is not UTF-8 text: it was damaged or changed. %s" % (where, AGAIN)) from None
 
 
+def split_lines(text: str, where: str) -> t.List[str]:
+    r"""Return the lines of a text, which end with "\n" and nothing else: str.splitlines() would cut at U+2028 as well."""
+    lines = text.split("\n")
+    if lines.pop() != "" or not lines:
+        raise Refusal("%s is empty or does not end with a whole line: it was cut off. %s" % (where, AGAIN))
+    return lines
+
+
 def parse_sums(data: bytes, where: str) -> t.Dict[str, str]:
-    """Return path to SHA-256 from a sums file."""
+    """Return path to SHA-256 from a sums file: what sha256sum(1) reads the same, and nothing else."""
     sums = {}
     paths = []
-    text = decode(data, where)
-    lines = text.split("\n")
-    if lines.pop() != "":
-        raise Refusal("%s does not end with a whole line: it was cut off. %s" % (where, AGAIN))
-    for number, line in enumerate(lines, 1):
-        match = re.match(r"^([0-9a-f]{64})  (.+)$", line)
+    for number, line in enumerate(split_lines(decode(data, where), where), 1):
+        match = re.fullmatch(r"([0-9a-f]{64})  (.+)", line, re.DOTALL)
         if match is None:
             raise Refusal("%s, line %d is no sum: %r. %s" % (where, number, line[:120], AGAIN))
         paths.append(match.group(2))
@@ -225,6 +340,11 @@ def unique(pairs: t.Sequence[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
     return found
 
 
+def is_like(shape: str, value: t.Any) -> bool:
+    """Say whether a value is a string of a shape."""
+    return isinstance(value, str) and re.fullmatch(shape, value) is not None
+
+
 def parse_manifest(data: bytes, where: str) -> t.Dict[str, t.Any]:
     """Return a manifest whose shape and names are right."""
     try:
@@ -238,14 +358,19 @@ def parse_manifest(data: bytes, where: str) -> t.Dict[str, t.Any]:
             "%s has format %d, and this install.sh reads format %d. Use the one that came with the bundle."
             % (where, manifest["format"], FORMAT)
         )
-    good = isinstance(manifest.get("id"), str)
+    good = is_like(r"[0-9a-f]{32}", manifest.get("id"))
+    good = good and (manifest.get("base") is None or is_like(r"[0-9a-f]{32}", manifest["base"]))
     for key in ("files", "sets", "targets"):
         good = good and isinstance(manifest.get(key), list) and all(isinstance(one, dict) for one in manifest[key])
-    good = good and all(isinstance(one.get("name"), str) for key in ("sets", "targets") for one in manifest[key])
+    for key, shape in (("sets", SET), ("targets", TARGET)):
+        for one in manifest[key] if good else ():
+            if not is_like(shape, one.get("name")):
+                raise Refusal("%s has %r among its %s, which is no name. %s" % (where, one.get("name"), key, AGAIN))
     for entry in manifest["files"] if good else ():
         good = good and isinstance(entry.get("size"), int)
-        good = good and all(isinstance(entry.get(key), str) for key in ("path", "sha256", "name", "version"))
-        good = good and os.path.dirname(entry["path"]) == "wheels"
+        for key, shape in SHAPES.items():
+            if good and not is_like(shape, entry.get(key)):
+                raise Refusal("%s has %r as the %s of a file. %s" % (where, entry.get(key), key, AGAIN))
     if not good:
         raise Refusal("%s is no manifest: its shape is wrong. %s" % (where, AGAIN))
     check_names([entry["path"] for entry in manifest["files"]], where)
@@ -259,10 +384,14 @@ def parse_manifest(data: bytes, where: str) -> t.Dict[str, t.Any]:
 def parse_lock(text: str, where: str) -> t.List[Pin]:
     """Return the pins of a lock."""
     pins = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
+    for number, line in enumerate(split_lines(text, where), 1):
+        if "\\" in line or not is_plain(line) or (number < 3 and CODING.search(line)):
+            raise Refusal(
+                "%s, line %d is one that pip could read otherwise: %r. %s" % (where, number, line[:120], AGAIN)
+            )
+        if line.startswith("#"):
             continue
-        match = PIN.match(line)
+        match = PIN.fullmatch(line)
         if match is None or match.group("name") in pins:
             raise Refusal("%s, line %d is no pin, or a second one: %r. %s" % (where, number, line[:120], AGAIN))
         pins[match.group("name")] = Pin(*(match.group(key) for key in Pin._fields))
@@ -298,6 +427,7 @@ def verify(root: str, sums_data: bytes, bases: t.Sequence[str] = ()) -> Bundle:
 
     sums = parse_sums(sums_data, full(SUMS))
     found = walk(root)
+    check_owners(root)
     data = read_small(full(MANIFEST))
     check_sum(full(MANIFEST), hashlib.sha256(data).hexdigest(), sums[MANIFEST])
     manifest = parse_manifest(data, full(MANIFEST))
@@ -391,6 +521,37 @@ def ssh_keygen(arguments: t.Sequence[str], sums: bytes) -> t.Tuple[bool, str, st
     return done.returncode == 0, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
+def is_key(words: t.Sequence[str]) -> bool:
+    """Say whether two words are a public key: its type, and the key itself, which repeats the type."""
+    if len(words) < 2 or not KEY_TYPE.fullmatch(words[0]):
+        return False
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except (ValueError, binascii.Error):
+        return False
+    return blob[4 : 4 + int.from_bytes(blob[:4], "big")] == words[0].encode()
+
+
+def read_keys(path: str, first: t.Sequence[int]) -> bytes:
+    """Return a list of keys; raises Refusal for a line that ssh-keygen would pass over or could cut otherwise.
+
+    Args:
+        path: Where it lies; it is the user's, so a link is followed.
+        first: At which of a line's words the key may begin.
+    """
+    with open(path, "rb") as stream:
+        data = stream.read(LARGEST_TEXT)
+    for number, text in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
+        line = text.strip(" ")
+        words = re.findall(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+', line)
+        if line and not line.startswith("#") and not (is_plain(line) and any(is_key(words[at:]) for at in first)):
+            raise Refusal(
+                "%s, line %d is no key as ssh-keygen(1) has it, or has a control character: %r. Write 'NAME [OPTIONS] TYPE "
+                "KEY' for who may sign, 'TYPE KEY' for who may not any more." % (path, number, line[:120])
+            )
+    return data if data.endswith(b"\n") else data + b"\n"
+
+
 def judge(path: str, block: bytes, sums: bytes, allowed: str, revoked: str) -> t.Tuple[str, str, str]:
     """Return who made a signature over the sums, and with which key; or "", why it does not count, and "".
 
@@ -411,16 +572,23 @@ def judge(path: str, block: bytes, sums: bytes, allowed: str, revoked: str) -> t
         if good and key.startswith("SHA256:"):
             return name, "", key
         if revoked and ssh_keygen(verify_it, sums)[0]:
-            return "", "revoked, its key is in %s" % revoked, ""
+            return "", "revoked, its key is in the list of revoked keys", ""
     for pattern, reason in (
         ("key has expired", "expired, the valid-before of its key is over"),
         ("not yet valid", "not yet valid, the valid-after of its key is to come"),
         ("not permitted for use in signature namespace", "other namespace, its key may not sign bundles"),
-        ("unknown key option", "unknown option, this ssh-keygen is too old for an option in %s" % allowed),
+        ("unknown key option", "unknown option, this ssh-keygen is too old for an option in the list"),
     ):
         if pattern in said:
             return "", reason, ""
-    return "", "unknown key, it is not in %s" % allowed, ""
+    return "", "unknown key, it is not in the list of allowed signers", ""
+
+
+def written(path: str, data: bytes) -> str:
+    """Write a file of ours and return its path."""
+    with open(path, "xb") as stream:
+        stream.write(data)
+    return path
 
 
 def check_signatures(root: str, sums: bytes, allowed: str, required: int, revoked: str) -> t.List[str]:
@@ -435,11 +603,13 @@ def check_signatures(root: str, sums: bytes, allowed: str, required: int, revoke
             raise Refusal("%s is not there. Name the file that you have from your officers." % path)
     signers: t.Dict[str, str] = {}
     refused = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=".tmp-airgap-") as folder:
+        allowed, revoked = (
+            written(os.path.join(folder, name), read_keys(path, first)) if path else ""
+            for name, path, first in (("allowed", allowed, (1, 2)), ("revoked", revoked, (0,)))
+        )
         for number, block in enumerate(blocks, 1):
-            path = os.path.join(folder, "%d.sig" % number)
-            with open(path, "wb") as stream:
-                stream.write(block)
+            path = written(os.path.join(folder, "%d.sig" % number), block)
             digest = hashlib.sha256(fields_of(block)[0]).digest()
             key = "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
             name, reason, signed_by = judge(path, block, sums, allowed, revoked)
@@ -590,9 +760,10 @@ def choose(bundle: Bundle, set_name: str, wanted: str, tags: t.Sequence[str]) ->
     return max(fitting, key=lambda one: (release(str(one["python"])), release(str(one.get("libc") or ""))))["name"]
 
 
-def pip_of(bundle: Bundle) -> Pin:
-    """Return the newest pip of the pool that this interpreter can run."""
+def pip_of(bundle: Bundle, folder: str) -> t.Tuple[Pin, str]:
+    """Return the newest pip of the pool that this interpreter can run, and our copy of it in a folder."""
     best = None
+    path = ""
     found = []
     for entry in bundle.manifest["files"]:
         filename = os.path.basename(entry["path"])
@@ -603,13 +774,14 @@ def pip_of(bundle: Bundle) -> Pin:
         found.append(pin)
         if not bundle.find(pin):
             continue
-        with zipfile.ZipFile(bundle.find(pin)) as wheel:
+        copy = bundle.take(pin, folder)
+        with zipfile.ZipFile(copy) as wheel:
             metadata = wheel.read("pip-%s.dist-info/METADATA" % pin.version).decode("utf-8", "replace")
         oldest = re.search(r"^Requires-Python:[^\n]*?>=\s*([0-9.]+)", metadata, re.MULTILINE | re.IGNORECASE)
         if oldest and release(oldest.group(1)) > tuple(sys.version_info[:3]):
             continue
         if best is None or release(pin.version) > release(best.version):
-            best = pin
+            best, path = pin, copy
     if best is None and found:
         bundle.require(pin for pin in found if not bundle.find(pin))
     if best is None:
@@ -617,7 +789,7 @@ def pip_of(bundle: Bundle) -> Pin:
             "The bundle has no pip that Python %d.%d can run. It is for: %s. Name another interpreter with --python, or "
             "stage for this one." % (sys.version_info[:2] + (targets_of(bundle),))
         )
-    return best
+    return best, path
 
 
 def targets_of(bundle: Bundle) -> str:
@@ -649,7 +821,7 @@ def run(argv: t.Sequence[str], what: str) -> None:
     if "No space left on device" in output or "Errno 28" in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    raise Refusal("%s failed with code %d:\n  %s" % (what, done.returncode, "\n  ".join(lines[-12:])))
+    raise Refusal("%s failed with code %d:" % (what, done.returncode), *lines[-12:])
 
 
 def same_version(one: str, other: str) -> bool:
@@ -688,6 +860,13 @@ def check_place(path: str) -> str:
     """Return the lock of the environment that is there, "" for none; raises Refusal where it is not ours to write."""
     if os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path)):
         raise Refusal("%s exists and is no folder. Move it away, or name another with --venv." % path)
+    check_way(path, "Name another place with --venv, or run this as the user to whom it belongs.")
+    reason = other_writers(os.lstat(path)) if os.path.isdir(path) else ""
+    if reason:
+        raise Refusal(
+            "Others can change %s: %s. Name another place with --venv, or run this as the user to whom it belongs."
+            % (path, reason)
+        )
     if not os.path.isdir(path) or not os.listdir(path):
         return ""
     if not os.path.exists(os.path.join(path, OWNER_FILE)):
@@ -704,7 +883,7 @@ def check_space(path: str, wheels: t.Sequence[str]) -> None:
     needed = 0
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
-            needed += sum(item.file_size for item in archive.infolist())
+            needed += sum(item.file_size for item in archive.infolist()) + os.path.getsize(wheel)
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     total, dummy, free = shutil.disk_usage(path)
@@ -725,8 +904,8 @@ def can_import(name: str) -> bool:
     return True
 
 
-def uv_of(bundle: Bundle, target: str) -> str:
-    """Return where the uv of the bundle lies; raises Refusal when there is none."""
+def uv_of(bundle: Bundle, target: str) -> t.Sequence[Pin]:
+    """Return the uv of the bundle; raises Refusal when there is none."""
     if "locks/airgap-uv/%s.txt" % target not in bundle.sums:
         raise Refusal(
             "The bundle carries no uv for target %s. Stage it with stage_tools: [uv], or leave --uv out." % target
@@ -736,7 +915,9 @@ def uv_of(bundle: Bundle, target: str) -> str:
             "uv asks Python %d.%d for distutils, which is not here. Install it (Debian: python3-distutils), or leave --uv "
             "out: pip installs the same." % sys.version_info[:2]
         )
-    return bundle.require(pin for pin in bundle.pins("airgap-uv", target) if pin.name == "uv")[0]
+    uv = [pin for pin in bundle.pins("airgap-uv", target) if pin.name == "uv"][:1]
+    bundle.require(uv)
+    return uv
 
 
 def unpack_uv(wheel: str, folder: str) -> str:
@@ -752,12 +933,11 @@ def unpack_uv(wheel: str, folder: str) -> str:
     return path
 
 
-def fill(path: str, lock: str, wheels: t.Sequence[str], pip: str, uv: str, scratch: str) -> None:
-    """Install a lock into a new environment; ``pip`` is the wheel of pip if the lock does not name it."""
+def fill(path: str, lock: str, wheels: str, pip: str, pip_is_pinned: bool, uv: str, scratch: str) -> None:
+    """Install a lock into a new environment, from the folder ``wheels`` and with the wheels of pip and uv."""
     lock_path = os.path.join(scratch, "lock.txt")
     with open(lock_path, "w", encoding="utf-8") as stream:
         stream.write(lock)
-    folders = ["--find-links=" + folder for folder in sorted({os.path.dirname(wheel) for wheel in wheels})]
     if uv:
         program = unpack_uv(uv, scratch)
         install = [
@@ -769,26 +949,26 @@ def fill(path: str, lock: str, wheels: t.Sequence[str], pip: str, uv: str, scrat
         ]
         install += ["--no-config", "--offline", "--no-index", "--no-progress", "--compile-bytecode"]
     else:
-        install = [python_in(path), "-I", wheels[0] + "/pip", "install", "--isolated", "--no-input", "--no-index"]
+        install = [python_in(path), "-I", pip + "/pip", "install", "--isolated", "--no-input", "--no-index"]
         install += ["--disable-pip-version-check", "--no-cache-dir", "--progress-bar=off"]
     tool = "uv" if uv else "pip"
-    if pip:
+    if not pip_is_pinned:
         run(install + ["--no-deps", pip], tool)
-    run(install + folders + ["--only-binary=:all:", "--require-hashes", "-r", lock_path], tool)
+    run(install + ["--find-links=" + wheels, "--only-binary=:all:", "--require-hashes", "-r", lock_path], tool)
 
 
-def install(bundle: Bundle, set_name: str, target: str, path: str, pip: Pin, with_uv: bool) -> None:
-    """Make an environment hold what a lock says, unless it does."""
+def install(bundle: Bundle, set_name: str, target: str, path: str, pip: Pin, pip_wheel: str, with_uv: bool) -> None:
+    """Make an environment hold what a lock says, unless it does; ``pip_wheel`` is our copy."""
     lock = bundle.text("locks/%s/%s.txt" % (set_name, target))
     pins = parse_lock(lock, set_name)
     pip_is_pinned = any(pin.name == "pip" for pin in pins)
     wanted = pins if pip_is_pinned else pins + [pip]
-    wheels = bundle.require([pip] + pins)
-    uv = uv_of(bundle, target) if with_uv else ""
+    uv = uv_of(bundle, target) if with_uv else []
+    wheels = bundle.require(pins)
     if check_place(path) == lock and not lacks(path, wanted):
         report("Already installed: set %s for target %s in %s." % (set_name, target, path))
         return
-    check_space(path, wheels)
+    check_space(path, wheels + [pip_wheel])
     report("Installing set %s for target %s into %s ..." % (set_name, target, path))
     os.umask(0o022)
     os.makedirs(path, exist_ok=True)
@@ -816,7 +996,13 @@ def install(bundle: Bundle, set_name: str, target: str, path: str, pip: Pin, wit
             with open(os.path.join(folder, SYSCONFIG_PTH), "w", encoding="utf-8") as stream:
                 stream.write(SYSCONFIG_TEXT)
         with tempfile.TemporaryDirectory(dir=path, prefix=".tmp-airgap-") as scratch:
-            fill(path, lock, wheels, "" if pip_is_pinned else wheels[0], uv, scratch)
+            # pip hashes a file and opens it again: only copies that nobody else can touch come before it.
+            copies = os.path.join(scratch, "wheels")
+            os.mkdir(copies)
+            for pin in pins:
+                bundle.take(pin, copies)
+            uv_wheel = "".join(bundle.take(pin, scratch) for pin in uv)
+            fill(path, lock, copies, pip_wheel, pip_is_pinned, uv_wheel, scratch)
             wrong = lacks(path, wanted)
             if wrong:
                 raise Refusal(
@@ -839,7 +1025,7 @@ def install(bundle: Bundle, set_name: str, target: str, path: str, pip: Pin, wit
 
 def report(text: str) -> None:
     """Print a line."""
-    print(text, flush=True)
+    print(shown(text), flush=True)
 
 
 class Parser(argparse.ArgumentParser):
@@ -847,7 +1033,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> t.NoReturn:
         """End with what is wrong."""
-        self.exit(2, "install.sh: %s. 'sh install.sh --help' shows what there is.\n" % message)
+        self.exit(2, "install.sh: %s. 'sh install.sh --help' shows what there is.\n" % shown(message))
 
 
 def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
@@ -885,7 +1071,7 @@ def show(bundle: Bundle, tags: t.Sequence[str]) -> None:
 def main(root: str, arguments: t.Sequence[str]) -> None:
     """Check the bundle, then do what was asked for; raises Refusal."""
     options = parse(arguments)
-    root = os.path.abspath(options.bundle or root)
+    root = os.path.realpath(options.bundle or root)
     # Read once: what was signed is what is parsed.
     sums = read_small(os.path.join(root, SUMS))
     signers = check_signatures(root, sums, options.allowed_signers, options.required or 1, options.revoked)
@@ -907,8 +1093,19 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
     if not options.list and options.set not in names:
         asked = "There is no set %s in this bundle." % options.set if options.set else "Name a set."
         raise Refusal("%s It has: %s." % (asked, ", ".join(names) or "none"))
-    pip = pip_of(bundle)
-    sys.path.insert(0, bundle.require([pip])[0])
+    # pip is needed before it is known where the environment goes.
+    with tempfile.TemporaryDirectory(prefix=".tmp-airgap-") as folder:
+        check_way(folder, "Let TMPDIR name a folder of your own.")
+        pip, pip_wheel = pip_of(bundle, folder)
+        sys.path.insert(0, pip_wheel)
+        try:
+            work(bundle, options, pip, pip_wheel)
+        finally:
+            sys.path.remove(pip_wheel)
+
+
+def work(bundle: Bundle, options: argparse.Namespace, pip: Pin, pip_wheel: str) -> None:
+    """Show the sets or install one; raises Refusal."""
     tags = [str(tag) for tag in importlib.import_module("pip._vendor.packaging.tags").sys_tags()]
     if options.list:
         show(bundle, tags)
@@ -916,7 +1113,7 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
     target = choose(bundle, options.set, options.target, tags)
     path = os.path.abspath(options.venv or "/opt/airgap/" + options.set)
     try:
-        install(bundle, options.set, target, path, pip, options.uv)
+        install(bundle, options.set, target, path, pip, pip_wheel, options.uv)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Refusal("The disk of %s is full. Free some space and run again; it begins anew." % path) from error
@@ -928,14 +1125,24 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
         raise
 
 
+def end(*_signal: t.Any) -> t.NoReturn:
+    """End as an error does, so that no copy is left behind."""
+    sys.exit(143)
+
+
 if __name__ == "__main__":
     for output in (sys.stdout, sys.stderr):
         # A name may have letters that the terminal's encoding has not.
         output.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGHUP, end)
     try:
         main(sys.argv[1], sys.argv[2:])
-    except (Refusal, OSError, zipfile.BadZipFile) as error:
+    except Refusal as error:
         sys.stderr.write("install.sh: %s\n" % error)
+        sys.exit(1)
+    except (OSError, zipfile.BadZipFile) as error:
+        sys.stderr.write("install.sh: %s\n" % shown(str(error)))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("install.sh: broken off. Run it again; it begins anew.\n")

@@ -50,6 +50,7 @@ if ! command -v "$python" >/dev/null 2>&1; then
     echo "install.sh: there is no $python here. Install Python 3.8 or newer, or name another with --python." >&2
     exit 1
 fi
+# -I would be no option to a Python 2; with -c it imports nothing from the folder that one is in but what is asked for.
 if ! version=$("$python" -E -s -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null); then
     echo "install.sh: $python does not run as a Python. Name another with --python." >&2
     exit 1

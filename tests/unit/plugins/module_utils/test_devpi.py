@@ -7,6 +7,7 @@ tells it to; the real devpi-server is asked in tests/integration/test_devpi_modu
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.server
 import json
 import os
@@ -181,7 +182,7 @@ def test_an_upload_streams_the_file_between_the_fields_of_its_form(stand_in, cli
     content = os.urandom(5500)
     path.write_bytes(content)
     stand_in.will(200, b"")
-    client.upload("airgap/prod", a_wheel(path=str(path)))
+    client.upload("airgap/prod", a_wheel(path=str(path), sha256=hashlib.sha256(content).hexdigest()))
     dummy, where, headers, body = stand_in.seen[0]
     assert where == "/airgap/prod/" and content in body
     boundary = headers["Content-Type"].split("boundary=")[1].encode()
@@ -193,6 +194,18 @@ def test_an_upload_streams_the_file_between_the_fields_of_its_form(stand_in, cli
     assert (
         b'name="content"; filename="demo-1.0-py3-none-any.whl"' in fields[-1][0] and fields[-1][1] == content + b"\r\n"
     )
+
+
+def test_the_end_of_a_file_that_was_changed_after_it_was_checked_is_not_sent(stand_in, client, tmp_path, monkeypatch):
+    monkeypatch.setattr(_devpi, "BLOCK", 1000)
+    path = tmp_path / "demo-1.0-py3-none-any.whl"
+    checked, other = os.urandom(5500), os.urandom(5500)
+    path.write_bytes(other)
+    stand_in.will(200, b"")
+    with pytest.raises(_devpi.DevpiError, match="was changed after it was checked"):
+        client.upload("airgap/prod", a_wheel(path=str(path), sha256=hashlib.sha256(checked).hexdigest()))
+    client.close()
+    assert all(other not in body for _method, _path, _headers, body in stand_in.seen)
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_text_that_two_readers_could_read_differently_is_refused():
         with pytest.raises(_manifest.BundleError, match=said):
             _manifest.parse_manifest(text)
     half = copy.deepcopy(GOOD)
-    half["files"][0]["version"] = "\ud800"
+    half["files"][0]["origin"] = "\ud800"
     with pytest.raises(_manifest.BundleError, match="no text"):
         _manifest.parse_manifest(json.dumps(half))
 

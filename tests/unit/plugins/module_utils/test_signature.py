@@ -54,7 +54,7 @@ def judge(data, allowed, revoked=(), sums=SUMS):
 def test_two_officers_sign_the_same_sums(alice, bob):
     data = alice.sign() + bob.sign()
     assert judge(data, [alice.line(), bob.line()]) == (["alice@example", "bob@example"], [])
-    assert judge(data, ["# officers\n\n%s\n%s\n" % (alice.line(), bob.line())])[0] == ["alice@example", "bob@example"]
+    assert judge(data, ["# officers", "", alice.line() + "\n", bob.line()])[0] == ["alice@example", "bob@example"]
 
 
 def test_signer_is_told_by_name_fingerprint_and_type(alice):

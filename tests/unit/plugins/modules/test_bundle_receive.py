@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import lzma
 import os
 import shutil
+import stat
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
+from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces
 from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
 
 from tests.unit.plugins.module_utils.test_manifest import delta, seal, write
@@ -295,3 +297,32 @@ def test_what_another_run_is_bringing_stays_and_what_nobody_brings_goes(hop):
         os.utime(folder, (0, 0))
     hop.send(hop.pieces()[0])
     assert not os.path.isdir(other)
+
+
+def test_incoming_folder_is_nobody_elses(hop):
+    parts = hop.pieces(70)[0]
+    hop.send(parts)
+    assert stat.S_IMODE(os.stat(hop.incoming).st_mode) == 0o700
+    os.chmod(hop.incoming, 0o777)
+    with pytest.raises(_manifest.BundleError, match=r"incoming can be changed by others .*its mode 0777"):
+        hop.send(parts)
+    os.rename(hop.incoming, hop.incoming + ".real")
+    os.symlink(hop.incoming + ".real", hop.incoming)
+    with pytest.raises(_manifest.BundleError, match="incoming can be changed by others .*it is no folder"):
+        hop.send(parts)
+
+
+def test_what_a_reception_linked_when_it_was_killed_is_no_hard_link_to_outside(hop, monkeypatch):
+    hop.transfer()
+    shutil.rmtree(hop.source)
+    hop.manifest = seal(hop.source, names=("flask", "click"))
+    for parts in hop.pieces():
+        hop.send(parts)
+    with monkeypatch.context() as patch:
+        patch.setattr(_approval, "judge", lambda *_arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            hop.reception().finish()
+    assert any(os.stat(path).st_nlink > 1 for path in glob.glob(hop.path + "/wheels/*"))
+    _manifest.verify(hop.path)
+    hop.reception().finish()
+    assert _manifest.verify(hop.path)[0] == hop.manifest
