@@ -573,13 +573,11 @@ def test_nothing_is_written_under_a_name_that_the_host_answers(site, control):
         "def change(answer):\n    if 'id' in answer:\n        answer['id'] = '/../../owned/evil'\n    return answer\n"
     )
     before = sorted(os.listdir(site.folder))
-    control.play("approve", "--check", approve_report_dest=str(site.folder / "desk"))
-    assert sorted(os.listdir(site.folder)) == sorted([*before, "desk"])
-    assert os.listdir(site.folder / "desk") == ["report.html"]
-    rc, output = control.play("approve", "--check", approve_copy=str(site.folder / "copy"))
-    assert rc != 0
-    assert "is no bundle id" in output
-    assert sorted(os.listdir(site.folder)) == sorted([*before, "desk"])
+    for variables in ({"approve_report_dest": str(site.folder / "desk")}, {"approve_copy": str(site.folder / "copy")}):
+        rc, output = control.play("approve", "--check", **variables)
+        assert rc != 0
+        assert "here answered airgap.python.bundle_verify with the id '/../../owned/evil'" in " ".join(output.split())
+        assert sorted(os.listdir(site.folder)) == before
 
 
 def test_officer_reads_and_approves_a_copy(site, control):
