@@ -312,7 +312,7 @@ def split_lines(text: str, where: str) -> t.List[str]:
     r"""Return the lines of a text, which end with "\n" and nothing else: str.splitlines() would cut at U+2028 as well."""
     lines = text.split("\n")
     if lines.pop() != "" or not lines:
-        raise Refusal("%s is empty or does not end with a whole line: it was cut off. %s" % (where, AGAIN))
+        raise Refusal("%s does not end with a whole line: it was cut off. %s" % (where, AGAIN))
     return lines
 
 
