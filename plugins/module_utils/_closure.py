@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils import _wheel
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
+from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 # More failures than this say nothing new to a reader.
 SHOWN = 10
@@ -342,9 +343,9 @@ def prove(
     return walk.run(roots, constraints)
 
 
-def explain(failures: t.Sequence[Failure], shown: int = SHOWN) -> str:
+def explain(failures: t.Sequence[Failure], most: int = SHOWN) -> str:
     """Return failures as one text, the first of them and how many more there are."""
-    text = "\n".join(failure.message for failure in failures[:shown])
-    if len(failures) > shown:
-        text += "\nand %d more." % (len(failures) - shown)
+    text = "\n".join(shown(failure.message) for failure in failures[:most])
+    if len(failures) > most:
+        text += "\nand %d more." % (len(failures) - most)
     return text

@@ -20,7 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _proof,
     _target,
 )
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_there, write_atomic
 
 # The number that the JSON reports of ours carry.
 FORMAT = 1
@@ -97,7 +97,7 @@ def put(root: str, name: str, text: str, check_mode: bool) -> t.Dict[str, t.Any]
     data = text.encode("utf-8", "backslashreplace")
     before = read_if_there(path)
     if before != data and not check_mode:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make_folder(os.path.dirname(path))
         write_atomic(path, data)
     result: t.Dict[str, t.Any] = {"changed": before != data, "dest": path}
     if result["changed"]:

@@ -109,6 +109,16 @@ def check_way(path: str) -> None:
                 )
 
 
+def make_folder(path: str) -> None:
+    """Make a folder, and those above it, that nobody else can write to whatever the umask; no harm if it is there."""
+    before = os.umask(0o022)
+    os.umask(before | 0o022)
+    try:
+        os.makedirs(path, exist_ok=True)
+    finally:
+        os.umask(before)
+
+
 def fsync_dir(path: str) -> None:
     """Make the names in a folder durable (fsync(2): the folder needs its own)."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -179,7 +189,7 @@ def held(folder: str, check_mode: bool, patience: t.Optional[float] = None) -> t
     if check_mode:
         yield
         return
-    os.makedirs(folder, exist_ok=True)
+    make_folder(folder)
     handle = os.open(folder, os.O_RDONLY)
     try:
         if patience is None:

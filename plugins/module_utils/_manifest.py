@@ -391,6 +391,8 @@ def check_owners(root: str, beside: t.Iterable[str] = ()) -> None:
 def _statuses(folder: str) -> t.Iterator[t.Tuple[str, os.stat_result]]:
     """Return the path and the status of a folder and of all that lies below it."""
     yield folder, os.lstat(folder)
+    if os.path.islink(folder):
+        yield os.path.realpath(folder), os.stat(folder)
     for parent, folders, files in os.walk(folder):
         for name in folders + files:
             yield os.path.join(parent, name), os.lstat(os.path.join(parent, name))

@@ -13,6 +13,7 @@ description:
   - O(phase=piece) takes in what another host sends, as a stream. A file gets its name when it is whole and its SHA-256 is right.
   - O(phase=finish) takes over what the host held already, checks the whole bundle and who signed it, and puts it in
     the place of the one before in one step.
+  - O(incoming) is made with mode 0700, and refused if others can write to it.
   - What a broken run brought stays in O(incoming) and is not asked for again. The parts of a file may come in any order.
   - Files that the offered bundle leaves to its base are taken from the bundle in place, by their SHA-256.
   - One reception at a time. Another one waits for a minute, and then fails.

@@ -14,6 +14,8 @@ description:
   - Checks the names in C(SHA256SUMS) and C(manifest.json), that the folder holds just the files that they name,
     the SHA-256 of every file, and that manifest, locks and sums agree.
   - Checks who signed it, if O(allowed_signers) is given, and that it is no older one than O(ledger) has.
+  - Checks that nobody but root and the user of this run can change it meanwhile, by the owner or the mode of a file, of a
+    folder or of one above it, or by another name of a file (a hard link) outside.
   - Fails with the name of the first file that is wrong. Changes nothing.
 author:
   - airgap.python authors (@airgap-python)

@@ -219,6 +219,12 @@ def look_at_path(module: AnsibleModule, path: str) -> _venv.Found:
         return _venv.Found("absent")
     if not os.path.exists(os.path.join(path, _venv.OWNER_FILE)):
         return _venv.Found("venv" if os.path.exists(os.path.join(path, "pyvenv.cfg")) else "other")
+    reason = _files.other_writers(os.lstat(path))
+    if reason:
+        raise _venv.VenvError(
+            "Others can change %s, and its Python is run: %s. Run this as the user to whom it belongs (become_user), or give "
+            "it back (chown -R, chmod go-w)." % (path, reason)
+        )
     recorded = None
     copy = _files.read_if_there(os.path.join(path, _venv.LOCK_COPY))
     if copy is not None:

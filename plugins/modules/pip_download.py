@@ -249,6 +249,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
     held,
+    make_folder,
     read_if_there,
     sha256_file,
     sha256_files,
@@ -750,7 +751,7 @@ class Download:
         """Hold the pool, do the work, leave no scratch behind."""
         with held(self.params["dest"], self.module.check_mode):
             if not self.module.check_mode:
-                os.makedirs(self.params["lock_dest"], exist_ok=True)
+                make_folder(self.params["lock_dest"])
                 self.sweep()
             try:
                 return self.absent() if self.params["state"] == "absent" else self.present()

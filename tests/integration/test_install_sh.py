@@ -402,6 +402,30 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     assert version_of(install.venv) == "1.0"
 
 
+def test_the_module_does_not_run_the_python_of_an_environment_that_others_can_change(install, bundle, pip, tmp_path):
+    """Whoever can write there would be run as the one who looks."""
+    (install.venv / "bin").mkdir(parents=True)
+    (install.venv / ".airgap-venv").write_text("")
+    (install.venv / "bin/python").write_text("#!/bin/sh\ntouch %s\n" % (tmp_path / "owned"))
+    (install.venv / "bin/python").chmod(0o755)
+    install.venv.chmod(0o777)
+    arguments = {
+        "path": str(install.venv),
+        "python": sys.executable,
+        "lock": str(bundle / "locks/base/here.txt"),
+        "pip_wheel": str(bundle / "wheels" / pip[0]),
+        "no_index": True,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", LOCKED_VENV, json.dumps(arguments)],
+        env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    assert "its mode 0777 lets others write" in json.loads(done.stdout)["msg"]
+    assert not (tmp_path / "owned").exists()
+
+
 def test_a_bundle_that_others_can_change_is_refused_by_name(bundle, install, tmp_path):
     """Who installs as root must not take what somebody else can change meanwhile."""
     (bundle / APP).chmod(0o666)

@@ -222,6 +222,8 @@ def test_a_lock_that_pip_could_read_otherwise_is_refused_by_both(text):
         (("sets", 0, "name"), "../../etc"),
         (("sets", 0, "name"), "base\n"),
         (("sets", 0, "name"), ""),
+        (("sets", 0, "targets", 0), "../node"),
+        (("files", 0, "used_by", 0, "set"), "../base"),
         (("targets", 0, "name"), "../node"),
         (("targets", 0, "name"), "a/b"),
         (("files", 0, "name"), "Flask\x1b[2J"),
@@ -337,6 +339,12 @@ def test_a_bundle_of_another_user_is_refused_by_name(tmp_path):
             assert str(path) in said and "user 4711 owns it" in said
         os.chown(path, 0, -1)
     link = tmp_path / "link"
+    link.symlink_to(root)
+    os.chown(root, 4711, -1)
+    for said in owners_refused(link):
+        assert str(root) in said
+    os.chown(root, 0, -1)
+    link.unlink()
     link.symlink_to(tmp_path / "above")
     os.lchown(link, 4711, -1)
     for said in owners_refused(link / "bundle"):

@@ -241,7 +241,7 @@ def check_owners(root: str) -> None:
     check_way(root, mend)
     names: t.Dict[t.Tuple[int, int], int] = {}
     linked = {}
-    paths = [root] + [
+    paths = [root, os.path.realpath(root)] + [
         os.path.join(parent, name) for parent, folders, files in os.walk(root) for name in folders + files
     ]
     for path in paths:
@@ -312,7 +312,7 @@ def split_lines(text: str, where: str) -> t.List[str]:
     r"""Return the lines of a text, which end with "\n" and nothing else: str.splitlines() would cut at U+2028 as well."""
     lines = text.split("\n")
     if lines.pop() != "" or not lines:
-        raise Refusal("%s is empty or does not end with a whole line: it was cut off. %s" % (where, AGAIN))
+        raise Refusal("%s does not end with a whole line: it was cut off. %s" % (where, AGAIN))
     return lines
 
 
@@ -366,7 +366,12 @@ def parse_manifest(data: bytes, where: str) -> t.Dict[str, t.Any]:
         for one in manifest[key] if good else ():
             if not is_like(shape, one.get("name")):
                 raise Refusal("%s has %r among its %s, which is no name. %s" % (where, one.get("name"), key, AGAIN))
+    for one in manifest["sets"] if good else ():
+        good = good and isinstance(one.get("targets"), list) and all(is_like(TARGET, name) for name in one["targets"])
     for entry in manifest["files"] if good else ():
+        used_by = entry.get("used_by", [])
+        good = good and isinstance(used_by, list) and all(isinstance(use, dict) for use in used_by)
+        good = good and all(is_like(SET, use.get("set")) and is_like(TARGET, use.get("target")) for use in used_by)
         good = good and isinstance(entry.get("size"), int)
         for key, shape in SHAPES.items():
             if good and not is_like(shape, entry.get(key)):

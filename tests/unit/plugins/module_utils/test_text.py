@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a stranger's name may not do: act on the terminal of the one who reads it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _devpi,
+    _ledger,
+    _manifest,
+    _proof,
+    _report,
+    _text,
+    _venv,
+)
+
+from tests.unit.plugins.module_utils.test_manifest import seal, write
+
+EVIL = "\x1b]0;owned\x07\u202egood\n"
+SHOWN = "\\x1b]0;owned\\x07\\u202egood\\x0a"
+
+
+def test_name_of_a_file_that_nobody_sealed_is_shown_with_escapes(tmp_path):
+    seal(tmp_path)
+    write(tmp_path, "wheels/" + EVIL, b"")
+    with pytest.raises(_manifest.BundleError) as caught:
+        _manifest.verify(str(tmp_path))
+    assert SHOWN in str(caught.value) and _text.is_plain(str(caught.value))
+
+
+def test_each_error_shows_what_it_names():
+    for error in (_devpi.DevpiError, _ledger.LedgerError, _venv.VenvError):
+        assert str(error("no %s here" % EVIL)) == "no %s here" % SHOWN
+    assert str(_proof.ProofError("first:\nsecond\x1b")) == "first:\nsecond\\x1b"
+
+
+def test_reports_and_the_table_of_imports_show_what_they_name():
+    assert _report.text("<" + EVIL) == "&lt;" + SHOWN
+    one = _ledger.Import(
+        "r" * 32,
+        "0" * 32,
+        None,
+        "2026-01-01T00:00:00Z",
+        "a" * 64,
+        [{"principal": EVIL}],
+        EVIL,
+        "",
+        "airgap/prod",
+        "2026-01-01T00:00:00Z",
+        "",
+        _ledger.FAILED,
+        EVIL,
+        1,
+        1,
+        0,
+        0,
+        0,
+    )
+    lines = _ledger.table(_ledger.Ledger([one], []))
+    assert len(lines) == 2 and all(map(_text.is_plain, lines)) and SHOWN in lines[1]
+
+
+def test_line_ends_with_a_newline_and_nothing_else():
+    assert _text.split_lines("a\x85b\u2028c\r\nd\n") == ["a\x85b\u2028c\r", "d"]
+    for text in ("", "a", "a\nb"):
+        with pytest.raises(ValueError, match="it "):
+            _text.split_lines(text)
