@@ -94,7 +94,7 @@ options:
     type: path
   statement:
     description:
-      - What was signed, one of RV(ahead[].statement) with the end of the line, byte by byte. Used by O(phase=correct).
+      - What was signed, a C(statement) of RV(ahead) with the end of the line, byte by byte. Used by O(phase=correct).
       - It names one import of one ledger, so it serves once and nowhere else.
     type: str
   signatures:
