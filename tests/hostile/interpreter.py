@@ -2,9 +2,9 @@
 """The hostile interpreter: runs what Ansible gives it with a real one, and hands back another answer.
 
 interpreter.py CONFIG REAL ARGUMENT… stands in for REAL on one host. CONFIG is a JSON file: ``task_file`` has the name of
-the task that is played, ``log`` gets a line for each answer, with what of ``secrets`` the host was told, ``answers`` are the honest answers, by task, of what does
-not exist on loopback, and ``attack`` says of which ``tasks`` (null: of all) the answer is changed, and how: ``facts``
-or ``strings`` or ``answer``, which replaces what it names.
+the task that is played. ``log`` gets a line for each answer, with what of ``secrets`` the host was told. ``answers`` are
+the honest answers, by task, of what does not exist on loopback. ``attack`` says of which ``tasks`` (null: of all) the
+answer is changed, and how: ``facts`` or ``strings``, or ``answer``, which replaces what it names.
 """
 
 from __future__ import annotations

@@ -75,7 +75,9 @@ class Site:
         self.foreign_key, self.attacker = self.make_key("mallory")
         self.put("control/secret.txt", SECRET + "==1\n")
         self.put("h-index/secret/note.txt", SECRET_OF_INDEX + "\n")
-        self.put("canary/bin/python", '#!/bin/sh\ntouch %s/canary/ran\nexec %s "$@"\n' % (self.root, sys.executable), 0o755)
+        self.put(
+            "canary/bin/python", '#!/bin/sh\ntouch %s/canary/ran\nexec %s "$@"\n' % (self.root, sys.executable), 0o755
+        )
         self.put("h-index/etc/root.password", password, 0o600)
         self.put("h-index/data/.serverversion", "4")
         self.put("h-index/data/.nodeinfo", '{"role": "standalone"}')
@@ -105,7 +107,11 @@ class Site:
     def wrap(self, host, name, real):
         """Put the interpreter that a test commands in the place of a real one."""
         line = '#!/bin/sh\nexec "%s" "%s" "%s" "%s" "$@"\n'
-        self.put(os.path.join(host, name), line % (sys.executable, INTERPRETER, self.path(host, "interpreter.json"), real), 0o755)
+        self.put(
+            os.path.join(host, name),
+            line % (sys.executable, INTERPRETER, self.path(host, "interpreter.json"), real),
+            0o755,
+        )
 
     def venv(self):
         """Have the stage's environment: one that finds the packages of this one."""
@@ -185,7 +191,9 @@ class Site:
         """Play playbooks as one; return the status and all that was printed, as bytes."""
         book = [{"import_playbook": os.path.join(ROOT, "playbooks", name + ".yml")} for name in playbooks]
         self.put("control/home/play.yml", json.dumps(book))
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "ANSIBLE_"))}
+        environment = {
+            name: os.environ[name] for name in os.environ if not name.startswith(("PIP_", "ANSIBLE_", "PYTHON"))
+        }
         environment.update(
             HOME=self.path("control/home"),
             ANSIBLE_CONFIG=os.path.join(ROOT, "ansible.cfg"),
@@ -257,7 +265,9 @@ class Site:
         for host in HOSTS:
             for secret in [SECRET] + [SECRET_OF_INDEX] * (host != INDEX):
                 said += ["%s has the %s" % (path, secret) for path in holding(self.path(host), secret)]
-            said += ["%s was told the %s" % (host, one) for line in self.answered(host).values() for one in line["told"]]
+            said += [
+                "%s was told the %s" % (host, one) for line in self.answered(host).values() for one in line["told"]
+            ]
         for secret in (SECRET, SECRET_OF_INDEX):
             if secret.encode() in output:
                 said.append("the output shows the %s" % secret)
@@ -270,7 +280,9 @@ class Site:
 
 def names_host(output, host):
     """Say whether an error is told of a host, other than in a path."""
-    return bool(re.search(r"(?<![/\w])%s(?![/\w])" % re.escape(host), output.split("PLAY RECAP")[0].partition("ERROR")[2]))
+    return bool(
+        re.search(r"(?<![/\w])%s(?![/\w])" % re.escape(host), output.split("PLAY RECAP")[0].partition("ERROR")[2])
+    )
 
 
 def copy(source, target):

@@ -43,7 +43,12 @@ def test_sender_cannot_name_the_signers_of_its_bundle(site, sender, receiver):
     offer = module("bundle_verify", path=str(bundle), required_signatures=0)
     assert not offer.get("failed"), offer
     signers = {"publish_allowed_signers": [site.attacker]}
-    lie(site, sender, "airgap.python.transfer : Check the bundle on the sending host", dict(offer, ansible_facts=signers))
+    lie(
+        site,
+        sender,
+        "airgap.python.transfer : Check the bundle on the sending host",
+        dict(offer, ansible_facts=signers),
+    )
     rc, output = site.play("transfer", limit=receiver)
     assert rc != 0, output.decode()
     assert not pathlib.Path(site.path(receiver, "airgap/bundle")).exists()
@@ -65,7 +70,9 @@ def test_node_cannot_have_files_of_the_index_host_read(site):
     """Row 5: a node is the target ../../../secret/note, and that is joined to a path on the index host."""
     site.restore("after")
     lock = pathlib.Path(site.path(INDEX, "airgap/bundle/locks/airgap-pip/here.txt")).read_text(encoding="utf-8")
-    small_bundle.put(pathlib.Path(site.path(INDEX, "airgap/secret/note.txt")), (lock + "# %s\n" % SECRET_OF_INDEX).encode())
+    small_bundle.put(
+        pathlib.Path(site.path(INDEX, "airgap/secret/note.txt")), (lock + "# %s\n" % SECRET_OF_INDEX).encode()
+    )
     answer = module("python_target_info", python=sys.executable)
     lie(
         site,
