@@ -100,11 +100,18 @@ integration: setup ## Modules with the real pip and the real devpi-server, on lo
 	@pytest tests/integration
 	@$(say) "A slice of the fuzz test (make fuzz does more)"
 	@pytest tests/fuzz
+	@$(say) "A slice of the hostile test (make hostile does all)"
+	@pytest tests/hostile
 
 .PHONY: fuzz
 fuzz: setup ## 200 places of a signed bundle damaged, each refused by name (FUZZ_SEED=… repeats, FUZZ_PLACES=… is how many)
 	@$(say) "Fuzz test"
 	@FUZZ_PLACES=$${FUZZ_PLACES:-200} pytest tests/fuzz
+
+.PHONY: hostile
+hostile: setup ## Each host of a small site in turn lies in each task: nothing comes of it (an hour or more; HOSTILE_CASES=… HOSTILE_SEED=… for a slice)
+	@$(say) "Hostile test"
+	@HOSTILE_CASES=$${HOSTILE_CASES:-all} pytest tests/hostile
 
 .PHONY: matrix
 matrix: setup ## 20 packages for 5 targets: plain pip, ours and uv, judged twice (some minutes; PACKAGES="flask lxml" for a slice)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many cases are played, and the sites that they are played on."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.hostile.site import Site
+from tests.integration import small_bundle
+from tests.integration.simple_index import SimpleIndex
+from tests.integration.test_devpi_modules import ROOT_PASSWORD, devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
+
+PLAYED = []
+
+
+def pytest_configure(config):
+    """Choose the cases once, so that every message has the same seed."""
+    os.environ.setdefault("HOSTILE_SEED", str(random.SystemRandom().randrange(10**9)))
+    os.environ.setdefault("HOSTILE_CASES", "6")
+    config.addinivalue_line("markers", "devpi_server: needs PyPI once, and starts a real devpi-server on loopback")
+
+
+def pytest_report_header(config):
+    """Say how to do the same again."""
+    return "hostile: HOSTILE_SEED=%(HOSTILE_SEED)s HOSTILE_CASES=%(HOSTILE_CASES)s" % os.environ
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many answers were changed, and how to do the same again."""
+    terminalreporter.write_line("%d cases were played. %s" % (len(PLAYED), pytest_report_header(None)))
+
+
+@pytest.fixture(scope="session")
+def played():
+    """Return the list of the cases that were played."""
+    return PLAYED
+
+
+@pytest.fixture(scope="session")
+def sites(process):  # noqa: F811
+    """Return the sites after an honest run: one for a slice, two for all cases, which are played two at a time."""
+    index = SimpleIndex()
+    index.files.update(small_bundle.application() + [small_bundle.installed_wheel("pip")])
+    index.add("devpi_server", "6.20.3")
+    # devpi's data may not lie under /tmp, says the role.
+    root = tempfile.mkdtemp(prefix="airgap-hostile-", dir="/var/lib")
+    try:
+        made = [
+            Site(os.path.join(root, "site%d" % number), index.url, process.url, ROOT_PASSWORD + "\n")
+            for number in range(2 if os.environ["HOSTILE_CASES"] == "all" else 1)
+        ]
+        with ThreadPoolExecutor(len(made)) as pool:
+            list(pool.map(Site.make, made))
+        yield made
+    finally:
+        index.stop()
+        shutil.rmtree(root)
+
+
+@pytest.fixture
+def site(sites):
+    """Return one site, before the bundle came inside."""
+    sites[0].restore("before")
+    return sites[0]

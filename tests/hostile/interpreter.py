@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hostile interpreter: runs what Ansible gives it with a real one, and hands back another answer.
+
+interpreter.py CONFIG REAL ARGUMENT… stands in for REAL on one host. CONFIG is a JSON file: ``task_file`` has the name of
+the task that is played. ``log`` gets a line for each answer, with what of ``secrets`` the host was told. ``answers`` are
+the honest answers, by task, of what does not exist on loopback. ``attack`` says of which ``tasks`` (null: of all) the
+answer is changed, and how: ``facts`` or ``strings``, or ``answer``, which replaces what it names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+# Scripts whose output is an answer too; ansible.builtin.script runs them without a module.
+SCRIPTS = ("port_owner.py", "init_data.py")
+# So many strings of one answer get a huge text: ten megabytes in each of thousands would only kill this machine.
+HUGE = 1 << 20
+HUGE_STRINGS = 3
+
+
+def replace_strings(value, payload):
+    """Return a value with every string in it replaced, at any depth; names of keys stay."""
+    left = [HUGE_STRINGS]
+
+    def walk(one):
+        if isinstance(one, dict):
+            # What lies nearest first: with a huge payload the fields of the answer itself have their turn.
+            changed = {key: walk(inner) for key, inner in one.items() if isinstance(inner, str)}
+            return {key: changed[key] if key in changed else walk(inner) for key, inner in one.items()}
+        if isinstance(one, list):
+            return [walk(inner) for inner in one]
+        if not isinstance(one, str):
+            return one
+        if len(payload) >= HUGE:
+            left[0] -= 1
+            return payload if left[0] >= 0 else one
+        return payload
+
+    changed = walk(value)
+    return dict(changed, warnings=[payload]) if isinstance(value, dict) and len(payload) < HUGE else changed
+
+
+def add_facts(answer, facts):
+    """Return an answer with all that Ansible acts upon by itself."""
+    names = ("airgap_stage", "airgap_bastion", "airgap_index", "airgap_nodes")
+    return dict(
+        answer,
+        ansible_facts=facts,
+        add_host={"host_name": "canary", "groups": list(names), "host_vars": facts},
+        add_group="airgap_nodes",
+        ansible_stats={"data": facts, "per_host": False, "aggregate": True},
+        _ansible_facts=facts,
+        _ansible_delegated_vars={"ansible_host": "canary"},
+        _ansible_notify=["Restart devpi-server"],
+        _ansible_no_log=False,
+        _ansible_verbose_always=True,
+    )
+
+
+def attacked(answer, attack):
+    """Return an answer as the attack wants it."""
+    if "facts" in attack:
+        answer = add_facts(answer, attack["facts"])
+    if "strings" in attack:
+        answer = replace_strings(answer, attack["strings"])
+    return dict(answer, **attack.get("answer", {}))
+
+
+def respond(raw, config, task):
+    """Return what is printed in place of what the real interpreter printed, and whether it was changed."""
+    text = raw.decode("utf-8", "replace")
+    if task in config["answers"]:
+        text = json.dumps(config["answers"][task])
+    attack = config.get("attack")
+    if not attack or attack["tasks"] is not None and task not in attack["tasks"]:
+        return text, False
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return attack.get("strings", text), "strings" in attack
+    return json.dumps(attacked(answer, attack)), True
+
+
+def main():
+    """Answer."""
+    config_path, real, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+    is_script = bool(arguments) and os.path.basename(arguments[0]) in SCRIPTS
+    if arguments and not is_script and not os.path.basename(arguments[0]).startswith("AnsiballZ_"):
+        os.execv(real, [real] + arguments)
+    with open(config_path, encoding="utf-8") as stream:
+        config = json.load(stream)
+    with open(config["task_file"], encoding="utf-8") as stream:
+        task = stream.read()
+    given = sys.stdin.buffer.read()
+    source = given
+    if arguments:
+        with open(arguments[0], "rb") as stream:
+            source = stream.read()
+    done = None
+    if task not in config["answers"]:
+        done = subprocess.run([real] + arguments, input=given, stdout=subprocess.PIPE, check=False)
+    text, is_changed = respond(done.stdout if done else b"", config, task)
+    module = re.search(rb"module_fqn='([\w.]+)'", source)
+    line = {
+        "task": task,
+        "module": module.group(1).decode().rpartition("modules.")[2] if module else "script",
+        "changed": is_changed,
+        "told": [secret for secret in config["secrets"] if secret.encode() in source],
+    }
+    with open(config["log"], "a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    sys.exit(done.returncode if done else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attacks that were seen to work once: each is refused, and nothing changes outside of the hostile host."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+from tests.hostile.site import HOP, INDEX, NODE, SECRET, SECRET_OF_INDEX, STAGE
+from tests.integration import small_bundle
+from tests.integration.test_signatures import run as module
+
+pytestmark = pytest.mark.devpi_server
+
+
+def lie(site, host, task, answer):
+    """Have a host give another answer to one task."""
+    site.behave(host, {"tasks": [task], "answer": dict({"failed": False, "changed": False}, **answer)})
+
+
+def assert_in_vain(site, host, rc, output):
+    """A lie was told, and nothing came of it."""
+    assert [line for line in site.answered(host).values() if line["changed"]], output.decode()
+    found = site.found(host, rc, output, [site.kept("before"), site.kept("after")])
+    assert found == [], "%s\n%s" % ("\n".join(found), output.decode("utf-8", "backslashreplace"))
+
+
+@pytest.mark.parametrize(("sender", "receiver"), [(STAGE, HOP), (HOP, INDEX)])
+def test_sender_cannot_name_the_signers_of_its_bundle(site, sender, receiver):
+    """Row 1: the answer of bundle_verify brings a list of allowed signers, and they alone signed the bundle."""
+    bundle = pathlib.Path(site.path(sender, "airgap/bundle"))
+    if sender == HOP:
+        shutil.copytree(site.path(STAGE, "airgap/bundle"), bundle)
+    (bundle / "SHA256SUMS.sig").unlink()
+    small_bundle.put(bundle / "README.md", b"Not what the officer signed.\n")
+    (bundle / "SHA256SUMS").unlink()
+    small_bundle.seal(bundle)
+    small_bundle.sign(bundle, site.foreign_key)
+    offer = module("bundle_verify", path=str(bundle), required_signatures=0)
+    assert not offer.get("failed"), offer
+    signers = {"publish_allowed_signers": [site.attacker]}
+    lie(
+        site,
+        sender,
+        "airgap.python.transfer : Check the bundle on the sending host",
+        dict(offer, ansible_facts=signers),
+    )
+    rc, output = site.play("transfer", limit=receiver)
+    assert rc != 0, output.decode()
+    assert not pathlib.Path(site.path(receiver, "airgap/bundle")).exists()
+    assert_in_vain(site, sender, rc, output)
+
+
+def test_node_cannot_choose_where_the_survey_writes(site):
+    """Row 4: the name of a target is a path, and its interpreter has lines of its own."""
+    answer = module("python_target_info", python=sys.executable)
+    answer["description"]["name"] = "../../../canary/dir/elsewhere"
+    answer["info"]["executable"] = "/usr/bin/python3\nname: canary\n#"
+    lie(site, NODE, "airgap.python.survey : Ask each interpreter what it is", answer)
+    rc, output = site.play("survey", limit=NODE)
+    assert not pathlib.Path(site.path("canary/dir/elsewhere.target.txt")).exists(), output.decode()
+    assert_in_vain(site, NODE, rc, output)
+
+
+def test_node_cannot_have_files_of_the_index_host_read(site):
+    """Row 5: a node is the target ../../../secret/note, and that is joined to a path on the index host."""
+    site.restore("after")
+    lock = pathlib.Path(site.path(INDEX, "airgap/bundle/locks/airgap-pip/here.txt")).read_text(encoding="utf-8")
+    small_bundle.put(
+        pathlib.Path(site.path(INDEX, "airgap/secret/note.txt")), (lock + "# %s\n" % SECRET_OF_INDEX).encode()
+    )
+    answer = module("python_target_info", python=sys.executable)
+    lie(
+        site,
+        NODE,
+        "airgap.python.install : Ask the interpreter which target it is",
+        dict(answer, target="../../../secret/note"),
+    )
+    rc, output = site.play("nodes")
+    pathlib.Path(site.path(INDEX, "airgap/secret/note.txt")).unlink()
+    pathlib.Path(site.path(INDEX, "airgap/secret")).rmdir()
+    assert_in_vain(site, NODE, rc, output)
+
+
+@pytest.mark.parametrize("variable", ["stage_base", "stage_sets", "airgap_sets"])
+def test_internet_host_cannot_have_files_of_the_control_host_read(site, variable):
+    """Row 6: an answer of the internet host is a fact that names a file of the control host, which is read and sent."""
+    inside = json.loads(pathlib.Path(site.seed, "after", INDEX, "airgap/inventory.json").read_text(encoding="utf-8"))
+    inside["note"] = SECRET
+    secret = pathlib.Path(site.path("control/secret.json" if variable == "stage_base" else "control/secret.txt"))
+    if variable == "stage_base":
+        small_bundle.put(secret, json.dumps(inside).encode())
+        value = str(secret)
+    else:
+        value = [{"name": "base", "requirements_file": str(secret)}]
+    lie(
+        site,
+        STAGE,
+        "airgap.python.stage : Look for Python and its venv",
+        {"rc": 0, "stdout": "", "stderr": "", "ansible_facts": {variable: value}},
+    )
+    rc, output = site.play("stage")
+    if variable == "stage_base":
+        secret.unlink()
+    assert_in_vain(site, STAGE, rc, output)
