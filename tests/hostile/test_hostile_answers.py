@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nothing that one hostile host answers is believed anywhere else, whichever task it answers and whatever it says.
 
-A case is one task whose answer is changed in one way. HOSTILE_CASES=all plays all of them, a number so many of two
-playbooks that HOSTILE_SEED chooses.
+A case is one task whose answer is changed in one way. HOSTILE_CASES=all plays all of them, a number so many of one
+host in one playbook, which HOSTILE_SEED chooses.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Run(t.NamedTuple):
     state: str
 
 
+# What nodes answer in inside is what they answer in site.
 RUNS = (
     Run("site", STAGE, ("stage", "transfer", "index", "nodes"), "before"),
     Run("site", HOP, ("transfer", "index", "nodes"), "before"),
@@ -42,7 +43,6 @@ RUNS = (
     Run("approve", STAGE, ("approve",), "after"),
     Run("outside", STAGE, ("outside",), "after"),
     Run("inside", INDEX, ("inside",), "before"),
-    Run("inside", NODE, ("inside",), "before"),
     Run("kubespray", INDEX, ("kubespray",), "after"),
     Run("kubespray", NODE, ("kubespray",), "after"),
 )
@@ -65,7 +65,13 @@ def honest(site, run):
         allowed = [begin, sums(site.root)]
         assert site.found("nobody", rc, output, allowed) == [], output.decode("utf-8", "replace")
         assert rc == 0, output.decode("utf-8", "replace")
-        site.known[run] = site.answered(run.host), allowed
+        answered = site.answered(run.host)
+        if run.playbook == "survey":
+            # Its files name the hosts that answered: without a host that is refused they are others.
+            site.restore(run.state)
+            site.play(*run.books, limit="all:!" + run.host)
+            allowed.append(sums(site.root))
+        site.known[run] = answered, allowed
     return site.known[run]
 
 
@@ -110,7 +116,7 @@ def play(site, case):
 
 def test_nothing_that_a_hostile_host_answers_is_believed(sites, played, subtests):
     chance = random.Random(SEED)
-    runs = RUNS if CASES == "all" else chance.sample(RUNS, 2)
+    runs = RUNS if CASES == "all" else chance.sample(RUNS, 1)
     chosen = cases(sites[0], runs)
     if CASES != "all":
         chosen = chance.sample(chosen, min(int(CASES), len(chosen)))
