@@ -184,7 +184,8 @@ table:
   elements: str
   returned: for O(phase=read)
 ahead:
-  description: The imports whose C(created) lies in the future, with C(run), C(id), C(created) and C(statement).
+  description: The imports whose C(created) lies in the future, with C(run), C(id), C(created) and C(statement), a line
+    without its end.
   type: list
   elements: dict
   returned: for O(phase=read)
@@ -298,7 +299,7 @@ def read(path):
         "imports": [one._asdict() for one in ledger.imports],
         "table": _ledger.table(ledger, at),
         "ahead": [
-            {"run": one.run, "id": one.id, "created": one.created, "statement": _ledger.statement(one)}
+            {"run": one.run, "id": one.id, "created": one.created, "statement": _ledger.statement(one).strip()}
             for one in ledger.ahead(at)
         ],
         "damaged": ledger.damaged,

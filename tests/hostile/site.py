@@ -205,6 +205,8 @@ class Site:
         )
         variables["_devpi_unit_path"] = self.path(INDEX, "devpi-server.service")
         if "approve" in playbooks:
+            with open(self.path(STAGE, "airgap/bundle/SHA256SUMS"), "rb") as stream:
+                variables.setdefault("approve_sha256", hashlib.sha256(stream.read()).hexdigest())
             variables.setdefault("approve_signing_key", self.key)
             variables.setdefault("approve_report_dest", self.path("control/desk"))
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-e", json.dumps(variables)]

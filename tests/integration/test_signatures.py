@@ -304,7 +304,7 @@ def poison(site):
     site.sign(site.alice)
     (ahead,) = site.note("read")["ahead"]
     assert ahead["created"] == FUTURE
-    return ahead["statement"]
+    return ahead["statement"] + "\n"
 
 
 def correct(site, statement, *signatures, **options):
