@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 
 from ansible.module_utils.common.text.converters import to_text
@@ -37,6 +38,7 @@ class ActionModule(_answer.CheckedAction):
                 line.end(is_good)
             if is_good:
                 return dict(result, crossed=line.crossed, seconds=round(line.seconds, 1))
-            said.seek(0)
+            # The last of it tells why.
+            said.seek(max(0, said.seek(0, os.SEEK_END) - _line.BLOCK))
             reason = line.reason(to_text(said.read()))
         return dict(result, msg="%s On the line: %s" % (result.get("msg"), _answer.readable(reason)))

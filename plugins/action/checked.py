@@ -8,7 +8,7 @@ runs a module of ansible.builtin, with the action that this has.
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleAction, AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 
@@ -41,6 +41,14 @@ class ActionModule(_answer.CheckedAction):
             shared_loader_obj=self._shared_loader_obj,
         )
         try:
-            return self.checked(handler.run(task_vars=task_vars), _answer.BUILTIN[module], task_vars or {}, handler)
+            answer = handler.run(task_vars=task_vars)
+        except AnsibleConnectionFailure:
+            raise
+        except AnsibleError as error:
+            # Such as the end of a script that has nothing to do.
+            if isinstance(error, AnsibleAction) and not isinstance(error, AnsibleActionFail):
+                raise
+            answer = {"failed": True, "msg": str(error)}
         finally:
             handler.cleanup()
+        return self.checked(answer, _answer.BUILTIN[module], task_vars or {}, handler)

@@ -42,4 +42,6 @@ class ActionModule(_answer.CheckedAction):
                 continue
             if rc == 0 and out.strip() and out != shown:
                 shown = out
-                Display().display("  " + _answer.readable(out[:500].decode("utf-8", "replace").strip()))
+                Display().display(
+                    "  " + _answer.readable(out[:500].decode("utf-8", "replace").strip().partition("\n")[0])
+                )

@@ -629,11 +629,15 @@ def cut(missing: t.Iterable[t.Tuple[str, int, int]], piece_size: int) -> t.List[
     return pieces
 
 
+def _not_through_a_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
 def blocks_of_parts(root: str, parts: t.Iterable[Part]) -> t.Iterator[bytes]:
     """Return the bytes of parts, in order."""
     for part in parts:
         check_name(part.path, "the plan")
-        with open(os.path.join(root, part.path), "rb", buffering=0) as stream:
+        with open(os.path.join(root, part.path), "rb", buffering=0, opener=_not_through_a_link) as stream:
             stream.seek(part.offset)
             left = part.length
             while left:

@@ -137,7 +137,8 @@ def plan(found: t.Sequence[Found], existing: t.Mapping[str, t.Tuple[str, t.Any]]
                     everyone.append(Found(match.group("host"), match.group("python"), entry))
     files: t.Dict[str, str] = {}
     hosts: t.Dict[str, t.List[str]] = {}
-    for target, users in _distinct(everyone):
+    known = {_kind(_entry(content, name)) for name, (text, content) in existing.items() if is_ours(text) and content}
+    for target, users in _distinct(everyone, known):
         name = target["name"] + SUFFIX
         if name in existing and not is_ours(existing[name][0]):
             raise SurveyError(
@@ -150,17 +151,27 @@ def plan(found: t.Sequence[Found], existing: t.Mapping[str, t.Tuple[str, t.Any]]
     return Plan(files, hosts, left)
 
 
-def _distinct(found: t.Sequence[Found]) -> t.List[t.Tuple[Entry, t.List[t.Tuple[str, str]]]]:
-    """Return each kind of interpreter once, under a name of its own, with its hosts and their interpreters."""
+def _kind(entry: Entry) -> str:
+    """Return what tells one kind of interpreter from others."""
+    return json.dumps(dict(entry), sort_keys=True)
+
+
+def _distinct(found: t.Sequence[Found], known: t.Collection[str]) -> t.List[t.Tuple[Entry, t.List[t.Tuple[str, str]]]]:
+    """Return each kind of interpreter once, under a name of its own, with its hosts and their interpreters.
+
+    A kind that is ``known`` under its short name keeps it: no other host can take the name of a file that is in use.
+    """
     kinds: t.Dict[str, t.Tuple[Entry, t.Set[t.Tuple[str, str]]]] = {}
     for one in found:
         # A name that had to be told from another's is made anew from what it names.
         entry = dict(one.entry, name=_short_name(one.entry))
-        key = json.dumps(entry, sort_keys=True)
+        key = _kind(entry)
         kinds.setdefault(key, (entry, set()))[1].add((one.host, one.python))
     named: t.List[t.Tuple[Entry, t.List[t.Tuple[str, str]]]] = []
     taken: t.Set[str] = set()
-    for key in sorted(kinds, key=lambda key: (kinds[key][0]["name"], _release(kinds[key][0]["python"]), key)):
+    for key in sorted(
+        kinds, key=lambda key: (kinds[key][0]["name"], key not in known, _release(kinds[key][0]["python"]), key)
+    ):
         entry, users = kinds[key]
         # The oldest keeps the short name: what is resolved for it serves the newer ones as well.
         digest = sha256_bytes(key.encode("utf-8"))[:8]

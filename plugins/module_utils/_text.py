@@ -10,7 +10,9 @@ import unicodedata
 
 def is_plain(text: str) -> bool:
     """Say whether all of a text can be seen: no control, format or surrogate character, and no end of a line."""
-    return not any(category[0] == "C" or category in ("Zl", "Zp") for category in map(unicodedata.category, text))
+    return text.isprintable() or not any(
+        category[0] == "C" or category in ("Zl", "Zp") for category in map(unicodedata.category, text)
+    )
 
 
 def shown(text: str) -> str:

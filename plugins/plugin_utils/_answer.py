@@ -9,12 +9,15 @@ answers in place of a module. So of each answer only what the module documents i
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import typing as t
 
 import yaml
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.text.converters import to_bytes, to_text
+from ansible.module_utils.json_utils import _filter_non_json_lines
 from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, shown
 
@@ -23,6 +26,8 @@ TEXT = 100_000
 LINE = 65_536
 # A lock, sums or signatures, in characters: as much as a bundle's largest text takes in base64.
 LARGEST = 96 * 1024 * 1024
+# All that a host prints for one task, in bytes.
+ALL = 2 * LARGEST
 DEEPEST = 16
 
 # What every module may say beside what it documents, for people. It is shown, and never used.
@@ -191,13 +196,16 @@ def _text(value: t.Any, key: str) -> str:
     # A plain str again: tags that Ansible hangs on strings say what may be done with them.
     text = "".join(value)
     if key in ENCODED:
-        if len(text) > LARGEST or not text.isascii():
-            raise AnswerError("a %s that is longer than %d characters or not ASCII" % (key, LARGEST))
+        if len(text) > LARGEST or not re.fullmatch(r"[A-Za-z0-9+/= \n-]*", text):
+            raise AnswerError("a %s that is longer than %d characters or neither base64 nor PEM" % (key, LARGEST))
         return text
     if len(text) > LINE:
         raise AnswerError("a %s of %d characters" % (key, len(text)))
     if not is_plain(text):
         raise AnswerError("a %s with a line end or another control character: %s" % (key, _brief(text)))
+    # Nothing that is documented looks so; some versions of Ansible would run it where another host's play reads it.
+    if re.search(r"\{[{%#]", text):
+        raise AnswerError("a %s with a template in it: %s" % (key, _brief(text)))
     if key in FORMS and not re.fullmatch(FORMS[key], text):
         raise AnswerError("the %s %s, which cannot be one" % (key, _brief(text)))
     if key in PATHS and ".." in text.split("/"):
@@ -209,6 +217,37 @@ def _brief(text: str) -> str:
     return "'%s'" % shown(text[:120])
 
 
+def _readable_call(call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+    """Return a method of a connection whose result and errors hold nothing that a terminal would act upon."""
+
+    def readable_call(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        try:
+            result = call(*args, **kwargs)
+        except AnsibleError as error:
+            raise type(error)(readable(str(error))[:TEXT]) from None
+        if not isinstance(result, tuple):
+            return result
+        rc, out, err = result
+        if len(out) + len(err) > ALL:
+            raise AnsibleError(
+                "The host printed %d bytes for one task. Nothing of that is used." % (len(out) + len(err))
+            )
+        texts = [readable(to_text(one, errors="surrogateescape")) for one in (out, err)]
+        return rc, to_bytes(_without_internals(texts[0])), to_bytes(texts[1])
+
+    return readable_call
+
+
+def _without_internals(text: str) -> str:
+    """Return a module's answer without keys that only Ansible itself may set; it warns of them with all that they hold."""
+    try:
+        answer = json.loads(_filter_non_json_lines(text, objects_only=True)[0])
+    except (ValueError, RecursionError):
+        return text
+    inner = [key for key in answer if key.startswith("_ansible_") or key in ("add_host", "add_group")]
+    return json.dumps({key: answer[key] for key in answer if key not in inner}) if inner else text
+
+
 class CheckedAction(ActionBase):
     """An action whose module's answers are checked before anything else sees them."""
 
@@ -217,28 +256,28 @@ class CheckedAction(ActionBase):
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
-        # What a host prints around a module's answer goes into Ansible's own warnings.
-        if not hasattr(self._connection, "_airgap_raw"):
-            self._connection._airgap_raw = self._connection.exec_command
-            self._connection.exec_command = self._run_readable
+        # What a host prints around a module's answer goes into Ansible's own warnings and errors.
+        if not hasattr(self._connection, "_airgap_is_readable"):
+            self._connection._airgap_is_readable = True
+            for name in ("exec_command", "put_file", "fetch_file"):
+                if hasattr(self._connection, name):
+                    setattr(self._connection, name, _readable_call(getattr(self._connection, name)))
 
-    def _run_readable(self, *args: t.Any, **kwargs: t.Any) -> t.Tuple[int, bytes, bytes]:
-        """Run a command on the host; return its status and what it printed, without what a terminal would act upon."""
-        rc, out, err = self._connection._airgap_raw(*args, **kwargs)
-        texts = [to_text(one, errors="surrogateescape") for one in (out, err)]
-        return rc, to_bytes(readable(texts[0])), to_bytes(readable(texts[1]))
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+        """Refuse to begin where facts would set what is a setting; every action calls this before it does anything."""
+        result = super().run(tmp, task_vars)
+        shadowed = settings_among((task_vars or {}).get("ansible_facts") or {})
+        if shadowed:
+            raise AnsibleActionFail(
+                "%s has facts with the names of settings: %s. A host does not set these: clear its facts (the fact cache, "
+                "set_fact with cacheable) and set them in the inventory."
+                % (self.host(task_vars or {}), ", ".join(shadowed))
+            )
+        return result
 
     def _execute_module(self, *args: t.Any, **kwargs: t.Any) -> t.Dict[str, t.Any]:
         module = args[0] if args else kwargs.get("module_name")
         task_vars = kwargs.get("task_vars") or {}
-        shadowed = settings_among(task_vars.get("ansible_facts") or {})
-        if shadowed:
-            return {
-                "failed": True,
-                "msg": "%s has facts with the names of settings: %s. A host does not set these: clear its facts (the fact "
-                "cache, set_fact with cacheable) and set them in the inventory."
-                % (self.host(task_vars), ", ".join(shadowed)),
-            }
         answer = super()._execute_module(*args, **kwargs)
         # Modules of ansible.builtin that Ansible's own actions run are checked with the action's answer.
         if module is not None:
@@ -276,7 +315,7 @@ class CheckedAction(ActionBase):
 
 # How variables of the collection begin, public, internal and registered ones.
 OURS = re.compile(
-    r"_{0,2}(airgap|approve|devpi|history|install|kubespray|media|pip_conf|publish|stage|survey|transfer)_"
+    r"_{0,2}(airgap|approve|devpi|history|install|kubespray|media|pip_conf|publish|stage|survey|teardown|transfer)_"
 )
 
 

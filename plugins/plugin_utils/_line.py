@@ -54,6 +54,8 @@ _PIPE = (
     "(n=0; while test $n -lt %d && kill -0 $$; do sleep 2; n=$((n+1)); done; "
     """test -p "$folder/pipe" && : <> "$folder/pipe") < /dev/null > /dev/null 2>&1 & %s; }"""
 )
+# What a host says on standard error is kept in a file of this machine: at most 64 MiB (in blocks of 512 bytes).
+LIMITED = ("/bin/sh", "-c", 'ulimit -f 131072; exec "$@"', "line")
 # How many times two seconds that process waits.
 STEPS = 65
 
@@ -147,9 +149,11 @@ class Line:
         self.seconds = 0.0
         self.begun = time.monotonic()
         self.printer = subprocess.Popen(
-            printer, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, start_new_session=True
+            [*LIMITED, *printer], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, start_new_session=True
         )
-        self.taker = subprocess.Popen(taker, stdin=subprocess.PIPE, stdout=said, stderr=said, start_new_session=True)
+        self.taker = subprocess.Popen(
+            [*LIMITED, *taker], stdin=subprocess.PIPE, stdout=said, stderr=said, start_new_session=True
+        )
         self.over = threading.Event()
         self.pump = threading.Thread(target=self.carry, daemon=True)
         self.watcher = threading.Thread(target=self.watch, daemon=True)

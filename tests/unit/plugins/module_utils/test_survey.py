@@ -74,9 +74,13 @@ def test_interpreters_that_differ_in_tags_alone_are_two_files():
 def test_host_that_was_not_asked_keeps_what_the_files_say():
     first = _survey.plan([found("old"), found("new", NEWER)], {}, ["old", "new"])
     assert _survey.plan([found("new", NEWER)], on_disk(first), ["old", "new"]).files == first.files
-    # The first file was of the newer one alone, under the short name.
+
+
+def test_no_other_host_takes_the_name_of_a_file_that_is_in_use():
     alone = _survey.plan([found("new", NEWER)], {}, ["old", "new"])
-    assert _survey.plan([found("old")], on_disk(alone), ["old", "new"]).files == first.files
+    both = _survey.plan([found("old"), found("new", NEWER)], on_disk(alone), ["old", "new"])
+    assert len(both.files) == 2
+    assert {name: both.files[name] for name in alone.files} == alone.files
 
 
 def test_file_that_no_host_has_any_more_is_left_and_said():

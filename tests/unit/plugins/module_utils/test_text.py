@@ -55,8 +55,9 @@ def test_reports_and_the_table_of_imports_show_what_they_name():
         0,
         0,
         0,
+        "",
     )
-    lines = _ledger.table(_ledger.Ledger([one], []))
+    lines = _ledger.table(_ledger.Ledger([one], []), _ledger.clock())
     assert len(lines) == 2 and all(map(_text.is_plain, lines)) and SHOWN in lines[1]
 
 

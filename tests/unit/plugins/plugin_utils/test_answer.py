@@ -7,9 +7,11 @@ from __future__ import annotations
 import importlib
 import pathlib
 import re
+import types
 
 import pytest
 import yaml
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible_collections.airgap.python.plugins.module_utils import _survey
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
@@ -18,6 +20,14 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 # What runs on the control host alone.
 AT_HOME = {"assert", "debug", "fail", "import_playbook", "import_role", "import_tasks", "include_role", "include_tasks"}
 AT_HOME |= {"meta", "set_fact"}
+
+
+class Checked(_answer.CheckedAction):
+    """An action that does nothing."""
+
+    def run(self, tmp=None, task_vars=None):
+        """Do nothing."""
+        return {}
 
 
 def tasks(content):
@@ -73,6 +83,9 @@ def test_only_documented_keys_of_a_dictionary_are_kept():
         ("principal", str, "\u202eevil"),
         ("principal", str, "x" * 10_000_000),
         ("content", str, "\u00e9"),
+        ("content", str, "\x1b[2J"),
+        ("path", str, "wheels/{{ lookup('ansible.builtin.pipe', 'id') }}"),
+        ("origin", str, "{% set x = 1 %}"),
     ],
 )
 def test_a_value_of_another_type_or_form_is_refused_by_name(key, kind, value):
@@ -99,18 +112,49 @@ def test_lines_that_a_terminal_ended_are_lines():
     assert _answer.check({"stdout": "a\r\nb"}, _answer.BUILTIN["script"])["stdout_lines"] == ["a", "b"]
 
 
+def test_keys_of_ansible_itself_are_dropped_before_ansible_warns_of_them():
+    text = _answer._without_internals(
+        '{"changed": false, "\\u005fansible_x\\u001b": "\\u001b[2J", "add_host": {"a": "\\u001b"}}'
+    )
+    assert text == '{"changed": false}'
+    assert _answer._without_internals("no answer") == "no answer"
+
+
+@pytest.mark.parametrize("call", ["exec_command", "put_file"])
+def test_errors_of_a_connection_are_shown_with_escapes(call):
+    class Connection:
+        def refuse(self, *dummy):
+            raise AnsibleConnectionFailure("banner \x1b[2J")
+
+        exec_command = put_file = fetch_file = refuse
+
+    connection = Connection()
+    Checked(None, connection, None, None, None, None)
+    with pytest.raises(AnsibleConnectionFailure) as caught:
+        getattr(connection, call)("a")
+    assert "\x1b" not in str(caught.value) and "banner \\x1b[2J" in str(caught.value)
+
+
+@pytest.mark.parametrize("module", [*MODULES, "checked"])
+def test_no_action_begins_where_facts_would_be_settings(module, monkeypatch):
+    found = importlib.import_module("ansible_collections.airgap.python.plugins.action." + module)
+    if found.ActionModule._requires_connection is False:
+        return
+    monkeypatch.setattr(_answer.ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
+    task = types.SimpleNamespace(action="airgap.python." + module, args={}, delegate_to=None)
+    action = found.ActionModule(task, types.SimpleNamespace(exec_command=None), None, None, None, None)
+    with pytest.raises(AnsibleActionFail, match="mallory has facts with the names of settings: stage_build"):
+        action.run(task_vars={"ansible_facts": {"stage_build": []}, "inventory_hostname": "mallory"})
+
+
 def test_what_a_host_prints_around_an_answer_does_not_reach_the_terminal():
     class Connection:
         def exec_command(self, command):
             return 0, b'{"changed": false}\x1b]0;owned\x07\xff', b"\x1b[2J"
 
-    class Action(_answer.CheckedAction):
-        def run(self, tmp=None, task_vars=None):
-            return {}
-
     connection = Connection()
     for _step in range(2):
-        Action(None, connection, None, None, None, None)
+        Checked(None, connection, None, None, None, None)
     rc, out, err = connection.exec_command("id")
     assert (rc, err) == (0, b"\\x1b[2J")
     assert out == b'{"changed": false}\\x1b]0;owned\\x07\\udcff'
