@@ -275,7 +275,12 @@ class Site:
             said.append("raw escape bytes are printed")
         if rc != 0 and not names_host(output.decode("utf-8", "replace"), hostile):
             said.append("the play failed (%d), and its output does not name the host" % rc)
-        return said
+        return [shown(one) for one in said]
+
+
+def shown(text):
+    """Return a text that does no harm to the terminal of who reads it."""
+    return re.sub(r"[^\n\x20-\x7e]", lambda match: ascii(match.group())[1:-1], text)
 
 
 def names_host(output, host):
