@@ -256,9 +256,9 @@ class Site:
         for path in sorted(set(now).union(*allowed)):
             if path.startswith(hostile + "/") or now.get(path) in [state.get(path) for state in allowed]:
                 continue
-            if not VARIES.search(path):
+            if path.startswith("canary/") or not VARIES.search(path):
                 said.append("%s was %s" % (path, "changed" if path in now else "removed"))
-            elif path in now and not path.startswith("control/home/.ansible"):
+            elif os.path.isfile(self.path(path)) and not path.startswith("control/home/.ansible"):
                 with open(self.path(path), "rb") as stream:
                     if CANARY in stream.read():
                         said.append("%s holds a canary" % path)
