@@ -109,7 +109,7 @@ fuzz: setup ## 200 places of a signed bundle damaged, each refused by name (FUZZ
 	@FUZZ_PLACES=$${FUZZ_PLACES:-200} pytest tests/fuzz
 
 .PHONY: hostile
-hostile: setup ## Each host of a small site in turn lies in each task: nothing comes of it (an hour or more; HOSTILE_CASES=… HOSTILE_SEED=… for a slice)
+hostile: setup ## Each host of a small site in turn lies in each task: nothing comes of it (some hours; HOSTILE_CASES=… HOSTILE_SEED=… for a slice)
 	@$(say) "Hostile test"
 	@HOSTILE_CASES=$${HOSTILE_CASES:-all} pytest tests/hostile
 

@@ -22,7 +22,7 @@ PLAYED = []
 def pytest_configure(config):
     """Choose the cases once, so that every message has the same seed."""
     os.environ.setdefault("HOSTILE_SEED", str(random.SystemRandom().randrange(10**9)))
-    os.environ.setdefault("HOSTILE_CASES", "4")
+    os.environ.setdefault("HOSTILE_CASES", "2")
     config.addinivalue_line("markers", "devpi_server: needs PyPI once, and starts a real devpi-server on loopback")
 
 

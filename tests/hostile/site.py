@@ -258,9 +258,9 @@ class Site:
         for path in sorted(set(now).union(*allowed)):
             if path.startswith(hostile + "/") or now.get(path) in [state.get(path) for state in allowed]:
                 continue
-            if not VARIES.search(path):
+            if path.startswith("canary/") or not VARIES.search(path):
                 said.append("%s was %s" % (path, "changed" if path in now else "removed"))
-            elif path in now and not path.startswith("control/home/.ansible"):
+            elif os.path.isfile(self.path(path)) and not path.startswith("control/home/.ansible"):
                 with open(self.path(path), "rb") as stream:
                     if CANARY in stream.read():
                         said.append("%s holds a canary" % path)
@@ -277,7 +277,12 @@ class Site:
             said.append("raw escape bytes are printed")
         if rc != 0 and not names_host(output.decode("utf-8", "replace"), hostile):
             said.append("the play failed (%d), and its output does not name the host" % rc)
-        return said
+        return [shown(one) for one in said]
+
+
+def shown(text):
+    """Return a text that does no harm to the terminal of who reads it."""
+    return re.sub(r"[^\n\x20-\x7e]", lambda match: ascii(match.group())[1:-1], text)
 
 
 def names_host(output, host):

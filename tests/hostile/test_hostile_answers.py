@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.hostile.site import HOP, INDEX, NODE, STAGE, facts, strings, sums
+from tests.hostile.site import HOP, INDEX, NODE, STAGE, facts, shown, strings, sums
 
 pytestmark = pytest.mark.devpi_server
 CASES = os.environ["HOSTILE_CASES"]
@@ -106,7 +106,7 @@ def play(site, case):
         )
         found = site.found(case.run.host, rc, output, allowed)
         said += ["%s: %s" % (where, one) for one in found]
-        said += [output.decode("utf-8", "backslashreplace")[-2000:]] if found else []
+        said += [shown(output.decode("utf-8", "replace"))[-2000:]] if found else []
         count += len(lied)
         # A play that ends early is played again for the tasks that it did not come to.
         rest = [task for task in pending if task not in lied]

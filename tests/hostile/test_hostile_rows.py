@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.hostile.site import HOP, INDEX, NODE, SECRET, SECRET_OF_INDEX, STAGE
+from tests.hostile.site import HOP, INDEX, NODE, SECRET, SECRET_OF_INDEX, STAGE, shown
 from tests.integration import small_bundle
 from tests.integration.test_signatures import run as module
 
@@ -26,7 +26,7 @@ def assert_in_vain(site, host, rc, output):
     """A lie was told, and nothing came of it."""
     assert [line for line in site.answered(host).values() if line["changed"]], output.decode()
     found = site.found(host, rc, output, [site.kept("before"), site.kept("after")])
-    assert found == [], "%s\n%s" % ("\n".join(found), output.decode("utf-8", "backslashreplace"))
+    assert found == [], "%s\n%s" % ("\n".join(found), shown(output.decode("utf-8", "replace")))
 
 
 @pytest.mark.parametrize(("sender", "receiver"), [(STAGE, HOP), (HOP, INDEX)])
