@@ -101,7 +101,7 @@ integration: setup ## Modules with the real pip and the real devpi-server, on lo
 	@$(say) "A slice of the fuzz test (make fuzz does more)"
 	@pytest tests/fuzz
 	@$(say) "A slice of the hostile test (make hostile does all)"
-	@pytest tests/hostile
+	@HOSTILE_SEED=$${HOSTILE_SEED:-1} pytest tests/hostile
 
 .PHONY: fuzz
 fuzz: setup ## 200 places of a signed bundle damaged, each refused by name (FUZZ_SEED=… repeats, FUZZ_PLACES=… is how many)
