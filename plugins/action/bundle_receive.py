@@ -15,8 +15,16 @@ class ActionModule(_answer.CheckedAction):
     """The receiving half of a transfer."""
 
     def run(self, tmp=None, task_vars=None):
-        """Run the module, with a line to it for as long as it takes a piece in."""
+        """Take in what a host sends; of what is wrong with it, say which host that is."""
         super().run(tmp, task_vars)
+        result = self.receive(task_vars)
+        source = self._task.args.get("source")
+        if source and result.get("failed"):
+            return dict(result, msg="Of what %s sends: %s" % (source, result.get("msg")))
+        return result
+
+    def receive(self, task_vars):
+        """Run the module, with a line to it for as long as it takes a piece in."""
         args = dict(self._task.args)
         if args.get("phase") != "piece" or not args.get("command"):
             return self._execute_module(module_args=args, task_vars=task_vars)

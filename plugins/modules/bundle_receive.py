@@ -81,6 +81,9 @@ options:
     type: list
     elements: dict
     default: []
+  source:
+    description: Name of the host that sends, for messages.
+    type: str
   command:
     description:
       - The command that prints the piece on the control host, from RV(airgap.python.bundle_piece#module:command).
@@ -530,6 +533,7 @@ def main():
             "volumes": {"type": "list", "elements": "dict"},
             "parts": {"type": "list", "elements": "dict", "default": []},
             "command": {"type": "list", "elements": "str"},
+            "source": {"type": "str"},
             "piece": {"type": "path"},
             "pipe": {"type": "path"},
             "finish": {"type": "bool", "default": False},
