@@ -353,7 +353,7 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
     module.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (tmp_path / "owned").exists()
     assert version_of(install.venv) == "1.0"
-    assert not [path for path in tmp_path.rglob(".tmp-airgap-*")]
+    assert not list(tmp_path.rglob(".tmp-airgap-*"))
 
 
 def test_a_file_that_is_changed_before_it_is_copied_is_refused_by_name(bundle, install, monkeypatch):
