@@ -11,6 +11,7 @@ import io
 import os
 import re
 import subprocess
+import sys
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _lock, _manifest, _target
@@ -29,7 +30,9 @@ def script():
 
 
 def install_py():
-    """Return the Python part of install.sh as a module."""
+    """Return the Python part of install.sh as a module, as new: what it imported of pip before came from a copy that is gone."""
+    for name in [name for name in sys.modules if name == "pip" or name.startswith("pip.")]:
+        del sys.modules[name]
     spec = importlib.util.spec_from_file_location("install", os.path.join(ROLE, "install.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
