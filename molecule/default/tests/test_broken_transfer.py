@@ -73,7 +73,7 @@ def test_damage_on_the_index_host_is_found_before_it_is_served():
 
 def fill_the_disk():
     """Return what a transfer says that finds no more room on the index host."""
-    read("index", "mkdir -p /srv/airgap/incoming && mount -t tmpfs -o size=24m tmpfs /srv/airgap/incoming")
+    read("index", "mkdir -p /srv/airgap/incoming && mount -t tmpfs -o size=24m,mode=0700 tmpfs /srv/airgap/incoming")
     try:
         broken = play("playbooks/transfer.yml")
         read("index", "cp -a /srv/airgap/incoming /srv/airgap/arrived")
