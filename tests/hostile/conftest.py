@@ -33,12 +33,14 @@ def pytest_report_header(config):
 
 def pytest_terminal_summary(terminalreporter):
     """Say how many answers were changed, and how to do the same again."""
-    terminalreporter.write_line("%d cases were played. %s" % (sum(PLAYED), pytest_report_header(None)))
+    terminalreporter.write_line(
+        "%d answers were changed, in %d plays. %s" % (sum(PLAYED), len(PLAYED), pytest_report_header(None))
+    )
 
 
 @pytest.fixture(scope="session")
 def played():
-    """Return the list of how many answers each play changed."""
+    """Return the list of how many answers each case changed."""
     return PLAYED
 
 

@@ -2,9 +2,10 @@
 """The hostile interpreter: runs what Ansible gives it with a real one, and hands back another answer.
 
 interpreter.py CONFIG REAL ARGUMENT… stands in for REAL on one host. CONFIG is a JSON file: ``task_file`` has the name of
-the task that is played. ``log`` gets a line for each answer, with what of ``secrets`` the host was told. ``answers`` are
-the honest answers, by task, of what does not exist on loopback. ``attack`` says of which ``tasks`` (null: of all) the
-answer is changed, and how: ``facts`` or ``strings``, or ``answer``, which replaces what it names.
+the task that is played, and on a second line which of several lies is asked for. ``log`` gets a line for each answer, with
+what of ``secrets`` the host was told. ``answers`` are the honest answers, by task, of what does not exist on loopback.
+``attack`` says of which ``tasks`` (null: of all) the answer is changed, and how: ``facts`` or ``strings``, or ``each``, which
+has strings by the name of the lie, or ``answer``, which replaces what it names.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def attacked(answer, attack):
     return dict(answer, **attack.get("answer", {}))
 
 
-def respond(raw, config, task):
+def respond(raw, config, task, lie):
     """Return what is printed in place of what the real interpreter printed, and whether it was changed."""
     text = raw.decode("utf-8", "replace")
     if task in config["answers"]:
@@ -78,6 +79,10 @@ def respond(raw, config, task):
     attack = config.get("attack")
     if not attack or attack["tasks"] is not None and task not in attack["tasks"]:
         return text, False
+    if "each" in attack:
+        if lie not in attack["each"]:
+            return text, False
+        attack = {"strings": attack["each"][lie]}
     try:
         answer = json.loads(text)
     except ValueError:
@@ -94,7 +99,7 @@ def main():
     with open(config_path, encoding="utf-8") as stream:
         config = json.load(stream)
     with open(config["task_file"], encoding="utf-8") as stream:
-        task = stream.read()
+        task, dummy, lie = stream.read().partition("\n")
     given = sys.stdin.buffer.read()
     source = given
     if arguments:
@@ -103,7 +108,7 @@ def main():
     done = None
     if task not in config["answers"]:
         done = subprocess.run([real] + arguments, input=given, stdout=subprocess.PIPE, check=False)
-    text, is_changed = respond(done.stdout if done else b"", config, task)
+    text, is_changed = respond(done.stdout if done else b"", config, task, lie)
     module = re.search(rb"module_fqn='([\w.]+)'", source)
     line = {
         "task": task,

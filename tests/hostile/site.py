@@ -183,12 +183,20 @@ class Site:
             self.put(os.path.join(one, "task.log"), "")
 
     def answered(self, host):
-        """Return what a host answered since then, the tasks in their order: the module, whether it lied, what it was told."""
+        """Return what a host answered since then, in its order: the task, the module, whether it lied, what it was told."""
         with open(self.path(host, "task.log"), encoding="utf-8") as stream:
-            return {line["task"]: line for line in map(json.loads, stream)}
+            return [json.loads(line) for line in stream]
 
-    def play(self, *playbooks, limit=None, **variables):
-        """Play playbooks as one; return the status and all that was printed, as bytes."""
+    def outcomes(self):
+        """Return what became of the lies of a play with ``each``, in their order."""
+        with open(self.path("control/home/outcomes.json"), encoding="utf-8") as stream:
+            return [json.loads(line) for line in stream]
+
+    def play(self, *playbooks, limit=None, each=None, **variables):
+        """Play playbooks as one; return the status and all that was printed, as bytes.
+
+        With ``each``, a dictionary of ``lies`` and ``tasks``, every one of these tasks is carried out with every lie first.
+        """
         book = [{"import_playbook": os.path.join(ROOT, "playbooks", name + ".yml")} for name in playbooks]
         self.put("control/home/play.yml", json.dumps(book))
         environment = {
@@ -203,6 +211,14 @@ class Site:
             ANSIBLE_CALLBACKS_ENABLED="current_task",
             HOSTILE_TASK_FILE=self.path("control/task"),
         )
+        if each is not None:
+            # The lie that is asked for stands in one file: one host at a time.
+            self.put("control/home/each.json", json.dumps(each))
+            environment.update(
+                HOSTILE_EACH=self.path("control/home/each.json"),
+                HOSTILE_OUTCOMES=self.path("control/home/outcomes.json"),
+                ANSIBLE_FORKS="1",
+            )
         variables["_devpi_unit_path"] = self.path(INDEX, "devpi-server.service")
         if "approve" in playbooks:
             with open(self.path(STAGE, "airgap/bundle/SHA256SUMS"), "rb") as stream:
@@ -267,9 +283,7 @@ class Site:
         for host in HOSTS:
             for secret in [SECRET] + [SECRET_OF_INDEX] * (host != INDEX):
                 said += ["%s has the %s" % (path, secret) for path in holding(self.path(host), secret)]
-            said += [
-                "%s was told the %s" % (host, one) for line in self.answered(host).values() for one in line["told"]
-            ]
+            said += ["%s was told the %s" % (host, one) for line in self.answered(host) for one in line["told"]]
         for secret in (SECRET, SECRET_OF_INDEX):
             if secret.encode() in output:
                 said.append("the output shows the %s" % secret)

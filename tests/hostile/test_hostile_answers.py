@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nothing that one hostile host answers is believed anywhere else, whichever task it answers and whatever it says.
 
-A case is one task whose answer is changed in one way. HOSTILE_CASES=all plays all of them, a number so many of one
-host in one playbook, which HOSTILE_SEED chooses.
+First each task of a host is carried out with every lie, and the play goes on with the honest answer: refused or not, no lie
+may leave a trace. Then those that were not refused are played to their end, and one refusal of each task. HOSTILE_CASES=all
+does all of that, a number so many of the plays to their end for one host in one playbook, which HOSTILE_SEED chooses.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import queue
 import random
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.devpi_server
 CASES = os.environ["HOSTILE_CASES"]
 SEED = os.environ["HOSTILE_SEED"]
 IN_ALL = "its facts, in every task"
+EACH = "every text, in every task"
 
 
 class Run(t.NamedTuple):
@@ -56,6 +59,14 @@ class Case(t.NamedTuple):
     tasks: t.Tuple[str, ...]
 
 
+class Played(t.NamedTuple):
+    """How many answers were changed, what the host achieved by that, and what became of each lie of a case EACH."""
+
+    count: int
+    said: t.List[str]
+    outcomes: t.List[t.Dict[str, t.Any]]
+
+
 def honest(site, run):
     """Play a run honestly; return the answers of its host by task, and the states that a run may leave of a file."""
     if run not in site.known:
@@ -65,7 +76,7 @@ def honest(site, run):
         allowed = [begin, sums(site.root)]
         assert site.found("nobody", rc, output, allowed) == [], output.decode("utf-8", "replace")
         assert rc == 0, output.decode("utf-8", "replace")
-        answered = site.answered(run.host)
+        answered = list(dict.fromkeys(line["task"] for line in site.answered(run.host)))
         if run.playbook == "survey":
             # Its files name the hosts that answered: without a host that is refused they are others.
             site.restore(run.state)
@@ -75,29 +86,25 @@ def honest(site, run):
     return site.known[run]
 
 
-def cases(site, runs):
-    """Return the cases of some runs; where two playbooks have a task of a host in common, its strings count in the first."""
-    found, seen = [], set()
-    for run in runs:
-        tasks = tuple(honest(site, run)[0])
-        found.append(Case(run, IN_ALL, tasks))
-        for task in tasks:
-            if (run.host, task) not in seen:
-                seen.add((run.host, task))
-                found += [Case(run, mutation, (task,)) for mutation in strings(site)]
-    return found
-
-
 def play(site, case):
-    """Play a case; return how many answers were changed, and what the host achieved by that."""
-    dummy, allowed = honest(site, case.run)
-    change = {"facts": facts(site)} if case.mutation == IN_ALL else {"strings": strings(site)[case.mutation]}
-    pending, count, said = list(case.tasks), 0, []
+    """Play a case."""
+    answered, allowed = honest(site, case.run)
+    pending = list(case.tasks or answered)
+    count, said, outcomes = 0, [], []
     while pending:
         site.restore(case.run.state)
+        each = None
+        if case.mutation == IN_ALL:
+            change = {"facts": facts(site)}
+        elif case.mutation == EACH:
+            change = {"each": strings(site)}
+            each = {"lies": list(change["each"]), "tasks": pending}
+        else:
+            change = {"strings": strings(site)[case.mutation]}
         site.behave(case.run.host, dict(change, tasks=pending))
-        rc, output = site.play(*case.run.books)
-        lied = {task: line["module"] for task, line in site.answered(case.run.host).items() if line["changed"]}
+        rc, output = site.play(*case.run.books, each=each)
+        lines = [line for line in site.answered(case.run.host) if line["changed"]]
+        lied = {line["task"]: line["module"] for line in lines}
         where = "%s, playbook %s, mutation %s, task %s" % (
             case.run.host,
             case.run.playbook,
@@ -105,35 +112,68 @@ def play(site, case):
             ", ".join("%s (%s)" % one for one in lied.items()),
         )
         found = site.found(case.run.host, rc, output, allowed)
+        if each is not None:
+            outcomes = site.outcomes()
+            found += ["the play failed (%d)" % rc] if rc else []
         said += ["%s: %s" % (where, one) for one in found]
         said += [shown(output.decode("utf-8", "replace"))[-2000:]] if found else []
-        count += len(lied)
+        count += len(lines)
         # A play that ends early is played again for the tasks that it did not come to.
         rest = [task for task in pending if task not in lied]
-        pending = rest if lied else []
-    return count, said
+        pending = rest if lied and each is None else []
+    return Played(count, said, outcomes)
 
 
-def test_nothing_that_a_hostile_host_answers_is_believed(sites, played, subtests):
+def follow(case, outcomes, chance, seen):
+    """Return the cases that are played to their end after a case EACH.
+
+    A lie that was not refused goes on with the play: all of a kind in one go. A refusal ends it; so each task is refused once,
+    whichever of its refused lies it is. Where two playbooks have a task of a host in common, it counts in the first.
+    """
+    taken, refused = {}, {}
+    for one in outcomes:
+        if (case.run.host, one["task"]) in seen:
+            continue
+        if one["is_refused"]:
+            refused.setdefault(one["task"], []).append(one["lie"])
+        elif one["task"] not in taken.setdefault(one["lie"], []):
+            taken[one["lie"]].append(one["task"])
+    seen.update((case.run.host, one["task"]) for one in outcomes)
+    return [Case(case.run, lie, tuple(tasks)) for lie, tasks in taken.items()] + [
+        Case(case.run, chance.choice(lies), (task,)) for task, lies in refused.items()
+    ]
+
+
+def test_nothing_that_a_hostile_host_answers_is_believed(sites, played, subtests, capfd):
     chance = random.Random(SEED)
     runs = RUNS if CASES == "all" else chance.sample(RUNS, 1)
-    chosen = cases(sites[0], runs)
-    if CASES != "all":
-        chosen = chance.sample(chosen, min(int(CASES), len(chosen)))
     free = queue.SimpleQueue()
     for site in sites:
         free.put(site)
 
     def one(case):
         site = free.get()
+        begin = time.monotonic()
         try:
-            return play(site, case)
+            return case, play(site, case), time.monotonic() - begin
         finally:
             free.put(site)
 
+    def every(pool, cases):
+        for case, found, seconds in pool.map(one, cases):
+            played.append(found.count)
+            name = "%s, %s, %s, %s" % (case.run.host, case.run.playbook, case.mutation, (case.tasks or ("all",))[-1])
+            with capfd.disabled():
+                print("%s: %d answers in %.0f s" % (name, found.count, seconds), flush=True)
+            with subtests.test(name):
+                assert found.said == [], "HOSTILE_SEED=%s\n%s" % (SEED, "\n".join(found.said))
+                assert found.count > 0, "no answer was changed"
+            yield case, found.outcomes
+
     with ThreadPoolExecutor(len(sites)) as pool:
-        for case, (count, said) in zip(chosen, pool.map(one, chosen)):
-            played.append(count)
-            with subtests.test("%s, %s, %s, %s" % (case.run.host, case.run.playbook, case.mutation, case.tasks[-1])):
-                assert said == [], "HOSTILE_SEED=%s\n%s" % (SEED, "\n".join(said))
-                assert count > 0, "no answer was changed"
+        later, seen = [Case(run, IN_ALL, ()) for run in runs], set()
+        for case, outcomes in every(pool, [Case(run, EACH, ()) for run in runs]):
+            later += follow(case, outcomes, chance, seen)
+        if CASES != "all":
+            later = chance.sample(later, min(int(CASES), len(later)))
+        list(every(pool, later))

@@ -40,6 +40,13 @@ def test_facts_are_added_and_the_answer_stays():
     assert changed["add_host"]["host_vars"] == {"airgap_dir": "/canary"}
 
 
+@pytest.mark.parametrize(("lie", "expected"), [("", {"id": "a"}), ("x", {"id": "X"}), ("y", {"id": "Y"})])
+def test_of_several_lies_the_one_that_is_asked_for_is_told(lie, expected):
+    config = {"answers": {}, "attack": {"tasks": ["one"], "each": {"x": "X", "y": "Y"}}}
+    text, is_changed = interpreter.respond(b'{"id": "a"}', config, "one", lie)
+    assert (json.loads(text)["id"], is_changed) == (expected["id"], bool(lie))
+
+
 @pytest.mark.parametrize(
     ("task", "attack", "expected"),
     [

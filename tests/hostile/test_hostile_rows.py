@@ -24,7 +24,7 @@ def lie(site, host, task, answer):
 
 def assert_in_vain(site, host, rc, output):
     """A lie was told, and nothing came of it."""
-    assert [line for line in site.answered(host).values() if line["changed"]], output.decode()
+    assert [line for line in site.answered(host) if line["changed"]], output.decode()
     found = site.found(host, rc, output, [site.kept("before"), site.kept("after")])
     assert found == [], "%s\n%s" % ("\n".join(found), shown(output.decode("utf-8", "replace")))
 
