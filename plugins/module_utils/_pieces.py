@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pieces: what of a bundle crosses at a time, how it is packed, and what of a file is still to come.
 
-A piece holds runs of bytes of pool files as they are, for wheels are packed
-already, and after them those of all other files as one xz stream. It crosses
-as a stream: on both hosts a program reads or writes it through a named pipe.
+A piece holds runs of bytes of all files but the pool's as one xz stream, so
+that a bundle can be judged before its pool comes, and after them those of the
+pool as they are, for wheels are packed already. It crosses as a stream: on
+both hosts a program reads or writes it through a named pipe.
 """
 
 from __future__ import annotations
@@ -64,17 +65,17 @@ def encoding_of(parts: t.Iterable[Part]) -> str:
 
 def write(root: str, parts: t.Sequence[Part], encoding: str, emit: t.Callable[[bytes], t.Any]) -> None:
     """Pass the bytes of a piece on to ``emit``."""
-    for block in blocks_of_parts(root, [part for part in parts if is_packed(part.path)]):
-        emit(block)
     texts = blocks_of_parts(root, [part for part in parts if not is_packed(part.path)])
-    if encoding != "xz":
+    if encoding == "xz":
+        packer = lzma.LZMACompressor()
+        for block in texts:
+            emit(packer.compress(block))
+        emit(packer.flush())
+    else:
         for block in texts:
             emit(block)
-        return
-    packer = lzma.LZMACompressor()
-    for block in texts:
-        emit(packer.compress(block))
-    emit(packer.flush())
+    for block in blocks_of_parts(root, [part for part in parts if is_packed(part.path)]):
+        emit(block)
 
 
 class Pipe:
@@ -144,17 +145,10 @@ def read(stream: Source, parts: t.Sequence[Part], encoding: str) -> t.Iterator[t
     Never more bytes come out than the parts have. Raises BundleError where
     the piece holds less, or more.
     """
-    source = _plain(stream)
-    first = [part for part in parts if is_packed(part.path)]
-    rest = [part for part in parts if not is_packed(part.path)]
-    for part in first:
-        blocks = _exactly(source, part)
-        yield part, blocks
-        for _left in blocks:
-            pass
-    if rest and encoding == "xz":
-        source = _unpacked(stream)
-    for part in rest:
+    texts = [part for part in parts if not is_packed(part.path)]
+    pool = [part for part in parts if is_packed(part.path)]
+    source = _unpacked(stream) if texts and encoding == "xz" else stream.read
+    for part in texts + pool:
         blocks = _exactly(source, part)
         yield part, blocks
         for _left in blocks:
@@ -173,17 +167,15 @@ def _exactly(source: t.Callable[[int], bytes], part: Part) -> t.Iterator[bytes]:
         yield block
 
 
-def _plain(stream: Source) -> t.Callable[[int], bytes]:
-    return stream.read
-
-
 def _unpacked(stream: Source) -> t.Callable[[int], bytes]:
-    """Return a function that reads up to so many bytes of an xz stream."""
+    """Return a function that reads up to so many bytes of an xz stream, and then of what follows it."""
     if lzma is None:
         raise BundleError("The Python of this host has no lzma module, and the sending host packed texts with xz.")
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MEMORY)
+    rest = b""
 
     def source(length: int) -> bytes:
+        nonlocal rest
         while not unpacker.eof:
             is_hungry = bool(unpacker.needs_input)
             data = stream.read(BLOCK) if is_hungry else b""
@@ -191,10 +183,12 @@ def _unpacked(stream: Source) -> t.Callable[[int], bytes]:
                 block = unpacker.decompress(data, length)
             except lzma.LZMAError as error:
                 raise BundleError("A piece is no xz stream: %s. Run the transfer again." % error) from error
+            rest = unpacker.unused_data
             if block:
                 return block
             if not data and is_hungry:
                 return b""
-        return unpacker.unused_data[:length] or stream.read(length)
+        found, rest = rest[:length], rest[length:]
+        return found or stream.read(length)
 
     return source

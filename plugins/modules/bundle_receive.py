@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - O(phase=plan) checks the bundle that this host holds and says which bytes of the offered one it lacks.
   - O(phase=piece) takes in what another host sends, as a stream. A file gets its name when it is whole and its SHA-256 is right.
+    The pool comes last, and only of a bundle whose signatures, age, names and sums are approved.
   - O(phase=finish) takes over what the host held already, checks the whole bundle and who signed it, and puts it in
     the place of the one before in one step.
   - O(incoming) is made with mode 0700, and refused if others can write to it.
@@ -246,12 +247,12 @@ class Reception:
             os.rename(self.path + ".previous", self.path)
 
     def missing(self, present):
-        """Return the runs of bytes (path, from, up to) that have to come, the pool first.
+        """Return the runs of bytes (path, from, up to) that have to come, the pool last.
 
         Raises BundleError where the pool has another content under an offered name.
         """
         missing = []
-        for path, entry in sorted(self.entries.items(), key=lambda one: (not _pieces.is_packed(one[0]), one[0])):
+        for path, entry in sorted(self.entries.items(), key=lambda one: (_pieces.is_packed(one[0]), one[0])):
             if present.get(path) == entry.sha256:
                 continue
             self.check_place(path, entry, present)
@@ -320,8 +321,27 @@ class Reception:
         """Take in one piece; files that are whole and right get their names in the incoming bundle."""
         self.make_incoming()
         self.forget_others()
+        is_judged = False
         for part, blocks in _pieces.read(stream, parts, encoding):
+            if _pieces.is_packed(part.path) and not is_judged:
+                self.judge_open()
+                is_judged = True
             self.take_part(part, blocks)
+
+    def judge_open(self):
+        """Judge a bundle by all that it holds but the pool, so that nobody fills the disk with what is not approved."""
+        for path, entry in self.entries.items():
+            here = os.path.join(self.path, path)
+            if not _pieces.is_packed(path) and os.path.isfile(here) and sha256_file(here) == entry.sha256:
+                self.link(path, path)
+        self.join_rest()
+        if not os.path.isfile(os.path.join(self.next, _manifest.SUMS)):
+            raise _manifest.BundleError("A piece brings the pool before what it is judged by. Run the transfer again.")
+        self.drop_strangers()
+        _approval.judge(self.next, self.params)
+        manifest, entries, carried = _manifest.verify_open(self.next, _pieces.is_packed)
+        if {one.path: one for one in entries + carried} != self.entries:
+            raise _manifest.BundleError("%s is not the bundle that was offered. Run the transfer again." % self.next)
 
     def take_part(self, part, blocks):
         """Keep one part of a file, as far as it comes, and finish the file when all of it is here.
@@ -377,6 +397,12 @@ class Reception:
         self.written[entry.path] = real
         shutil.rmtree(folder)
 
+    def join_rest(self):
+        """Join what a run that was killed between the last part of a file and its name left."""
+        for entry in self.entries.values():
+            if self.runs(entry.path) and not _pieces.gaps(self.runs(entry.path), entry.size):
+                self.join(entry, os.path.join(self.partial, entry.path))
+
     def forget_others(self):
         """Remove what came of bundles that nobody is bringing any more."""
         for name in os.listdir(self.incoming) if os.path.isdir(self.incoming) else []:
@@ -391,10 +417,7 @@ class Reception:
         for path, entry in self.entries.items():
             if present.get(path) == entry.sha256:
                 self.link(path, path)
-        for entry in self.entries.values():
-            # A run was killed between the last part of a file and its name.
-            if self.runs(entry.path) and not _pieces.gaps(self.runs(entry.path), entry.size):
-                self.join(entry, os.path.join(self.partial, entry.path))
+        self.join_rest()
         missing = sorted(path for path in self.entries if not os.path.exists(os.path.join(self.next, path)))
         if missing:
             raise _manifest.BundleError(
@@ -486,6 +509,18 @@ def newest(folder):
     return max(times)
 
 
+def check_room(folder, size):
+    """Raise BundleError where a file system has no room for what has to come, before any of it comes."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise _manifest.BundleError(
+            "%d bytes have to come, and the file system of %s has %d free. Free some space there, or set airgap_dir of "
+            "this host to a folder on another file system." % (size, folder, free)
+        )
+
+
 def plan(reception, volumes=None):
     """Return what is to be sent, and the difference that it makes."""
     present = reception.present()
@@ -498,6 +533,7 @@ def plan(reception, volumes=None):
     news = dict(reception.entries, **completed)
     news = sorted(path for path, entry in news.items() if present.get(path) != entry.sha256)
     lacking = {run[0] for run in missing}
+    check_room(reception.incoming, sum(end - begin for dummy, begin, end in missing))
     result = {
         "changed": bool(news or gone),
         "pending": bool(news or gone),

@@ -16,6 +16,7 @@ from ansible_collections.airgap.python.plugins.module_utils import _approval, _m
 from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
 
 from tests.unit.plugins.module_utils.test_manifest import delta, seal, write
+from tests.unit.plugins.module_utils.test_report import KEY
 
 
 class Hop:
@@ -51,6 +52,18 @@ class Hop:
         """Send one piece."""
         data, encoding = self.piece(parts)
         self.reception().take(io.BytesIO(data), parts, encoding)
+
+    def texts_and_pool(self, size=70):
+        """Return the pieces of all but the pool, and those of the pool."""
+        apart = [
+            [[part for part in parts if _pieces.is_packed(part.path) is packed] for parts in self.pieces(size)]
+            for packed in (False, True)
+        ]
+        return [[parts for parts in one if parts] for one in apart]
+
+    def send_texts(self):
+        """Send all but the pool."""
+        self.send(self.texts_and_pool(10000)[0][0])
 
     def transfer(self):
         """Send everything and finish."""
@@ -96,6 +109,7 @@ def test_line_that_broke_within_a_file_loses_nothing_that_came(hop):
     (parts,) = hop.pieces(10000)
     wheels = [part for part in parts if _pieces.is_packed(part.path)]
     data, encoding = hop.piece(wheels)
+    hop.send_texts()
     with pytest.raises(_manifest.BundleError, match="ends within " + wheels[1].path):
         hop.reception().take(io.BytesIO(data[: wheels[0].length + 7]), wheels, encoding)
     asked = hop.pieces(10000)[0]
@@ -117,23 +131,21 @@ def test_what_a_power_cut_left_wrong_is_found_and_comes_again(hop):
 
 
 def test_what_came_in_this_run_is_not_read_again_and_what_came_before_is(hop, monkeypatch):
-    wheels, texts = [
-        [part for part in hop.pieces(10000)[0] if _pieces.is_packed(part.path) is packed] for packed in (True, False)
-    ]
-    hop.send(wheels)
+    hop.send_texts()
+    before, now = [[part] for part in hop.pieces(10000)[0]]
+    hop.send(before)
     reception = hop.reception()
     hop.reception = lambda: reception
-    hop.send(texts)
+    hop.send(now)
     read = []
     hashing = _manifest.sha256_files
     monkeypatch.setattr(_manifest, "sha256_files", lambda paths: hashing([read.append(path) or path for path in paths]))
-    with open(os.path.join(reception.next, wheels[0].path), "r+b") as stream:
+    with open(os.path.join(reception.next, before[0].path), "r+b") as stream:
         stream.write(b"FLASK")
-    with pytest.raises(_manifest.BundleError, match=wheels[0].path + " has sha256"):
+    with pytest.raises(_manifest.BundleError, match=before[0].path + " has sha256"):
         reception.finish()
-    assert {path for path in read if path.startswith(reception.next)} == {
-        os.path.join(reception.next, part.path) for part in wheels
-    }
+    pool = os.path.join(reception.next, "wheels")
+    assert [path for path in read if path.startswith(pool)] == [os.path.join(reception.next, before[0].path)]
 
 
 def test_file_changed_on_the_sending_host_gets_no_name_here(hop):
@@ -252,23 +264,25 @@ def test_bastion_holds_an_incomplete_delta_and_passes_on_what_it_brings(hop):
 
 def test_parts_of_a_file_may_come_in_any_order(hop):
     os.makedirs(os.path.dirname(hop.path))
-    for parts in reversed(hop.pieces()):
-        hop.send(parts)
+    for one in hop.texts_and_pool():
+        for parts in reversed(one):
+            hop.send(parts)
     hop.reception().finish()
     assert _manifest.verify(hop.path)[0] == hop.manifest
 
 
 def test_parts_that_overlap_because_another_run_cut_otherwise_are_joined(hop):
     os.makedirs(os.path.dirname(hop.path))
-    one, two = hop.pieces(70), hop.pieces(110)
-    for parts in one[::2] + two[1::2] + one + two:
-        hop.send(parts)
+    for one, two in zip(hop.texts_and_pool(70), hop.texts_and_pool(110)):
+        for parts in one[::2] + two[1::2] + one + two:
+            hop.send(parts)
     hop.reception().finish()
     assert _manifest.verify(hop.path)[0] == hop.manifest
 
 
 def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
     name = "wheels/flask-1.0-py3-none-any.whl"
+    hop.send_texts()
     for part, said in (
         (_manifest.Part(name, 0, 10), "more than its parts"),
         (_manifest.Part(name, 200, 100), "more of"),
@@ -276,6 +290,40 @@ def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
     ):
         with pytest.raises(_manifest.BundleError, match=said):
             hop.reception().take(io.BytesIO(b"x" * 300), [part])
+
+
+def test_pool_of_a_bundle_that_is_not_approved_does_not_come_in(hop):
+    (parts,) = hop.pieces(10000)
+    data, encoding = hop.piece(parts)
+    offer = hop.reception()
+    offer.params = dict(offer.params, allowed_signers=["alice@example.org " + KEY])
+    with pytest.raises(_manifest.BundleError, match="not signed at all"):
+        offer.take(io.BytesIO(data), parts, encoding)
+    assert not glob.glob(hop.incoming + "/*/wheels") and not glob.glob(hop.incoming + "/*/*/*.whl")
+
+
+def test_pool_does_not_come_in_before_what_it_is_judged_by(hop):
+    wheel = hop.texts_and_pool(10000)[1][0]
+    with pytest.raises(_manifest.BundleError, match="before what it is judged by"):
+        hop.send(wheel)
+    assert not glob.glob(hop.incoming + "/*/wheels")
+
+
+def test_other_sizes_than_the_manifest_has_are_refused_before_the_pool_comes(hop):
+    (parts,) = hop.pieces(10000)
+    data, encoding = hop.piece(parts)
+    offer = hop.reception()
+    wheel = next(path for path in offer.entries if _pieces.is_packed(path))
+    offer.entries[wheel] = offer.entries[wheel]._replace(size=1 << 40)
+    with pytest.raises(_manifest.BundleError, match="not the bundle that was offered"):
+        offer.take(io.BytesIO(data), parts, encoding)
+
+
+def test_bundle_for_which_the_disk_has_no_room_is_refused_before_any_of_it_comes(hop, monkeypatch):
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
+    with pytest.raises(_manifest.BundleError, match="has 100 free"):
+        plan(hop.reception())
 
 
 def test_packed_texts_give_out_no_more_bytes_than_was_said(hop):
