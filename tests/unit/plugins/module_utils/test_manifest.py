@@ -197,6 +197,14 @@ def test_pieces_hold_every_byte_once_in_order():
         assert runs[-1].offset + runs[-1].length == size
 
 
+def test_link_that_took_the_place_of_a_file_is_not_followed_when_its_bytes_are_sent(tmp_path):
+    (tmp_path / "secret").write_text("not of the bundle")
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle/a").symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="symbolic links"):
+        list(_manifest.blocks_of_parts(str(tmp_path / "bundle"), [_manifest.Part("a", 0, 5)]))
+
+
 def delta(root, carried=("flask",), keep=True):
     """Make a bundle that adds to another one and brings only some of its wheels."""
     base = _manifest.Base("b" * 32, frozenset())

@@ -97,12 +97,20 @@ def test_line_ends_when_one_side_does_and_keeps_what_it_said():
     assert carry("echo gone >&2; exit 1", "cat") == (0, "gone\n")
 
 
+def test_what_a_host_says_beside_the_piece_does_not_fill_the_disk(monkeypatch):
+    monkeypatch.setattr(_line, "LIMITED", tuple(word.replace("131072", "20") for word in _line.LIMITED))
+    crossed, said = carry("yes >&2", "cat > /dev/null")
+    assert crossed == 0
+    assert len(said) == 20 * 512
+
+
 @pytest.mark.parametrize("printing", [_line.printing, lambda pipe: "cat /dev/zero"], ids=["waiting", "busy"])
 def test_failure_ends_both_sides_and_leaves_no_pipe(tmp_path, printing):
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     with tempfile.TemporaryFile() as said:
         line = _line.Line(["sh", "-c", printing(one)], ["sh", "-c", _line.taking(two)], 1, said)
-        while not os.path.exists(two + "/pipe"):
+        pipes = [two] if "zero" in printing(one) else [one, two]
+        while not all(os.path.exists(pipe + "/pipe") for pipe in pipes):
             time.sleep(0.01)
         line.end(False)
     assert os.listdir(tmp_path) == []
