@@ -24,6 +24,8 @@ CASES = os.environ["HOSTILE_CASES"]
 SEED = os.environ["HOSTILE_SEED"]
 IN_ALL = "its facts, in every task"
 EACH = "every text, in every task"
+# What cannot be carried out twice: the other end of the line serves once. Each of its lies is a play.
+ONCE = ("airgap.python.transfer : Take it in file by file, check the whole bundle and put it in its place",)
 
 
 class Run(t.NamedTuple):
@@ -90,6 +92,7 @@ def play(site, case):
     """Play a case."""
     answered, allowed = honest(site, case.run)
     pending = list(case.tasks or answered)
+    once = [task for task in pending if task in ONCE]
     count, said, outcomes = 0, [], []
     while pending:
         site.restore(case.run.state)
@@ -98,7 +101,7 @@ def play(site, case):
             change = {"facts": facts(site)}
         elif case.mutation == EACH:
             change = {"each": strings(site)}
-            each = {"lies": list(change["each"]), "tasks": pending}
+            each = {"lies": list(change["each"]), "tasks": [task for task in pending if task not in once]}
         else:
             change = {"strings": strings(site)[case.mutation]}
         site.behave(case.run.host, dict(change, tasks=pending))
@@ -113,7 +116,9 @@ def play(site, case):
         )
         found = site.found(case.run.host, rc, output, allowed)
         if each is not None:
-            outcomes = site.outcomes()
+            outcomes = site.outcomes() + [
+                {"task": task, "lie": lie, "is_refused": False} for task in once for lie in change["each"]
+            ]
             found += ["the play failed (%d)" % rc] if rc else []
         said += ["%s: %s" % (where, one) for one in found]
         said += [shown(output.decode("utf-8", "replace"))[-2000:]] if found else []
