@@ -52,7 +52,7 @@ def judge(root: str, params: t.Mapping[str, t.Any]) -> Approval:
 
 
 def _judge_signatures(root: str, params: t.Mapping[str, t.Any]) -> Approval:
-    allowed = _signature.allowed_lines(params.get("allowed_signers") or [])
+    allowed = _signature.allowed_signers(params.get("allowed_signers") or [])
     required = params.get("required_signatures")
     if required is None:
         # A list without any key in it was meant to allow somebody.

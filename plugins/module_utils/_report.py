@@ -9,15 +9,12 @@ else than they are. No I/O happens here.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import html
 import os
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _audit, _changes, _license
+from ansible_collections.airgap.python.plugins.module_utils import _audit, _changes, _license, _signature
 from ansible_collections.airgap.python.plugins.module_utils._evidence import Evidence, LockEvidence
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
@@ -218,27 +215,6 @@ def note(kind: str, *sentences: str) -> str:
     return '<div class="note %s">%s</div>' % (kind, "".join("<p>%s</p>" % one for one in sentences))
 
 
-class Signer(t.NamedTuple):
-    """A line of an allowed signers file (ssh-keygen(1)): who, by which key, and what limits it."""
-
-    who: str
-    fingerprint: str
-    options: str
-
-
-def signer(line: str) -> Signer:
-    """Return what a line says; one that cannot be read is shown as it is."""
-    match = re.match(r"^(\S+)\s+(.*?)\s*((?:sk-)?(?:ssh|ecdsa)-\S+)\s+([A-Za-z0-9+/]+=*)(?:\s.*)?$", line.strip())
-    if match is None:
-        return Signer(line.strip(), "", "")
-    try:
-        digest = hashlib.sha256(base64.b64decode(match.group(4), validate=True)).digest()
-    except binascii.Error:
-        return Signer(line.strip(), "", "")
-    print_ = "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
-    return Signer(match.group(1), print_, match.group(2))
-
-
 class Page:
     """One page; render() writes it."""
 
@@ -257,7 +233,7 @@ class Page:
         self.audit = audit
         self.changes = changes
         self.usual = usual
-        self.signers = [signer(line) for line in signers if line.strip() and not line.lstrip().startswith("#")]
+        self.signers = _signature.allowed_signers(signers)
         self.required = required
         self.targets: t.Dict[str, t.List[str]] = {}
         for lock in evidence.locks:
@@ -693,7 +669,7 @@ class Page:
             need = plural(self.required, "signature") if self.required else "no signature"
             parts.append("<h3>Whose signature counts</h3><p>The inside asks for %s by these keys.</p>" % need)
             rows = [
-                [text(one.who), '<span class="mono">%s</span>' % text(one.fingerprint), text(one.options)]
+                [text(one.principals), '<span class="mono">%s</span>' % text(one.key), text(one.options)]
                 for one in self.signers
             ]
             parts.append(table([("Signer", "name"), ("Key", "id"), ("Limits", "where")], rows, "stack thirds"))

@@ -55,6 +55,15 @@ class Signer(t.NamedTuple):
     type: str
 
 
+class AllowedSigner(t.NamedTuple):
+    """A line of a list of allowed signers (ssh-keygen(1), ALLOWED SIGNERS): who, what limits it, by which key."""
+
+    line: str
+    principals: str
+    options: str
+    key: str
+
+
 class Rejected(t.NamedTuple):
     """A block that does not count, and why, in a few fixed words and in a sentence."""
 
@@ -149,13 +158,6 @@ def _is_key(words: t.Sequence[str]) -> bool:
     return name == words[0].encode("ascii")
 
 
-def _key_of(line: str) -> bytes:
-    """Return the key of a line that allowed_lines() accepted; what stands after it is a comment."""
-    words = line.split()
-    places = [number for number in range(1, len(words)) if _is_key(words[number:])]
-    return base64.b64decode(words[places[0] + 1])
-
-
 def _lines(texts: t.Iterable[str], what: str) -> t.Iterator[str]:
     """Return the entries of a list that are no comments; raises SignatureError for what ssh-keygen could cut otherwise."""
     for text in texts:
@@ -169,25 +171,27 @@ def _lines(texts: t.Iterable[str], what: str) -> t.Iterator[str]:
             yield line
 
 
-def allowed_lines(texts: t.Iterable[str]) -> t.List[str]:
-    """Return the lines of a list of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), without comments.
+def allowed_signers(texts: t.Iterable[str]) -> t.List[AllowedSigner]:
+    """Return the entries of a list of allowed signers, without comments; their keys as fingerprints.
 
     Raises SignatureError for a line that names no key: ssh-keygen would pass it over.
     """
-    lines = []
+    found = []
     for line in _lines(texts, "allowed"):
         words = _words(line)
         if _is_key(words):
             raise SignatureError(
                 "The allowed signer %r has no name before its key. Write 'NAME %s ...'." % (line[:80], words[0])
             )
-        if not (_is_key(words[1:]) or _is_key(words[2:])):
+        options = 0 if _is_key(words[1:]) else 1
+        if not _is_key(words[1 + options :]):
             raise SignatureError(
                 "The allowed signer %r is not 'NAME [OPTIONS] TYPE KEY', as ssh-keygen(1) has it under ALLOWED SIGNERS."
                 % line[:120]
             )
-        lines.append(line)
-    return lines
+        key = fingerprint(base64.b64decode(words[2 + options]))
+        found.append(AllowedSigner(line, words[0], words[1] if options else "", key))
+    return found
 
 
 def revoked_lines(texts: t.Iterable[str]) -> t.List[str]:
@@ -251,7 +255,7 @@ def _write(folder: str, name: str, data: bytes) -> str:
 def judge(
     sums: bytes,
     blocks: t.Sequence[Block],
-    allowed: t.Iterable[str],
+    allowed: t.Sequence[AllowedSigner],
     revoked: t.Iterable[str] = (),
     run: Run = ssh_keygen,
     namespace: str = NAMESPACE,
@@ -260,10 +264,9 @@ def judge(
     signers: t.List[Signer] = []
     rejected: t.List[Rejected] = []
     with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
-        allowed_text = "".join(line + "\n" for line in allowed_lines(allowed))
-        allowed_path = _write(folder, "allowed", allowed_text.encode())
+        allowed_path = _write(folder, "allowed", "".join(one.line + "\n" for one in allowed).encode())
         revoked_text = "".join(line + "\n" for line in revoked_lines(revoked))
-        listed = {fingerprint(_key_of(line)) for line in allowed_text.split("\n")[:-1]}
+        listed = {one.key for one in allowed}
         revoked_path = _write(folder, "revoked", revoked_text.encode()) if revoked_text else ""
         for number, block in enumerate(blocks):
             path = _write(folder, str(number), block.armor)

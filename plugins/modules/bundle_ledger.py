@@ -308,7 +308,7 @@ def read(path):
 
 def signers_of(params):
     """Return who signed the statement of a correction; raises SignatureError unless they are enough."""
-    allowed = _signature.allowed_lines(params["allowed_signers"])
+    allowed = _signature.allowed_signers(params["allowed_signers"])
     if not allowed:
         raise _signature.SignatureError(
             "Who may correct the ledger %s is not known: the list of allowed signers is empty. A correction needs "

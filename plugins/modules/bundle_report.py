@@ -69,7 +69,7 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _evidence, _license, _manifest, _report
+from ansible_collections.airgap.python.plugins.module_utils import _evidence, _license, _manifest, _report, _signature
 
 
 def read_report(root, name):
@@ -116,7 +116,7 @@ def main():
             required,
         )
         result = _evidence.put(root, _evidence.REPORT, page.render(), module.check_mode)
-    except _evidence.ERRORS as error:
+    except (*_evidence.ERRORS, _signature.SignatureError) as error:
         module.fail_json(msg=str(error))
     result["unusual"] = [os.path.basename(entry["path"]) for entry in page.unusual]
     module.exit_json(**result)

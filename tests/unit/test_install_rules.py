@@ -268,11 +268,11 @@ def test_the_shapes_of_names_are_those_of_the_schema():
 @pytest.mark.parametrize("end", ["\r", "\u2028", "\x85", "\t", "\x0b", "\0", "\u202e", "\nmallory "])
 def test_a_list_of_signers_with_another_end_of_a_line_is_refused_by_both(end, tmp_path):
     line = "alice ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILMuZWVbHhDBFKSU1mMcnQlfGQhrdPmCeWHzlJ8Gz0bD"
-    assert _signature.allowed_lines([line, "# comment", ""]) == [line]
+    assert [one.line for one in _signature.allowed_signers([line, "# comment", ""])] == [line]
     (tmp_path / "good").write_bytes(line.encode())
     assert INSTALL.read_keys(str(tmp_path / "good"), (1, 2)) == line.encode() + b"\n"
     with pytest.raises(_signature.SignatureError):
-        _signature.allowed_lines([line + end + "x"])
+        _signature.allowed_signers([line + end + "x"])
     (tmp_path / "bad").write_bytes((line + end + "x\n").encode())
     with pytest.raises(INSTALL.Refusal):
         INSTALL.read_keys(str(tmp_path / "bad"), (1, 2))

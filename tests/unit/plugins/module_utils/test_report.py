@@ -16,6 +16,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _lock,
     _manifest,
     _report,
+    _signature,
 )
 from packaging.version import Version
 
@@ -132,7 +133,7 @@ def test_strangers_texts_stay_texts():
     )
     earlier = bundle([("lib", "1")]).manifest
     changes = _changes.compare(earlier, evidence.manifest, lambda version: version)
-    page = _report.render(evidence, report, changes, [HOSTILE], [HOSTILE, HOSTILE + " " + KEY], 2)
+    page = _report.render(evidence, report, changes, [HOSTILE], ["<img/src=x/onerror=alert(1)> " + KEY], 2)
     page += render(evidence, report=audit(evidence, failure=HOSTILE))
     read = Reader(page)
     assert not {"script", "img"} & set(read.tags)
@@ -230,6 +231,19 @@ def test_approver_learns_how_to_check_and_to_sign():
     assert 'alice,bob SHA256:FHsTyFHNmvNpw4o7+rp+M1yqMyBF8vXSBRkZtkQ0RKY valid-before="20271231"' in page
     assert "No signers were named" in Reader(render()).text
     assert "(airgap-pip)" in page
+
+
+def test_page_shows_the_key_that_counts_and_none_from_within_an_option():
+    other = KEY[:-4] + "AAAA"
+    page = Reader(render(signers=['alice namespaces="x %s y" %s' % (other, KEY)])).text
+    assert "SHA256:FHsTyFHNmvNpw4o7+rp+M1yqMyBF8vXSBRkZtkQ0RKY" in page
+    assert page.count("SHA256:") == 1
+
+
+@pytest.mark.parametrize("line", ["alice ssh-ed25519 AAAA", "alice " + KEY + "\nbob " + KEY])
+def test_page_is_not_made_with_a_signer_that_the_check_refuses(line):
+    with pytest.raises(_signature.SignatureError, match="allowed signer"):
+        render(signers=[line])
 
 
 def test_same_bundle_gives_the_same_page():

@@ -47,7 +47,8 @@ def bob_fixture(tmp_path_factory):
 
 def judge(data, allowed, revoked=(), sums=SUMS):
     """Return the names that count and the reasons of the blocks that do not."""
-    signers, rejected = _signature.judge(sums, _signature.cut(data, "SHA256SUMS.sig"), allowed, revoked)
+    blocks = _signature.cut(data, "SHA256SUMS.sig")
+    signers, rejected = _signature.judge(sums, blocks, _signature.allowed_signers(allowed), revoked)
     return [one.principal for one in signers], [one.reason for one in rejected]
 
 
@@ -57,8 +58,17 @@ def test_two_officers_sign_the_same_sums(alice, bob):
     assert judge(data, ["# officers", "", alice.line() + "\n", bob.line()])[0] == ["alice@example", "bob@example"]
 
 
+def test_key_of_an_allowed_signer_is_never_one_from_within_an_option(alice, bob):
+    line = 'alice@example namespaces="x %s y" %s' % (alice.public, bob.public)
+    (one,) = _signature.allowed_signers([line])
+    assert (one.principals, one.key) == ("alice@example", _signature.key_fingerprint(bob.path))
+    assert judge(alice.sign(), [line]) == ([], ["unknown key"])
+
+
 def test_signer_is_told_by_name_fingerprint_and_type(alice):
-    (signer,), dummy = _signature.judge(SUMS, _signature.cut(alice.sign(), "x"), [alice.line()])
+    (signer,), dummy = _signature.judge(
+        SUMS, _signature.cut(alice.sign(), "x"), _signature.allowed_signers([alice.line()])
+    )
     said = subprocess.run(["ssh-keygen", "-lf", alice.path], stdout=subprocess.PIPE, check=True).stdout.decode()
     assert signer == ("alice@example", said.split()[1], "ssh-ed25519")
 
@@ -84,7 +94,8 @@ def test_expired_key_is_refused_by_name(alice):
 
 
 def test_option_that_an_old_openssh_does_not_know_is_named(alice):
-    signers, rejected = _signature.judge(SUMS, _signature.cut(alice.sign(), "x"), [alice.line("no-such-option")])
+    allowed = _signature.allowed_signers([alice.line("no-such-option")])
+    signers, rejected = _signature.judge(SUMS, _signature.cut(alice.sign(), "x"), allowed)
     assert (signers, rejected[0].reason) == ([], "unknown option")
     assert "newer OpenSSH" in rejected[0].detail
 
@@ -171,7 +182,7 @@ def test_line_that_ssh_keygen_would_pass_over_is_an_error(alice):
         ("alice@example a b c " + alice.public, "ALLOWED SIGNERS"),
     ):
         with pytest.raises(_signature.SignatureError, match=reason):
-            _signature.allowed_lines([line])
+            _signature.allowed_signers([line])
     with pytest.raises(_signature.SignatureError, match="no public key"):
         _signature.revoked_lines([alice.line()])
 
@@ -179,7 +190,7 @@ def test_line_that_ssh_keygen_would_pass_over_is_an_error(alice):
 def test_refusal_says_how_many_are_missing_and_why_each_block_does_not_count(alice, bob):
     data = alice.sign() + bob.sign(b"other") + bob.sign(namespace="file")
     allowed = [alice.line(), bob.line()]
-    signers, rejected = _signature.judge(SUMS, _signature.cut(data, "x"), allowed)
+    signers, rejected = _signature.judge(SUMS, _signature.cut(data, "x"), _signature.allowed_signers(allowed))
     with pytest.raises(_signature.SignatureError) as caught:
         _signature.require("/b/SHA256SUMS.sig", 2, signers, rejected, True)
     text = str(caught.value)
