@@ -327,7 +327,7 @@ def facts(site):
             for entry in yaml.safe_load(stream)["argument_specs"].values():
                 for name, option in entry.get("options", {}).items():
                     found[name] = canary(site, name, option.get("type", "str"))
-    for path in sorted(glob.glob(os.path.join(ROOT, "playbooks/*.yml"))):
+    for path in sorted(glob.glob(os.path.join(ROOT, "playbooks/**/*.yml"), recursive=True)):
         with open(path, encoding="utf-8") as stream:
             for name in re.findall(r"\b(?:approve|history|kubespray|teardown|airgap)_[a-z_]+", stream.read()):
                 found.setdefault(name, canary(site, name, "str"))

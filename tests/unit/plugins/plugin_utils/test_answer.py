@@ -173,7 +173,7 @@ def test_the_answer_of_every_module_is_checked(module):
 
 
 def test_roles_and_playbooks_run_modules_of_ansible_builtin_through_the_check_alone():
-    files = [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
+    files = [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/**/*.yml")]
     assert files
     for path in files:
         for task in tasks(yaml.load(path.read_text(), Loader=loader())):
