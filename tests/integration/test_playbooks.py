@@ -84,3 +84,53 @@ def test_kubesprays_former_names_of_groups_work(control):
     rc, said = control.play("kubespray", "--tags", "none")
     assert rc == 0, said
     assert "'kube-master: first'" in said
+
+
+def test_loopback_address_of_a_tunnel_is_refused_on_each_node_but_the_index_host_itself(control):
+    addresses = ["127.0.0.1", "127.9.9.9", "::1", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "LOCALHOST.localdomain."]
+    nodes = {"node%d" % number: {"pip_conf_index_address": one} for number, one in enumerate(addresses)}
+    nodes["tunnel"] = {}
+    for name, variables in nodes.items():
+        variables["pip_conf_path"] = str(control.folder / name)
+    # As with ssh -L 2222:idx:22 on the control host.
+    idx = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 2222}
+    control.write({"airgap_index": ["idx"], "airgap_nodes": list(nodes)}, idx=idx, **nodes)
+    rc, said = control.play("nodes", "--tags", "pip_conf")
+    assert rc != 0, said
+    for name in nodes:
+        assert not (control.folder / name).exists(), name
+        assert "which is %s itself" % name in said, said
+    assert "set pip_conf_index_address to the address at which the nodes reach idx" in said
+
+
+def test_index_host_that_is_a_node_may_ask_itself(control, index):
+    port = int(index.url.split(":")[2].split("/")[0])
+    path = control.folder / "pip.conf"
+    here = {"ansible_host": "127.0.0.1", "devpi_port": port, "pip_conf_path": str(path)}
+    control.write({"airgap_index": ["here"], "airgap_nodes": ["here"]}, here=here)
+    index.trouble["+simple"] = [404]
+    rc, said = control.play("nodes", "--tags", "pip_conf")
+    assert (rc, path.exists()) == (2, False), said
+    assert "check airgap_index_name" in said
+    rc, said = control.play("nodes", "--tags", "pip_conf")
+    assert rc == 0, said
+    assert "index-url = http://127.0.0.1:%d/" % port in path.read_text()
+
+
+def test_node_asks_the_index_before_its_pip_conf_is_written(control, index):
+    path = control.folder / "pip.conf"
+    path.write_text("[global]\ntimeout = 7\n")
+    control.write({"airgap_nodes": ["here"]})
+    (control.folder / ".netrc").write_text("machine\n")
+    wrong = {"pip_conf_index_url": "http://127.0.0.1:9/simple/", "pip_conf_path": str(path)}
+    rc, said = control.play("nodes", "--tags", "pip_conf", **wrong)
+    assert rc != 0, said
+    assert path.read_text() == "[global]\ntimeout = 7\n"
+    assert "here gets no index at http://127.0.0.1:9/simple/: Connection refused" in said
+    assert "pip_conf_index_address" in said
+    rc, said = control.play("nodes", "--tags", "pip_conf", "--check", **wrong)
+    assert rc == 0, said
+    assert "does not answer yet" in said
+    rc, said = control.play("nodes", "--tags", "pip_conf", **dict(wrong, pip_conf_index_url=index.url))
+    assert rc == 0, said
+    assert index.url in path.read_text()
