@@ -187,7 +187,7 @@ class Site:
         with open(self.path(host, "task.log"), encoding="utf-8") as stream:
             return {line["task"]: line for line in map(json.loads, stream)}
 
-    def play(self, *playbooks, limit=None, **variables):
+    def play(self, *playbooks, limit=None, tags=None, **variables):
         """Play playbooks as one; return the status and all that was printed, as bytes."""
         book = [{"import_playbook": os.path.join(ROOT, "playbooks", name + ".yml")} for name in playbooks]
         self.put("control/home/play.yml", json.dumps(book))
@@ -212,7 +212,7 @@ class Site:
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-e", json.dumps(variables)]
         command += ["-i", self.path("control/site/lab"), self.path("control/home/play.yml")]
         done = subprocess.run(
-            command + (["--limit", limit] if limit else []),
+            command + (["--limit", limit] if limit else []) + (["--tags", tags] if tags else []),
             env=environment,
             cwd=self.path("control/site"),
             stdin=subprocess.DEVNULL,
