@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -134,3 +136,23 @@ def test_node_asks_the_index_before_its_pip_conf_is_written(control, index):
     rc, said = control.play("nodes", "--tags", "pip_conf", **dict(wrong, pip_conf_index_url=index.url))
     assert rc == 0, said
     assert index.url in path.read_text()
+
+
+def test_each_role_and_each_step_has_its_tag_and_the_readme_lists_them(control):
+    control.write({"airgap_stage": ["here"], "airgap_index": ["here"], "airgap_nodes": ["here"], "kube_node": ["here"]})
+    tags = {"always"}
+    # site has those that it imports in it.
+    for name in ("site", "inside", "outside", "approve", "history", "survey", "kubespray", "teardown"):
+        rc, said = control.play(name, "--list-tasks")
+        assert rc == 0, said
+        for task, its in re.findall(r"(?:TAGS: \[[^]]*\]|tasks:) ((?:(?!TAGS: ).)+?) TAGS: \[([^]]*)\]", said):
+            if task.startswith("play #"):
+                continue
+            role = re.match(r"airgap\.python\.(\w+) : ", task)
+            assert its, (name, task)
+            # The role install checks the settings of pip_conf, too.
+            assert not role or {"always", "install", role.group(1)} & set(its.split(", ")), (name, task, its)
+            tags.update(its.split(", "))
+    readme = pathlib.Path("README.md").read_text(encoding="utf-8")
+    listed = re.search(r"`--tags` plays.*?\n\n", readme, re.DOTALL).group()
+    assert set(re.findall(r"`(\w+)`", listed)) == tags - {"always"}
