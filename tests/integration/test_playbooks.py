@@ -19,6 +19,8 @@ class Control:
     def __init__(self, folder):
         self.folder = folder
         self.inventory = folder / "hosts.json"
+        # Nothing of what a user has set takes part: a netrc that is broken, a proxy that does not answer.
+        (folder / ".netrc").write_text("machine\n")
 
     def write(self, groups, **hosts):
         """Write an inventory: the hosts of each group, and the variables of each host."""
@@ -33,7 +35,11 @@ class Control:
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", self.inventory]
         command += ["-e", json.dumps(variables), "playbooks/%s.yml" % name, *options]
         environment = dict(
-            os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_NOCOLOR="1", HOME=str(self.folder)
+            os.environ,
+            ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"),
+            ANSIBLE_NOCOLOR="1",
+            HOME=str(self.folder),
+            http_proxy="http://127.0.0.1:9",
         )
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         return done.returncode, " ".join(done.stdout.decode().split())
@@ -123,7 +129,6 @@ def test_node_asks_the_index_before_its_pip_conf_is_written(control, index):
     path = control.folder / "pip.conf"
     path.write_text("[global]\ntimeout = 7\n")
     control.write({"airgap_nodes": ["here"]})
-    (control.folder / ".netrc").write_text("machine\n")
     wrong = {"pip_conf_index_url": "http://127.0.0.1:9/simple/", "pip_conf_path": str(path)}
     rc, said = control.play("nodes", "--tags", "pip_conf", **wrong)
     assert rc != 0, said
@@ -133,9 +138,15 @@ def test_node_asks_the_index_before_its_pip_conf_is_written(control, index):
     rc, said = control.play("nodes", "--tags", "pip_conf", "--check", **wrong)
     assert rc == 0, said
     assert "does not answer yet" in said
-    rc, said = control.play("nodes", "--tags", "pip_conf", **dict(wrong, pip_conf_index_url=index.url))
+    own = control.folder / "opt/base/pip.conf"
+    own.parent.mkdir(parents=True)
+    own.write_text("[global]\nno-index = true\n")
+    right = dict(wrong, pip_conf_index_url=index.url, install_dir=str(control.folder / "opt"))
+    rc, said = control.play("nodes", "--tags", "pip_conf", **right)
     assert rc == 0, said
     assert index.url in path.read_text()
+    # What wins over it is named.
+    assert "[WARNING]: here: %s changes what %s says: pip asks no index." % (own, path) in said
 
 
 def test_each_role_and_each_step_has_its_tag_and_the_readme_lists_them(control):
