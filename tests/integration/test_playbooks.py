@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+from tests.integration import small_bundle
+
 
 class Control:
     """A control host with an inventory; every host in it is this machine."""
@@ -167,3 +169,38 @@ def test_each_role_and_each_step_has_its_tag_and_the_readme_lists_them(control):
     readme = pathlib.Path("README.md").read_text(encoding="utf-8")
     listed = re.search(r"`--tags` plays.*?\n\n", readme, re.DOTALL).group()
     assert set(re.findall(r"`(\w+)`", listed)) == tags - {"always"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said_is"),
+    [
+        ("none", "There is no bundle in {place}/bundle on idx"),
+        ("file", "{place}/bundle cannot be read: Not a directory"),
+        ("other target", "has no pip for the target here, it has pip for other"),
+        ("empty lock", "locks/airgap-pip/here.txt of the bundle on idx pins no pip"),
+    ],
+)
+def test_lock_that_is_missing_is_told_with_its_own_reason(control, tmp_path, kind, said_is):
+    place = tmp_path / "srv"
+    place.mkdir()
+    if kind == "file":
+        (place / "bundle").write_text("")
+    elif kind != "none":
+        target = "other" if kind == "other target" else "here"
+        lock = place / "bundle/locks/airgap-pip" / (target + ".txt")
+        lock.parent.mkdir(parents=True)
+        lock.write_text("# airgap.python lock 1\n")
+        (place / "bundle/manifest.json").write_text("{}")
+    control.write({"airgap_index": ["idx"], "airgap_nodes": ["here"]}, idx={"airgap_dir": str(place)})
+    site = {
+        "airgap_sets": [{"name": "base"}],
+        "airgap_targets": [small_bundle.here(), dict(small_bundle.here(), name="other", python="3.12.99")],
+        "install_python": sys.executable,
+        "install_dir": str(tmp_path / "opt"),
+        "pip_conf_index_url": "http://127.0.0.1:9/simple/",
+    }
+    rc, said = control.play("nodes", "--tags", "install", **site)
+    assert rc != 0, said
+    assert said_is.format(place=place) in said
+    assert ("Stage the set" in said) == (kind == "other target")
+    assert not (tmp_path / "opt").exists()
