@@ -20,6 +20,7 @@ class Control:
 
     def __init__(self, folder):
         self.folder = folder
+        self.last = ""
         self.inventory = folder / "hosts.json"
         # Nothing of what a user has set takes part: a netrc that is broken, a proxy that does not answer.
         (folder / ".netrc").write_text("machine\n")
@@ -44,6 +45,7 @@ class Control:
             http_proxy="http://127.0.0.1:9",
         )
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        self.last = done.stdout.decode().rstrip().rpartition("\n")[2]
         return done.returncode, " ".join(done.stdout.decode().split())
 
 
@@ -57,6 +59,9 @@ def test_playbook_stops_where_nobody_is_in_its_group_and_names_it(control):
     control.write({"webservers": ["here"], "airgap_bastion": ["here"]})
     rc, said = control.play("nodes")
     assert rc != 0, said
+    assert control.last.startswith(
+        "FAILED on localhost at 'Check that there are hosts to play on': No host is in the group"
+    )
     assert "No host is in the group airgap_nodes" in said
     assert "It has webservers, airgap_bastion" in said
 
@@ -204,3 +209,12 @@ def test_lock_that_is_missing_is_told_with_its_own_reason(control, tmp_path, kin
     assert said_is.format(place=place) in said
     assert ("Stage the set" in said) == (kind == "other target")
     assert not (tmp_path / "opt").exists()
+
+
+def test_interpreter_that_does_not_run_is_not_taken_for_one_without_venv(control):
+    control.write({"airgap_stage": ["here"]}, here={"ansible_python_interpreter": "/nonexistent/python3"})
+    site = {"airgap_sets": [{"name": "base", "requirements": ["six"]}], "airgap_targets": [small_bundle.here()]}
+    rc, said = control.play("stage", **site)
+    assert rc != 0, said
+    assert "/nonexistent/python3" in control.last
+    assert "python3-venv" not in said
