@@ -29,7 +29,7 @@ class ActionModule(_answer.CheckedAction):
                 % (", ".join(sorted(_answer.BUILTIN)), ", ".join(sorted(self._task.args)))
             )
         task = self._task.copy()
-        task.action, task.args = "ansible.builtin." + module, args
+        task.action, task.args = "ansible.builtin." + module, dict(_answer.ARGUMENTS.get(module, {}), **args)
         actions = self._shared_loader_obj.action_loader
         handler = actions.get(
             task.action if task.action in actions else "ansible.legacy.normal",

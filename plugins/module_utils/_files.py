@@ -56,6 +56,29 @@ def sha256_files(paths: t.Iterable[str]) -> t.Iterator[str]:
                 one.cancel()
 
 
+def room(*paths: str) -> str:
+    """Return the file system of each path, each once, and what is free on it: what to say where a disk is full."""
+    told: t.Dict[str, str] = {}
+    for path in paths:
+        place = os.path.realpath(path)
+        while not os.path.isdir(place):
+            place = os.path.dirname(place)
+        usage = os.statvfs(place)
+        while not os.path.ismount(place):
+            place = os.path.dirname(place)
+        free = usage.f_bavail * usage.f_frsize
+        said = "%s has %d bytes free (%.1f MiB)" % (place, free, free / 2**20)
+        if usage.f_files and not usage.f_favail:
+            said += " and no room for one more file"
+        told[place] = said
+    return ", ".join(told.values())
+
+
+def is_full(error: OSError) -> bool:
+    """Say whether an error is that of a disk, or of a user's share of it, that is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def sha256_bytes(data: bytes) -> str:
     """Return the SHA-256 of bytes as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()

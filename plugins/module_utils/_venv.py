@@ -308,6 +308,7 @@ def install_argv(python: str, pip_wheel: str, options: PipOptions, lock: str, re
     return argv + ["--require-hashes", "-r", lock]
 
 
+FULL = "the disk is full"
 _CAUSES = (
     # The order matters: pip says "no matching distribution" after every failed request, too.
     (
@@ -324,9 +325,9 @@ _CAUSES = (
         "Stage the set again, so that the lock names every file.",
     ),
     (
-        r"No space left on device|Errno 28",
-        r"No space left|Errno 28",
-        "the disk is full",
+        r"No space left on device|Errno 28|Disk quota exceeded|Errno 122",
+        r"No space left|Errno 28|quota|Errno 122",
+        FULL,
         "Free some space, and run again.",
     ),
     (

@@ -49,6 +49,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+found:
+  description: Whether there is a bundle.
+  type: bool
+  returned: success
 locks:
   description: The locks that the bundle has.
   type: list
@@ -73,6 +77,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
 
 
+def is_there(path):
+    """Say whether there is something; raises OSError where nobody can say."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def main():
     """Read each lock that is there."""
     module = AnsibleModule(
@@ -85,18 +98,22 @@ def main():
     )
     locks = []
     try:
+        found = is_there(os.path.join(module.params["path"], _manifest.MANIFEST))
         for set_name in module.params["sets"]:
             for target in module.params["targets"]:
                 relative = "%s/%s/%s.txt" % (_manifest.LOCKS, set_name, target)
                 _manifest.check_name(relative, "the inventory")
                 path = os.path.join(module.params["path"], relative)
-                if not os.path.lexists(path):
+                if not is_there(path):
                     continue
                 content = base64.b64encode(_manifest.read_text(path).encode("utf-8")).decode("ascii")
                 locks.append({"set": set_name, "target": target, "content": content})
-    except (_manifest.BundleError, OSError) as error:
+    except _manifest.BundleError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, locks=locks)
+    except OSError as error:
+        # What stands in the way is no reason to stage again.
+        module.fail_json(msg="%s cannot be read: %s." % (module.params["path"], error.strerror))
+    module.exit_json(changed=False, found=found, locks=locks)
 
 
 if __name__ == "__main__":

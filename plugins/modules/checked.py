@@ -13,6 +13,7 @@ description:
     and C(add_host) changes the inventory, whatever the module is. A host that was taken over may answer so.
   - This keeps of the answer only what the roles of this collection use, with its types checked. Line ends and control
     characters where they do not belong make the task fail, and texts for people are shown with escapes.
+  - V(get_url) and V(uri) use neither the proxies nor the netrc of the user that they run as, unless O(args) says so.
   - The modules of this collection do the same with their own answers.
 author:
   - airgap.python authors (@airgap-python)

@@ -180,6 +180,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv
 
 
+def full(*paths: str) -> str:
+    """Return what to say where a disk is full."""
+    return "the disk is full: %s. Free some space, and run again." % _files.room(*paths)
+
+
 def run(module: AnsibleModule, argv: t.List[str]) -> t.Tuple[int, str]:
     """Run a command outside of any folder of the user's, and return its code and its output."""
     rc, out, err = module.run_command(argv, cwd="/", handle_exceptions=False)
@@ -304,6 +309,7 @@ class Environment:
         self.path = params["path"]
         self.python = os.path.join(self.path, "bin", "python")
         self.pip_wheel = pip_wheel
+        self.folder = module.tmpdir
         self.options = _venv.PipOptions(
             params["no_index"],
             tuple(params["find_links"]),
@@ -340,6 +346,22 @@ class Environment:
             self.empty()
         if plan.create or plan.remake:
             self.create()
+        with self.scratch():
+            self.fill(plan, python, lock_text)
+
+    @contextlib.contextmanager
+    def scratch(self) -> t.Iterator[None]:
+        """Have pip put what it fetches beside the environment: /tmp is often small, and another disk."""
+        with tempfile.TemporaryDirectory(dir=self.path, prefix=_files.TEMPORARY) as folder:
+            os.environ["TMPDIR"] = folder
+            self.folder = folder
+            try:
+                yield
+            finally:
+                del os.environ["TMPDIR"]
+
+    def fill(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+        """Change the packages."""
         if python.version < (3, 10):
             folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
             _files.write_atomic(os.path.join(folder, _venv.SYSCONFIG_PTH), _venv.SYSCONFIG_TEXT.encode())
@@ -374,16 +396,16 @@ class Environment:
         name = self.module.params["python"]
         rc, output = run(self.module, [name, "-I", "-m", "venv", "--without-pip", self.path])
         if rc != 0:
+            said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
+            if _venv.explain(output)[0] == _venv.FULL:
+                said = full(self.path)
             raise _venv.VenvError(
-                "%s cannot make a virtual environment at %s: %s. It needs the module venv of its standard library."
-                % (name, self.path, output.strip()[-300:]),
-                rc=rc,
-                pip_output=output,
+                "%s cannot make a virtual environment at %s: %s" % (name, self.path, said), rc=rc, pip_output=output
             )
 
     def install(self, lock_text: str, reinstall: bool = False) -> None:
         """Let pip install a lock."""
-        with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.module.tmpdir, encoding="utf-8") as lock:
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.folder, encoding="utf-8") as lock:
             lock.write(lock_text)
             lock.flush()
             self.pip(_venv.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
@@ -395,6 +417,8 @@ class Environment:
             return
         output = _venv.redact(output, self.secrets)
         reason, lines, mend = _venv.explain(output)
+        if reason == _venv.FULL:
+            reason += ": " + _files.room(self.path)
         raise _venv.VenvError(
             "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
             rc=rc,
@@ -525,7 +549,9 @@ def main() -> None:
     except _lock.LockError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="%s cannot be written: %s." % (params["path"], error))
+        # The wheel of pip goes through the module's own folder.
+        said = full(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error
+        module.fail_json(msg="%s cannot be written: %s" % (params["path"], said))
     module.exit_json(**result)
 
 

@@ -746,6 +746,8 @@ class Download:
         if self.module.check_mode and not os.path.isdir(parent):
             parent = self.module.tmpdir
         self.scratch = tempfile.mkdtemp(prefix=TEMPORARY, dir=parent)
+        # What pip looks into lies there, too: /tmp is often small, and another disk.
+        os.environ["TMPDIR"] = self.scratch
 
     def run(self):
         """Hold the pool, do the work, leave no scratch behind."""

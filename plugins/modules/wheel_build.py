@@ -199,6 +199,8 @@ class Build:
                 return self.result(True, before, None)
             self.sweep()
             self.scratch = tempfile.mkdtemp(prefix=TEMPORARY, dir=self.params["dest"])
+            # What is built lies there, too: /tmp is often small, and another disk.
+            os.environ["TMPDIR"] = self.scratch
             try:
                 self.prepare()
                 url, sha256 = self.locate(source_sha256)

@@ -62,6 +62,9 @@ BUILTIN: t.Dict[str, t.Any] = {
     "uri": {"status": int, "json": {"type": str}},
     "user": {},
 }
+# What our own requests leave out: proxies and logins of the user that they run as.
+_DIRECTLY = {"use_proxy": False, "use_netrc": False}
+ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {"get_url": _DIRECTLY, "uri": _DIRECTLY}
 _TYPES: t.Dict[str, t.Any] = {
     "str": str,
     "path": str,
@@ -290,13 +293,17 @@ class CheckedAction(ActionBase):
     ) -> t.Dict[str, t.Any]:
         """Return what may be used of an answer, or a failure that names the host. ``action`` is what ran the module."""
         try:
-            return dict(check(answer, kinds), **self.interpreter(action))
+            kept = dict(check(answer, kinds), **self.interpreter(action))
         except AnswerError as error:
             return {
                 "failed": True,
                 "msg": "%s answered %s with %s. Nothing of that answer is used. Find out what answers there in place of the module."
                 % (self.host(task_vars), self._task.action, error),
             }
+        # Ansible prints a warning without the host that it is about, and the same one of two hosts once.
+        if "warnings" in kept:
+            kept["warnings"] = ["%s: %s" % (self.host(task_vars), one) for one in kept["warnings"]]
+        return kept
 
     def interpreter(self, action: ActionBase) -> t.Dict[str, t.Any]:
         """Return the Python that Ansible found on the host by itself, so that it does not look again at each task.

@@ -192,7 +192,7 @@ class Site:
         with open(self.path("control/home/outcomes.json"), encoding="utf-8") as stream:
             return [json.loads(line) for line in stream]
 
-    def play(self, *playbooks, limit=None, each=None, **variables):
+    def play(self, *playbooks, limit=None, tags=None, each=None, **variables):
         """Play playbooks as one; return the status and all that was printed, as bytes.
 
         With ``each``, a dictionary of ``lies`` and ``tasks``, every one of these tasks is carried out with every lie first.
@@ -228,7 +228,7 @@ class Site:
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-e", json.dumps(variables)]
         command += ["-i", self.path("control/site/lab"), self.path("control/home/play.yml")]
         done = subprocess.run(
-            command + (["--limit", limit] if limit else []),
+            command + (["--limit", limit] if limit else []) + (["--tags", tags] if tags else []),
             env=environment,
             cwd=self.path("control/site"),
             stdin=subprocess.DEVNULL,
@@ -341,7 +341,7 @@ def facts(site):
             for entry in yaml.safe_load(stream)["argument_specs"].values():
                 for name, option in entry.get("options", {}).items():
                     found[name] = canary(site, name, option.get("type", "str"))
-    for path in sorted(glob.glob(os.path.join(ROOT, "playbooks/*.yml"))):
+    for path in sorted(glob.glob(os.path.join(ROOT, "playbooks/**/*.yml"), recursive=True)):
         with open(path, encoding="utf-8") as stream:
             for name in re.findall(r"\b(?:approve|history|kubespray|teardown|airgap)_[a-z_]+", stream.read()):
                 found.setdefault(name, canary(site, name, "str"))

@@ -312,10 +312,35 @@ def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install,
 
     monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(module.Refusal, match="The disk of .* is full"):
+    with pytest.raises(module.Refusal, match="The disk of %s is full: [0-9.]+ MiB are free" % install.venv):
         module.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
     assert "Installed into" in install.set().stdout
+
+
+def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install, monkeypatch, tmp_path):
+    """Which disk is full is told; what pip needs for itself lies beside the environment."""
+    module = small_bundle.install_py()
+    real = module.run
+    places = []
+
+    def run(argv, what):
+        if what == "pip":
+            places.append(os.environ["TMPDIR"])
+        real(argv, what)
+
+    def take(bundle, pin, folder):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(module, "run", run)
+    module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    assert places
+    assert {os.path.dirname(place) for place in places} == {str(install.venv)}
+    monkeypatch.setattr(module.Bundle, "take", take)
+    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(module.Refusal, match="The disk of %s/.tmp.* is full: .*TMPDIR" % tmp_path):
+        module.main(str(bundle), ["base", "--venv", str(install.venv)])
 
 
 def test_two_runs_at_once_do_not_mix(install):

@@ -168,6 +168,20 @@ def test_full_disk_ends_with_the_reason_and_a_rerun_converges(download, index):
         subprocess.run(["umount", str(download.parent)], check=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
+def test_small_tmp_does_not_stop_a_download_to_a_large_disk(download, index, tmp_path):
+    index.add("big", "1", payload=os.urandom(3_000_000))
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=True)
+    try:
+        result = download(targets=[OLD], requirements=["big"], environment={"TMPDIR": str(small)})
+        assert not result.get("failed"), result["msg"]
+        assert "big==1" in pins(result, "old")
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
 def test_run_that_is_killed_at_any_point_leaves_whole_files_and_a_rerun_converges(download):
     download(targets=[OLD])
     whole = snapshot(download.parent)

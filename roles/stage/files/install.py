@@ -900,6 +900,16 @@ def check_space(path: str, wheels: t.Sequence[str]) -> None:
         )
 
 
+def is_full(error: OSError) -> bool:
+    """Say whether an error is that of a disk, or of a user's share of it, that is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def full(path: str) -> str:
+    """Return which disk is full."""
+    return "The disk of %s is full: %.1f MiB are free." % (path, shutil.disk_usage(path)[2] / 2**20)
+
+
 def can_import(name: str) -> bool:
     """Say whether a module is there."""
     try:
@@ -1007,7 +1017,12 @@ def install(bundle: Bundle, set_name: str, target: str, path: str, pip: Pin, pip
             for pin in pins:
                 bundle.take(pin, copies)
             uv_wheel = "".join(bundle.take(pin, scratch) for pin in uv)
-            fill(path, lock, copies, pip_wheel, pip_is_pinned, uv_wheel, scratch)
+            # What they write for themselves lies there, too: /tmp is often small, and another disk.
+            os.environ["TMPDIR"] = scratch
+            try:
+                fill(path, lock, copies, pip_wheel, pip_is_pinned, uv_wheel, scratch)
+            finally:
+                del os.environ["TMPDIR"]
             wrong = lacks(path, wanted)
             if wrong:
                 raise Refusal(
@@ -1101,7 +1116,14 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
     # pip is needed before it is known where the environment goes.
     with tempfile.TemporaryDirectory(prefix=".tmp-airgap-") as folder:
         check_way(folder, "Let TMPDIR name a folder of your own.")
-        pip, pip_wheel = pip_of(bundle, folder)
+        try:
+            pip, pip_wheel = pip_of(bundle, folder)
+        except OSError as error:
+            if is_full(error):
+                raise Refusal(
+                    full(folder) + " Free some space, or let TMPDIR name a folder on another disk."
+                ) from error
+            raise
         sys.path.insert(0, pip_wheel)
         try:
             work(bundle, options, pip, pip_wheel)
@@ -1120,8 +1142,8 @@ def work(bundle: Bundle, options: argparse.Namespace, pip: Pin, pip_wheel: str) 
     try:
         install(bundle, options.set, target, path, pip, pip_wheel, options.uv)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Refusal("The disk of %s is full. Free some space and run again; it begins anew." % path) from error
+        if is_full(error):
+            raise Refusal(full(path) + " Free some space and run again; it begins anew.") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise Refusal(
                 "%s cannot be written: %s. Run as a user who may, or name another folder with --venv."

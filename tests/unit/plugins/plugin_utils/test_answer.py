@@ -164,6 +164,13 @@ def test_a_failure_has_a_reason():
     assert _answer.check({"failed": True}, {})["msg"]
 
 
+def test_a_warning_names_its_host():
+    task = types.SimpleNamespace(action="airgap.python.bundle_verify", delegate_to=None, args={})
+    action = Checked(task, types.SimpleNamespace(exec_command=None), None, None, None, None)
+    kept = action.checked({"warnings": ["the disk is old"]}, {}, {"inventory_hostname": "mallory"}, action)
+    assert kept["warnings"] == ["mallory: the disk is old"]
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_answer_of_every_module_is_checked(module):
     found = importlib.import_module("ansible_collections.airgap.python.plugins.action." + module)
@@ -173,7 +180,7 @@ def test_the_answer_of_every_module_is_checked(module):
 
 
 def test_roles_and_playbooks_run_modules_of_ansible_builtin_through_the_check_alone():
-    files = [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
+    files = [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/**/*.yml")]
     assert files
     for path in files:
         for task in tasks(yaml.load(path.read_text(), Loader=loader())):

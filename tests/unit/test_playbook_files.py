@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every playbook has in common."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+
+
+class Loader(yaml.SafeLoader):
+    """Reads YAML as Ansible writes it."""
+
+
+Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
+
+def read(path):
+    """Return the entries of a file."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader)
+
+
+def entries(path):
+    """Return the plays of a playbook and of those that it imports."""
+    for entry in read(path):
+        imported = entry.get("ansible.builtin.import_playbook")
+        if imported is None:
+            yield entry
+        elif imported != "plays/groups.yml":
+            yield from entries(path.parent / imported)
+
+
+def names(pattern):
+    """Return the groups of a pattern."""
+    return set(pattern.replace("[0]", "").split(":"))
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_playbook_first_checks_the_groups_that_its_plays_are_for(name):
+    path = ROOT / "playbooks" / (name + ".yml")
+    first = read(path)[0]
+    assert first["ansible.builtin.import_playbook"] == "plays/groups.yml"
+    needed = first["vars"]["_groups_needed"]
+    for play in entries(path):
+        # What falls back to this machine, and what is chosen by name, is judged by the tests that play.
+        if play["hosts"] == "localhost" or "{{" in play["hosts"]:
+            continue
+        # A way without hops is one, too.
+        of_play = names(play["hosts"]) - {"airgap_bastion"}
+        assert any(of_play & names(pattern) for pattern in needed), play["name"]
