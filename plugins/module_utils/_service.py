@@ -39,7 +39,9 @@ OWNED = {
 
 
 class ServiceError(ShownError):
-    """The server cannot be run as is asked for; the message names the thing, the reason and the mend."""
+    """The server cannot be run as is asked for; the message names the thing, the reason and the mend, a line for each."""
+
+    many_lines = True
 
 
 class Wanted(t.NamedTuple):
@@ -373,9 +375,9 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
     if ".serverversion" not in data.names:
         if found.elsewhere and not data.names:
             return [
-                "The index that is here has its data in %s, and devpi_data_dir is %s, where there are none. To move them: "
-                "'systemctl stop devpi-server', 'mv %s %s', and run this again. To begin with an empty index, run the "
-                "playbook teardown first, which keeps the data." % (found.elsewhere, where, found.elsewhere, where)
+                "The index that is here has its data in %s, and devpi_data_dir is %s, where there are none. To move them, stop "
+                "the server ('systemctl stop devpi-server'), move what is in the one folder to the other, and run this again. To "
+                "begin with an empty index, play teardown first, which keeps the data." % (found.elsewhere, where)
             ]
         return []
     said = []
@@ -552,7 +554,7 @@ _CAUSES = (
     (r"secret", "Look at the file that devpi_config_dir holds."),
 )
 _NOISE = re.compile(
-    r"^\s*$|^(Started|Starting|Stopping|Stopped) |^Traceback|^  |: (Failed with result|Main process exited|Scheduled restart|"
+    r"^\s*$|^(Started|Starting|Stopping|Stopped|Failed to start) |^Traceback|^  |: (Failed with result|Main process exited|Scheduled restart|"
     r"Consumed|Control process exited|Deactivated|Service has no|Start request)|INFO|^\s*(raise|return|File) |^During handling|^The above"
 )
 
@@ -566,7 +568,7 @@ def explain(lines: t.Sequence[str]) -> t.Tuple[str, str]:
                 return _short(line), mend
     exits = [line.strip() for line in lines if "exited, code=" in line]
     last = (telling or exits or ["it said nothing"])[-1]
-    return _short(last), "Mend what it names."
+    return _short(last), "See what it said before that."
 
 
 def unknown_options(said: str) -> t.List[str]:

@@ -159,6 +159,11 @@ SHOWN = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState
 POLL = 0.25
 
 
+def run(module: AnsibleModule, *argv: str) -> t.Tuple[int, str, str]:
+    """Run a command in the root folder; raises OSError where there is none, so that what was begun is taken back."""
+    return module.run_command(list(argv), cwd="/", environ_update={"LC_ALL": "C"}, handle_exceptions=False)
+
+
 class Systemd:
     """The commands of systemd for one unit."""
 
@@ -168,7 +173,7 @@ class Systemd:
 
     def call(self, *arguments: str) -> t.Tuple[int, str]:
         """Run systemctl; return its status and what it said."""
-        rc, out, err = self.module.run_command(["systemctl", *arguments], environ_update={"LC_ALL": "C"})
+        rc, out, err = run(self.module, "systemctl", *arguments)
         return rc, (out + err).strip()
 
     def must(self, *arguments: str) -> None:
@@ -185,7 +190,7 @@ class Systemd:
 
     def said_since(self, began: float) -> t.List[str]:
         """Return what the unit wrote since then."""
-        self.module.run_command(["journalctl", "--sync"])
+        run(self.module, "journalctl", "--sync")
         argv = [
             "journalctl",
             "--unit",
@@ -197,7 +202,7 @@ class Systemd:
             "--no-pager",
             "--quiet",
         ]
-        dummy, out, dummy2 = self.module.run_command([*argv, "--lines", "120"], environ_update={"LC_ALL": "C"})
+        dummy, out, dummy2 = run(self.module, *argv, "--lines", "120")
         return out.splitlines()
 
     def start(self, verb: str, urls: t.Sequence[str], patience: int) -> None:
@@ -370,7 +375,7 @@ class Service:
 
     def run(self, *argv: str) -> None:
         """Run a command that must succeed."""
-        rc, out, err = self.module.run_command(argv, environ_update={"LC_ALL": "C"})
+        rc, out, err = run(self.module, *argv)
         if rc != 0:
             raise _service.ServiceError("%s failed: %s." % (argv[0], (err or out).strip()[-300:]))
 
@@ -441,7 +446,7 @@ class Service:
         """Have devpi-server itself read the configuration; raises ServiceError where it does not take it all."""
         with self.trial_config(_service.config(self.wanted), gid) as path:
             server = os.path.join(self.wanted.venv, "bin/devpi-server")
-            rc, out, err = self.module.run_command([server, "--configfile", path, "--version"], cwd="/")
+            rc, out, err = run(self.module, server, "--configfile", path, "--version")
         unknown = _service.unknown_options(err)
         if unknown:
             raise _service.ServiceError(
@@ -528,7 +533,7 @@ def present(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
     found = look(wanted, service.systemd)
     wrong = _service.problems(wanted, found)
     if wrong:
-        raise _service.ServiceError(" ".join(wrong))
+        raise _service.ServiceError("\n".join(wrong))
     plan = _service.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
     result = {
@@ -651,6 +656,10 @@ def main() -> None:
         back = "" if module.check_mode or module.params["state"] == "absent" else service.take_back()
         see = "" if not service.ended else " See 'journalctl -u %s' on this host." % service.systemd.name
         module.fail_json(msg=" ".join(part for part in (said, back) if part) + see)
+    except BaseException:
+        if not module.check_mode:
+            service.take_back()
+        raise
     module.exit_json(**result)
 
 
