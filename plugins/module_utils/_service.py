@@ -577,7 +577,7 @@ def unknown_options(said: str) -> t.List[str]:
 
 
 def _short(line: str, width: int = 300) -> str:
-    line = re.sub(r"\x1b\[[0-9;]*m", "", line)
+    line = re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip(" .?!")
     return line if len(line) <= width else line[: width - 1] + "…"
 
 

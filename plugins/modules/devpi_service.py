@@ -215,7 +215,7 @@ class Systemd:
             runs = self.show()
             if _service.has_failed(runs, restarts):
                 line, mend = _service.explain(self.said_since(began))
-                raise _service.ServiceError("devpi-server ended as it was started: %s. %s" % (line.rstrip("."), mend))
+                raise _service.ServiceError("devpi-server ended as it was started: %s. %s" % (line, mend))
             silent = [(url, why) for url, why in ((url, _devpi.why_silent(url)) for url in urls) if why]
             if not silent and runs.active == "active":
                 return
@@ -455,7 +455,7 @@ class Service:
         if rc != 0:
             raise _service.ServiceError(
                 "devpi-server does not take its configuration: %s. Correct devpi_options."
-                % _service.explain((err + out).splitlines())[0].rstrip(".")
+                % _service.explain((err + out).splitlines())[0]
             )
 
     def try_beside(self, gid: int) -> None:

@@ -369,7 +369,8 @@ class Environment:
                 continue
             with open(name, "rb") as stream:
                 data = stream.read()
-            changed = data.replace(os.fsencode(self.path), os.fsencode(path))
+            # By the last part alone: the prompt has no more of it.
+            changed = data.replace(*(os.fsencode(os.path.basename(one)) for one in (self.path, path)))
             if changed != data:
                 _files.write_atomic(name, changed, os.stat(name).st_mode & 0o777)
 
