@@ -36,7 +36,7 @@ GROUPS = {
 }
 ANSWERS = {
     "airgap.python.devpi : Check the host before anything is changed": {"changed": False},
-    "airgap.python.devpi : Run it, and wait until it answers (60 s at most)": {
+    "airgap.python.devpi : Run it and wait until it answers, seconds at most 60": {
         "changed": True,
         "steps": ["config", "unit"],
         "restart": "it does not run",
