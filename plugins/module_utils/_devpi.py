@@ -579,6 +579,26 @@ def check_uploaded(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str,
         )
 
 
+def why_silent(url: str, timeout: float = 5, ca_path: t.Optional[str] = None) -> str:
+    """Return why no devpi-server answers at a URL, or "" where one does. Asks once and is not patient."""
+    try:
+        client = Client(url, timeout, ca_path)
+    except DevpiError as error:
+        return str(error)
+    try:
+        answer = client._send_once("GET", "/+api", None, {})
+        kind = json.loads(answer.body.decode("utf-8")).get("type") if answer.status == 200 else ""
+    except ssl.SSLCertVerificationError as error:
+        return "its certificate is not trusted: %s" % error.verify_message
+    except (OSError, http.client.HTTPException) as error:
+        return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    except (ValueError, AttributeError):
+        kind = ""
+    finally:
+        client.close()
+    return "" if kind == "apiconfig" else "what answers there is no devpi-server (status %d)" % answer.status
+
+
 def options() -> Json:
     """Return the module options that all devpi modules share (see the doc fragment devpi)."""
     return {

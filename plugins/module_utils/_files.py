@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import secrets
 import stat
 import tempfile
 import time
@@ -183,6 +184,32 @@ def write_atomic(path: str, data: bytes, mode: int = 0o644) -> None:
     """Write a small file that appears under its name complete or not at all."""
     with written_aside(path, mode) as stream:
         stream.write(data)
+
+
+def keep_secret(path: str, content: t.Optional[str], uid: int, gid: int, check_mode: bool = False) -> bool:
+    """Have a file with a secret that its owner alone can read; say whether it was, or would be, changed.
+
+    Without ``content`` a secret that is there is kept, and where there is none, 256 random bits are.
+    """
+    there = read_if_there(path)
+    # An empty file is what a full disk leaves behind.
+    write = not there if content is None else there is None or there.decode("utf-8", "replace").rstrip("\n") != content
+    if write and not check_mode:
+        write_atomic(path, ((content or secrets.token_urlsafe(32)) + "\n").encode("utf-8"), 0o600)
+    return own(path, uid, gid, 0o600, check_mode) or write
+
+
+def own(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
+    """Give a file or folder that is there its owner and mode; say whether it had, or would have, others before."""
+    if not os.path.exists(path):
+        return False
+    found = os.stat(path)
+    if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (uid, gid, mode):
+        return False
+    if not check_mode:
+        os.chmod(path, mode)
+        os.chown(path, uid, gid)
+    return True
 
 
 def adopt(source: str, path: str, mode: int = 0o644) -> None:

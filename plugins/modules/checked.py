@@ -30,7 +30,7 @@ options:
     type: str
     required: true
     choices:
-      [command, copy, fetch, file, find, get_url, group, script, slurp, stat, systemd_service, template, uri, user]
+      [command, copy, fetch, file, get_url, slurp, stat, template, uri]
   args:
     description: Its options.
     type: dict
@@ -52,13 +52,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rc:
-  description: The exit status, of V(command) and V(script).
+  description: The exit status, of V(command).
   type: int
-  returned: for these modules
+  returned: for this module
 stdout:
-  description: What it printed, of V(command) and V(script), with control characters escaped. C(stderr) likewise.
+  description: What it printed, of V(command), with control characters escaped. C(stderr) likewise.
   type: str
-  returned: for these modules
+  returned: for this module
 stat:
   description: C(exists), C(isreg), C(islnk), C(isdir), C(uid) and C(pw_name), of V(stat).
   type: dict
@@ -66,11 +66,6 @@ stat:
 content:
   description: The file in base64, of V(slurp).
   type: str
-  returned: for this module
-files:
-  description: What was found, each with C(path), of V(find).
-  type: list
-  elements: dict
   returned: for this module
 status:
   description: The status of HTTP, of V(uri).
@@ -97,16 +92,11 @@ def main():
                     "copy",
                     "fetch",
                     "file",
-                    "find",
                     "get_url",
-                    "group",
-                    "script",
                     "slurp",
                     "stat",
-                    "systemd_service",
                     "template",
                     "uri",
-                    "user",
                 ],
             },
             "args": {"type": "dict", "default": {}},

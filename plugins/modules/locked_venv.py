@@ -76,6 +76,13 @@ options:
     type: list
     elements: str
     default: []
+  keep_former:
+    description:
+      - Make a changed environment beside the one that is there, put it in its place when it is complete, and keep that one as
+        O(path) with C(.former) behind it. Who uses the environment removes it, or puts it back, as
+        M(airgap.python.devpi_service) does.
+    type: bool
+    default: false
   timeout:
     description: How many seconds pip waits for an answer. It tries three times.
     type: int
@@ -177,7 +184,7 @@ import typing as t
 import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _venv
 
 
 def full(*paths: str) -> str:
@@ -302,11 +309,11 @@ def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
 class Environment:
     """The environment at a path, and the steps that a plan is made of."""
 
-    def __init__(self, module: AnsibleModule, secrets: t.Sequence[str], pip_wheel: str) -> None:
+    def __init__(self, module: AnsibleModule, secrets: t.Sequence[str], pip_wheel: str, path: str) -> None:
         params = module.params
         self.module = module
         self.secrets = secrets
-        self.path = params["path"]
+        self.path = path
         self.python = os.path.join(self.path, "bin", "python")
         self.pip_wheel = pip_wheel
         self.folder = module.tmpdir
@@ -376,6 +383,19 @@ class Environment:
         if plan.install or plan.change:
             self.install(lock_text)
 
+    def say_where(self, path: str) -> None:
+        """Have the scripts name the path that the environment is about to get."""
+        scripts = [os.path.join(self.path, "bin", name) for name in os.listdir(os.path.join(self.path, "bin"))]
+        for name in [*scripts, os.path.join(self.path, "pyvenv.cfg")]:
+            if os.path.islink(name) or not os.path.isfile(name):
+                continue
+            with open(name, "rb") as stream:
+                data = stream.read()
+            # By the last part alone: the prompt has no more of it.
+            changed = data.replace(*(os.fsencode(os.path.basename(one)) for one in (self.path, path)))
+            if changed != data:
+                _files.write_atomic(name, changed, os.stat(name).st_mode & 0o777)
+
     def finish(self, lock_text: str) -> None:
         """Mark the environment as complete."""
         _files.write_atomic(os.path.join(self.path, _venv.LOCK_COPY), lock_text.encode())
@@ -434,6 +454,9 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
             "Neither index_url nor no_index is given. Name the index, or take everything from find_links."
         )
     pip_version = _venv.pip_wheel_version(os.path.basename(params["pip_wheel"]))
+    if params["keep_former"] and not module.check_mode and not os.path.lexists(params["path"]):
+        # A run was killed between taking the one away and putting the other in its place.
+        _former.swap_back(params["path"])
     python = look_at_python(module, params["python"])
     found = look_at_path(module, params["path"])
     lock_text = read_lock(module)
@@ -468,17 +491,29 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
     # The module's own folder: nobody else can change what lies there.
     with tempfile.TemporaryDirectory(dir=module.tmpdir, prefix=_files.TEMPORARY) as folder:
         pip_wheel = take_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python, folder)
-        environment = Environment(module, secrets, pip_wheel)
+        aside = params["keep_former"] and found.recorded is not None
+        path = params["path"] + _former.NEW if aside else params["path"]
+        if aside:
+            shutil.rmtree(path, ignore_errors=True)
+            plan = _venv.plan(path, _venv.Found("absent"), python, pins, pip_version)
+        environment = Environment(module, secrets, pip_wheel, path)
         with environment.claim():
             environment.carry_out(plan, python, lock_text)
-            check_result(module, python, pins, pip_version)
+            check_result(module, path, python, pins, pip_version)
+            if aside:
+                environment.say_where(params["path"])
             environment.finish(lock_text)
+        if aside:
+            _former.swap_in(params["path"])
+            # Later than any process that still began with the former one.
+            os.utime(os.path.join(params["path"], _venv.LOCK_COPY))
     return result
 
 
-def check_result(module: AnsibleModule, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str) -> None:
+def check_result(
+    module: AnsibleModule, path: str, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str
+) -> None:
     """Raise VenvError unless the environment holds just what the lock says."""
-    path = module.params["path"]
     found = look_at_path(module, path)._replace(recorded=tuple(pins))
     left = _venv.plan(path, found, python, pins, pip_version)
     if left.changed:
@@ -496,6 +531,7 @@ def absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
     there = found.kind == "ours"
     if there and not module.check_mode:
         shutil.rmtree(path)
+        _former.drop(path)
     return {
         "path": path,
         "changed": there,
@@ -521,6 +557,7 @@ def main() -> None:
             "cert": {"type": "path"},
             "trusted_host": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 15},
+            "keep_former": {"type": "bool", "default": False},
         },
         required_if=[
             ("state", "present", ["pip_wheel"]),

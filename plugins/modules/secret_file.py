@@ -49,13 +49,10 @@ path:
   returned: success
 """
 
-import os
 import pwd
-import secrets
-import stat
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import keep_secret
 
 
 def main():
@@ -75,23 +72,12 @@ def main():
             msg="The secret for %s must be one line and not empty. Give another, or none to have one made." % path
         )
     try:
-        there = read_if_there(path)
-        # An empty file is what a full disk leaves behind.
-        write = (
-            not there if content is None else there is None or there.decode("utf-8", "replace").rstrip("\n") != content
-        )
-        if write and not module.check_mode:
-            write_atomic(path, ((content or secrets.token_urlsafe(32)) + "\n").encode("utf-8"), 0o600)
-        changed = write
-        if os.path.exists(path):
-            owner = pwd.getpwnam(module.params["owner"])
-            found = os.stat(path)
-            if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (owner.pw_uid, owner.pw_gid, 0o600):
-                changed = True
-                if not module.check_mode:
-                    os.chmod(path, 0o600)
-                    os.chown(path, owner.pw_uid, owner.pw_gid)
+        owner = pwd.getpwnam(module.params["owner"])
+        changed = keep_secret(path, content, owner.pw_uid, owner.pw_gid, module.check_mode)
     except KeyError:
+        if module.check_mode:
+            # A user that the run itself would make.
+            module.exit_json(changed=True, path=path)
         module.fail_json(
             msg="%s is to belong to %s, and there is no such user. Create it first." % (path, module.params["owner"])
         )

@@ -51,16 +51,11 @@ BUILTIN: t.Dict[str, t.Any] = {
     "copy": {},
     "fetch": {},
     "file": {},
-    "find": {"files": [{"path": str}]},
     "get_url": {},
-    "group": {},
-    "script": {"rc": int, "stdout": str, "stderr": str},
     "slurp": {"content": str},
     "stat": {"stat": {"exists": bool, "isreg": bool, "islnk": bool, "isdir": bool, "pw_name": str, "uid": int}},
-    "systemd_service": {},
     "template": {},
     "uri": {"status": int, "json": {"type": str}},
-    "user": {},
 }
 # What our own requests leave out: proxies and logins of the user that they run as.
 _DIRECTLY = {"use_proxy": False, "use_netrc": False}

@@ -50,7 +50,6 @@ def sites(process):  # noqa: F811
     index = SimpleIndex()
     index.files.update(small_bundle.application() + [small_bundle.installed_wheel("pip")])
     index.add("devpi_server", "6.20.3")
-    # devpi's data may not lie under /tmp, says the role.
     root = tempfile.mkdtemp(prefix="airgap-hostile-", dir="/var/lib")
     try:
         made = [

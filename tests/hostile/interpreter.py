@@ -16,8 +16,6 @@ import re
 import subprocess
 import sys
 
-# Scripts whose output is an answer too; ansible.builtin.script runs them without a module.
-SCRIPTS = ("port_owner.py", "init_data.py")
 # So many strings of one answer get a huge text: ten megabytes in each of thousands would only kill this machine.
 HUGE = 1 << 20
 HUGE_STRINGS = 3
@@ -56,7 +54,7 @@ def add_facts(answer, facts):
         ansible_stats={"data": facts, "per_host": False, "aggregate": True},
         _ansible_facts=facts,
         _ansible_delegated_vars={"ansible_host": "canary"},
-        _ansible_notify=["Restart devpi-server"],
+        _ansible_notify=["a handler"],
         _ansible_no_log=False,
         _ansible_verbose_always=True,
     )
@@ -93,8 +91,7 @@ def respond(raw, config, task, lie):
 def main():
     """Answer."""
     config_path, real, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
-    is_script = bool(arguments) and os.path.basename(arguments[0]) in SCRIPTS
-    if arguments and not is_script and not os.path.basename(arguments[0]).startswith("AnsiballZ_"):
+    if arguments and not os.path.basename(arguments[0]).startswith("AnsiballZ_"):
         os.execv(real, [real] + arguments)
     with open(config_path, encoding="utf-8") as stream:
         config = json.load(stream)
@@ -112,7 +109,7 @@ def main():
     module = re.search(rb"module_fqn='([\w.]+)'", source)
     line = {
         "task": task,
-        "module": module.group(1).decode().rpartition("modules.")[2] if module else "script",
+        "module": module.group(1).decode().rpartition("modules.")[2] if module else "",
         "changed": is_changed,
         "told": [secret for secret in config["secrets"] if secret.encode() in source],
     }

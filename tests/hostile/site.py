@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small site on loopback: four hosts that are folders of this machine, played for real, and judged by what changed.
 
-What loopback has not is stood in for. systemd, users and the port's owner: the interpreter of the index host gives the
-answers of ANSWERS. devpi-init: the data folder looks as if it had run. The devpi-server is a real one, but of the test.
+What loopback has not is stood in for. Whatever needs systemd: the interpreter of the index host gives the answers of
+ANSWERS. The devpi-server is a real one, but of the test.
 The environment in which the stage runs pip is the one of the tests under another path.
 """
 
@@ -35,12 +35,14 @@ GROUPS = {
     "kube_node": NODE,
 }
 ANSWERS = {
-    "airgap.python.devpi : Look for systemd": {"changed": False, "stat": {"exists": True, "isdir": True}},
-    "airgap.python.devpi : Create the group": {"changed": False},
-    "airgap.python.devpi : Create the user that the server runs as": {"changed": False},
-    "airgap.python.devpi : Look who listens on the port": {"free": False, "ours": True, "owner": "devpi-server"},
-    "airgap.python.devpi : Restart devpi-server": {"changed": True},
-    "airgap.python.devpi : Enable and start the server": {"changed": False},
+    "airgap.python.devpi : Check the host before anything is changed": {"changed": False},
+    "airgap.python.devpi : Run it and wait until it answers, seconds at most 60": {
+        "changed": True,
+        "steps": ["config", "unit"],
+        "restart": "it does not run",
+        "url": "http://127.0.0.1:3141",
+        "answers": True,
+    },
     "Run a filter of Kubespray's with the environment's own Ansible": {
         "changed": True,
         "rc": 0,
@@ -79,8 +81,6 @@ class Site:
             "canary/bin/python", '#!/bin/sh\ntouch %s/canary/ran\nexec %s "$@"\n' % (self.root, sys.executable), 0o755
         )
         self.put("h-index/etc/root.password", password, 0o600)
-        self.put("h-index/data/.serverversion", "4")
-        self.put("h-index/data/.nodeinfo", '{"role": "standalone"}')
         self.venv()
         self.behave()
 
@@ -145,7 +145,6 @@ class Site:
             "stage_audit": "off",
             "stage_index_url": self.index_url,
             "install_python": sys.executable,
-            "devpi_system_user": "root",
             "devpi_port": int(port),
         }
         own = {
@@ -155,7 +154,6 @@ class Site:
                 "devpi_python": self.path(INDEX, "python"),
                 "devpi_venv": self.path(INDEX, "opt/devpi"),
                 "devpi_config_dir": self.path(INDEX, "etc"),
-                "devpi_data_dir": self.path(INDEX, "data"),
             },
             NODE: {"install_dir": self.path(NODE, "opt"), "pip_conf_path": self.path(NODE, "pip.conf")},
         }

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import pytest
 from conftest import BUNDLE, fetch, lock_pins, on, play, read, run, wait_for_index
 
 UNIT = "devpi-server.service"
@@ -145,3 +147,133 @@ def test_host_without_systemd_is_refused_before_anything_is_changed():
     finally:
         read("index", "mv /run/systemd/aside /run/systemd/system")
     assert "is not run by systemd" in said
+
+
+def main_pid():
+    """Return the process that serves, which a restart would change."""
+    return read("index", "systemctl show --value -p MainPID " + UNIT)
+
+
+def left_over():
+    """Return what a change that ended, well or not, may not leave behind."""
+    return read(
+        "index",
+        "ls -d /opt/airgap/*.former /opt/airgap/*.new /etc/systemd/system/*.former /run/systemd/system/*-trial.service "
+        "/etc/devpi-server/trial.yml 2> /dev/null || true",
+    )
+
+
+@pytest.fixture(name="untouched")
+def untouched_fixture():
+    """Check that the index serves by the same process and the same files after what is refused."""
+    state = "sha256sum /etc/devpi-server/* %s; stat -c '%%n %%U %%G %%a' /etc/devpi-server/* /var/lib/devpi-server" % (
+        "/etc/systemd/system/" + UNIT
+    )
+    before = main_pid(), read("index", state)
+    yield
+    assert (main_pid(), read("index", state)) == before
+    assert fetch("+api")["type"] == "apiconfig"
+    assert left_over() == ""
+
+
+def test_all_that_would_take_the_index_down_is_refused_at_once(untouched):
+    """A foreign account, places that the sandbox hides, options that contradict, an address that is not here."""
+    read(
+        "index",
+        "useradd --create-home --comment Jane --shell /bin/bash pypi && mkdir /home/big && ln -s /home/big /srv/big",
+    )
+    account = read("index", "getent passwd pypi")
+    bad = {
+        "devpi_system_user": "pypi",
+        "devpi_data_dir": "/srv/big/devpi",
+        "devpi_venv": "/home/ops/venv",
+        "devpi_options": {"listen": ["10.213.71.20:3141", "127.0.0.1:3141"]},
+        "devpi_host": "::",
+    }
+    try:
+        said = refusal("-e", json.dumps(bad))
+        assert read("index", "getent passwd pypi") == account
+    finally:
+        read("index", "userdel --remove pypi 2> /dev/null; rm -r /home/big /srv/big")
+    assert "user id" in said and "is somebody else's" in said
+    assert "/home/big/devpi in truth" in said and "hides /home" in said
+    assert "devpi_venv is /home/ops/venv" in said
+    assert "devpi_options has listen" in said and "Set devpi_host to the list of addresses" in said
+    assert "IPv6 is off here" in said
+
+
+def test_what_would_not_start_is_tried_beside_the_index_which_goes_on(untouched):
+    options = {"devpi_options": {"storage": "nowhere"}, "devpi_wait_timeout": 3000}
+    result = play("playbooks/index.yml", "-e", json.dumps(options))
+    said = " ".join(result.out.split())
+    assert result.failed == 1
+    assert "The backend 'nowhere' can't be found" in said
+    assert "which was not stopped; everything is as it was" in said
+    assert "FAILED - RETRYING" not in said
+
+
+def test_option_that_devpi_does_not_know_is_refused(untouched):
+    result = play("playbooks/index.yml", "-e", json.dumps({"devpi_options": {"trheads": 5}}))
+    assert result.failed == 1
+    assert "knows no option trheads" in result.out
+
+
+def test_start_that_fails_brings_the_former_index_back():
+    drop_in = "/etc/systemd/system/%s.d" % UNIT
+    config = read("index", "sha256sum /etc/devpi-server/devpi-server.yml /etc/systemd/system/" + UNIT)
+    read(
+        "index",
+        "mkdir %s && printf '[Service]\nExecStartPre=+/bin/sh -c \"! grep threads /etc/devpi-server/devpi-server.yml\"\n' "
+        "> %s/test.conf && systemctl daemon-reload" % (drop_in, drop_in),
+    )
+    try:
+        result = play("playbooks/index.yml", "-e", json.dumps({"devpi_options": {"threads": 7}}))
+    finally:
+        read("index", "rm -r %s && systemctl daemon-reload" % drop_in)
+    said = " ".join(result.out.split())
+    assert result.failed == 1
+    assert (
+        "The former unit, configuration and environment are back, and the index answers at http://127.0.0.1:3141"
+        in said
+    )
+    assert read("index", "sha256sum /etc/devpi-server/devpi-server.yml /etc/systemd/system/" + UNIT) == config
+    assert wait_for_index() and left_over() == ""
+
+
+def test_index_listens_on_one_address_alone_and_on_a_port_below_1024():
+    result = play("playbooks/index.yml", "-e", "devpi_host=10.213.71.20", "-e", "devpi_port=80")
+    assert result.failed == 0, result.out[-2000:]
+    assert "got 0 files" in " ".join(result.out.split())
+    code = "import urllib.request as r; print(r.urlopen('http://%s/+api', timeout=5).status)"
+    assert read("index", 'python3 -c "%s"' % (code % "10.213.71.20")) == "200"
+    assert on("index", 'python3 -c "%s"' % (code % "127.0.0.1")).rc != 0
+
+
+def test_index_listens_on_two_addresses():
+    result = play("playbooks/index.yml", "-e", json.dumps({"devpi_host": ["10.213.71.20", "127.0.0.1"]}))
+    assert result.failed == 0, result.out[-2000:]
+    code = "import urllib.request as r; print(r.urlopen('http://%s:3141/+api', timeout=5).status)"
+    for address in ("10.213.71.20", "127.0.0.1"):
+        assert read("index", 'python3 -c "%s"' % (code % address)) == "200"
+
+
+def test_restart_that_got_lost_is_made_up_for_and_then_nothing_changes():
+    assert play("playbooks/index.yml").failed == 0
+    pid = main_pid()
+    # As if a run had been broken off between writing the configuration and the restart.
+    read("index", "touch /etc/devpi-server/devpi-server.yml")
+    assert play("playbooks/index.yml").changed == 1
+    assert main_pid() != pid and wait_for_index()
+    result = play("playbooks/index.yml")
+    assert (result.failed, result.changed) == (0, 0), result.out[-2000:]
+    assert result.out.count("TASK [") <= 25, result.out
+
+
+def test_check_mode_passes_on_half_a_host():
+    """The account is gone, configuration and data are there; the account comes back with the number of its data."""
+    read("index", "systemctl stop %s && userdel devpi" % UNIT)
+    checked = play("playbooks/index.yml", "--check", "--diff")
+    again = play("playbooks/index.yml")
+    assert checked.failed == 0, checked.out[-2000:]
+    assert again.failed == 0, again.out[-2000:]
+    assert read("index", "stat -c %U /var/lib/devpi-server/.serverversion") == "devpi"

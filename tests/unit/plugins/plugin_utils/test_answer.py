@@ -109,7 +109,7 @@ def test_texts_for_people_are_shown_with_escapes_and_cut():
 
 
 def test_lines_that_a_terminal_ended_are_lines():
-    assert _answer.check({"stdout": "a\r\nb"}, _answer.BUILTIN["script"])["stdout_lines"] == ["a", "b"]
+    assert _answer.check({"stdout": "a\r\nb"}, _answer.BUILTIN["command"])["stdout_lines"] == ["a", "b"]
 
 
 def test_keys_of_ansible_itself_are_dropped_before_ansible_warns_of_them():

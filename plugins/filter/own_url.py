@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The address of the index on its own host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: own_url
+short_description: The URL by which the index host reaches its own devpi-server
+version_added: 0.1.0
+author: airgap.python authors (@airgap-python)
+description:
+  - Makes the URL from what the server listens on, so that one variable says both.
+  - An address that stands for all, such as V(0.0.0.0), is reached through loopback. Of several, loopback goes first.
+positional: _input, port
+options:
+  _input:
+    description: What the server listens on, as C(devpi_host) has it, one address or several.
+    type: raw
+    required: true
+  port:
+    description: The port.
+    type: int
+    required: true
+"""
+
+EXAMPLES = r"""
+url: "{{ '0.0.0.0' | airgap.python.own_url(3141) }}"  # http://127.0.0.1:3141
+"""
+
+RETURN = r"""
+_value:
+  description: The URL.
+  type: str
+"""
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.airgap.python.plugins.module_utils import _addresses
+
+
+def own_url(hosts, port):
+    """Return the first of the URLs."""
+    urls = _addresses.own_urls(hosts, int(port))
+    if not urls:
+        raise AnsibleFilterError("There is no address to listen on. Set devpi_host, to 0.0.0.0 for every IPv4 address.")
+    return urls[0]
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self):
+        """Return it by its name."""
+        return {"own_url": own_url}

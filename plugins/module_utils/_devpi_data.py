@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devpi's data folder, made complete or not at all.
+
+devpi-init works in DATA/.init. What it made is moved up when it has finished, .serverversion last, so that this file says
+that all is there. A run that was killed is taken up again. Nothing but DATA/.init is ever removed.
+
+The password goes from its file into a configuration file of devpi-init that only the account can read, because everybody
+can read the arguments of a process.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+
+DONE = ".complete"
+
+
+class DataError(ShownError):
+    """The data cannot be made; the message names the folder, the reason and the mend."""
+
+
+def make(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: str) -> None:
+    """Make the data aside and move them to their place, as the account and with nothing of root's rights."""
+    with open(password_file, encoding="utf-8") as stream:
+        password = stream.read().rstrip("\n")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        said = ""
+        try:
+            os.close(reading)
+            _become(account)
+            _fill(data, password, devpi_init)
+        except BaseException as error:
+            said = str(error) or type(error).__name__
+        os.write(writing, said.encode("utf-8", "replace")[:4000])
+        os._exit(1 if said else 0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream_of_child:
+        said = stream_of_child.read().decode("utf-8", "replace")
+    dummy, status = os.waitpid(child, 0)
+    if said or status:
+        raise DataError(
+            said.replace(password, "(password)") or "%s was not made: the run was killed. Run it again." % data
+        )
+
+
+def _become(account: pwd.struct_passwd) -> None:
+    """Give up root for the account, for good."""
+    if os.geteuid() != account.pw_uid:
+        os.setgroups([])
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+    os.umask(0o077)
+    os.chdir("/")
+
+
+def _fill(data: str, password: str, devpi_init: str) -> None:
+    aside = os.path.join(data, ".init")
+    if not os.path.exists(os.path.join(aside, DONE)):
+        if os.path.lexists(aside):
+            shutil.rmtree(aside)
+        rest = sorted(set(os.listdir(data)) - {"lost+found"})
+        if rest:
+            raise DataError(
+                "%s is not empty and not devpi's: %s. Empty it, or set devpi_data_dir to another folder."
+                % (data, ", ".join(rest[:5]))
+            )
+        _init(aside, password, devpi_init)
+    made = os.path.join(aside, "data")
+    for name in sorted(os.listdir(made), key=_last_of_all):
+        os.rename(os.path.join(made, name), os.path.join(data, name))
+    os.sync()
+    shutil.rmtree(aside)
+
+
+def _last_of_all(name: str) -> t.Tuple[bool, str]:
+    return name == ".serverversion", name
+
+
+def _init(aside: str, password: str, devpi_init: str) -> None:
+    """Run devpi-init in a new folder and mark it when it has finished."""
+    os.mkdir(aside, 0o700)
+    config = os.path.join(aside, "init.yml")
+    handle = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(
+            "devpi-server:\n  serverdir: '%s'\n  no-root-pypi: true\n  root-passwd: '%s'\n"
+            % (os.path.join(aside, "data").replace("'", "''"), password.replace("'", "''"))
+        )
+    try:
+        done = subprocess.run(
+            [devpi_init, "-c", config],
+            env={"PATH": "/usr/bin:/bin", "HOME": aside, "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=aside,
+            check=False,
+        )
+    finally:
+        os.unlink(config)
+    if done.returncode != 0:
+        said = done.stdout.decode("utf-8", "replace").strip()
+        raise DataError("devpi-init failed in %s: %s" % (aside, said[-1500:]))
+    with open(os.path.join(aside, DONE), "w", encoding="utf-8") as stream:
+        os.fsync(stream.fileno())

@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was there before a change and comes back when the change does not work: files, owners and one environment.
+
+It is written down beside the unit before anything is changed, so that a run which takes up a killed one still has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
+
+# What an environment is called that another has taken the place of, and one that is being made.
+FORMER = ".former"
+NEW = ".new"
+
+
+class Former:
+    """The former state of a unit: note() it before the first change, then forget() or bring_back() it."""
+
+    def __init__(self, unit_path: str) -> None:
+        self.path = unit_path + FORMER
+
+    @property
+    def is_noted(self) -> bool:
+        """Say whether a change was begun and neither ended well nor was taken back."""
+        return os.path.exists(self.path)
+
+    def note(self, texts: t.Iterable[str], owned: t.Iterable[str]) -> None:
+        """Write down files with their text, and of others the owner and mode. What is noted already stays: that worked."""
+        if self.is_noted:
+            return
+        entries = []
+        for path in texts:
+            data = read_if_there(path)
+            entries.append(dict(_owner(path), text=None if data is None else data.decode("utf-8", "surrogateescape")))
+        entries += [_owner(path) for path in owned if os.path.exists(path)]
+        write_atomic(self.path, json.dumps(entries).encode("utf-8"), 0o600)
+
+    def text_of(self, path: str) -> str:
+        """Return the former text of a file that was noted, or ""."""
+        return next((entry["text"] or "" for entry in self._entries() if entry["path"] == path and "text" in entry), "")
+
+    def bring_back(self) -> None:
+        """Have everything as it was noted."""
+        for entry in self._entries():
+            path = entry["path"]
+            if "text" in entry and entry["text"] is None:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+                continue
+            if "text" in entry:
+                data = entry["text"].encode("utf-8", "surrogateescape")
+                if read_if_there(path) != data:
+                    write_atomic(path, data, entry["mode"])
+            if os.path.exists(path):
+                os.chmod(path, entry["mode"])
+                os.chown(path, entry["uid"], entry["gid"])
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of it: the change works, or was taken back."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+    def _entries(self) -> t.List[t.Dict[str, t.Any]]:
+        data = read_if_there(self.path)
+        return json.loads(data.decode("utf-8")) if data else []
+
+
+def _owner(path: str) -> t.Dict[str, t.Any]:
+    if not os.path.exists(path):
+        return {"path": path, "uid": 0, "gid": 0, "mode": 0o600}
+    found = os.stat(path)
+    return {"path": path, "uid": found.st_uid, "gid": found.st_gid, "mode": stat.S_IMODE(found.st_mode)}
+
+
+def has_former(venv: str) -> bool:
+    """Say whether an environment has taken the place of another one that is kept."""
+    return os.path.isdir(venv + FORMER)
+
+
+def swap_in(venv: str) -> None:
+    """Put the finished VENV.new in its place, and keep what was there, unless something is kept already: that worked."""
+    if has_former(venv):
+        shutil.rmtree(venv)
+    else:
+        os.rename(venv, venv + FORMER)
+    os.rename(venv + NEW, venv)
+
+
+def swap_back(venv: str) -> bool:
+    """Put a kept environment back in its place; say whether there was one."""
+    if not has_former(venv):
+        return False
+    if os.path.isdir(venv):
+        os.rename(venv, venv + NEW)
+    os.rename(venv + FORMER, venv)
+    shutil.rmtree(venv + NEW, ignore_errors=True)
+    return True
+
+
+def drop(venv: str) -> None:
+    """Let go of what is kept, and of what a killed run left half-made."""
+    for rest in (FORMER, NEW):
+        shutil.rmtree(venv + rest, ignore_errors=True)

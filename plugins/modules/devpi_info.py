@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: devpi_info
+short_description: Ask whether a devpi-server can be published to
+version_added: 0.1.0
+description:
+  - Asks once whether a devpi-server answers, and looks for the passwords that are needed to publish to an index of it.
+author:
+  - airgap.python authors (@airgap-python)
+attributes:
+  check_mode:
+    description: Can run in check mode and return what it would return otherwise.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is no difference to show.
+    support: none
+options:
+  url:
+    description: Address of the devpi-server as the managed host reaches it. Proxies of the environment are not used.
+    type: str
+    default: http://127.0.0.1:3141
+  ca_path:
+    description: The certificates that an https O(url) is checked against, as a PEM file on the managed host.
+    type: path
+  index:
+    description: The index, as C(USER/INDEX).
+    type: str
+    required: true
+  password_dir:
+    description: The folder with C(root.password) and C(USER.password).
+    type: path
+    required: true
+  missing_ok:
+    description: Whether a server that does not answer is an answer, and no error.
+    type: bool
+    default: false
+  timeout:
+    description: How many seconds to wait for an answer.
+    type: int
+    default: 10
+requirements:
+  - python >= 3.8
+"""
+
+EXAMPLES = r"""
+- name: Look whether there is a server to publish to
+  airgap.python.devpi_info:
+    index: airgap/prod
+    password_dir: /etc/devpi-server
+    missing_ok: "{{ ansible_check_mode }}"
+"""
+
+RETURN = r"""
+answers:
+  description: Whether a devpi-server answers.
+  type: bool
+  returned: success
+has_passwords:
+  description: Whether both passwords are there.
+  type: bool
+  returned: success
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _devpi
+
+
+def main():
+    """Ask and look."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "default": "http://127.0.0.1:3141"},
+            "ca_path": {"type": "path"},
+            "index": {"type": "str", "required": True},
+            "password_dir": {"type": "path", "required": True, "no_log": False},
+            "missing_ok": {"type": "bool", "default": False},
+            "timeout": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        user = _devpi.split_index(params["index"])[0]
+    except _devpi.DevpiError as error:
+        module.fail_json(msg=str(error))
+    why = _devpi.why_silent(params["url"], params["timeout"], params["ca_path"])
+    if why and not params["missing_ok"]:
+        module.fail_json(
+            msg="devpi-server does not answer at %s (%s). Run the role devpi first, or set publish_url; "
+            "'systemctl status devpi-server' on the index host says more." % (params["url"], why)
+        )
+    passwords = [os.path.join(params["password_dir"], name + ".password") for name in ("root", user)]
+    module.exit_json(changed=False, answers=not why, has_passwords=all(map(os.path.exists, passwords)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the index host gets before systemd comes into it: an environment beside the one in use, data, and an answer.
+
+The unit itself is tried in molecule/default/tests/test_index.py, where there is a systemd.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _lock
+
+from tests.integration import small_bundle
+from tests.integration.simple_index import make_wheel
+from tests.integration.test_devpi_modules import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
+from tests.integration.test_signatures import run
+
+
+class Environment:
+    """An environment at a path, made from the lock of one small package."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.path = str(folder / "venv")
+        name, data = small_bundle.installed_wheel("pip")
+        (folder / name).write_bytes(data)
+        self.pip = str(folder / name)
+
+    def install(self, *files, **options):
+        """Have it hold these wheels; ``options`` are those of the module."""
+        for name, data in files:
+            (self.folder / name).write_bytes(data)
+        lock = _lock.render([small_bundle.pin(name, data) for name, data in files], "here", "")
+        return run(
+            "locked_venv",
+            path=self.path,
+            python=sys.executable,
+            lock_content=lock,
+            pip_wheel=self.pip,
+            no_index=True,
+            find_links=[str(self.folder)],
+            keep_former=True,
+            **options,
+        )
+
+    def says(self, path=""):
+        """Return the version of the package that an environment has."""
+        code = "import importlib.metadata as m; print(m.version('app'))"
+        return (
+            subprocess.run([(path or self.path) + "/bin/python", "-c", code], stdout=subprocess.PIPE, check=True)
+            .stdout.decode()
+            .strip()
+        )
+
+
+@pytest.fixture(name="venv", scope="module")
+def venv_fixture(tmp_path_factory):
+    """Return an environment with version 1 of the package; the tests go in their order, because making one takes seconds."""
+    venv = Environment(tmp_path_factory.mktemp("venv"))
+    assert venv.install(make_wheel("app", "1.0"))["changed"]
+    assert not os.path.exists(venv.path + ".former")
+    return venv
+
+
+def test_environment_that_cannot_be_made_leaves_the_one_in_use_alone(venv):
+    name, data = make_wheel("app", "2.0", requires=["nowhere"])
+    before = sorted(os.listdir(venv.path))
+    assert venv.install((name, data))["failed"]
+    assert venv.says() == "1.0" and sorted(os.listdir(venv.path)) == before
+    assert not os.path.exists(venv.path + ".former")
+
+
+def test_killed_between_the_two_renames_the_former_environment_is_used_again(venv):
+    os.rename(venv.path, venv.path + ".former")
+    assert not venv.install(make_wheel("app", "1.0"))["changed"]
+    assert venv.says() == "1.0"
+
+
+def test_changed_environment_takes_the_place_of_the_former_one_when_it_is_complete(venv):
+    assert venv.install(make_wheel("app", "2.0"))["changed"]
+    assert (venv.says(), venv.says(venv.path + ".former")) == ("2.0", "1.0")
+    for name in ("pip", "activate"):
+        with open(os.path.join(venv.path, "bin", name), encoding="utf-8") as stream:
+            text = stream.read()
+        assert venv.path in text and "venv.new" not in text
+    subprocess.run([venv.path + "/bin/pip", "--version"], stdout=subprocess.PIPE, check=True)
+    assert not venv.install(make_wheel("app", "2.0"))["changed"]
+
+
+@pytest.mark.devpi_server
+def test_data_are_made_whole_by_the_account_and_a_killed_run_is_taken_up(devpi_bin, tmp_path):  # noqa: F811
+    password = tmp_path / "root.password"
+    password.write_text("a 'quoted' pass: word\n")
+    data = tmp_path / "data"
+    (data / ".init" / "half").mkdir(parents=True)
+    _devpi_data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+    assert sorted(os.listdir(data))[-2:] == [".serverversion", ".sqlite"]
+    assert not (data / ".init").exists()
+    (data / ".serverversion").unlink()
+    with pytest.raises(_devpi_data.DataError, match="is not empty and not devpi's"):
+        _devpi_data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+
+
+@pytest.mark.devpi_server
+def test_server_that_is_asked_once_is_found_or_its_silence_has_a_reason(process, tmp_path):  # noqa: F811
+    options = {"index": "airgap/prod", "password_dir": str(process.folder)}
+    found = run("devpi_info", url=process.url, **options)
+    assert (found["answers"], found["has_passwords"]) == (True, False)
+    assert not run("devpi_info", url="http://127.0.0.1:1", missing_ok=True, **options)["answers"]
+    refused = run("devpi_info", url="http://127.0.0.1:1", **options)
+    assert refused["failed"] and "Connection refused" in refused["msg"] and "publish_url" in refused["msg"]
+    assert "USER/INDEX" in run("devpi_info", url=process.url, index="bad", password_dir=str(tmp_path))["msg"]
+
+
+def test_host_without_systemd_is_refused_in_words(tmp_path):
+    if os.path.isdir("/run/systemd/system"):
+        pytest.skip("systemd runs this machine")
+    folders = {name: str(tmp_path / name) for name in ("venv", "data_dir", "config_dir")}
+    refused = run("devpi_service", user="devpi", unit="[Unit]\n", unit_path=str(tmp_path / "x.service"), **folders)
+    assert refused["failed"] and "is not run by systemd" in refused["msg"]
+    assert os.listdir(tmp_path) == []
