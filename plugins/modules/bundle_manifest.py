@@ -203,6 +203,8 @@ class Manifest:
         if locks is None:
             return dict(self.figures({"id": "", "base": None, "files": []}), changed=True, unused=[], removed=[])
         before = self.before()
+        # Before the pool, which can hold one of two at most, is judged by either.
+        _manifest.check_names_of_locks(locks)
         unused = self.check_pool(locks, before)
         self.removed += self.stale_locks(locks)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

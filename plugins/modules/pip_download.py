@@ -119,6 +119,19 @@ options:
     type: list
     elements: path
     default: []
+  beside:
+    description:
+      - Names of the folders beside O(lock_dest) whose locks share the pool and hold. A file that one of them names with
+        other content under the same name is an error; in check mode, which does not write the locks that may come before,
+        it is a warning.
+      - By default all of them.
+    type: list
+    elements: str
+  base:
+    description:
+      - The C(manifest.json) or C(inventory.json) that says what the inside has. A file under a name that it has with other
+        content is an error. One that is not there says nothing.
+    type: path
   resolver:
     description:
       - What resolves. V(pip) is pip itself. V(uv) is faster and gives the same versions, but for requirements whose
@@ -238,8 +251,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
     _lock,
+    _manifest,
     _missing,
     _pip_runner,
+    _pool,
     _requirements,
     _resolve,
     _target,
@@ -540,7 +555,9 @@ class Download:
         failures = []
         self.say("proving the locks of %d targets", len(changes))
         try:
-            prover = _proof.Prover(_packaging.load(places), self.params["dest"])
+            # Each file was compared with its sum when it was found here or fetched.
+            known = {pin.filename: pin for target in self.targets for pin in pins[target]}
+            prover = _proof.Prover(_packaging.load(places), self.params["dest"], known.values())
             for target in changes:
                 proof = prover.prove(pins[target], roots, constraints, target)
                 failures += proof.failures
@@ -604,6 +621,7 @@ class Download:
                 # uv mostly waits for the index: there is time to import pip.
                 self.start_fetcher()
             pins.update(self.resolve_all(stale, keep))
+        self.check_names(pins)
         union = {}
         for target in self.targets:
             for pin in pins[target]:
@@ -642,6 +660,35 @@ class Download:
             "not_locked": not_locked,
             "diff": [self.difference(target, before[target], pins[target]) for target in changes],
         }
+
+    def check_names(self, pins):
+        """Refuse locks that give one name two contents: among themselves, with the base, and with locks beside them."""
+        mine = [one for target in self.targets for one in _pool.claims(pins[target], self.lock_path(target))]
+        base = self.params["base"]
+        there = os.path.isfile(base) if base else False
+        _pool.check(mine, _manifest.parse_base(_manifest.read_text(base), base).claims if there else ())
+        others = []
+        for path, data in self.locks_beside(self.params["beside"]):
+            # One that cannot be read holds for nothing; it is written anew when its set is staged.
+            with contextlib.suppress(_lock.LockError, UnicodeDecodeError):
+                others += _pool.claims(_lock.parse(data.decode("utf-8"), path), path)
+        try:
+            _pool.check_beside(mine, others)
+        except _pool.PoolError as error:
+            if not self.module.check_mode:
+                raise
+            self.module.warn(str(error))
+
+    def locks_beside(self, folders):
+        """Return path and content of each lock beside this call's, in the folders of these names or in all."""
+        mine = {self.lock_path(target) for target in self.targets}
+        parent = os.path.dirname(self.params["lock_dest"].rstrip("/"))
+        found = []
+        for top in [parent] if folders is None else [os.path.join(parent, name) for name in folders]:
+            for folder, _inside, names in os.walk(top):
+                paths = [os.path.join(folder, name) for name in sorted(names) if name.endswith(".txt")]
+                found += [(path, read_if_there(path) or b"") for path in paths if path not in mine]
+        return found
 
     def choose_engine(self):
         """Return the engine that resolves."""
@@ -710,11 +757,8 @@ class Download:
         mine = {self.lock_path(target): self.read_lock(target) for target in self.targets}
         gone = [path for path in mine if os.path.exists(path)]
         candidates = {pin.filename for lock in mine.values() if lock for pin in lock.pins}
-        for folder, _folders, names in os.walk(os.path.dirname(self.params["lock_dest"].rstrip("/"))):
-            for name in names:
-                path = os.path.join(folder, name)
-                if path not in mine and name.endswith(".txt"):
-                    candidates -= {pin.filename for pin in _lock.parse(read(path), path)}
+        for path, data in self.locks_beside(None):
+            candidates -= {pin.filename for pin in _lock.parse(data.decode("utf-8"), path)}
         candidates = {name for name in candidates if os.path.exists(os.path.join(self.params["dest"], name))}
         if not self.module.check_mode:
             for path in gone + [os.path.join(self.params["dest"], name) for name in sorted(candidates)]:
@@ -826,6 +870,8 @@ def main():
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},
             "find_links": {"type": "list", "elements": "path", "default": []},
             "built": {"type": "list", "elements": "path", "default": []},
+            "beside": {"type": "list", "elements": "str"},
+            "base": {"type": "path"},
             "proxy": {"type": "str"},
             "cert": {"type": "path"},
             "python": {"type": "path"},
@@ -852,6 +898,8 @@ def main():
         _build.BuildError,
         _target.TargetError,
         _lock.LockError,
+        _manifest.BundleError,
+        _pool.PoolError,
         _requirements.RequirementsError,
         _resolve.ResolveError,
         OSError,
