@@ -9,6 +9,9 @@ interpreter, but markers are evaluated for the running one (pypa/pip issue
 marker environment of pip's own copy of packaging, proves that pip asks for
 it, and then runs pip. It needs nothing but pip.
 
+``--only-binary`` holds for what comes from an index. What a URL, a repository or
+a folder gives is built, which runs its code, so pip is made to refuse it first.
+
 With ``AIRGAP_SHARED`` in the environment, resolutions that run at the same time
 or one after another ask for each page of an index and for each file once: both
 lie in that folder. Where a new pip has moved what this needs, pip just asks
@@ -31,6 +34,8 @@ import typing as t
 
 MOVED = 97
 SHARED = "AIRGAP_SHARED"
+# What pip says before the description (JSON) of what it would have had to build.
+REFUSED = "airgap refuses "
 # How many files are asked for before pip needs them, at a time; pip's pool keeps ten connections.
 AHEAD = 8
 
@@ -60,6 +65,39 @@ def is_asked(environment: dict) -> bool:
         return False
     finally:
         install(environment)
+
+
+def guard() -> bool:
+    """Make pip refuse what is no wheel, and what a wheel requires by a URL, before it is fetched; say whether it can be."""
+    try:
+        preparer: t.Any = importlib.import_module("pip._internal.operations.prepare").RequirementPreparer
+        error: t.Any = importlib.import_module("pip._internal.exceptions").InstallationError
+        prepare = preparer.prepare_linked_requirement
+    except (ImportError, AttributeError):
+        return False
+    if not hasattr(preparer, "prepare_editable_requirement"):
+        return False
+
+    def refuse(requirement: t.Any) -> None:
+        asker = requirement.comes_from
+        parent = "" if asker is None or isinstance(asker, str) else str(getattr(asker.link, "filename", asker.req))
+        name = str(getattr(requirement.req, "name", "") or "")
+        what = {"name": name, "reference": requirement.link.url, "asker": parent}
+        raise error(REFUSED + json.dumps(what))
+
+    def linked(self: t.Any, req: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+        # Of what an index offers, the link is not the requirement's own.
+        is_transitive = req.original_link is not None and req.comes_from and not isinstance(req.comes_from, str)
+        if is_transitive or req.link.is_vcs or not req.link.is_wheel or req.link.is_existing_dir():
+            refuse(req)
+        return prepare(self, req, *arguments, **options)
+
+    def editable(self: t.Any, req: t.Any, *arguments: t.Any, **options: t.Any) -> None:
+        refuse(req)
+
+    preparer.prepare_linked_requirement = linked
+    preparer.prepare_editable_requirement = editable
+    return True
 
 
 @contextlib.contextmanager
@@ -159,7 +197,11 @@ class Shared:
     def expect(self, requirements: t.Iterable[t.Any]) -> None:
         """Ask for what requirements need that hold here."""
         for one in requirements:
-            if str(one) not in self.begun and (one.marker is None or one.marker.evaluate({"extra": ""})):
+            if (
+                one.url is None
+                and str(one) not in self.begun
+                and (one.marker is None or one.marker.evaluate({"extra": ""}))
+            ):
                 self.begun.add(str(one))
                 self.ahead.submit(self.guess, one)
 
@@ -196,12 +238,13 @@ def main() -> int:
     """Read the environment, check that it counts, run pip."""
     with open(sys.argv[1]) as stream:
         environment = json.load(stream)
-    if not is_asked(environment):
+    missing = "evaluate markers" if not is_asked(environment) else "prepare files" if not guard() else ""
+    if missing:
         import pip
 
         sys.stderr.write(
-            "ERROR: pip %s does not evaluate markers where this collection expects it. "
-            "Stage with an older pip (stage_pip).\n" % pip.__version__
+            "ERROR: pip %s does not %s where this collection expects it. "
+            "Stage with an older pip (stage_pip).\n" % (pip.__version__, missing)
         )
         return MOVED
     if os.environ.get(SHARED):

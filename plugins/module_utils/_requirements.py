@@ -101,18 +101,26 @@ def named(text: str, where: str) -> str:
     """Return a requirement with its project's name; raises RequirementsError where a path or URL does not tell it."""
     if _NAMED.match(text) and (_DIRECT.match(text) or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
         return without_user(text)
-    reference, semicolon, marker = text.partition(" ;")
-    found = _WHEEL.search(urllib.parse.unquote(reference.split("#")[0].split("?")[0]))
-    egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+(?:\[[^\]]*\])?)", reference)
+    place, semicolon, marker = text.partition(" ;")
+    found = _WHEEL.search(urllib.parse.unquote(place.split("#")[0].split("?")[0]))
+    egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+(?:\[[^\]]*\])?)", place)
     name = egg.group(1) if egg else found.group("name") if found else ""
     if not name:
         raise RequirementsError(
             "%s: %r does not say which project it is. Write it as NAME @ URL." % (where, without_user(text)[:200])
         )
-    url = reference.split("#")[0].strip()
+    url = place.split("#")[0].strip()
     if "://" not in url:
         url = "file://" + urllib.parse.quote(os.path.abspath(url))
+    subdirectory = re.search(r"[#&](subdirectory=[^&]+)", place)
+    url += "#" + subdirectory.group(1) if subdirectory else ""
     return without_user("%s @ %s%s" % (name, url, " ;" + marker if semicolon else ""))
+
+
+def reference(text: str) -> t.Optional[t.Tuple[str, str]]:
+    """Return name and URL of a requirement of the form NAME @ URL; None for any other."""
+    match = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(\S+)", text)
+    return (match.group(1), match.group(2)) if match else None
 
 
 def parse_requirement(text: str, where: str) -> Line:

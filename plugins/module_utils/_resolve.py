@@ -42,6 +42,28 @@ class ResolveError(ShownError):
         self.output = output
 
 
+class RefusedError(ResolveError):
+    """A requirement by URL, repository or folder that an engine did not take.
+
+    ``asker`` is the wheel or project that requires it, "" for a requirement or constraint of the set.
+    """
+
+    def __init__(self, name: str, reference: str, asker: str) -> None:
+        super().__init__("%s @ %s is refused" % (name, reference))
+        self.name = name
+        self.reference = reference
+        self.asker = asker
+
+
+def refused(output: str) -> t.Optional[RefusedError]:
+    """Return what the runner of pip refused (see _pip_runner), if that is why pip failed."""
+    match = re.search(r"airgap refuses (\{.*\})\s*$", output, re.MULTILINE)
+    if match is None:
+        return None
+    what = json.loads(match.group(1))
+    return RefusedError(what["name"], without_password(what["reference"]), what["asker"])
+
+
 def is_ours(text: str) -> bool:
     """Say whether a configuration file was written by the role pip_conf.
 

@@ -10,7 +10,11 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock
-from ansible_collections.airgap.python.plugins.module_utils._resolve import ResolveError, without_password
+from ansible_collections.airgap.python.plugins.module_utils._resolve import (
+    RefusedError,
+    ResolveError,
+    without_password,
+)
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
 # The C library versions for which uv knows a platform (uv pip compile --help).
@@ -143,6 +147,22 @@ def build_number(filename: str) -> t.List[int]:
     parts = filename[: -len(".whl")].split("-")
     match = re.match(r"\d+", parts[2]) if len(parts) == 6 else None
     return [int(match.group())] if match else [-1]
+
+
+def refused(output: str) -> t.Optional[RefusedError]:
+    """Return the requirement by URL, repository or folder that uv did not take, if that is why it failed."""
+    flat = " ".join(output.split())
+    url = re.search(r"Consider adding `(\S+) @ ([^`\s]+)", flat)
+    if url:
+        asker = re.search(r"dependencies for package `([^`]+)`", flat)
+        return RefusedError(
+            url.group(1), without_password(url.group(2)), asker.group(1) if asker else "another package"
+        )
+    if re.search(r"Building source distributions (?:for `[^`]+` )?is disabled", flat):
+        url = re.search(r"`([A-Za-z0-9._-]+) @ ([^`\s]+)`", flat)
+        if url:
+            return RefusedError(url.group(1), without_password(url.group(2)), "")
+    return None
 
 
 def explain(output: str, target: Target) -> str:

@@ -394,7 +394,7 @@ class Environment:
         if rc == 0:
             return
         output = _venv.redact(output, self.secrets)
-        reason, lines, mend = _venv.explain(output)
+        reason, lines, mend = _venv.explain(output, self.module.params["no_index"])
         raise _venv.VenvError(
             "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
             rc=rc,

@@ -299,7 +299,9 @@ class PipEngine:
         shared = os.path.join(os.path.dirname(folder), SHARED)
         rc, out = self.pip.run_patiently([runner, environment] + arguments, {_pip_runner.SHARED: shared})
         if rc != 0:
-            raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"), out)
+            raise _resolve.refused(out) or _resolve.ResolveError(
+                _resolve.explain(out, target, "the requirements cannot be resolved"), out
+            )
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
             report = json.load(stream)
         warnings = [
@@ -335,7 +337,7 @@ class UvEngine:
             [self.uv] + arguments + ["--python", self.pip.python], environment, self.pip.log, self.pip.secrets()
         )
         if rc != 0:
-            raise _resolve.ResolveError(_uv.explain(out, target), out)
+            raise _uv.refused(out) or _resolve.ResolveError(_uv.explain(out, target), out)
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
         if rc != 0:
             raise _resolve.ResolveError(
@@ -373,6 +375,7 @@ class Download:
         self.scratch = ""
         self.damaged = []
         self.built = []
+        self.inputs = None
 
     def say(self, text, *figures):
         """Keep a line of what is being done, for who looks."""
@@ -425,6 +428,13 @@ class Download:
 
     def explain(self, error):
         """Return an error's message, with what else is known where a wheel is missing."""
+        if isinstance(error, _resolve.RefusedError):
+            if error.asker:
+                return _build.told_transitive(error.asker, error.name, error.reference)
+            name = _lock.normalize(error.name)
+            lines = self.inputs.requirements + self.inputs.constraints
+            where = [line.where for line in lines if _lock.normalize(_missing.project(line.text)) == name]
+            return _build.told_own(" and ".join(where) or "The requirements", error.name, error.reference)
         output = error.output or str(error)
         requirements = _missing.requirements(output)
         names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, output)
@@ -601,6 +611,8 @@ class Download:
             os.environ,
         )
         _requirements.refuse_options(inputs)
+        self.inputs = inputs
+        self.refuse_sources(inputs.requirements)
         self.built = self.read_built()
         digests = self.digests(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
@@ -660,6 +672,19 @@ class Download:
             "not_locked": not_locked,
             "diff": [self.difference(target, before[target], pins[target]) for target in changes],
         }
+
+    def refuse_sources(self, lines):
+        """Refuse requirements of which a target would need something built; before an engine sees them."""
+        direct = [(line, _requirements.reference(line.text)) for line in lines]
+        sources = [(line, found) for line, found in direct if found and not _build.is_wheel(found[1])]
+        if not sources:
+            return
+        from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
+
+        packaging = _packaging.load([self.pip.folder])
+        for line, (name, url) in sources:
+            if any(_closure.counts(packaging, line.text, target.markers()) for target in self.targets):
+                raise _resolve.ResolveError(_build.told_own(line.where, name, url))
 
     def check_names(self, pins):
         """Refuse locks that give one name two contents: among themselves, with the base, and with locks beside them."""

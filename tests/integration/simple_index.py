@@ -44,6 +44,7 @@ import zipfile
 PROJECT = {project!r}
 WHEEL = {filename!r}
 FILES = {files!r}
+{top}
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     {hook}
@@ -63,8 +64,11 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 """
 
 
-def make_source(name, version, build_requires=(), hook="pass", **options):
-    """Return path to bytes of a source folder whose build gives make_wheel's wheel; ``hook`` runs in the build."""
+def make_source(name, version, build_requires=(), hook="pass", top="", **options):
+    """Return path to bytes of a source folder whose build gives make_wheel's wheel.
+
+    ``hook`` runs in the build, ``top`` whenever anything of the source runs, as for its metadata.
+    """
     filename, data = make_wheel(name, version, **options)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = {path: archive.read(path) for path in archive.namelist()}
@@ -72,7 +76,7 @@ def make_source(name, version, build_requires=(), hook="pass", **options):
     requires = "[%s]" % ", ".join('"%s"' % one for one in build_requires)
     return {
         "pyproject.toml": (system % requires).encode(),
-        "backend.py": BACKEND.format(project=name, filename=filename, files=files, hook=hook).encode(),
+        "backend.py": BACKEND.format(project=name, filename=filename, files=files, hook=hook, top=top).encode(),
         "PKG-INFO": ("Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version)).encode(),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import time
 import pytest
 
 from tests.integration.pip_download import OLD, pins
-from tests.integration.simple_index import make_wheel
+from tests.integration.simple_index import make_sdist, make_source, make_wheel
 
 BACKPORT = "backport-1.2-py3-none-any.whl"
 
@@ -192,3 +193,74 @@ def test_two_runs_into_one_pool_do_not_meet(download, index):
     pages = [path for path in index.requests if path == "/simple/app/"]
     # One of the two resolved; the other waited, and found the locks.
     assert len(pages) == 1
+
+
+@pytest.fixture(name="foreign")
+def foreign_fixture(index, tmp_path):
+    """Return references to a project that leaves a mark whenever any of it runs, the mark, and a URL of a wheel."""
+    mark = tmp_path / "mark"
+    options = {"top": "open(%r, 'a').write('ran')" % str(mark)}
+    folder = tmp_path / "thing"
+    folder.mkdir()
+    for path, data in make_source("thing", "1.0", **options).items():
+        (folder / path).write_bytes(data)
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=one"]):
+        subprocess.run(git + command, check=True)
+    name, data = make_sdist("thing", "1.0", **options)
+    index.files[name] = data
+    files = index.url.replace("/simple/", "/files/")
+    references = {"sdist": files + name, "vcs": "git+file://" + str(folder), "folder": "file://" + str(folder)}
+    for kind, url in dict(references, vcs="git+%sthing.git@main" % files).items():
+        index.add("by_" + kind, "1.0", requires=["thing @ " + url])
+    index.add("by_wheel", "1.0", requires=["native @ %snative-2.0-cp39-cp39-manylinux_2_17_x86_64.whl" % files])
+    return references, mark
+
+
+@pytest.mark.parametrize("kind", ["sdist", "vcs", "folder"])
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_nothing_of_a_project_runs_outside_of_stage_build_and_the_entry_is_said(
+    download, foreign, index, resolver, kind
+):
+    references, mark = foreign
+    del index.requests[:]
+    wanted = ["thing @ %s ; sys_platform == 'linux'" % references[kind]]
+    result = download(targets=[OLD], requirements=wanted, resolver=resolver, check=kind == "sdist")
+    assert result.get("failed"), result
+    assert "requirements: thing @ %s is no wheel" % references[kind] in result["msg"]
+    assert "add to stage_build: {name: thing, %s: " % ("vcs" if kind == "vcs" else "source") in result["msg"]
+    assert not mark.exists()
+    assert index.requests == []
+
+
+def test_what_is_no_wheel_and_no_target_needs_is_no_error(download, foreign):
+    references, mark = foreign
+    wanted = ["app", "thing @ %s ; sys_platform == 'win32'" % references["sdist"]]
+    assert "app==1.0" in pins(download(targets=[OLD], requirements=wanted), "old")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("kind", ["sdist", "vcs", "folder", "wheel"])
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_url_in_the_metadata_of_a_wheel_is_refused_with_who_asks_and_runs_nothing(download, foreign, resolver, kind):
+    mark = foreign[1]
+    result = download(targets=[OLD], requirements=["by_" + kind], resolver=resolver, check=kind in ("vcs", "wheel"))
+    assert result.get("failed"), result
+    assert re.search(r"by[-_]%s[-=]+1.0\S* requires (thing|native) @ " % kind, result["msg"]), result["msg"]
+    assert "stage_build {name: by" in result["msg"]
+    assert ("{name: thing, " in result["msg"]) is (kind != "wheel")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_constraint_by_url_that_would_be_built_is_refused_with_its_file(download, foreign, index, tmp_path, resolver):
+    references, mark = foreign
+    index.add("thing", "1.0")
+    (tmp_path / "limits.txt").write_text("thing @ %s\n" % references["sdist"])
+    given = {"requirements": ["thing"], "constraints_files": [str(tmp_path / "limits.txt")]}
+    result = download(targets=[OLD], resolver=resolver, **given)
+    assert result.get("failed"), result
+    assert "limits.txt, line 1: thing @ %s is no wheel" % references["sdist"] in result["msg"].replace(
+        "requirements and ", ""
+    )
+    assert not mark.exists()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from ansible_collections.airgap.python.plugins.module_utils import _build, _lock, _target
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -261,3 +262,43 @@ def test_commit_that_pip_built_is_read_from_what_it_says():
     output = "  Resolved https://h.example/x.git to commit %s\n  Running command\n" % COMMIT
     assert _build.resolved_commit(output) == COMMIT
     assert _build.resolved_commit("Cloning\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("reference", "entry"),
+    [
+        ("", "{name: thing}"),
+        (
+            "git+https://u:pw@git.example/t.git@" + "a" * 40,
+            '{name: thing, vcs: "git+https://git.example/t.git@%s"}' % ("a" * 40),
+        ),
+        (
+            "git+ssh://git@git.example/t.git@v1#subdirectory=py/t",
+            '{name: thing, vcs: "git+ssh://git@git.example/t.git@COMMIT#subdirectory=py/t"}, with, for COMMIT, what '
+            "'git ls-remote ssh://git@git.example/t.git v1' prints",
+        ),
+        (
+            "git+https://git.example/t.git",
+            '{name: thing, vcs: "git+https://git.example/t.git@COMMIT"}, with, for COMMIT, what '
+            "'git ls-remote https://git.example/t.git HEAD' prints",
+        ),
+        ("file:///srv/my%20thing", '{name: thing, source: "/srv/my thing"}'),
+        ("../thing", "{name: thing, source: ../thing}"),
+        (
+            "https://host.example/thing-1.0.tar.gz?sig=secret#sha256=" + "b" * 64,
+            "{name: thing, source: thing-1.0.tar.gz, sha256: %s}, where thing-1.0.tar.gz is a copy of "
+            "https://host.example/thing-1.0.tar.gz on the control host" % ("b" * 64),
+        ),
+    ],
+)
+def test_entry_of_stage_build_is_ready_to_paste_and_has_no_secret(reference, entry):
+    assert _build.build_entry("thing", reference) == entry
+    pasted = yaml.safe_load(entry.split("}")[0] + "}")
+    assert pasted["name"] == "thing"
+    assert "COMMIT" in entry or _build.order({**pasted, "source_name": pasted.pop("source", "")}).name == "thing"
+
+
+def test_only_a_file_that_is_called_a_wheel_is_one():
+    assert _build.is_wheel("https://h/a-1-py3-none-any.whl?sig=x#sha256=0")
+    for one in ("https://h/a.tar.gz?x=.whl", "git+https://h/a.whl", "file:///srv/a", "https://h/a.zip#egg=a.whl"):
+        assert not _build.is_wheel(one)
