@@ -128,7 +128,7 @@ def build_entry(name: str, reference: str = "") -> str:
         netloc = "%s@%s" % (user, parts.netloc) if user else parts.netloc
         path, at, revision = parts.path.rpartition("@")
         path, revision = (path, revision) if at else (parts.path, "HEAD")
-        repository = urllib.parse.urlunsplit(("", netloc, path, "", ""))
+        repository = "//" + netloc + path
         subdirectory = re.search(r"(?:^|&)subdirectory=([^&]+)", fragment)
         tail = "#subdirectory=" + subdirectory.group(1) if subdirectory else ""
         commit = revision if re.match(r"^[0-9a-f]{40}$", revision) else "COMMIT"

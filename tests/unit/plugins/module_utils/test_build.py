@@ -282,6 +282,7 @@ def test_commit_that_pip_built_is_read_from_what_it_says():
             '{name: thing, vcs: "git+https://git.example/t.git@COMMIT"}, with, for COMMIT, what '
             "'git ls-remote https://git.example/t.git HEAD' prints",
         ),
+        ("git+file:///srv/t.git@" + "a" * 40, '{name: thing, vcs: "git+file:///srv/t.git@%s"}' % ("a" * 40)),
         ("file:///srv/my%20thing", '{name: thing, source: "/srv/my thing"}'),
         ("../thing", "{name: thing, source: ../thing}"),
         (
