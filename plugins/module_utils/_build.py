@@ -15,7 +15,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _target
-from ansible_collections.airgap.python.plugins.module_utils._resolve import without_password
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 FORMAT = 1

@@ -12,7 +12,7 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _pip_fetch, _resolve
+from ansible_collections.airgap.python.plugins.module_utils import _pip_fetch, _resolve, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 
 # How often pip is asked before a failure of the net counts.
@@ -147,7 +147,7 @@ class Pip:
 
     def secrets(self) -> t.Set[str]:
         """Return the passwords in the settings."""
-        return _resolve.passwords(self.settings.values())
+        return _secrets.passwords(self.settings.values())
 
 
 class Fetcher:

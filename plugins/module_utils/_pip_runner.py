@@ -28,11 +28,18 @@ import importlib
 import json
 import os
 import pickle
+import re
 import shutil
 import sys
+import threading
 import typing as t
+import urllib.parse
 
 MOVED = 97
+# A page of an index could not be read, which pip takes for a project that is not there.
+UNREAD = 98
+# The file beside the environment that says which.
+PAGES = "pages.json"
 SHARED = "AIRGAP_SHARED"
 # What pip says before the description (JSON) of what it would have had to build.
 REFUSED = "airgap refuses "
@@ -98,6 +105,61 @@ def guard() -> bool:
     preparer.prepare_linked_requirement = linked
     preparer.prepare_editable_requirement = editable
     return True
+
+
+class Pages:
+    """Notes which pages of indexes could not be read, and which indexes gave any; pip goes on without a word."""
+
+    def __init__(self) -> None:
+        collector: t.Any = importlib.import_module("pip._internal.index.collector")
+        finder: t.Any = importlib.import_module("pip._internal.index.package_finder").PackageFinder
+        self.fail = collector._handle_get_simple_fail
+        self.read = collector._get_index_content
+        self.unread: t.Dict[str, str] = {}
+        self.answered: t.Set[str] = set()
+        # What is asked for ahead, in other threads, may be of no use; the resolver asks in this one.
+        self.needed: t.Set[str] = set()
+        find = finder.find_all_candidates
+
+        def needs(asked: t.Any, name: str) -> t.Any:
+            if threading.current_thread() is threading.main_thread():
+                self.needed.add(re.sub(r"[-_.]+", "-", name).lower())
+            return find(asked, name)
+
+        finder.find_all_candidates = needs
+        collector._handle_get_simple_fail = self.failed
+        collector._get_index_content = self.page
+
+    def failed(self, link: t.Any, reason: t.Any, meth: t.Any = None) -> None:
+        """Note a failure, unless it is that there is no such page."""
+        status = getattr(getattr(reason, "response", None), "status_code", None)
+        if status != 404:
+            self.unread[plain(link.url)] = str(reason)
+        return self.fail(link, reason, meth) if meth else self.fail(link, reason)
+
+    def page(self, link: t.Any, *, session: t.Any, **options: t.Any) -> t.Any:
+        """Return a page as pip's own function does."""
+        page = self.read(link, session=session, **options)
+        if page is not None:
+            self.answered.add(plain(link.url).rstrip("/").rpartition("/")[0])
+        return page
+
+    def keep(self, path: str) -> bool:
+        """Write what was noted of projects that the resolver needs; say whether something failed that pip must not pass over. Of 403, who reads this judges."""
+        unread = {
+            url: self.unread[url] for url in list(self.unread) if url.rstrip("/").rpartition("/")[2] in self.needed
+        }
+        with open(path, "w", encoding="utf-8") as stream:
+            json.dump({"unread": unread, "answered": sorted(self.answered)}, stream)
+        for url, reason in unread.items():
+            sys.stderr.write("WARNING: no answer from %s: %s\n" % (url, reason))
+        return any(not reason.startswith("403 ") for reason in unread.values())
+
+
+def plain(url: str) -> str:
+    """Return a URL without user, password and fragment."""
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
 @contextlib.contextmanager
@@ -239,7 +301,14 @@ def main() -> int:
     with open(sys.argv[1]) as stream:
         environment = json.load(stream)
     missing = "evaluate markers" if not is_asked(environment) else "prepare files" if not guard() else ""
-    if missing:
+    if os.environ.get(SHARED):
+        share(os.environ[SHARED])
+    pages = None
+    with contextlib.suppress(ImportError, AttributeError):
+        pages = Pages()
+    if pages is None:
+        missing = missing or "read indexes"
+    if pages is None or missing:
         import pip
 
         sys.stderr.write(
@@ -247,11 +316,11 @@ def main() -> int:
             "Stage with an older pip (stage_pip).\n" % (pip.__version__, missing)
         )
         return MOVED
-    if os.environ.get(SHARED):
-        share(os.environ[SHARED])
     from pip._internal.cli.main import main as pip_main
 
     status = pip_main(sys.argv[2:])
+    if pages.keep(os.path.join(os.path.dirname(sys.argv[1]), PAGES)):
+        status = status or UNREAD
     sys.stdout.flush()
     sys.stderr.flush()
     # What was asked for ahead and is not here yet is of no use any more; nobody waits for it.

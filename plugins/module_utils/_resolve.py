@@ -11,8 +11,9 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
@@ -40,6 +41,10 @@ class ResolveError(ShownError):
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
         self.output = output
+
+
+class UnreadError(ResolveError):
+    """An index did not answer about a project, so that nobody knows whether it has it."""
 
 
 class RefusedError(ResolveError):
@@ -145,25 +150,6 @@ def environment(settings: t.Mapping[str, str], inherited: t.Mapping[str, str]) -
     return kept
 
 
-def without_password(url: str) -> str:
-    """Return a URL without user and password."""
-    parts = urllib.parse.urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
-    """Return every password in URLs, as it is written and as it is meant."""
-    found = set()
-    for text in texts:
-        for url in (text or "").split():
-            password = urllib.parse.urlsplit(url).password
-            if password:
-                found |= {password, urllib.parse.unquote(password)}
-    return found
-
-
 def digest_inputs(
     requirements: t.Iterable[str],
     constraints: t.Iterable[str],
@@ -251,7 +237,7 @@ def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.P
 
 _UNREACHABLE = re.compile(
     r"connection error|Connection refused|Connection broken|Connection aborted|NewConnectionError|Max retries|"
-    r"timed out|Temporary failure|[Cc]ertificate|CERTIFICATE|HTTP error|Server Error|IncompleteRead|Incomplete download"
+    r"timed out|Temporary failure|429 Client Error|[Cc]ertificate|CERTIFICATE|HTTP error|Server Error|IncompleteRead|Incomplete download"
 )
 _WRONG_HASH = "DO NOT MATCH THE HASHES"
 
@@ -279,7 +265,7 @@ def explain(output: str, target: Target, what: str) -> str:
         mend = "Make room on the file system of dest, and run again: what is there is kept."
     elif _UNREACHABLE.search(output):
         reasons = [line for line in lines if _UNREACHABLE.search(line)][:2] + reasons
-        mend = "Check that this host reaches the index: index_url, proxy, cert."
+        mend = "%s." % _pages.why(reasons[0])[1]
     elif any("No matching distribution" in reason for reason in reasons):
         mend = "Check the name, or name a version that has a wheel for python %s on %s %s (%s)." % (
             target.python,

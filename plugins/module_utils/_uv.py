@@ -9,12 +9,9 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock
-from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    RefusedError,
-    ResolveError,
-    without_password,
-)
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages
+from ansible_collections.airgap.python.plugins.module_utils._resolve import RefusedError, ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
 # The C library versions for which uv knows a platform (uv pip compile --help).
@@ -69,6 +66,8 @@ def variables(settings: t.Mapping[str, str], target: Target, inherited: t.Mappin
     if target.os == "macos":
         kept["MACOSX_DEPLOYMENT_TARGET"] = target.os_version
     kept["LC_ALL"] = "C.UTF-8"
+    # Which pages uv could not read is said nowhere else.
+    kept["RUST_LOG"] = "uv_client=trace"
     return kept
 
 
@@ -149,6 +148,11 @@ def build_number(filename: str) -> t.List[int]:
     return [int(match.group())] if match else [-1]
 
 
+def without_trace(output: str) -> str:
+    """Return what uv says without the trace of its requests."""
+    return "".join(line for line in output.splitlines(True) if not re.match(r"\s*(?:TRACE|DEBUG|INFO) ", line))
+
+
 def refused(output: str) -> t.Optional[RefusedError]:
     """Return the requirement by URL, repository or folder that uv did not take, if that is why it failed."""
     flat = " ".join(output.split())
@@ -169,6 +173,6 @@ def explain(output: str, target: Target) -> str:
     """Return uv's own reasons, short, with the target and a mend."""
     text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in output.splitlines() if line.strip())
     mend = "Change one of the requirements, or name a version that has a wheel for this target."
-    if re.search(r"[Cc]onnect|timed out|dns|certificate|[Rr]equest failed", text):
-        mend = "Check that this host reaches the index: index_url, proxy, cert."
+    if re.search(r"Failed to (?:fetch|download)|[Cc]onnect|timed out|dns|certificate|[Rr]equest failed", text):
+        mend = "%s: %s." % _pages.why(text)
     return "target %s: the requirements cannot be resolved: %s %s" % (target.name, text[-1200:], mend)

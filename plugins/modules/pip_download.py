@@ -246,6 +246,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
@@ -253,10 +254,12 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _lock,
     _manifest,
     _missing,
+    _pages,
     _pip_runner,
     _pool,
     _requirements,
     _resolve,
+    _secrets,
     _target,
     _uv,
 )
@@ -270,7 +273,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     sha256_files,
     write_atomic,
 )
-from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, keep, run_logged
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
@@ -298,6 +301,10 @@ class PipEngine:
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
         shared = os.path.join(os.path.dirname(folder), SHARED)
         rc, out = self.pip.run_patiently([runner, environment] + arguments, {_pip_runner.SHARED: shared})
+        pages = read_if_there(os.path.join(folder, _pip_runner.PAGES))
+        if pages:
+            noted = json.loads(pages.decode("utf-8"))
+            refuse_unread(self.pip, _pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
         if rc != 0:
             raise _resolve.refused(out) or _resolve.ResolveError(
                 _resolve.explain(out, target, "the requirements cannot be resolved"), out
@@ -314,6 +321,13 @@ class PipEngine:
             for one in _resolve.yanked(out)
         ]
         return _resolve.read_report(report, target), warnings
+
+
+def refuse_unread(pip, pages, target):
+    """Raise UnreadError where an index gave no answer about a project."""
+    unread = _pages.judge(pages, lambda: _missing.forbids_nobody(pip))
+    if unread:
+        raise _resolve.UnreadError("target %s: %s" % (target.name, _pages.told(unread)))
 
 
 class UvEngine:
@@ -333,9 +347,13 @@ class UvEngine:
         """Return the pins and what there is to warn of; ``folder`` is this resolution's own."""
         arguments = _uv.resolve_arguments(target, requirements, constraints, find_links, folder)
         environment = _uv.variables(self.pip.settings, target, os.environ)
-        rc, out = run_logged(
-            [self.uv] + arguments + ["--python", self.pip.python], environment, self.pip.log, self.pip.secrets()
-        )
+        command = [self.uv] + arguments + ["--python", self.pip.python]
+        started = time.time()
+        rc, out = run_logged(command, environment, None, ())
+        pages = _pages.of_uv(out, [url for key in _resolve.INDEXES for url in self.pip.settings.get(key, "").split()])
+        out = _uv.without_trace(out)
+        keep(command, rc, time.time() - started, out, self.pip.log, self.pip.secrets())
+        refuse_unread(self.pip, pages, target)
         if rc != 0:
             raise _uv.refused(out) or _resolve.ResolveError(_uv.explain(out, target), out)
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
@@ -435,6 +453,8 @@ class Download:
             lines = self.inputs.requirements + self.inputs.constraints
             where = [line.where for line in lines if _lock.normalize(_missing.project(line.text)) == name]
             return _build.told_own(" and ".join(where) or "The requirements", error.name, error.reference)
+        if isinstance(error, _resolve.UnreadError):
+            return str(error)
         output = error.output or str(error)
         requirements = _missing.requirements(output)
         names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, output)
@@ -471,6 +491,8 @@ class Download:
             try:
                 pins, warnings = self.engine.resolve(target, requirements, constraints, folders, folder)
                 return _build.claim(pins, self.built, target), warnings
+            except (_resolve.UnreadError, _resolve.RefusedError):
+                raise
             except _resolve.ResolveError:
                 if number + 1 == len(attempts):
                     raise
@@ -914,7 +936,7 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
-    module.no_log_values.update(_resolve.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"]))
+    module.no_log_values.update(_secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"]))
     if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:

@@ -127,7 +127,15 @@ import tempfile
 import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _build, _interpreter, _resolve, _target
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _build,
+    _interpreter,
+    _missing,
+    _pages,
+    _resolve,
+    _secrets,
+    _target,
+)
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
@@ -281,9 +289,18 @@ class Build:
         report = os.path.join(self.scratch, "report.json")
         rc, out = self.pip.run(["-m", "pip"] + _build.find_arguments(self.order, listing, report), self.variables)
         if rc != 0:
-            raise _build.BuildError(_build.explain(out, self.order))
+            raise self.failure(out)
         with open(report, encoding="utf-8") as stream:
             return _build.read_report(json.load(stream), self.order.name)
+
+    def failure(self, output):
+        """Return why pip failed; where it found nothing, whether an index gave no answer."""
+        unread = {}
+        for requirement in _missing.requirements(output):
+            unread.update(_missing.unread(self.pip, _missing.project(requirement), self.variables))
+        if unread:
+            return _build.BuildError("%s cannot be built: %s" % (self.order.name, _pages.told(unread)))
+        return _build.BuildError(_build.explain(output, self.order))
 
     def locate(self, source_sha256):
         """Return URL and SHA-256 of what is built; a commit has no hash but its own."""
@@ -303,7 +320,7 @@ class Build:
         listing = self.write("build.txt", _build.build_line(self.order, url, sha256) + "\n")
         rc, out = self.pip.run(["-m", "pip"] + _build.build_arguments(listing, folder), self.variables)
         if rc != 0:
-            raise _build.BuildError(_build.explain(out, self.order))
+            raise self.failure(out)
         if self.order.kind == "vcs" and _build.resolved_commit(out) != self.order.commit:
             raise _build.BuildError(
                 "%s: pip built commit %s and not %s. A branch or tag may bear the commit's name; do not go on before you "
@@ -401,7 +418,7 @@ def main():
     )
     params = module.params
     module.no_log_values.update(
-        _resolve.passwords([params["index_url"], params["proxy"], params["vcs"]] + params["extra_index_urls"])
+        _secrets.passwords([params["index_url"], params["proxy"], params["vcs"]] + params["extra_index_urls"])
     )
     try:
         result = Build(module).run()

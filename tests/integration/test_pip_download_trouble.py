@@ -15,7 +15,7 @@ import time
 import pytest
 
 from tests.integration.pip_download import OLD, pins
-from tests.integration.simple_index import make_sdist, make_source, make_wheel
+from tests.integration.simple_index import SimpleIndex, make_sdist, make_source, make_wheel
 
 BACKPORT = "backport-1.2-py3-none-any.whl"
 
@@ -264,3 +264,44 @@ def test_constraint_by_url_that_would_be_built_is_refused_with_its_file(download
         "requirements and ", ""
     )
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+@pytest.mark.parametrize(
+    ("status", "mend"), [(401, "user and password"), (403, "may read"), (429, "Wait")]
+)
+def test_page_that_an_index_does_not_give_is_no_absence(download, index, resolver, status, mend):
+    index.trouble["backport"] = [status] * 1000
+    result = download(targets=[OLD], resolver=resolver, check=status == 401)
+    assert result.get("failed"), result
+    assert "backport" in result["msg"] and str(status) in result["msg"] and mend in result["msg"], result["msg"]
+    assert "nothing named" not in result["msg"]
+    assert snapshot(download.parent) == {}
+
+
+@pytest.fixture(name="private")
+def private_fixture(index):
+    """Return an index of the site's own, which has a project that the first has as well."""
+    private = SimpleIndex()
+    private.add("app", "0.1")
+    private.add("mine", "1.0")
+    yield private
+    private.stop()
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_index_that_does_not_answer_does_not_leave_its_names_to_another(download, private, resolver, status):
+    private.trouble["app"] = [status] * 1000
+    result = download(targets=[OLD], extra_index_urls=[private.url], resolver=resolver)
+    assert result.get("failed"), result
+    assert "the index %s gave no answer about app" % private.url.rstrip("/") in result["msg"]
+    assert snapshot(download.parent) == {}
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_index_that_forbids_what_it_has_not_got_has_not_got_it(download, private, resolver):
+    for name in ("app", "backport", "native", "extra", "oldonly", "airgap-asks-what-there-is"):
+        private.trouble[name] = [403] * 1000
+    result = download(targets=[OLD], requirements=["app", "mine"], extra_index_urls=[private.url], resolver=resolver)
+    assert {"app==1.0", "mine==1.0"} < set(pins(result, "old"))

@@ -208,6 +208,15 @@ def test_sdist_with_another_sha256_is_refused(build, tmp_path):
     assert os.listdir(str(tmp_path / "built")) == []
 
 
+@pytest.mark.parametrize("name", ["onlysdist", "buildtool"])
+def test_page_that_the_index_does_not_give_is_no_missing_sdist(build, index, name):
+    index.trouble[name] = [403] * 100
+    result = build("onlysdist")
+    assert result["failed"]
+    assert "gave no answer about %s" % name in result["msg"]
+    assert "403" in result["msg"] and "stage_index_url" in result["msg"]
+
+
 def test_check_mode_builds_nothing(build, index, tmp_path):
     result = build("onlysdist", check=True)
     assert result["changed"] is True
