@@ -21,7 +21,17 @@ SHOWN = 3
 # Pattern of a reason -> what happened, and what to look at; the first that matches counts.
 _WHY = (
     (
-        r"407|[Pp]roxy",
+        r"not a trusted",
+        "pip ignores an index on plain http",
+        "Name it with https, or name its host in trusted-host of pip's configuration on this host",
+    ),
+    (
+        r"Content-Type",
+        "it sent what is no page of an index, maybe a page to log in",
+        "Check index_url and extra_index_urls (stage_index_url, stage_extra_index_urls), and the proxy",
+    ),
+    (
+        r"407|[Pp]roxy|tunnel error",
         "the proxy does not let the request pass",
         "Check proxy (stage_proxy), with user and password if it asks for them",
     ),
@@ -42,7 +52,7 @@ _WHY = (
         "Wait, or name an index of your own in index_url (stage_index_url)",
     ),
     (
-        r"[Cc]ertificate|CERTIFICATE|SSL|ssl\b|TLS",
+        r"[Cc]ertificate|CERTIFICATE|SSL|ssl\b|TLS|corrupt message",
         "its certificate is not trusted here",
         "Name the file of the authority that signed it in cert (stage_cert)",
     ),
@@ -91,7 +101,18 @@ def index_of(url: str) -> str:
 def of_pip(output: str) -> t.Dict[str, str]:
     """Return the pages that pip could not read, from what it says with -vv; not those that are not there."""
     found = re.findall(r"Could not fetch URL (\S+): (.+) - skipping", output)
-    return {without_password(url): reason for url, reason in found if not is_absence(reason)}
+    unread = {without_password(url): reason for url, reason in found if not is_absence(reason)}
+    unread.update(ignored(output))
+    return unread
+
+
+def ignored(output: str) -> t.Dict[str, str]:
+    """Return the pages that pip ignored, with no more than a warning."""
+    found = re.findall(r"repository located at (\S+) is (not a trusted or secure host)", output)
+    unread = {"http://%s/anything" % host: reason for host, reason in found}
+    skipped = re.findall(r"Skipping page (\S+) because the \w+ request got (Content-Type: [^\s.]+)", output)
+    unread.update((without_password(url), reason) for url, reason in skipped)
+    return unread
 
 
 def is_absence(reason: str) -> bool:
@@ -152,5 +173,5 @@ def told(unread: t.Mapping[str, str]) -> str:
 def short(reason: str) -> str:
     """Return an engine's reason without the URL, the objects and the repetitions in it."""
     text = re.sub(r"<[^<>]*>:? *|\s*(?:for url: .*|with url: \S+)", "", reason)
-    caused = re.search(r"\(Caused by (.+?)\)*$", text)
-    return (caused.group(1) if caused else text).strip()[:200]
+    dummy, caused, cause = text.rpartition("Caused by ")
+    return (cause.rstrip(")") if caused else text).strip()[:200]

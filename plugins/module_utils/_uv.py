@@ -171,8 +171,17 @@ def refused(output: str) -> t.Optional[RefusedError]:
 
 def explain(output: str, target: Target) -> str:
     """Return uv's own reasons, short, with the target and a mend."""
+    # What comes before are the tries that failed.
+    start = re.search(r"^error:", output, re.MULTILINE)
+    output = output[start.start() :] if start else output
     text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in output.splitlines() if line.strip())
     mend = "Change one of the requirements, or name a version that has a wheel for this target."
     if re.search(r"Failed to (?:fetch|download)|[Cc]onnect|timed out|dns|certificate|[Rr]equest failed", text):
-        mend = "%s: %s." % _pages.why(text)
+        what, mend = _pages.why(text)
+        return "target %s: the index gave no answer: %s (%s). %s, and run again." % (
+            target.name,
+            what,
+            text[len("error: ") :][-600:],
+            mend,
+        )
     return "target %s: the requirements cannot be resolved: %s %s" % (target.name, text[-1200:], mend)

@@ -304,6 +304,7 @@ class PipEngine:
         pages = read_if_there(os.path.join(folder, _pip_runner.PAGES))
         if pages:
             noted = json.loads(pages.decode("utf-8"))
+            noted["unread"].update(_pages.ignored(out))
             refuse_unread(self.pip, _pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
         if rc != 0:
             raise _resolve.refused(out) or _resolve.ResolveError(

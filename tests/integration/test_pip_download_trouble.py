@@ -267,9 +267,7 @@ def test_constraint_by_url_that_would_be_built_is_refused_with_its_file(download
 
 
 @pytest.mark.parametrize("resolver", ["pip", "uv"])
-@pytest.mark.parametrize(
-    ("status", "mend"), [(401, "user and password"), (403, "may read"), (429, "Wait")]
-)
+@pytest.mark.parametrize(("status", "mend"), [(401, "user and password"), (403, "may read"), (429, "Wait")])
 def test_page_that_an_index_does_not_give_is_no_absence(download, index, resolver, status, mend):
     index.trouble["backport"] = [status] * 1000
     result = download(targets=[OLD], resolver=resolver, check=status == 401)
@@ -305,3 +303,9 @@ def test_index_that_forbids_what_it_has_not_got_has_not_got_it(download, private
         private.trouble[name] = [403] * 1000
     result = download(targets=[OLD], requirements=["app", "mine"], extra_index_urls=[private.url], resolver=resolver)
     assert {"app==1.0", "mine==1.0"} < set(pins(result, "old"))
+
+
+def test_index_on_plain_http_that_pip_ignores_is_not_one_that_has_nothing(download):
+    result = download(targets=[OLD], index_url="http://index.invalid/simple/")
+    assert "the index http://index.invalid gave no answer" in result["msg"]
+    assert "trusted-host" in result["msg"]

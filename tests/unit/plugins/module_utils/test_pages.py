@@ -77,3 +77,14 @@ def test_many_pages_are_told_in_one_sentence_for_each_reason():
     unread = {"%s/p%d/" % (ONE, number): "503 Server Error: x for url: https://h" for number in range(9)}
     assert _pages.told(unread).count("503") == 1
     assert "about p0, p1, p2 and 6 more" in _pages.told(unread)
+
+
+def test_index_that_pip_ignores_with_a_warning_is_not_read():
+    said = (
+        "WARNING: The repository located at one.example is not a trusted or secure host and is being ignored. If this\n"
+    )
+    said += "WARNING: Skipping page https://u:pw@two.example/simple/app/ because the GET request got Content-Type: image/png.\n"
+    unread = _pages.ignored(said)
+    assert list(unread) == ["http://one.example/anything", "https://two.example/simple/app/"]
+    assert "plain http" in _pages.told(unread)
+    assert "no page of an index" in _pages.told(unread)
