@@ -15,7 +15,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _target
-from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
+from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 FORMAT = 1
@@ -206,7 +206,7 @@ def origin(wanted: Order, url: str, sha256: str) -> str:
         return "built:%s@%s%s" % (place, wanted.commit, fragment)
     if wanted.kind == "source":
         return "built:source:%s#sha256=%s" % (urllib.parse.quote(wanted.source_name), sha256)
-    return "built:%s#sha256=%s" % (without_password(url.partition("#")[0]), sha256)
+    return "built:%s#sha256=%s" % (public(url.partition("#")[0]), sha256)
 
 
 def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version: str) -> t.Dict[str, t.Any]:

@@ -206,7 +206,7 @@ def fetch_line(pin: _lock.Pin) -> str:
 
 
 def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.Pin]:
-    """Return the pins in pip's installation report; sizes are not known yet and are 0.
+    """Return the pins in pip's installation report; sizes are not known yet and are 0, origins may hold secrets.
 
     Raises ResolveError where pip was not asked for this target's markers, or
     names a file without SHA-256.
@@ -231,7 +231,7 @@ def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.P
                 "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
                 % (target.name, filename)
             )
-        pins.append(_lock.Pin(name, item["metadata"]["version"], hashes["sha256"], filename, 0, without_password(url)))
+        pins.append(_lock.Pin(name, item["metadata"]["version"], hashes["sha256"], filename, 0, url.partition("#")[0]))
     return sorted(pins)
 
 

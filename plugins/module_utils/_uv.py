@@ -94,7 +94,7 @@ def resolve_arguments(
 
 
 def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.List[_lock.Pin]:
-    """Return the pins in a pylock.toml (PEP 751), of each package the wheel that fits the target best.
+    """Return the pins in a pylock.toml (PEP 751), of each package the wheel that fits the target best; origins may hold secrets.
 
     ``folder`` is where the lock lies; local wheels are named relative to it.
     Raises ResolveError for a package without a fitting wheel or without SHA-256.
@@ -124,9 +124,7 @@ def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.Lis
                 "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
                 % (target.name, filename)
             )
-        pins.append(
-            _lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, without_password(url))
-        )
+        pins.append(_lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, url))
     return sorted(pins)
 
 

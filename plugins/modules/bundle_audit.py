@@ -168,7 +168,7 @@ class Audit:
         self.root = module.params["path"]
         self.scratch = ""
         self.environment = dict(os.environ)
-        self.secrets = set()
+        self.secrets = {}
 
     def service(self):
         """Return what is asked, as the report says it."""

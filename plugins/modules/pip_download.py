@@ -337,7 +337,7 @@ class UvEngine:
     def __init__(self, pip, uv):
         self.pip = pip
         self.uv = uv
-        rc, out = run_logged([uv, "--version"], dict(os.environ), None, ())
+        rc, out = run_logged([uv, "--version"], dict(os.environ), None, {})
         if rc != 0:
             raise _resolve.ResolveError(
                 "%s does not run: %s. Install uv there, or name it in uv." % (uv, out.strip()[-200:])
@@ -350,10 +350,11 @@ class UvEngine:
         environment = _uv.variables(self.pip.settings, target, os.environ)
         command = [self.uv] + arguments + ["--python", self.pip.python]
         started = time.time()
-        rc, out = run_logged(command, environment, None, ())
+        rc, out = run_logged(command, environment, None, {})
         pages = _pages.of_uv(out, [url for key in _resolve.INDEXES for url in self.pip.settings.get(key, "").split()])
         out = _uv.without_trace(out)
         keep(command, rc, time.time() - started, out, self.pip.log, self.pip.secrets())
+        out = _secrets.hide(out, self.pip.secrets())
         refuse_unread(self.pip, pages, target)
         if rc != 0:
             raise _uv.refused(out) or _resolve.ResolveError(_uv.explain(out, target), out)
@@ -395,6 +396,9 @@ class Download:
         self.damaged = []
         self.built = []
         self.inputs = None
+        # The URLs behind origins, and those of files by their sums; only these may hold secrets, and are for requests alone.
+        self.urls = {}
+        self.sources = {}
 
     def say(self, text, *figures):
         """Keep a line of what is being done, for who looks."""
@@ -491,13 +495,30 @@ class Download:
                     stream.writelines("%s==%s\n" % (pin.name, pin.version) for pin in kept)
             try:
                 pins, warnings = self.engine.resolve(target, requirements, constraints, folders, folder)
-                return _build.claim(pins, self.built, target), warnings
+                return _build.claim(self.without_secrets(pins), self.built, target), warnings
             except (_resolve.UnreadError, _resolve.RefusedError):
                 raise
             except _resolve.ResolveError:
                 if number + 1 == len(attempts):
                     raise
         raise AssertionError("there is always a last attempt")
+
+    def without_secrets(self, pins):
+        """Return pins with origins that may leave this host; where these come from is kept here."""
+        written = {_secrets.public(url).partition("#")[0]: origin for origin, url in self.urls.items()}
+        kept = []
+        for pin in pins:
+            plain = _secrets.public(pin.origin)
+            origin = written.get(plain.partition("#")[0])
+            if origin is None:
+                origin = _secrets.hide(plain, self.inputs.secrets)
+            self.sources[pin.sha256] = pin.origin
+            kept.append(pin._replace(origin=origin))
+        return kept
+
+    def url_of(self, pin):
+        """Return where to ask for a file."""
+        return self.sources.get(pin.sha256) or self.urls.get(pin.origin, pin.origin)
 
     def attempts(self, target, keep):
         """Return what to hold on to in each attempt at a resolution, the most first."""
@@ -536,7 +557,7 @@ class Download:
             self.start_fetcher()
             self.say("fetching, 0 of %d files are here", len(pins))
             paths = self.fetcher.fetch(
-                [pin.origin for pin in pins],
+                [self.url_of(pin) for pin in pins],
                 lambda number: self.say("fetching, %d of %d files are here", number, len(pins)),
             )
             found.update(whole(zip(pins, paths)))
@@ -559,7 +580,8 @@ class Download:
         folder = os.path.join(self.scratch, "fetched-" + target.name)
         listing = folder + ".txt"
         with open(listing, "w", encoding="utf-8") as stream:
-            stream.writelines(_resolve.fetch_line(pin) + "\n" for pin in pins)
+            for pin in pins:
+                stream.write(_resolve.fetch_line(pin._replace(origin=self.url_of(pin))) + "\n")
         rc, out = self.pip.run_patiently(["-m", "pip"] + _resolve.fetch_arguments(target, listing, folder))
         if rc != 0:
             raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
@@ -609,8 +631,8 @@ class Download:
         """Return each target's digest of all that its lock depends on."""
         return {
             target: _resolve.digest_inputs(
-                [" ".join((line.text,) + line.hashes) for line in inputs.requirements],
-                [" ".join((line.text,) + line.hashes) for line in inputs.constraints],
+                [" ".join((line.identity,) + line.hashes) for line in inputs.requirements],
+                [" ".join((line.identity,) + line.hashes) for line in inputs.constraints],
                 target,
                 self.pip.settings,
                 self.params["find_links"] + _build.digest_lines(self.built),
@@ -635,6 +657,10 @@ class Download:
         )
         _requirements.refuse_options(inputs)
         self.inputs = inputs
+        self.pip.found = inputs.secrets
+        for line in inputs.requirements + inputs.constraints:
+            if line.url:
+                self.urls[_requirements.reference(line.public)[1]] = line.url
         self.refuse_sources(inputs.requirements)
         self.built = self.read_built()
         digests = self.digests(inputs)
@@ -672,7 +698,7 @@ class Download:
                 self.prepare_scratch()
                 self.fetch(wanted)
             pins = {target: [self.with_size(pin) for pin in pins[target]] for target in pins}
-        roots = [line.text for line in inputs.requirements]
+        roots = [line.public for line in inputs.requirements]
         texts = {target: _lock.render(pins[target], target.name, digests[target], roots) for target in self.targets}
         changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
         if not self.module.check_mode:
@@ -937,7 +963,10 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
-    module.no_log_values.update(_secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"]))
+    module.no_log_values.update(
+        _secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"] + params["requirements"])
+    )
+    module.no_log_values.update(_secrets.queries(params["requirements"]))
     if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:

@@ -109,6 +109,8 @@ class SimpleIndex:
         self.yanked = set()
         # What goes wrong with a file, as often as it stands in the list: a status, "half" of it, or seconds to wait.
         self.trouble = {}
+        # Files that are given only where the URL has this query or this folder in it.
+        self.signed = {}
         self.requests = []
         index = self
 
@@ -118,7 +120,7 @@ class SimpleIndex:
             def do_GET(self):
                 """Answer a project page or a file."""
                 index.requests.append(self.path)
-                parts = self.path.strip("/").split("/")
+                parts = self.path.partition("?")[0].strip("/").split("/")
                 if parts[0] == "simple" and len(parts) == 2:
                     status, kind, body = 200, "text/html", index.page(parts[1])
                     if not body:
@@ -128,6 +130,8 @@ class SimpleIndex:
                 size = len(body)
                 trouble = index.trouble.get(parts[-1])
                 trouble = trouble.pop(0) if trouble else None
+                if index.signed.get(parts[-1], "") not in self.path:
+                    trouble = 403
                 if trouble == "half":
                     body = body[: size // 2]
                 elif isinstance(trouble, float):
@@ -170,7 +174,9 @@ class SimpleIndex:
             if filename.split("-")[0].replace("_", "-") == project:
                 digest = self.promised.get(filename) or hashlib.sha256(data).hexdigest()
                 yanked = ' data-yanked="broken"' if filename in self.yanked else ""
-                links.append('<a href="/files/%s#sha256=%s"%s>%s</a><br>' % (filename, digest, yanked, filename))
+                query = "?" + self.signed[filename] if filename in self.signed else ""
+                link = (filename, query, digest, yanked, filename)
+                links.append('<a href="/files/%s%s#sha256=%s"%s>%s</a><br>' % link)
         return ("<!DOCTYPE html><html><body>%s</body></html>" % "".join(links)).encode() if links else b""
 
     def stop(self):

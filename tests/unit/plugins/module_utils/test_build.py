@@ -303,3 +303,8 @@ def test_only_a_file_that_is_called_a_wheel_is_one():
     assert _build.is_wheel("https://h/a-1-py3-none-any.whl?sig=x#sha256=0")
     for one in ("https://h/a.tar.gz?x=.whl", "git+https://h/a.whl", "file:///srv/a", "https://h/a.zip#egg=a.whl"):
         assert not _build.is_wheel(one)
+
+
+def test_origin_of_an_sdist_has_no_signature():
+    origin = _build.origin(_build.order({"name": "a"}), "https://u:pw@h/a-1.tar.gz?sig=canary#x", "c" * 64)
+    assert origin == "built:https://h/a-1.tar.gz#sha256=" + "c" * 64

@@ -87,11 +87,11 @@ def report(**changes):
     return {"environment": TARGET.markers(), "install": [item]}
 
 
-def test_report_gives_normalized_pins_without_credentials():
+def test_report_gives_normalized_pins_and_where_to_ask_for_them():
     pin = _resolve.read_report(report(), TARGET)[0]
     assert pin.name == "flask"
     assert pin.filename == "Flask-3.1.1+local-py3-none-any.whl"
-    assert pin.origin == "https://index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
+    assert pin.origin == "https://u:p@index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
 
 
 def test_report_for_other_markers_is_refused():
