@@ -19,6 +19,8 @@ from ansible_collections.airgap.python.plugins.module_utils._secrets import publ
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 FORMAT = 1
+# The first pip with --build-constraint. Those before hand PIP_CONSTRAINT on to the environment of a build.
+BUILD_CONSTRAINT = (25, 3)
 # What an archive in a wheel is dated: 2020-01-01, a time that every zip tool can write.
 SOURCE_DATE_EPOCH = 1577836800
 # Version control data and caches, which no build needs.
@@ -26,6 +28,7 @@ SKIPPED = (".git", ".hg", ".svn", "__pycache__")
 SKIPPED_AT_THE_TOP = (".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 BUILD_OUTPUT = ("build", "dist")
 _NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+_CONSTRAINT = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(===|[<>=!~]=|[<>])[^@#;]*$")
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")
 _TAGS = re.compile(r"-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)\.whl$")
 _SDISTS = (".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
@@ -36,7 +39,10 @@ class BuildError(ShownError):
 
 
 class Order(t.NamedTuple):
-    """What shall be built. ``kind`` is sdist, vcs or source; fields that say nothing are ""."""
+    """What shall be built. ``kind`` is sdist, vcs or source; fields that say nothing are empty.
+
+    ``build_constraints`` hold for what is installed to build it, in order of their text.
+    """
 
     name: str
     kind: str
@@ -46,6 +52,7 @@ class Order(t.NamedTuple):
     commit: str
     subdirectory: str
     source_name: str
+    build_constraints: t.Tuple[str, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -79,7 +86,14 @@ def order(raw: t.Mapping[str, t.Any]) -> Order:
     if vcs:
         vcs, commit, subdirectory = _split_vcs(name, vcs)
     kind = "vcs" if vcs else "source" if source_name else "sdist"
-    return Order(_lock.normalize(name), kind, version, sha256, vcs, commit, subdirectory, source_name)
+    constraints = tuple(sorted({"".join(str(one).split()) for one in raw.get("build_constraints") or ()}))
+    for one in constraints:
+        if not _CONSTRAINT.match(one):
+            raise BuildError(
+                "stage_build: %s: %r in build_constraints is no constraint. Write a name and versions, such as "
+                "setuptools<82." % (name, one)
+            )
+    return Order(_lock.normalize(name), kind, version, sha256, vcs, commit, subdirectory, source_name, constraints)
 
 
 def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
@@ -197,6 +211,15 @@ def is_sdist(name: str) -> bool:
 
 def origin(wanted: Order, url: str, sha256: str) -> str:
     """Return where a built wheel comes from, as locks and manifest say it: no path of a machine, no password."""
+    place = _source(wanted, url, sha256)
+    if not wanted.build_constraints:
+        return place
+    constraints = urllib.parse.quote(",".join(wanted.build_constraints), safe="=,.!~")
+    return "%s%sbuild-constraints=%s" % (place, "&" if "#" in place else "#", constraints)
+
+
+def _source(wanted: Order, url: str, sha256: str) -> str:
+    """Return what a wheel is built from, as locks and manifest say it."""
     if wanted.kind == "vcs":
         parts = urllib.parse.urlsplit(wanted.vcs)
         place = without_password(wanted.vcs)
@@ -211,8 +234,12 @@ def origin(wanted: Order, url: str, sha256: str) -> str:
 
 def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version: str) -> t.Dict[str, t.Any]:
     """Return all that decides what a build gives; the same inputs are not built again."""
+    order_now = dict(wanted._asdict(), build_constraints=list(wanted.build_constraints))
+    if not wanted.build_constraints:
+        # As in the records of those that had none.
+        del order_now["build_constraints"]
     return {
-        "order": wanted._asdict(),
+        "order": order_now,
         "source_sha256": source_sha256,
         "host": {key: value for key, value in host.description().items() if key != "name"},
         "pip": pip_version,
@@ -246,6 +273,14 @@ def build_arguments(listing: str, dest: str) -> t.List[str]:
     """Return pip's arguments that build one wheel in an environment of its own (PEP 517), and tell all about it."""
     arguments = ["wheel", "--verbose", "--no-deps", "--no-cache-dir", "--no-input", "--progress-bar", "off"]
     return arguments + ["--disable-pip-version-check", "--wheel-dir", dest, "--requirement", listing]
+
+
+def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:
+    """Return the arguments and the variables by which pip heeds a file of constraints where it installs what builds."""
+    if not wanted.build_constraints:
+        return [], {}
+    version = tuple(int(part) for part in re.findall(r"\d+", pip_version)[:2])
+    return (["--build-constraint", path], {}) if version >= BUILD_CONSTRAINT else ([], {"PIP_CONSTRAINT": path})
 
 
 def build_line(wanted: Order, url: str, sha256: str) -> str:
@@ -386,7 +421,10 @@ def explain(output: str, wanted: Order) -> str:
     """Return why pip could not build a project, short, with a mend."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     reasons = [line for line in lines if re.search(r"^(ERROR|error|fatal):|^\w*(Error|Exception): ", line)]
-    mend = "The log has all that the build said."
+    mend = (
+        "The log has all that the build said. If what builds it is too new for it, add build_constraints to its entry, such "
+        "as [setuptools<82]."
+    )
     if "Cannot find command 'git'" in output:
         mend = "Install git on the internet host."
     elif "DO NOT MATCH THE HASHES" in output:

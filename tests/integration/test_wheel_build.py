@@ -193,6 +193,18 @@ def test_other_version_is_built_and_takes_the_place_of_the_first(build, tmp_path
     assert sorted(os.listdir(str(tmp_path / "built"))) == ["onlysdist-0.9-py3-none-any.whl", "onlysdist.json"]
 
 
+def test_constraint_on_what_builds_counts_makes_stale_and_is_told(build, index):
+    index.add_sdist("oldfashioned", "1.0", build_requires=["buildtool"])
+    assert record(build("oldfashioned"))["build_requirements"] == [{"name": "buildtool", "version": "1.3"}]
+    result = build("oldfashioned", build_constraints=["buildtool<1.3"])
+    assert result["changed"] is True, result
+    assert result["build_requirements"] == [{"name": "buildtool", "version": "1.2"}]
+    assert result["origin"].endswith("&build-constraints=buildtool%3C1.3")
+    assert build("oldfashioned", build_constraints=["buildtool<1.3"])["changed"] is False
+    assert "is no constraint" in build("oldfashioned", build_constraints=["-r x"])["msg"]
+    assert "build_constraints" in build("oldfashioned", build_constraints=["buildtool<1"])["msg"]
+
+
 def test_damaged_wheel_is_built_again_with_the_same_bytes(build, tmp_path):
     first = record(build("onlysdist"))
     (tmp_path / "built/onlysdist-1.0-py3-none-any.whl").write_bytes(b"half")

@@ -308,3 +308,38 @@ def test_only_a_file_that_is_called_a_wheel_is_one():
 def test_origin_of_an_sdist_has_no_signature():
     origin = _build.origin(_build.order({"name": "a"}), "https://u:pw@h/a-1.tar.gz?sig=canary#x", "c" * 64)
     assert origin == "built:https://h/a-1.tar.gz#sha256=" + "c" * 64
+
+
+def test_constraints_on_what_builds_are_part_of_the_inputs_and_of_the_origin():
+    plain = _build.order({"name": "a"})
+    held = _build.order({"name": "a", "build_constraints": ["setuptools < 82", "cython<3"]})
+    assert "build_constraints" not in _build.inputs(plain, "", HERE, "26.3")["order"]
+    inputs = json.loads(json.dumps(_build.inputs(held, "", HERE, "26.3")))
+    assert inputs == _build.inputs(held, "", HERE, "26.3")
+    assert inputs["order"]["build_constraints"] == ["cython<3", "setuptools<82"]
+    assert _build.origin(held, "https://h/a-1.tar.gz", "c" * 64) == (
+        "built:https://h/a-1.tar.gz#sha256=%s&build-constraints=cython%%3C3,setuptools%%3C82" % ("c" * 64)
+    )
+    vcs = _build.order({"name": "a", "vcs": "git+https://h/a.git@" + COMMIT, "build_constraints": ["cython<3"]})
+    assert _build.origin(vcs, "", "") == "built:git+https://h/a.git@%s#build-constraints=cython%%3C3" % COMMIT
+
+
+@pytest.mark.parametrize(
+    ("version", "answer"),
+    [
+        ("26.3", (["--build-constraint", "/c"], {})),
+        ("25.3", (["--build-constraint", "/c"], {})),
+        ("25.2", ([], {"PIP_CONSTRAINT": "/c"})),
+        ("23.2.1", ([], {"PIP_CONSTRAINT": "/c"})),
+    ],
+)
+def test_each_pip_is_given_constraints_on_what_builds_as_it_heeds_them(version, answer):
+    held = _build.order({"name": "a", "build_constraints": ["cython<3"]})
+    assert _build.constrain(held, version, "/c") == answer
+    assert _build.constrain(_build.order({"name": "a"}), version, "/c") == ([], {})
+
+
+@pytest.mark.parametrize("one", ["-r x", "setuptools", "x @ https://h/x.whl", "a<1 # b", "a<1@b", "a<1; x"])
+def test_what_is_no_constraint_is_refused(one):
+    with pytest.raises(_build.BuildError, match="no constraint"):
+        _build.order({"name": "a", "build_constraints": [one]})
