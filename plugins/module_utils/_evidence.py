@@ -28,6 +28,7 @@ SBOM = "sbom.cdx.json"
 AUDIT = "audit.json"
 CHANGES = "changes.json"
 REPORT = "report.html"
+DEPENDENCIES = "dependencies.txt"
 # What reading a bundle may raise.
 ERRORS = (
     _manifest.BundleError,
