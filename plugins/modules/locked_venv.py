@@ -177,7 +177,7 @@ import typing as t
 import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _pages, _venv
 
 
 def run(module: AnsibleModule, argv: t.List[str]) -> t.Tuple[int, str]:
@@ -393,8 +393,12 @@ class Environment:
         rc, output = run(self.module, argv)
         if rc == 0:
             return
+        if "No matching distribution found" in output and "--no-index" not in argv:
+            # pip takes a page that it did not get for one that is not there, and says so only when it tells all.
+            unread = _pages.of_pip(run(self.module, argv + ["-vv"])[1])
+            output += "".join("%s: %s\n" % one for one in sorted(unread.items()))
         output = _venv.redact(output, self.secrets)
-        reason, lines, mend = _venv.explain(output, self.module.params["no_index"])
+        reason, lines, mend = _venv.explain(output, "--no-index" in argv)
         raise _venv.VenvError(
             "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
             rc=rc,

@@ -15,6 +15,9 @@ description:
   - For each target a lock is written that C(pip install --require-hashes -r) accepts. Before that, the metadata of its
     files are walked under the target's environment, apart from pip; a lock that lacks a file, or has one that does not
     fit, is not written.
+  - Nothing of a project is run. What would have to be built is refused before, and so is a wheel that requires
+    another project by a URL.
+  - An index that gives no answer about a project (anything but a page or 404) is an error, also where another has it.
   - Where requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
     SHA-256, nothing is asked of an index.
   - Where something changed, versions stay where the lock has them as far as the requirements allow. New versions come
@@ -30,7 +33,11 @@ attributes:
     support: full
 options:
   requirements:
-    description: Requirement specifiers (PEP 508).
+    description:
+      - Requirement specifiers (PEP 508). C(NAME @ URL) must name a wheel; what is to be built is for
+        M(airgap.python.wheel_build).
+      - C(${NAME}) is filled in from the environment of the managed host. Locks, log and results have it as it is written, and
+        have URLs without user, password and query.
     type: list
     elements: str
     default: []
