@@ -188,8 +188,7 @@ def told_transitive(asker: str, name: str, reference: str) -> str:
 
 def shown_reference(name: str, reference: str) -> str:
     """Return a requirement by URL without password and query."""
-    base, _hash, _fragment = without_password(reference).partition("#")
-    return ("%s @ %s" % (name, base.partition("?")[0])).lstrip(" @")
+    return ("%s @ %s" % (name, public(reference).partition("#")[0])).lstrip(" @")
 
 
 def is_skipped(path: str, may_be_output: bool) -> bool:

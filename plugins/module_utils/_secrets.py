@@ -28,7 +28,9 @@ def without_password(url: str) -> str:
 
 def public(url: str) -> str:
     """Return a URL as it may leave this host: without user, password and query, which may be a signature or a token."""
-    return urllib.parse.urlunsplit(urllib.parse.urlsplit(without_password(url))._replace(query=""))
+    # By hand, for urlunsplit() drops the slashes of git+file:///.
+    place, sign, fragment = without_password(url).partition("#")
+    return place.partition("?")[0] + sign + fragment
 
 
 def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:

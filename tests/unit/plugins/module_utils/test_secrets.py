@@ -33,6 +33,7 @@ def test_user_that_stands_alone_in_a_url_may_be_a_token():
     }
     assert (
         _secrets.public("https://glpat-0123456789@h.example/a.whl?x=1#sha256=0") == "https://h.example/a.whl#sha256=0"
+    assert _secrets.public("git+file:///srv/a?x=1#subdirectory=b") == "git+file:///srv/a#subdirectory=b"
     )
 
 
