@@ -31,10 +31,9 @@ def test_user_that_stands_alone_in_a_url_may_be_a_token():
     assert _secrets.passwords(["https://glpat-0123456789@h.example/simple", "git+ssh://git@h.example/x"]) == {
         "glpat-0123456789"
     }
-    assert (
-        _secrets.public("https://glpat-0123456789@h.example/a.whl?x=1#sha256=0") == "https://h.example/a.whl#sha256=0"
+    url = "https://glpat-0123456789@h.example/a.whl?x=1#sha256=0"
+    assert _secrets.public(url) == "https://h.example/a.whl#sha256=0"
     assert _secrets.public("git+file:///srv/a?x=1#subdirectory=b") == "git+file:///srv/a#subdirectory=b"
-    )
 
 
 def test_log_has_neither_the_secret_nor_a_query(tmp_path):
