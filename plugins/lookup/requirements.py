@@ -103,8 +103,8 @@ def parse(path):
 
 
 def render(line):
-    """Return a requirement as pip reads it."""
-    return line.text + "".join(" --hash=" + one for one in line.hashes)
+    """Return a requirement as pip reads it, with all that its URL has: the host that downloads needs it."""
+    return _requirements.whole(line) + "".join(" --hash=" + one for one in line.hashes)
 
 
 def find(path, folders):

@@ -15,10 +15,12 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _target
-from ansible_collections.airgap.python.plugins.module_utils._resolve import without_password
+from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 FORMAT = 1
+# The first pip with --build-constraint. Those before hand PIP_CONSTRAINT on to the environment of a build.
+BUILD_CONSTRAINT = (25, 3)
 # What an archive in a wheel is dated: 2020-01-01, a time that every zip tool can write.
 SOURCE_DATE_EPOCH = 1577836800
 # Version control data and caches, which no build needs.
@@ -26,6 +28,7 @@ SKIPPED = (".git", ".hg", ".svn", "__pycache__")
 SKIPPED_AT_THE_TOP = (".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 BUILD_OUTPUT = ("build", "dist")
 _NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+_CONSTRAINT = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(===|[<>=!~]=|[<>])[^@#;]*$")
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")
 _TAGS = re.compile(r"-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)\.whl$")
 _SDISTS = (".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
@@ -36,7 +39,10 @@ class BuildError(ShownError):
 
 
 class Order(t.NamedTuple):
-    """What shall be built. ``kind`` is sdist, vcs or source; fields that say nothing are ""."""
+    """What shall be built. ``kind`` is sdist, vcs or source; fields that say nothing are empty.
+
+    ``build_constraints`` hold for what is installed to build it, in order of their text.
+    """
 
     name: str
     kind: str
@@ -46,6 +52,7 @@ class Order(t.NamedTuple):
     commit: str
     subdirectory: str
     source_name: str
+    build_constraints: t.Tuple[str, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -79,7 +86,14 @@ def order(raw: t.Mapping[str, t.Any]) -> Order:
     if vcs:
         vcs, commit, subdirectory = _split_vcs(name, vcs)
     kind = "vcs" if vcs else "source" if source_name else "sdist"
-    return Order(_lock.normalize(name), kind, version, sha256, vcs, commit, subdirectory, source_name)
+    constraints = tuple(sorted({"".join(str(one).split()) for one in raw.get("build_constraints") or ()}))
+    for one in constraints:
+        if not _CONSTRAINT.match(one):
+            raise BuildError(
+                "stage_build: %s: %r in build_constraints is no constraint. Write a name and versions, such as "
+                "setuptools<82." % (name, one)
+            )
+    return Order(_lock.normalize(name), kind, version, sha256, vcs, commit, subdirectory, source_name, constraints)
 
 
 def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
@@ -106,6 +120,77 @@ def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
     return base[: -len("@" + commit)], commit, match.group(1) or ""
 
 
+def is_wheel(reference: str) -> bool:
+    """Say whether what a requirement names by URL or path is a wheel, which is taken as it is; all else is built."""
+    parts = urllib.parse.urlsplit(reference)
+    return "+" not in parts.scheme and parts.path.endswith(".whl")
+
+
+def build_entry(name: str, reference: str = "") -> str:
+    """Return the entry of stage_build for a project, and what to do first for what stands in its place.
+
+    ``reference`` is the URL or path that a requirement names, "" for the sdist of an index.
+    """
+    base, _hash, fragment = without_password(reference).partition("#")
+    fields = [("name", name)]
+    first = ""
+    parts = urllib.parse.urlsplit(base)
+    filename = urllib.parse.unquote(parts.path.rstrip("/").rpartition("/")[2])
+    if base.startswith("git+"):
+        # The user that ssh logs in as is no secret, and needed.
+        user = parts.scheme == "git+ssh" and urllib.parse.urlsplit(reference).username
+        netloc = "%s@%s" % (user, parts.netloc) if user else parts.netloc
+        path, at, revision = parts.path.rpartition("@")
+        path, revision = (path, revision) if at else (parts.path, "HEAD")
+        repository = "//" + netloc + path
+        subdirectory = re.search(r"(?:^|&)subdirectory=([^&]+)", fragment)
+        tail = "#subdirectory=" + subdirectory.group(1) if subdirectory else ""
+        commit = revision if re.match(r"^[0-9a-f]{40}$", revision) else "COMMIT"
+        fields.append(("vcs", "%s:%s@%s%s" % (parts.scheme, repository, commit, tail)))
+        if commit != revision:
+            first = "with, for COMMIT, what 'git ls-remote %s:%s %s' prints" % (parts.scheme[4:], repository, revision)
+    elif base and (parts.scheme in ("", "file")):
+        fields.append(("source", urllib.parse.unquote(parts.path) if parts.scheme else base))
+    elif base:
+        fields.append(("source", filename or name))
+        sha256 = re.search(r"(?:^|&)sha256=([0-9a-f]{64})", fragment)
+        if sha256:
+            fields.append(("sha256", sha256.group(1)))
+        first = "where %s is a copy of %s on the control host" % (filename or name, base.partition("?")[0])
+    entry = "{%s}" % ", ".join("%s: %s" % (key, _scalar(value)) for key, value in fields)
+    return "%s, %s" % (entry, first) if first else entry
+
+
+def _scalar(text: str) -> str:
+    """Return a string as YAML reads it in a flow mapping."""
+    return text if re.match(r"^[A-Za-z./][A-Za-z0-9._/+-]*$", text) else json.dumps(text)
+
+
+def told_own(where: str, name: str, reference: str) -> str:
+    """Say of a requirement of the set itself that it is no wheel, and what to write in its place."""
+    return (
+        "%s: %s is no wheel. It would have to be built, which runs its code, and nothing is built but what stage_build "
+        "names. Require %s by its name, and add to stage_build: %s"
+        % (where, shown_reference(name, reference), name or "it", build_entry(name or "NAME", reference))
+    )
+
+
+def told_transitive(asker: str, name: str, reference: str) -> str:
+    """Say of a requirement by URL in a wheel's own metadata that it cannot be met without a network, and what to do."""
+    also = "" if is_wheel(reference) else " And, as %s has no wheel, add: %s" % (name, build_entry(name, reference))
+    project = re.split(r"[-= ]", asker)[0]
+    return (
+        "%s requires %s: whatever a bundle holds, pip on a node would go to that URL. Nothing was fetched from it. Take "
+        "another version of %s, or build it from a source that requires %s by its name: add to stage_build %s.%s"
+        % (asker, shown_reference(name, reference), project, name, build_entry(project, "../" + project), also)
+    )
+
+
+def shown_reference(name: str, reference: str) -> str:
+    """Return a requirement by URL without password and query."""
+    return ("%s @ %s" % (name, public(reference).partition("#")[0])).lstrip(" @")
+
+
 def is_skipped(path: str, may_be_output: bool) -> bool:
     """Say whether a file or folder of a source folder, by its relative path, is left behind.
 
@@ -125,6 +210,15 @@ def is_sdist(name: str) -> bool:
 
 def origin(wanted: Order, url: str, sha256: str) -> str:
     """Return where a built wheel comes from, as locks and manifest say it: no path of a machine, no password."""
+    place = _source(wanted, url, sha256)
+    if not wanted.build_constraints:
+        return place
+    constraints = urllib.parse.quote(",".join(wanted.build_constraints), safe="=,.!~")
+    return "%s%sbuild-constraints=%s" % (place, "&" if "#" in place else "#", constraints)
+
+
+def _source(wanted: Order, url: str, sha256: str) -> str:
+    """Return what a wheel is built from, as locks and manifest say it."""
     if wanted.kind == "vcs":
         parts = urllib.parse.urlsplit(wanted.vcs)
         place = without_password(wanted.vcs)
@@ -134,13 +228,17 @@ def origin(wanted: Order, url: str, sha256: str) -> str:
         return "built:%s@%s%s" % (place, wanted.commit, fragment)
     if wanted.kind == "source":
         return "built:source:%s#sha256=%s" % (urllib.parse.quote(wanted.source_name), sha256)
-    return "built:%s#sha256=%s" % (without_password(url.partition("#")[0]), sha256)
+    return "built:%s#sha256=%s" % (public(url.partition("#")[0]), sha256)
 
 
 def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version: str) -> t.Dict[str, t.Any]:
     """Return all that decides what a build gives; the same inputs are not built again."""
+    order_now = dict(wanted._asdict(), build_constraints=list(wanted.build_constraints))
+    if not wanted.build_constraints:
+        # As in the records of those that had none.
+        del order_now["build_constraints"]
     return {
-        "order": wanted._asdict(),
+        "order": order_now,
         "source_sha256": source_sha256,
         "host": {key: value for key, value in host.description().items() if key != "name"},
         "pip": pip_version,
@@ -174,6 +272,14 @@ def build_arguments(listing: str, dest: str) -> t.List[str]:
     """Return pip's arguments that build one wheel in an environment of its own (PEP 517), and tell all about it."""
     arguments = ["wheel", "--verbose", "--no-deps", "--no-cache-dir", "--no-input", "--progress-bar", "off"]
     return arguments + ["--disable-pip-version-check", "--wheel-dir", dest, "--requirement", listing]
+
+
+def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:
+    """Return the arguments and the variables by which pip heeds a file of constraints where it installs what builds."""
+    if not wanted.build_constraints:
+        return [], {}
+    version = tuple(int(part) for part in re.findall(r"\d+", pip_version)[:2])
+    return (["--build-constraint", path], {}) if version >= BUILD_CONSTRAINT else ([], {"PIP_CONSTRAINT": path})
 
 
 def build_line(wanted: Order, url: str, sha256: str) -> str:
@@ -314,7 +420,10 @@ def explain(output: str, wanted: Order) -> str:
     """Return why pip could not build a project, short, with a mend."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     reasons = [line for line in lines if re.search(r"^(ERROR|error|fatal):|^\w*(Error|Exception): ", line)]
-    mend = "The log has all that the build said."
+    mend = (
+        "The log has all that the build said. If what builds it is too new for it, add build_constraints to its entry, such "
+        "as [setuptools<82]."
+    )
     if "Cannot find command 'git'" in output:
         mend = "Install git on the internet host."
     elif "DO NOT MATCH THE HASHES" in output:

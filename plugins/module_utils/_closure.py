@@ -36,7 +36,7 @@ class Wheel(t.NamedTuple):
 class Failure(t.NamedTuple):
     """Why a lock is not closed.
 
-    ``kind`` is missing, version, marker, constraint, twice, tags, python,
+    ``kind`` is missing, direct, version, marker, constraint, twice, tags, python,
     metadata or input. ``chain`` leads from the one that asks up to the root
     requirement. ``message`` says it all, with the mend.
     """
@@ -135,13 +135,7 @@ class _Walk:
 
     def is_true(self, marker: t.Any, extra: str = "") -> bool:
         """Evaluate a marker for the target; raises ValueError if it cannot be."""
-        environment = dict(self.markers, extra=extra)
-        try:
-            return bool(marker.evaluate(environment))
-        except ValueError:
-            # Older packaging cannot compare an unknown ("") release with a version, which is less than any.
-            unknown = {key: "0" for key in ("platform_release", "platform_version") if not environment[key]}
-            return bool(marker.evaluate(dict(environment, **unknown)))
+        return is_true(marker, self.markers, extra)
 
     def add(self, wheels: t.Iterable[Wheel]) -> None:
         """Take the files of the lock in."""
@@ -178,6 +172,16 @@ class _Walk:
         if isinstance(asker, str):
             needs = "%s counts on %s" % (self.who(asker), where)
         parent = "" if isinstance(asker, str) else asker.name
+        if parent and requirement.url:
+            self.fail(
+                "direct",
+                "%s: pip there would go to that URL, whatever the bundle holds. Take another version of %s, or build it "
+                "under stage_build from a source that requires %s by its name." % (needs, parent, name),
+                wanted,
+                asker,
+                marker,
+            )
+            return
         if name not in self.lock:
             mend = "Stage the set for this target again"
             mend += "; if it stays so, add %s to the set's requirements." % wanted if parent else "."
@@ -316,6 +320,26 @@ class _Walk:
             tuple(sorted(self.edges)),
             tuple(sorted(self.unknown_extras)),
         )
+
+
+def counts(packaging: Packaging, text: str, markers: t.Mapping[str, str]) -> bool:
+    """Say whether a requirement counts where these markers hold; one that cannot be read does."""
+    try:
+        marker = packaging.requirement(text).marker
+        return marker is None or is_true(marker, markers)
+    except ValueError:
+        return True
+
+
+def is_true(marker: t.Any, markers: t.Mapping[str, str], extra: str = "") -> bool:
+    """Evaluate a marker in an environment; raises ValueError if it cannot be."""
+    environment = dict(markers, extra=extra)
+    try:
+        return bool(marker.evaluate(environment))
+    except ValueError:
+        # Older packaging cannot compare an unknown ("") release with a version, which is less than any.
+        unknown = {key: "0" for key in ("platform_release", "platform_version") if not environment[key]}
+        return bool(marker.evaluate(dict(environment, **unknown)))
 
 
 def head(metadata: str) -> str:

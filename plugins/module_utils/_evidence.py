@@ -28,6 +28,7 @@ SBOM = "sbom.cdx.json"
 AUDIT = "audit.json"
 CHANGES = "changes.json"
 REPORT = "report.html"
+DEPENDENCIES = "dependencies.txt"
 # What reading a bundle may raise.
 ERRORS = (
     _manifest.BundleError,
@@ -72,7 +73,9 @@ def read(root: str) -> Evidence:
     """Read a bundle whose manifest is written; raises one of ERRORS."""
     manifest = read_manifest(root)
     targets = {target.name: target for target in _target.parse_all(manifest["targets"])[0]}
-    prover = _proof.Prover(_packaging.load(), os.path.join(root, _manifest.POOL))
+    # The sums in the manifest are those of the files: bundle_manifest has just compared them.
+    known = [_pin(entry) for entry in manifest["files"]]
+    prover = _proof.Prover(_packaging.load(), os.path.join(root, _manifest.POOL), known)
     locks = []
     for one, name, lock in _proof.read_locks(root, manifest):
         if name not in targets:
@@ -84,10 +87,14 @@ def read(root: str) -> Evidence:
         locks.append(LockEvidence(one["name"], name, lock.pins, roots, proof.edges))
     licenses = {}
     for entry in manifest["files"]:
-        filename = os.path.basename(entry["path"])
-        pin = _lock.Pin(entry["name"], entry["version"], entry["sha256"], filename, entry["size"])
-        licenses[entry["path"]] = _license.read(prover.head(pin))
+        licenses[entry["path"]] = _license.read(prover.head(_pin(entry)))
     return Evidence(manifest, tuple(locks), licenses)
+
+
+def _pin(entry: t.Mapping[str, t.Any]) -> _lock.Pin:
+    """Return a file of a manifest as locks name it."""
+    filename = os.path.basename(entry["path"])
+    return _lock.Pin(entry["name"], entry["version"], entry["sha256"], filename, entry["size"])
 
 
 def put(root: str, name: str, text: str, check_mode: bool) -> t.Dict[str, t.Any]:

@@ -304,12 +304,12 @@ def append(path: str, records: t.Iterable[t.Mapping[str, t.Any]]) -> None:
 
 def inventory(manifest: t.Mapping[str, t.Any], imported: t.Sequence[str]) -> t.Dict[str, t.Any]:
     """Return what the inside has: carried out, it is the base of the next delta."""
-    keys = ("path", "name", "version", "sha256", "size")
+    keys = ("path", "name", "version", "sha256", "size", "origin")
     return {
         "format": FORMAT,
         "id": manifest["id"],
         "imported": list(imported),
-        "files": [{key: entry[key] for key in keys} for entry in manifest["files"]],
+        "files": [{key: entry[key] for key in keys if key in entry} for entry in manifest["files"]],
     }
 
 

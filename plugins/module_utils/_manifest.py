@@ -17,7 +17,7 @@ import stat
 import typing as t
 import unicodedata
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _schema, _signature
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _pool, _schema, _signature
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     BLOCK,
     NO_FILE,
@@ -247,10 +247,11 @@ def is_carried(entry: t.Mapping[str, t.Any]) -> bool:
 
 
 class Base(t.NamedTuple):
-    """What a delta builds on: the id of a bundle, and the SHA-256 of every file that is there with it."""
+    """What a delta builds on: the id of a bundle, the SHA-256 of every file that is there with it, and their names."""
 
     id: str
     sha256: t.FrozenSet[str]
+    claims: t.Tuple[_pool.Claim, ...] = ()
 
 
 def parse_base(text: str, where: str) -> Base:
@@ -270,7 +271,12 @@ def parse_base(text: str, where: str) -> Base:
     sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in entries]
     if not all(re.match(r"^[0-9a-f]{64}\Z", one) for one in sums):
         raise BundleError("%s lists a file without sha256." % where)
-    return Base(document["id"], frozenset(sums))
+    where = "bundle %s, which is inside" % document["id"]
+    claims = [
+        _pool.Claim(str(entry.get("path")).rpartition("/")[2], entry["sha256"], str(entry.get("origin") or ""), where)
+        for entry in entries
+    ]
+    return Base(document["id"], frozenset(sums), tuple(claims))
 
 
 def compose(
@@ -288,6 +294,7 @@ def compose(
     contents under one file name.
     """
     files: t.Dict[str, t.Dict[str, t.Any]] = {}
+    check_names_of_locks(locks)
     for (set_name, target), pins in sorted(locks.items()):
         for pin in pins:
             entry = files.setdefault(
@@ -302,12 +309,6 @@ def compose(
                     "used_by": [],
                 },
             )
-            if entry["sha256"] != pin.sha256:
-                raise BundleError(
-                    "%s has sha256 %s in the lock of set %s for %s and %s in another: two indexes serve two files "
-                    "under one name. Name one index for both."
-                    % (pin.filename, pin.sha256, set_name, target, entry["sha256"])
-                )
             entry["used_by"].append({"set": set_name, "target": target})
     for kept in unused:
         name = os.path.basename(kept["path"])
@@ -325,6 +326,19 @@ def compose(
     }
     manifest["id"] = identify(manifest)
     return manifest
+
+
+def lock_path(set_name: str, target: str) -> str:
+    """Return where in a bundle the lock of a set and a target lies."""
+    return "%s/%s/%s.txt" % (LOCKS, set_name, target)
+
+
+def check_names_of_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> None:
+    """Raise BundleError where two locks want two contents under one name."""
+    claims = [claim for key in sorted(locks) for claim in _pool.claims(locks[key], lock_path(*key))]
+    found = _pool.clash(claims)
+    if found:
+        raise BundleError("%s %s" % (_pool.told(*found), _pool.SAME_FILE))
 
 
 def unless_it_is_its_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:

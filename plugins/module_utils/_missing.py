@@ -14,7 +14,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _resolve
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages, _resolve
 from ansible_collections.airgap.python.plugins.module_utils._pip import Pip
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
@@ -23,6 +23,8 @@ MOST = 3
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 # Nobody may publish a local version on a public index (PEP 440).
 NEVER = "==0+airgap.asks.what.there.is"
+# With -vv pip says of which pages an index gave none, and why.
+_COMMAND = ["-m", "pip", "download", "-vv", "--no-deps", "--no-input", "--disable-pip-version-check"]
 # Runs where pip is, which brings what reads versions (PEP 440) and markers (PEP 508).
 _JUDGE = """
 import json, sys
@@ -57,7 +59,9 @@ print(json.dumps(answer))
 
 def requirements(output: str) -> t.List[str]:
     """Return the requirements for which pip or uv found no wheel, as they write them."""
-    found = re.findall(r"^(?:ERROR: )?No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE)
+    found = re.findall(
+        r"^\s*(?:ERROR: )?No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE
+    )
     flat = " ".join(output.split())
     for name in re.findall(r"(%s)(?:[=<>!~]\S+)? (?:has no (?:usable )?wheels|was not found in)" % _NAME, flat):
         asked = re.search(r"(?:you require|depends on) (%s(?:[=<>!~]\S*)?)(?: |$)" % re.escape(name), flat)
@@ -78,10 +82,20 @@ def versions(output: str) -> t.List[str]:
 
 
 def _ask(pip: Pip, name: str, arguments: t.Sequence[str]) -> t.Optional[t.List[str]]:
-    """Return the versions of a project that fit; None where the index did not answer."""
-    command = ["-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check", *arguments]
-    dummy, out = pip.run([*command, "--dest", os.devnull, name + NEVER])
-    return versions(out) if "No matching distribution found for " + name in out else None
+    """Return the versions of a project that fit; None where an index did not answer."""
+    dummy, out = pip.run([*_COMMAND, *arguments, "--dest", os.devnull, name + NEVER])
+    is_answered = "No matching distribution found for " + name in out and not _pages.of_pip(out)
+    return versions(out) if is_answered else None
+
+
+def unread(pip: Pip, name: str, variables: t.Optional[t.Mapping[str, str]] = None) -> t.Dict[str, str]:
+    """Return the pages of a project that pip cannot read, and why; it is asked again, and tells all."""
+    return _pages.of_pip(pip.run([*_COMMAND, "--dest", os.devnull, name + NEVER], variables)[1])
+
+
+def forbids_nobody(pip: Pip) -> t.Set[str]:
+    """Return the indexes that forbid the page of a project that nobody has."""
+    return {_pages.index_of(url) for url, why in unread(pip, _pages.NOBODY).items() if why.startswith("403 ")}
 
 
 def explain(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Sequence[str] = ()) -> str:

@@ -12,7 +12,7 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _pip_fetch, _resolve
+from ansible_collections.airgap.python.plugins.module_utils import _pip_fetch, _resolve, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 
 # How often pip is asked before a failure of the net counts.
@@ -29,7 +29,7 @@ def run_logged(
     command: t.Sequence[str],
     environment: t.Mapping[str, str],
     log: t.Optional[str],
-    secrets: t.Iterable[str],
+    secrets: t.Mapping[str, str],
     seconds_at_most: t.Optional[float] = None,
 ) -> t.Tuple[int, str]:
     """Run a command; return its status and output, which also go to the log, without secrets.
@@ -57,14 +57,13 @@ def run_logged(
 
 
 def keep(
-    command: t.Sequence[str], rc: int, seconds: float, out: str, log: t.Optional[str], secrets: t.Iterable[str]
+    command: t.Sequence[str], rc: int, seconds: float, out: str, log: t.Optional[str], secrets: t.Mapping[str, str]
 ) -> None:
     """Add a command, its status and its output to the log, if there is one, without secrets."""
     if not log:
         return
     text = "%s rc=%d %.1fs %s\n%s" % (time.strftime("%Y-%m-%dT%H:%M:%S"), rc, seconds, " ".join(command), out)
-    for secret in secrets:
-        text = text.replace(secret, "********")
+    text = _secrets.hide(text, secrets)
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
         stream.write(text)
 
@@ -98,6 +97,7 @@ class Pip:
         self.python = python
         self.log = log
         self.settings: t.Dict[str, str] = {}
+        self.found: t.Dict[str, str] = {}
         rc, out = self.call(["-c", WHO], os.environ)
         if rc != 0:
             raise _resolve.ResolveError(
@@ -125,13 +125,14 @@ class Pip:
 
     def call(self, arguments: t.Sequence[str], environment: t.Mapping[str, str]) -> t.Tuple[int, str]:
         """Run the interpreter; return its status and its output."""
-        return run_logged([self.python, *arguments], dict(environment), None, ())
+        return run_logged([self.python, *arguments], dict(environment), None, {})
 
     def run(self, arguments: t.Sequence[str], variables: t.Optional[t.Mapping[str, str]] = None) -> t.Tuple[int, str]:
-        """Run pip by its own name or through the runner, with more variables, and log it."""
+        """Run pip by its own name or through the runner, with more variables, and log it; no secret is in what it says."""
         environment = _resolve.environment(self.settings, os.environ)
         environment.update(variables or {})
-        return run_logged([self.python, *arguments], environment, self.log, self.secrets())
+        rc, out = run_logged([self.python, *arguments], environment, self.log, self.secrets())
+        return rc, _secrets.hide(out, self.secrets())
 
     def run_patiently(
         self, arguments: t.Sequence[str], variables: t.Optional[t.Mapping[str, str]] = None
@@ -145,9 +146,9 @@ class Pip:
                 time.sleep(number + 1)
         return rc, out
 
-    def secrets(self) -> t.Set[str]:
-        """Return the passwords in the settings."""
-        return _resolve.passwords(self.settings.values())
+    def secrets(self) -> t.Dict[str, str]:
+        """Return the passwords in the settings, and what was found to be secret in what is asked for; and what is shown."""
+        return dict(self.found, **{one: _secrets.HIDDEN for one in _secrets.passwords(self.settings.values())})
 
 
 class Fetcher:

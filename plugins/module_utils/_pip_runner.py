@@ -9,6 +9,9 @@ interpreter, but markers are evaluated for the running one (pypa/pip issue
 marker environment of pip's own copy of packaging, proves that pip asks for
 it, and then runs pip. It needs nothing but pip.
 
+``--only-binary`` holds for what comes from an index. What a URL, a repository or
+a folder gives is built, which runs its code, so pip is made to refuse it first.
+
 With ``AIRGAP_SHARED`` in the environment, resolutions that run at the same time
 or one after another ask for each page of an index and for each file once: both
 lie in that folder. Where a new pip has moved what this needs, pip just asks
@@ -25,12 +28,21 @@ import importlib
 import json
 import os
 import pickle
+import re
 import shutil
 import sys
+import threading
 import typing as t
+import urllib.parse
 
 MOVED = 97
+# A page of an index could not be read, which pip takes for a project that is not there.
+UNREAD = 98
+# The file beside the environment that says which.
+PAGES = "pages.json"
 SHARED = "AIRGAP_SHARED"
+# What pip says before the description (JSON) of what it would have had to build.
+REFUSED = "airgap refuses "
 # How many files are asked for before pip needs them, at a time; pip's pool keeps ten connections.
 AHEAD = 8
 
@@ -60,6 +72,94 @@ def is_asked(environment: dict) -> bool:
         return False
     finally:
         install(environment)
+
+
+def guard() -> bool:
+    """Make pip refuse what is no wheel, and what a wheel requires by a URL, before it is fetched; say whether it can be."""
+    try:
+        preparer: t.Any = importlib.import_module("pip._internal.operations.prepare").RequirementPreparer
+        error: t.Any = importlib.import_module("pip._internal.exceptions").InstallationError
+        prepare = preparer.prepare_linked_requirement
+    except (ImportError, AttributeError):
+        return False
+    if not hasattr(preparer, "prepare_editable_requirement"):
+        return False
+
+    def refuse(requirement: t.Any) -> None:
+        asker = requirement.comes_from
+        parent = "" if asker is None or isinstance(asker, str) else str(getattr(asker.link, "filename", asker.req))
+        name = str(getattr(requirement.req, "name", "") or "")
+        what = {"name": name, "reference": requirement.link.url, "asker": parent}
+        raise error(REFUSED + json.dumps(what))
+
+    def linked(self: t.Any, req: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+        # Of what an index offers, the link is not the requirement's own.
+        is_transitive = req.original_link is not None and req.comes_from and not isinstance(req.comes_from, str)
+        if is_transitive or req.link.is_vcs or not req.link.is_wheel or req.link.is_existing_dir():
+            refuse(req)
+        return prepare(self, req, *arguments, **options)
+
+    def editable(self: t.Any, req: t.Any, *arguments: t.Any, **options: t.Any) -> None:
+        refuse(req)
+
+    preparer.prepare_linked_requirement = linked
+    preparer.prepare_editable_requirement = editable
+    return True
+
+
+class Pages:
+    """Notes which pages of indexes could not be read, and which indexes gave any; pip goes on without a word."""
+
+    def __init__(self) -> None:
+        collector: t.Any = importlib.import_module("pip._internal.index.collector")
+        finder: t.Any = importlib.import_module("pip._internal.index.package_finder").PackageFinder
+        self.fail = collector._handle_get_simple_fail
+        self.read = collector._get_index_content
+        self.unread: t.Dict[str, str] = {}
+        self.answered: t.Set[str] = set()
+        # What is asked for ahead, in other threads, may be of no use; the resolver asks in this one.
+        self.needed: t.Set[str] = set()
+        find = finder.find_all_candidates
+
+        def needs(asked: t.Any, name: str) -> t.Any:
+            if threading.current_thread() is threading.main_thread():
+                self.needed.add(re.sub(r"[-_.]+", "-", name).lower())
+            return find(asked, name)
+
+        finder.find_all_candidates = needs
+        collector._handle_get_simple_fail = self.failed
+        collector._get_index_content = self.page
+
+    def failed(self, link: t.Any, reason: t.Any, meth: t.Any = None) -> None:
+        """Note a failure, unless it is that there is no such page."""
+        status = getattr(getattr(reason, "response", None), "status_code", None)
+        if status != 404:
+            self.unread[plain(link.url)] = str(reason)
+        return self.fail(link, reason, meth) if meth else self.fail(link, reason)
+
+    def page(self, link: t.Any, *, session: t.Any, **options: t.Any) -> t.Any:
+        """Return a page as pip's own function does."""
+        page = self.read(link, session=session, **options)
+        if page is not None:
+            self.answered.add(plain(link.url).rstrip("/").rpartition("/")[0])
+        return page
+
+    def keep(self, path: str) -> bool:
+        """Write what was noted of projects that the resolver needs; say whether something failed that pip must not pass over. Of 403, who reads this judges."""
+        unread = {
+            url: self.unread[url] for url in list(self.unread) if url.rstrip("/").rpartition("/")[2] in self.needed
+        }
+        with open(path, "w", encoding="utf-8") as stream:
+            json.dump({"unread": unread, "answered": sorted(self.answered)}, stream)
+        for url, reason in unread.items():
+            sys.stderr.write("WARNING: no answer from %s: %s\n" % (url, reason))
+        return any(not reason.startswith("403 ") for reason in unread.values())
+
+
+def plain(url: str) -> str:
+    """Return a URL without user, password and fragment."""
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
 @contextlib.contextmanager
@@ -159,7 +259,11 @@ class Shared:
     def expect(self, requirements: t.Iterable[t.Any]) -> None:
         """Ask for what requirements need that hold here."""
         for one in requirements:
-            if str(one) not in self.begun and (one.marker is None or one.marker.evaluate({"extra": ""})):
+            if (
+                one.url is None
+                and str(one) not in self.begun
+                and (one.marker is None or one.marker.evaluate({"extra": ""}))
+            ):
                 self.begun.add(str(one))
                 self.ahead.submit(self.guess, one)
 
@@ -196,19 +300,27 @@ def main() -> int:
     """Read the environment, check that it counts, run pip."""
     with open(sys.argv[1]) as stream:
         environment = json.load(stream)
-    if not is_asked(environment):
+    missing = "evaluate markers" if not is_asked(environment) else "prepare files" if not guard() else ""
+    if os.environ.get(SHARED):
+        share(os.environ[SHARED])
+    pages = None
+    with contextlib.suppress(ImportError, AttributeError):
+        pages = Pages()
+    if pages is None:
+        missing = missing or "read indexes"
+    if pages is None or missing:
         import pip
 
         sys.stderr.write(
-            "ERROR: pip %s does not evaluate markers where this collection expects it. "
-            "Stage with an older pip (stage_pip).\n" % pip.__version__
+            "ERROR: pip %s does not %s where this collection expects it. "
+            "Stage with an older pip (stage_pip).\n" % (pip.__version__, missing)
         )
         return MOVED
-    if os.environ.get(SHARED):
-        share(os.environ[SHARED])
     from pip._internal.cli.main import main as pip_main
 
     status = pip_main(sys.argv[2:])
+    if pages.keep(os.path.join(os.path.dirname(sys.argv[1]), PAGES)):
+        status = status or UNREAD
     sys.stdout.flush()
     sys.stderr.flush()
     # What was asked for ahead and is not here yet is of no use any more; nobody waits for it.

@@ -24,23 +24,34 @@ class ProofError(ShownError):
 
 
 class Prover:
-    """Proves locks whose files lie in one pool; each file is read once."""
+    """Proves locks whose files lie in one pool; each file is read once.
 
-    def __init__(self, packaging: Packaging, pool: str) -> None:
+    ``known`` are pins whose files the caller has just compared with their sums.
+    """
+
+    def __init__(self, packaging: Packaging, pool: str, known: t.Iterable[Pin] = ()) -> None:
         self.packaging = packaging
         self.pool = pool
+        self._sums = {pin.filename: pin.sha256 for pin in known}
         self._heads: t.Dict[str, str] = {}
 
     def head(self, pin: Pin) -> str:
-        """Return the head of the METADATA of a pin's file; raises ProofError."""
+        """Return the head of the METADATA of a pin's file; raises ProofError, also where it is not the file of the pin."""
+        path = os.path.join(self.pool, pin.filename)
         if pin.filename not in self._heads:
-            path = os.path.join(self.pool, pin.filename)
             try:
+                if pin.filename not in self._sums:
+                    self._sums[pin.filename] = sha256_file(path)
                 self._heads[pin.filename] = _closure.head(_wheel.read_metadata(path))
             except FileNotFoundError as error:
                 raise ProofError("%s is in a lock and not in the pool. Stage again." % path) from error
             except (_wheel.WheelError, OSError) as error:
                 raise ProofError(str(error)) from error
+        if self._sums[pin.filename] != pin.sha256:
+            raise ProofError(
+                "A lock says that %s has sha256 %s, and the file in the pool has %s. Stage again."
+                % (pin.filename, pin.sha256, self._sums[pin.filename])
+            )
         return self._heads[pin.filename]
 
     def prove(

@@ -14,7 +14,13 @@ import os
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _audit, _changes, _license, _signature
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _audit,
+    _changes,
+    _dependencies,
+    _license,
+    _signature,
+)
 from ansible_collections.airgap.python.plugins.module_utils._evidence import Evidence, LockEvidence
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
@@ -696,7 +702,7 @@ def tree(lock: LockEvidence) -> str:
     deeper: t.List[str] = []
 
     def item(name: str, asked: t.Sequence[str], depth: int) -> str:
-        wanted = ", ".join(sorted({re.sub(r"^[A-Za-z0-9._-]+ *", "", one) for one in asked if one} - {""}))
+        wanted = ", ".join(sorted({_dependencies.wanted(one) for one in asked} - {""}))
         line = '<span class="name">%s</span> %s' % (text(name), text(versions.get(name, "")))
         if wanted:
             line += ' <span class="soft small">%s</span>' % text(wanted)

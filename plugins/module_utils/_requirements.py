@@ -15,6 +15,7 @@ import shlex
 import typing as t
 import urllib.parse
 
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
@@ -32,11 +33,19 @@ class RequirementsError(ShownError):
 
 
 class Line(t.NamedTuple):
-    """A requirement or constraint (PEP 508, without user and password), its hashes, and where it stands."""
+    """A requirement or constraint, its hashes, and where it stands.
+
+    ``text`` is what the proof reads (PEP 508), ``public`` what a lock may say. In both, a URL is as it is written, with
+    ${NAME}, and without user, password and query; ``public`` has nothing else that came from the environment, either.
+    ``identity`` is what a digest is made of, ``url`` the URL itself, "" for what comes from an index.
+    """
 
     text: str
     hashes: t.Tuple[str, ...]
     where: str
+    public: str
+    identity: str
+    url: str
 
 
 class Option(t.NamedTuple):
@@ -48,12 +57,17 @@ class Option(t.NamedTuple):
 
 
 class Parsed(t.NamedTuple):
-    """What files hold together; ``files`` has the text of each file that was read, by its path."""
+    """What files hold together.
+
+    ``files`` has the text of each file that was read, by its path; ``secrets`` what must not be seen anywhere, and what
+    stands for it.
+    """
 
     requirements: t.Tuple[Line, ...]
     constraints: t.Tuple[Line, ...]
     options: t.Tuple[Option, ...]
     files: t.Dict[str, str]
+    secrets: t.Dict[str, str]
 
 
 def logical_lines(text: str) -> t.Iterator[t.Tuple[int, str]]:
@@ -97,26 +111,64 @@ def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
     return line[: match.start()].strip(), options
 
 
-def named(text: str, where: str) -> str:
-    """Return a requirement with its project's name; raises RequirementsError where a path or URL does not tell it."""
+def named(text: str, where: str, is_shown: bool = True) -> str:
+    """Return a requirement with its project's name, without user and password if it is shown; raises RequirementsError where a path or URL does not tell it."""
     if _NAMED.match(text) and (_DIRECT.match(text) or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
-        return without_user(text)
-    reference, semicolon, marker = text.partition(" ;")
-    found = _WHEEL.search(urllib.parse.unquote(reference.split("#")[0].split("?")[0]))
-    egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+(?:\[[^\]]*\])?)", reference)
+        return without_user(text) if is_shown else text
+    place, semicolon, marker = text.partition(" ;")
+    found = _WHEEL.search(urllib.parse.unquote(place.split("#")[0].split("?")[0]))
+    egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+(?:\[[^\]]*\])?)", place)
     name = egg.group(1) if egg else found.group("name") if found else ""
     if not name:
         raise RequirementsError(
             "%s: %r does not say which project it is. Write it as NAME @ URL." % (where, without_user(text)[:200])
         )
-    url = reference.split("#")[0].strip()
+    url = place.split("#")[0].strip()
     if "://" not in url:
         url = "file://" + urllib.parse.quote(os.path.abspath(url))
-    return without_user("%s @ %s%s" % (name, url, " ;" + marker if semicolon else ""))
+    subdirectory = re.search(r"[#&](subdirectory=[^&]+)", place)
+    url += "#" + subdirectory.group(1) if subdirectory else ""
+    full = "%s @ %s%s" % (name, url, " ;" + marker if semicolon else "")
+    return without_user(full) if is_shown else full
 
 
-def parse_requirement(text: str, where: str) -> Line:
-    """Return one requirement as it stands in a file or in an option of a module."""
+def reference(text: str) -> t.Optional[t.Tuple[str, str]]:
+    """Return name and URL of a requirement of the form NAME @ URL; None for any other."""
+    match = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(\S+)", text)
+    return (match.group(1), match.group(2)) if match else None
+
+
+def public(text: str) -> str:
+    """Return a requirement whose URL, if it has one, is without user, password and query."""
+    found = reference(text)
+    return text.replace(found[1], _secrets.public(found[1]), 1) if found else text
+
+
+def _public(written: str, text: str, where: str) -> str:
+    """Return a requirement without what came from the environment, by how it is written and what it means."""
+    if written == text:
+        return public(named(text, where))
+    if reference(named(text, where)):
+        try:
+            return public(named(written, where))
+        except RequirementsError:
+            return re.split(r"[\s@]", named(text, where))[0]
+    # A version, maybe; the pins say it as far as anybody needs to know.
+    without = re.sub(r"(?:===|[<>=!~]=|[<>])\s*[^,;\s]*\$\{[A-Z0-9_]+\}[^,;\s]*,?", "", written)
+    return text if "${" in without else without.strip()
+
+
+def whole(line: Line) -> str:
+    """Return a requirement with its URL as it is written, where no variables were filled in."""
+    found = reference(line.text)
+    return line.text.replace(found[1], line.url, 1) if found else line.text
+
+
+def parse_requirement(text: str, where: str, written: str = "") -> Line:
+    """Return one requirement as it stands in a file or in an option of a module.
+
+    ``written`` is the text before variables were filled in, where there are any.
+    """
     requirement, options = split_options(text)
     hashes = []
     for name, value in options:
@@ -131,7 +183,14 @@ def parse_requirement(text: str, where: str) -> Line:
             hashes.append(value)
     if not requirement:
         raise RequirementsError("%s: %r holds no requirement. Correct it." % (where, text[:200]))
-    return Line(named(requirement, where), tuple(hashes), where)
+    written = split_options(written)[0] if written else requirement
+    meant, shown = without_user(named(requirement, where)), _public(written, requirement, where)
+    found = reference(named(requirement, where, False))
+    if not found:
+        return Line(meant, tuple(hashes), where, shown, meant, "")
+    # The query may be another each day, for the same file; where it is written, it is part of what is asked for.
+    identity = shown if shown == meant else "%s %s" % (without_user(written), public(meant))
+    return Line(shown, tuple(hashes), where, shown, identity, found[1])
 
 
 class _Reader:
@@ -144,10 +203,22 @@ class _Reader:
         self.constraints: t.List[Line] = []
         self.options: t.List[Option] = []
         self.files: t.Dict[str, str] = {}
+        self.secrets: t.Dict[str, str] = {}
 
     def expand(self, line: str) -> str:
         """Return a line with ${NAME} replaced where the variable is set, as pip does."""
         return _VARIABLE.sub(lambda match: self.variables.get(match.group("name")) or match.group(), line)
+
+    def line(self, written: str, where: str) -> Line:
+        """Return a requirement, and note what is secret in it."""
+        line = parse_requirement(self.expand(written), where, written)
+        if line.url:
+            values = {name: self.variables.get(name, "") for name in _VARIABLE.findall(written)}
+            self.secrets.update({secret: _secrets.HIDDEN for secret in _secrets.passwords([line.url])})
+            for name, value in values.items():
+                if len(value) >= _secrets.SHORTEST:
+                    self.secrets.update({one: "${%s}" % name for one in (value, urllib.parse.quote(value))})
+        return line
 
     def file(self, path: str, constraint: bool, inside: t.Tuple[str, ...] = ()) -> None:
         """Read a file and those that it names."""
@@ -174,7 +245,7 @@ class _Reader:
             if line.startswith("-"):
                 self.option(line, where, path, constraint, inside)
                 continue
-            (self.constraints if constraint else self.requirements).append(parse_requirement(line, where))
+            (self.constraints if constraint else self.requirements).append(self.line(raw, where))
 
     def option(self, line: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]) -> None:
         """Follow -r and -c, take an editable as the requirement that it is, note all others."""
@@ -223,12 +294,14 @@ def parse(
                     "The requirement %r is an option. Write options of pip in no requirement; there are options of the "
                     "module for indexes and files." % without_user(line)
                 )
-            reader.requirements.append(parse_requirement(reader.expand(line), "requirements"))
+            reader.requirements.append(reader.line(line, "requirements"))
     for path in files:
         reader.file(path, False)
     for path in constraints_files:
         reader.file(path, True)
-    return Parsed(tuple(reader.requirements), tuple(reader.constraints), tuple(reader.options), reader.files)
+    return Parsed(
+        tuple(reader.requirements), tuple(reader.constraints), tuple(reader.options), reader.files, reader.secrets
+    )
 
 
 # Where what an option says has its place; no option hides in a file.

@@ -11,8 +11,9 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
@@ -40,6 +41,32 @@ class ResolveError(ShownError):
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
         self.output = output
+
+
+class UnreadError(ResolveError):
+    """An index did not answer about a project, so that nobody knows whether it has it."""
+
+
+class RefusedError(ResolveError):
+    """A requirement by URL, repository or folder that an engine did not take.
+
+    ``asker`` is the wheel or project that requires it, "" for a requirement or constraint of the set.
+    """
+
+    def __init__(self, name: str, reference: str, asker: str) -> None:
+        super().__init__("%s @ %s is refused" % (name, reference))
+        self.name = name
+        self.reference = reference
+        self.asker = asker
+
+
+def refused(output: str) -> t.Optional[RefusedError]:
+    """Return what the runner of pip refused (see _pip_runner), if that is why pip failed."""
+    match = re.search(r"airgap refuses (\{.*\})\s*$", output, re.MULTILINE)
+    if match is None:
+        return None
+    what = json.loads(match.group(1))
+    return RefusedError(what["name"], without_password(what["reference"]), what["asker"])
 
 
 def is_ours(text: str) -> bool:
@@ -123,25 +150,6 @@ def environment(settings: t.Mapping[str, str], inherited: t.Mapping[str, str]) -
     return kept
 
 
-def without_password(url: str) -> str:
-    """Return a URL without user and password."""
-    parts = urllib.parse.urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
-    """Return every password in URLs, as it is written and as it is meant."""
-    found = set()
-    for text in texts:
-        for url in (text or "").split():
-            password = urllib.parse.urlsplit(url).password
-            if password:
-                found |= {password, urllib.parse.unquote(password)}
-    return found
-
-
 def digest_inputs(
     requirements: t.Iterable[str],
     constraints: t.Iterable[str],
@@ -198,7 +206,7 @@ def fetch_line(pin: _lock.Pin) -> str:
 
 
 def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.Pin]:
-    """Return the pins in pip's installation report; sizes are not known yet and are 0.
+    """Return the pins in pip's installation report; sizes are not known yet and are 0, origins may hold secrets.
 
     Raises ResolveError where pip was not asked for this target's markers, or
     names a file without SHA-256.
@@ -223,13 +231,13 @@ def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.P
                 "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
                 % (target.name, filename)
             )
-        pins.append(_lock.Pin(name, item["metadata"]["version"], hashes["sha256"], filename, 0, without_password(url)))
+        pins.append(_lock.Pin(name, item["metadata"]["version"], hashes["sha256"], filename, 0, url.partition("#")[0]))
     return sorted(pins)
 
 
 _UNREACHABLE = re.compile(
     r"connection error|Connection refused|Connection broken|Connection aborted|NewConnectionError|Max retries|"
-    r"timed out|Temporary failure|[Cc]ertificate|CERTIFICATE|HTTP error|Server Error|IncompleteRead|Incomplete download"
+    r"timed out|Temporary failure|429 Client Error|[Cc]ertificate|CERTIFICATE|HTTP error|Server Error|IncompleteRead|Incomplete download"
 )
 _WRONG_HASH = "DO NOT MATCH THE HASHES"
 
@@ -257,7 +265,7 @@ def explain(output: str, target: Target, what: str) -> str:
         mend = "Make room on the file system of dest, and run again: what is there is kept."
     elif _UNREACHABLE.search(output):
         reasons = [line for line in lines if _UNREACHABLE.search(line)][:2] + reasons
-        mend = "Check that this host reaches the index: index_url, proxy, cert."
+        mend = "%s." % _pages.why(reasons[0])[1]
     elif any("No matching distribution" in reason for reason in reasons):
         mend = "Check the name, or name a version that has a wheel for python %s on %s %s (%s)." % (
             target.python,

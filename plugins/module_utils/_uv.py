@@ -9,8 +9,9 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock
-from ansible_collections.airgap.python.plugins.module_utils._resolve import ResolveError, without_password
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages
+from ansible_collections.airgap.python.plugins.module_utils._resolve import RefusedError, ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
 # The C library versions for which uv knows a platform (uv pip compile --help).
@@ -65,6 +66,8 @@ def variables(settings: t.Mapping[str, str], target: Target, inherited: t.Mappin
     if target.os == "macos":
         kept["MACOSX_DEPLOYMENT_TARGET"] = target.os_version
     kept["LC_ALL"] = "C.UTF-8"
+    # Which pages uv could not read is said nowhere else.
+    kept["RUST_LOG"] = "uv_client=trace"
     return kept
 
 
@@ -91,7 +94,7 @@ def resolve_arguments(
 
 
 def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.List[_lock.Pin]:
-    """Return the pins in a pylock.toml (PEP 751), of each package the wheel that fits the target best.
+    """Return the pins in a pylock.toml (PEP 751), of each package the wheel that fits the target best; origins may hold secrets.
 
     ``folder`` is where the lock lies; local wheels are named relative to it.
     Raises ResolveError for a package without a fitting wheel or without SHA-256.
@@ -121,9 +124,7 @@ def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.Lis
                 "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
                 % (target.name, filename)
             )
-        pins.append(
-            _lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, without_password(url))
-        )
+        pins.append(_lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, url))
     return sorted(pins)
 
 
@@ -145,10 +146,40 @@ def build_number(filename: str) -> t.List[int]:
     return [int(match.group())] if match else [-1]
 
 
+def without_trace(output: str) -> str:
+    """Return what uv says without the trace of its requests."""
+    return "".join(line for line in output.splitlines(True) if not re.match(r"\s*(?:TRACE|DEBUG|INFO) ", line))
+
+
+def refused(output: str) -> t.Optional[RefusedError]:
+    """Return the requirement by URL, repository or folder that uv did not take, if that is why it failed."""
+    flat = " ".join(output.split())
+    url = re.search(r"Consider adding `(\S+) @ ([^`\s]+)", flat)
+    if url:
+        asker = re.search(r"dependencies for package `([^`]+)`", flat)
+        return RefusedError(
+            url.group(1), without_password(url.group(2)), asker.group(1) if asker else "another package"
+        )
+    if re.search(r"Building source distributions (?:for `[^`]+` )?is disabled", flat):
+        url = re.search(r"`([A-Za-z0-9._-]+) @ ([^`\s]+)`", flat)
+        if url:
+            return RefusedError(url.group(1), without_password(url.group(2)), "")
+    return None
+
+
 def explain(output: str, target: Target) -> str:
     """Return uv's own reasons, short, with the target and a mend."""
+    # What comes before are the tries that failed.
+    start = re.search(r"^error:", output, re.MULTILINE)
+    output = output[start.start() :] if start else output
     text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in output.splitlines() if line.strip())
     mend = "Change one of the requirements, or name a version that has a wheel for this target."
-    if re.search(r"[Cc]onnect|timed out|dns|certificate|[Rr]equest failed", text):
-        mend = "Check that this host reaches the index: index_url, proxy, cert."
+    if re.search(r"Failed to (?:fetch|download)|[Cc]onnect|timed out|dns|certificate|[Rr]equest failed", text):
+        what, mend = _pages.why(text)
+        return "target %s: the index gave no answer: %s (%s). %s, and run again." % (
+            target.name,
+            what,
+            text[len("error: ") :][-600:],
+            mend,
+        )
     return "target %s: the requirements cannot be resolved: %s %s" % (target.name, text[-1200:], mend)

@@ -389,11 +389,26 @@ _CAUSES = (
 )
 
 
-def explain(output: str) -> t.Tuple[str, t.Tuple[str, ...], str]:
-    """Return why pip failed, the few lines of its output that show it, and the mend."""
+# What the same signs mean where no index takes part.
+_WITHOUT_INDEX = {
+    "the index has no file that the lock asks for and this Python can use": (
+        "find_links has no file that the lock asks for and this Python can use",
+        "Use the whole bundle that the lock is from, and the lock of this host's own target.",
+    ),
+}
+_URL_IN_A_WHEEL = (
+    "a package requires another by a URL, to which pip goes whatever find_links holds",
+    "Stage the set again: staging names the package, and what to do.",
+)
+
+
+def explain(output: str, no_index: bool = False) -> t.Tuple[str, t.Tuple[str, ...], str]:
+    """Return why pip failed, the few lines of its output that show it, and the mend; without an index none is blamed."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     for cause, shows, reason, mend in _CAUSES:
         if re.search(cause, output):
+            if no_index and "index" in reason:
+                reason, mend = _WITHOUT_INDEX.get(reason, _URL_IN_A_WHEEL)
             picked = [
                 line.strip()
                 for line in lines

@@ -144,7 +144,14 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import open_url
-from ansible_collections.airgap.python.plugins.module_utils import _audit, _evidence, _manifest, _pip, _resolve
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _audit,
+    _evidence,
+    _manifest,
+    _pip,
+    _resolve,
+    _secrets,
+)
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 
 # All severities together may take so many seconds, and each answer so many bytes.
@@ -161,7 +168,7 @@ class Audit:
         self.root = module.params["path"]
         self.scratch = ""
         self.environment = dict(os.environ)
-        self.secrets = set()
+        self.secrets = {}
 
     def service(self):
         """Return what is asked, as the report says it."""
@@ -170,9 +177,9 @@ class Audit:
         if name == "pypi" and url != _audit.SERVICES[name]:
             raise _audit.AuditError(
                 "stage_audit_url is %s, but pip-audit asks the service pypi at pypi.org alone. Leave it empty, or set "
-                "stage_audit_service to osv." % _resolve.without_password(url)
+                "stage_audit_service to osv." % _secrets.without_password(url)
             )
-        if url != _resolve.without_password(url):
+        if url != _secrets.without_password(url):
             raise _audit.AuditError("stage_audit_url holds a password, which a command line would show. Leave it out.")
         return {"name": name, "url": url, "tool": "pip-audit"}
 

@@ -120,7 +120,7 @@ import datetime
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _ledger, _lock, _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _ledger, _lock, _manifest, _requirements
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     read_if_there,
@@ -203,12 +203,19 @@ class Manifest:
         if locks is None:
             return dict(self.figures({"id": "", "base": None, "files": []}), changed=True, unused=[], removed=[])
         before = self.before()
+        # Before the pool, which can hold one of two at most, is judged by either.
+        _manifest.check_names_of_locks(locks)
         unused = self.check_pool(locks, before)
         self.removed += self.stale_locks(locks)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         created = self.module.params["created"]
         manifest = _manifest.compose(
-            self.module.params["sets"], self.module.params["targets"], locks, unused, created or now, self.base()
+            [public(one) for one in self.module.params["sets"]],
+            self.module.params["targets"],
+            locks,
+            unused,
+            created or now,
+            self.base(),
         )
         if before and manifest["base"] == before["id"]:
             manifest = _manifest.unless_it_is_its_base(manifest, before)
@@ -271,6 +278,12 @@ class Manifest:
         for folder, _folders, files in os.walk(self.join(_manifest.LOCKS), topdown=False):
             if not files and not os.listdir(folder):
                 os.rmdir(folder)
+
+
+def public(one):
+    """Return a set without user, password and query in the URLs of its requirements: the manifest leaves this host."""
+    lists = {key: one[key] for key in ("requirements", "constraints") if isinstance(one.get(key), list)}
+    return dict(one, **{key: [_requirements.public(str(text)) for text in texts] for key, texts in lists.items()})
 
 
 def main():

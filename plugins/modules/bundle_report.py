@@ -11,6 +11,8 @@ version_added: 0.1.0
 description:
   - Writes C(reports/report.html), one page without scripts that loads nothing and can be printed. It shows what is new, the
     known vulnerabilities, unusual licences, sizes, who needs whom, every file with its sum, and how to sign.
+  - Writes C(reports/dependencies.txt), the same who needs whom for each set and target as plain text, to be compared with
+    another; it looks as what C(pipdeptree) prints.
   - Its audit is C(reports/audit.json), its changes are C(reports/changes.json); both must be there.
 author:
   - airgap.python authors (@airgap-python)
@@ -19,7 +21,7 @@ attributes:
     description: Can run in check mode and say what would change. Where the other reports are not there yet, it says so.
     support: full
   diff_mode:
-    description: Shows the page before and after.
+    description: Shows the files before and after.
     support: full
 options:
   path:
@@ -55,7 +57,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 dest:
-  description: The file.
+  description: The page.
+  type: str
+  returned: success
+dependencies:
+  description: The text with the trees.
   type: str
   returned: success
 unusual:
@@ -69,7 +75,14 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _evidence, _license, _manifest, _report, _signature
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _dependencies,
+    _evidence,
+    _license,
+    _manifest,
+    _report,
+    _signature,
+)
 
 
 def read_report(root, name):
@@ -100,7 +113,13 @@ def main():
         "%s/%s" % (_manifest.REPORTS, name) for name in (_evidence.AUDIT, _evidence.CHANGES)
     ]
     if module.check_mode and not all(os.path.exists(os.path.join(root, name)) for name in needed):
-        module.exit_json(changed=True, dest=os.path.join(root, _manifest.REPORTS, _evidence.REPORT), unusual=[])
+        folder = os.path.join(root, _manifest.REPORTS)
+        module.exit_json(
+            changed=True,
+            dest=os.path.join(folder, _evidence.REPORT),
+            dependencies=os.path.join(folder, _evidence.DEPENDENCIES),
+            unusual=[],
+        )
     signers = module.params["signers"]
     required = module.params["required_signatures"]
     if required is None:
@@ -116,8 +135,15 @@ def main():
             required,
         )
         result = _evidence.put(root, _evidence.REPORT, page.render(), module.check_mode)
+        trees = _dependencies.render(evidence.locks)
+        beside = _evidence.put(root, _evidence.DEPENDENCIES, trees, module.check_mode)
     except (*_evidence.ERRORS, _signature.SignatureError) as error:
         module.fail_json(msg=str(error))
+    result["dependencies"] = beside["dest"]
+    result["changed"] = result["changed"] or beside["changed"]
+    differences = [one["diff"] for one in (result, beside) if "diff" in one]
+    if differences:
+        result["diff"] = differences
     result["unusual"] = [os.path.basename(entry["path"]) for entry in page.unusual]
     module.exit_json(**result)
 

@@ -184,7 +184,7 @@ import typing as t
 import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _venv
 
 
 def full(*paths: str) -> str:
@@ -435,8 +435,12 @@ class Environment:
         rc, output = run(self.module, argv)
         if rc == 0:
             return
+        if "No matching distribution found" in output and "--no-index" not in argv:
+            # pip takes a page that it did not get for one that is not there, and says so only when it tells all.
+            unread = _pages.of_pip(run(self.module, argv + ["-vv"])[1])
+            output += "".join("%s: %s\n" % one for one in sorted(unread.items()))
         output = _venv.redact(output, self.secrets)
-        reason, lines, mend = _venv.explain(output)
+        reason, lines, mend = _venv.explain(output, "--no-index" in argv)
         if reason == _venv.FULL:
             reason += ": " + _files.room(self.path)
         raise _venv.VenvError(

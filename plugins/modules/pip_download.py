@@ -15,6 +15,9 @@ description:
   - For each target a lock is written that C(pip install --require-hashes -r) accepts. Before that, the metadata of its
     files are walked under the target's environment, apart from pip; a lock that lacks a file, or has one that does not
     fit, is not written.
+  - Nothing of a project is run. What would have to be built is refused before, and so is a wheel that requires
+    another project by a URL.
+  - An index that gives no answer about a project (anything but a page or 404) is an error, also where another has it.
   - Where requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
     SHA-256, nothing is asked of an index.
   - Where something changed, versions stay where the lock has them as far as the requirements allow. New versions come
@@ -30,7 +33,11 @@ attributes:
     support: full
 options:
   requirements:
-    description: Requirement specifiers (PEP 508).
+    description:
+      - Requirement specifiers (PEP 508). C(NAME @ URL) must name a wheel; what is to be built is for
+        M(airgap.python.wheel_build).
+      - C(${NAME}) is filled in from the environment of the managed host. Locks, log and results have it as it is written, and
+        have URLs without user, password and query.
     type: list
     elements: str
     default: []
@@ -119,6 +126,19 @@ options:
     type: list
     elements: path
     default: []
+  beside:
+    description:
+      - Names of the folders beside O(lock_dest) whose locks share the pool and hold. A file that one of them names with
+        other content under the same name is an error; in check mode, which does not write the locks that may come before,
+        it is a warning.
+      - By default all of them.
+    type: list
+    elements: str
+  base:
+    description:
+      - The C(manifest.json) or C(inventory.json) that says what the inside has. A file under a name that it has with other
+        content is an error. One that is not there says nothing.
+    type: path
   resolver:
     description:
       - What resolves. V(pip) is pip itself. V(uv) is faster and gives the same versions, but for requirements whose
@@ -233,15 +253,20 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
     _lock,
+    _manifest,
     _missing,
+    _pages,
     _pip_runner,
+    _pool,
     _requirements,
     _resolve,
+    _secrets,
     _target,
     _uv,
 )
@@ -255,7 +280,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     sha256_files,
     write_atomic,
 )
-from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, keep, run_logged
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
@@ -283,8 +308,15 @@ class PipEngine:
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
         shared = os.path.join(os.path.dirname(folder), SHARED)
         rc, out = self.pip.run_patiently([runner, environment] + arguments, {_pip_runner.SHARED: shared})
+        pages = read_if_there(os.path.join(folder, _pip_runner.PAGES))
+        if pages:
+            noted = json.loads(pages.decode("utf-8"))
+            noted["unread"].update(_pages.ignored(out))
+            refuse_unread(self.pip, _pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
         if rc != 0:
-            raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"), out)
+            raise _resolve.refused(out) or _resolve.ResolveError(
+                _resolve.explain(out, target, "the requirements cannot be resolved"), out
+            )
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
             report = json.load(stream)
         warnings = [
@@ -299,13 +331,20 @@ class PipEngine:
         return _resolve.read_report(report, target), warnings
 
 
+def refuse_unread(pip, pages, target):
+    """Raise UnreadError where an index gave no answer about a project."""
+    unread = _pages.judge(pages, lambda: _missing.forbids_nobody(pip))
+    if unread:
+        raise _resolve.UnreadError("target %s: %s" % (target.name, _pages.told(unread)))
+
+
 class UvEngine:
     """Resolves with uv."""
 
     def __init__(self, pip, uv):
         self.pip = pip
         self.uv = uv
-        rc, out = run_logged([uv, "--version"], dict(os.environ), None, ())
+        rc, out = run_logged([uv, "--version"], dict(os.environ), None, {})
         if rc != 0:
             raise _resolve.ResolveError(
                 "%s does not run: %s. Install uv there, or name it in uv." % (uv, out.strip()[-200:])
@@ -316,11 +355,16 @@ class UvEngine:
         """Return the pins and what there is to warn of; ``folder`` is this resolution's own."""
         arguments = _uv.resolve_arguments(target, requirements, constraints, find_links, folder)
         environment = _uv.variables(self.pip.settings, target, os.environ)
-        rc, out = run_logged(
-            [self.uv] + arguments + ["--python", self.pip.python], environment, self.pip.log, self.pip.secrets()
-        )
+        command = [self.uv] + arguments + ["--python", self.pip.python]
+        started = time.time()
+        rc, out = run_logged(command, environment, None, {})
+        pages = _pages.of_uv(out, [url for key in _resolve.INDEXES for url in self.pip.settings.get(key, "").split()])
+        out = _uv.without_trace(out)
+        keep(command, rc, time.time() - started, out, self.pip.log, self.pip.secrets())
+        out = _secrets.hide(out, self.pip.secrets())
+        refuse_unread(self.pip, pages, target)
         if rc != 0:
-            raise _resolve.ResolveError(_uv.explain(out, target), out)
+            raise _uv.refused(out) or _resolve.ResolveError(_uv.explain(out, target), out)
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
         if rc != 0:
             raise _resolve.ResolveError(
@@ -358,6 +402,10 @@ class Download:
         self.scratch = ""
         self.damaged = []
         self.built = []
+        self.inputs = None
+        # The URLs behind origins, and those of files by their sums; only these may hold secrets, and are for requests alone.
+        self.urls = {}
+        self.sources = {}
 
     def say(self, text, *figures):
         """Keep a line of what is being done, for who looks."""
@@ -410,6 +458,15 @@ class Download:
 
     def explain(self, error):
         """Return an error's message, with what else is known where a wheel is missing."""
+        if isinstance(error, _resolve.RefusedError):
+            if error.asker:
+                return _build.told_transitive(error.asker, error.name, error.reference)
+            name = _lock.normalize(error.name)
+            lines = self.inputs.requirements + self.inputs.constraints
+            where = [line.where for line in lines if _lock.normalize(_missing.project(line.text)) == name]
+            return _build.told_own(" and ".join(where) or "The requirements", error.name, error.reference)
+        if isinstance(error, _resolve.UnreadError):
+            return str(error)
         output = error.output or str(error)
         requirements = _missing.requirements(output)
         names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, output)
@@ -445,11 +502,30 @@ class Download:
                     stream.writelines("%s==%s\n" % (pin.name, pin.version) for pin in kept)
             try:
                 pins, warnings = self.engine.resolve(target, requirements, constraints, folders, folder)
-                return _build.claim(pins, self.built, target), warnings
+                return _build.claim(self.without_secrets(pins), self.built, target), warnings
+            except (_resolve.UnreadError, _resolve.RefusedError):
+                raise
             except _resolve.ResolveError:
                 if number + 1 == len(attempts):
                     raise
         raise AssertionError("there is always a last attempt")
+
+    def without_secrets(self, pins):
+        """Return pins with origins that may leave this host; where these come from is kept here."""
+        written = {_secrets.public(url).partition("#")[0]: origin for origin, url in self.urls.items()}
+        kept = []
+        for pin in pins:
+            plain = _secrets.public(pin.origin)
+            origin = written.get(plain.partition("#")[0])
+            if origin is None:
+                origin = _secrets.hide(plain, self.inputs.secrets)
+            self.sources[pin.sha256] = pin.origin
+            kept.append(pin._replace(origin=origin))
+        return kept
+
+    def url_of(self, pin):
+        """Return where to ask for a file."""
+        return self.sources.get(pin.sha256) or self.urls.get(pin.origin, pin.origin)
 
     def attempts(self, target, keep):
         """Return what to hold on to in each attempt at a resolution, the most first."""
@@ -488,7 +564,7 @@ class Download:
             self.start_fetcher()
             self.say("fetching, 0 of %d files are here", len(pins))
             paths = self.fetcher.fetch(
-                [pin.origin for pin in pins],
+                [self.url_of(pin) for pin in pins],
                 lambda number: self.say("fetching, %d of %d files are here", number, len(pins)),
             )
             found.update(whole(zip(pins, paths)))
@@ -511,7 +587,8 @@ class Download:
         folder = os.path.join(self.scratch, "fetched-" + target.name)
         listing = folder + ".txt"
         with open(listing, "w", encoding="utf-8") as stream:
-            stream.writelines(_resolve.fetch_line(pin) + "\n" for pin in pins)
+            for pin in pins:
+                stream.write(_resolve.fetch_line(pin._replace(origin=self.url_of(pin))) + "\n")
         rc, out = self.pip.run_patiently(["-m", "pip"] + _resolve.fetch_arguments(target, listing, folder))
         if rc != 0:
             raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
@@ -540,7 +617,9 @@ class Download:
         failures = []
         self.say("proving the locks of %d targets", len(changes))
         try:
-            prover = _proof.Prover(_packaging.load(places), self.params["dest"])
+            # Each file was compared with its sum when it was found here or fetched.
+            known = {pin.filename: pin for target in self.targets for pin in pins[target]}
+            prover = _proof.Prover(_packaging.load(places), self.params["dest"], known.values())
             for target in changes:
                 proof = prover.prove(pins[target], roots, constraints, target)
                 failures += proof.failures
@@ -559,8 +638,8 @@ class Download:
         """Return each target's digest of all that its lock depends on."""
         return {
             target: _resolve.digest_inputs(
-                [" ".join((line.text,) + line.hashes) for line in inputs.requirements],
-                [" ".join((line.text,) + line.hashes) for line in inputs.constraints],
+                [" ".join((line.identity,) + line.hashes) for line in inputs.requirements],
+                [" ".join((line.identity,) + line.hashes) for line in inputs.constraints],
                 target,
                 self.pip.settings,
                 self.params["find_links"] + _build.digest_lines(self.built),
@@ -584,6 +663,12 @@ class Download:
             os.environ,
         )
         _requirements.refuse_options(inputs)
+        self.inputs = inputs
+        self.pip.found = inputs.secrets
+        for line in inputs.requirements + inputs.constraints:
+            if line.url:
+                self.urls[_requirements.reference(line.public)[1]] = line.url
+        self.refuse_sources(inputs.requirements)
         self.built = self.read_built()
         digests = self.digests(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
@@ -604,6 +689,7 @@ class Download:
                 # uv mostly waits for the index: there is time to import pip.
                 self.start_fetcher()
             pins.update(self.resolve_all(stale, keep))
+        self.check_names(pins)
         union = {}
         for target in self.targets:
             for pin in pins[target]:
@@ -619,7 +705,7 @@ class Download:
                 self.prepare_scratch()
                 self.fetch(wanted)
             pins = {target: [self.with_size(pin) for pin in pins[target]] for target in pins}
-        roots = [line.text for line in inputs.requirements]
+        roots = [line.public for line in inputs.requirements]
         texts = {target: _lock.render(pins[target], target.name, digests[target], roots) for target in self.targets}
         changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
         if not self.module.check_mode:
@@ -642,6 +728,48 @@ class Download:
             "not_locked": not_locked,
             "diff": [self.difference(target, before[target], pins[target]) for target in changes],
         }
+
+    def refuse_sources(self, lines):
+        """Refuse requirements of which a target would need something built; before an engine sees them."""
+        direct = [(line, _requirements.reference(line.text)) for line in lines]
+        sources = [(line, found) for line, found in direct if found and not _build.is_wheel(found[1])]
+        if not sources:
+            return
+        from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
+
+        packaging = _packaging.load([self.pip.folder])
+        for line, (name, url) in sources:
+            if any(_closure.counts(packaging, line.text, target.markers()) for target in self.targets):
+                raise _resolve.ResolveError(_build.told_own(line.where, name, url))
+
+    def check_names(self, pins):
+        """Refuse locks that give one name two contents: among themselves, with the base, and with locks beside them."""
+        mine = [one for target in self.targets for one in _pool.claims(pins[target], self.lock_path(target))]
+        base = self.params["base"]
+        there = os.path.isfile(base) if base else False
+        _pool.check(mine, _manifest.parse_base(_manifest.read_text(base), base).claims if there else ())
+        others = []
+        for path, data in self.locks_beside(self.params["beside"]):
+            # One that cannot be read holds for nothing; it is written anew when its set is staged.
+            with contextlib.suppress(_lock.LockError, UnicodeDecodeError):
+                others += _pool.claims(_lock.parse(data.decode("utf-8"), path), path)
+        try:
+            _pool.check_beside(mine, others)
+        except _pool.PoolError as error:
+            if not self.module.check_mode:
+                raise
+            self.module.warn(str(error))
+
+    def locks_beside(self, folders):
+        """Return path and content of each lock beside this call's, in the folders of these names or in all."""
+        mine = {self.lock_path(target) for target in self.targets}
+        parent = os.path.dirname(self.params["lock_dest"].rstrip("/"))
+        found = []
+        for top in [parent] if folders is None else [os.path.join(parent, name) for name in folders]:
+            for folder, _inside, names in os.walk(top):
+                paths = [os.path.join(folder, name) for name in sorted(names) if name.endswith(".txt")]
+                found += [(path, read_if_there(path) or b"") for path in paths if path not in mine]
+        return found
 
     def choose_engine(self):
         """Return the engine that resolves."""
@@ -710,11 +838,8 @@ class Download:
         mine = {self.lock_path(target): self.read_lock(target) for target in self.targets}
         gone = [path for path in mine if os.path.exists(path)]
         candidates = {pin.filename for lock in mine.values() if lock for pin in lock.pins}
-        for folder, _folders, names in os.walk(os.path.dirname(self.params["lock_dest"].rstrip("/"))):
-            for name in names:
-                path = os.path.join(folder, name)
-                if path not in mine and name.endswith(".txt"):
-                    candidates -= {pin.filename for pin in _lock.parse(read(path), path)}
+        for path, data in self.locks_beside(None):
+            candidates -= {pin.filename for pin in _lock.parse(data.decode("utf-8"), path)}
         candidates = {name for name in candidates if os.path.exists(os.path.join(self.params["dest"], name))}
         if not self.module.check_mode:
             for path in gone + [os.path.join(self.params["dest"], name) for name in sorted(candidates)]:
@@ -828,6 +953,8 @@ def main():
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},
             "find_links": {"type": "list", "elements": "path", "default": []},
             "built": {"type": "list", "elements": "path", "default": []},
+            "beside": {"type": "list", "elements": "str"},
+            "base": {"type": "path"},
             "proxy": {"type": "str"},
             "cert": {"type": "path"},
             "python": {"type": "path"},
@@ -845,7 +972,10 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
-    module.no_log_values.update(_resolve.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"]))
+    module.no_log_values.update(
+        _secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"] + params["requirements"])
+    )
+    module.no_log_values.update(_secrets.queries(params["requirements"]))
     if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:
@@ -854,6 +984,8 @@ def main():
         _build.BuildError,
         _target.TargetError,
         _lock.LockError,
+        _manifest.BundleError,
+        _pool.PoolError,
         _requirements.RequirementsError,
         _resolve.ResolveError,
         OSError,

@@ -50,6 +50,13 @@ options:
   source_name:
     description: The name of O(source). Set by the action plugin.
     type: str
+  build_constraints:
+    description:
+      - Constraints for what is installed to build the project, such as V(setuptools<82) or V(cython<3).
+      - They are part of what makes a wheel stale, and stand in its record and its origin.
+    type: list
+    elements: str
+    default: []
   refresh:
     description: Look for a newer sdist where no O(version) is given.
     type: bool
@@ -82,6 +89,14 @@ EXAMPLES = r"""
     dest: /srv/airgap/stage/built
     virtualenv: /srv/airgap/stage/venv
   register: chameleon
+
+- name: Build an old project with what it was made for
+  airgap.python.wheel_build:
+    name: pyyaml
+    version: "5.4.1"
+    build_constraints: [cython<3, setuptools<82]
+    dest: /srv/airgap/stage/built
+    virtualenv: /srv/airgap/stage/venv
 
 - name: Build the site's own package
   airgap.python.wheel_build:
@@ -127,7 +142,15 @@ import tempfile
 import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _build, _interpreter, _resolve, _target
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _build,
+    _interpreter,
+    _missing,
+    _pages,
+    _resolve,
+    _secrets,
+    _target,
+)
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
@@ -153,6 +176,7 @@ class Build:
         self.host = None
         self.pip = None
         self.variables = {}
+        self.constrained = []
         self.scratch = ""
         self.record_path = os.path.join(self.params["dest"], self.order.name + ".json")
 
@@ -272,6 +296,9 @@ class Build:
         if hidden.netrc:
             own = read_if_there(os.environ.get("NETRC") or os.path.join(os.environ.get("HOME", "/"), ".netrc")) or b""
             self.variables["NETRC"] = self.write("netrc", hidden.netrc + own.decode("utf-8", "replace"))
+        listing = self.write("build-constraints.txt", "".join(one + "\n" for one in self.order.build_constraints))
+        self.constrained, variables = _build.constrain(self.order, self.pip.version, listing)
+        self.variables.update(variables)
         self.pip.settings = hidden.settings
         # What the settings no longer hold must stay out of the log all the same.
         self.pip.secrets = lambda: secrets
@@ -281,11 +308,22 @@ class Build:
         """Return URL and SHA-256 of the sdist that an index has."""
         listing = self.write("find.txt", _build.find_line(self.order) + "\n")
         report = os.path.join(self.scratch, "report.json")
-        rc, out = self.pip.run(["-m", "pip"] + _build.find_arguments(self.order, listing, report), self.variables)
+        rc, out = self.pip.run(
+            ["-m", "pip"] + _build.find_arguments(self.order, listing, report) + self.constrained, self.variables
+        )
         if rc != 0:
-            raise _build.BuildError(_build.explain(out, self.order))
+            raise self.failure(out)
         with open(report, encoding="utf-8") as stream:
             return _build.read_report(json.load(stream), self.order.name)
+
+    def failure(self, output):
+        """Return why pip failed; where it found nothing, whether an index gave no answer."""
+        unread = {}
+        for requirement in _missing.requirements(output):
+            unread.update(_missing.unread(self.pip, _missing.project(requirement), self.variables))
+        if unread:
+            return _build.BuildError("%s cannot be built: %s" % (self.order.name, _pages.told(unread)))
+        return _build.BuildError(_build.explain(output, self.order))
 
     def locate(self, source_sha256):
         """Return URL and SHA-256 of what is built; a commit has no hash but its own."""
@@ -303,9 +341,11 @@ class Build:
         """Build the wheel, give it the tags that are true, and put it and its record in place."""
         folder = os.path.join(self.scratch, "wheel")
         listing = self.write("build.txt", _build.build_line(self.order, url, sha256) + "\n")
-        rc, out = self.pip.run(["-m", "pip"] + _build.build_arguments(listing, folder), self.variables)
+        rc, out = self.pip.run(
+            ["-m", "pip"] + _build.build_arguments(listing, folder) + self.constrained, self.variables
+        )
         if rc != 0:
-            raise _build.BuildError(_build.explain(out, self.order))
+            raise self.failure(out)
         if self.order.kind == "vcs" and _build.resolved_commit(out) != self.order.commit:
             raise _build.BuildError(
                 "%s: pip built commit %s and not %s. A branch or tag may bear the commit's name; do not go on before you "
@@ -388,6 +428,7 @@ def main():
             "vcs": {"type": "str"},
             "source": {"type": "path"},
             "source_name": {"type": "str"},
+            "build_constraints": {"type": "list", "elements": "str", "default": []},
             "refresh": {"type": "bool", "default": False},
             "dest": {"type": "path", "required": True},
             "index_url": {"type": "str"},
@@ -403,7 +444,7 @@ def main():
     )
     params = module.params
     module.no_log_values.update(
-        _resolve.passwords([params["index_url"], params["proxy"], params["vcs"]] + params["extra_index_urls"])
+        _secrets.passwords([params["index_url"], params["proxy"], params["vcs"]] + params["extra_index_urls"])
     )
     try:
         result = Build(module).run()

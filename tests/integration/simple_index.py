@@ -44,6 +44,7 @@ import zipfile
 PROJECT = {project!r}
 WHEEL = {filename!r}
 FILES = {files!r}
+{top}
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     {hook}
@@ -63,8 +64,11 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
 """
 
 
-def make_source(name, version, build_requires=(), hook="pass", **options):
-    """Return path to bytes of a source folder whose build gives make_wheel's wheel; ``hook`` runs in the build."""
+def make_source(name, version, build_requires=(), hook="pass", top="", **options):
+    """Return path to bytes of a source folder whose build gives make_wheel's wheel.
+
+    ``hook`` runs in the build, ``top`` whenever anything of the source runs, as for its metadata.
+    """
     filename, data = make_wheel(name, version, **options)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = {path: archive.read(path) for path in archive.namelist()}
@@ -72,7 +76,7 @@ def make_source(name, version, build_requires=(), hook="pass", **options):
     requires = "[%s]" % ", ".join('"%s"' % one for one in build_requires)
     return {
         "pyproject.toml": (system % requires).encode(),
-        "backend.py": BACKEND.format(project=name, filename=filename, files=files, hook=hook).encode(),
+        "backend.py": BACKEND.format(project=name, filename=filename, files=files, hook=hook, top=top).encode(),
         "PKG-INFO": ("Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version)).encode(),
     }
 
@@ -105,6 +109,8 @@ class SimpleIndex:
         self.yanked = set()
         # What goes wrong with a file, as often as it stands in the list: a status, "half" of it, or seconds to wait.
         self.trouble = {}
+        # Files that are given only where the URL has this query or this folder in it.
+        self.signed = {}
         self.requests = []
         index = self
 
@@ -114,7 +120,7 @@ class SimpleIndex:
             def do_GET(self):
                 """Answer a project page or a file."""
                 index.requests.append(self.path)
-                parts = self.path.strip("/").split("/")
+                parts = self.path.partition("?")[0].strip("/").split("/")
                 if parts[0] == "simple" and len(parts) == 2:
                     status, kind, body = 200, "text/html", index.page(parts[1])
                     if not body:
@@ -124,6 +130,8 @@ class SimpleIndex:
                 size = len(body)
                 trouble = index.trouble.get(parts[-1])
                 trouble = trouble.pop(0) if trouble else None
+                if index.signed.get(parts[-1], "") not in self.path:
+                    trouble = 403
                 if trouble == "half":
                     body = body[: size // 2]
                 elif isinstance(trouble, float):
@@ -166,7 +174,9 @@ class SimpleIndex:
             if filename.split("-")[0].replace("_", "-") == project:
                 digest = self.promised.get(filename) or hashlib.sha256(data).hexdigest()
                 yanked = ' data-yanked="broken"' if filename in self.yanked else ""
-                links.append('<a href="/files/%s#sha256=%s"%s>%s</a><br>' % (filename, digest, yanked, filename))
+                query = "?" + self.signed[filename] if filename in self.signed else ""
+                link = (filename, query, digest, yanked, filename)
+                links.append('<a href="/files/%s%s#sha256=%s"%s>%s</a><br>' % link)
         return ("<!DOCTYPE html><html><body>%s</body></html>" % "".join(links)).encode() if links else b""
 
     def stop(self):

@@ -180,3 +180,14 @@ def test_wheel_that_is_gone_or_no_wheel_is_named(stage):
     )
     path.write_bytes(make_wheel("extra", "1")[1])
     assert "failed" not in run("bundle_closure", path=str(stage.bundle))
+
+
+def test_lock_whose_sum_the_pool_does_not_have_is_not_proved(stage):
+    stage()
+    seal(stage)
+    name, data = make_wheel("extra", "1", payload=b"another")
+    (stage.pool / name).write_bytes(data)
+    result = run("bundle_closure", path=str(stage.bundle))
+    assert result.get("failed"), result
+    for part in (name, hashlib.sha256(data).hexdigest(), hashlib.sha256(make_wheel("extra", "1")[1]).hexdigest()):
+        assert part in result["msg"]

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -44,7 +45,7 @@ MODULES = {
     "bundle_sbom": bundle_sbom,
     "bundle_seal": bundle_seal,
 }
-REPORTS = ("sbom.cdx.json", "audit.json", "changes.json", "report.html")
+REPORTS = ("sbom.cdx.json", "audit.json", "changes.json", "report.html", "dependencies.txt")
 
 
 def run(module, check=False, **arguments):
@@ -389,3 +390,44 @@ def test_content_that_is_staged_again_keeps_its_time_unless_that_lies_in_the_fut
         path.write_text(json.dumps(manifest))
         bundle.describe()
         assert (json.loads(path.read_text())["created"] == created) is is_kept
+
+
+def test_pip_sync_accepts_the_lock_and_pipdeptree_sees_the_tree_of_dependencies_txt(bundle, tmp_path):
+    bundle.put("app", "1.0", requires=["lib>=1", "web"])
+    bundle.put("web", "3.0", requires=["lib", "deep<2"])
+    bundle.put("deep", "1.1")
+    bundle.stage()
+    text = (bundle.root / "bundle/reports/dependencies.txt").read_text()
+    trees = dict(part.split("]\n", 1) for part in text.split("\n[")[1:])
+    assert list(trees) == ["airgap-pip/new", "airgap-pip/old", "base/new", "base/old"]
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin/python")
+    command = [sys.executable, "-m", "piptools", "sync", "--python-executable", python, "--no-index", "--find-links"]
+    command += [bundle.path + "/wheels", "--pip-args", "--no-cache-dir", bundle.path + "/locks/base/new.txt"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 0, done.stdout.decode()
+    command = [sys.executable, "-m", "pipdeptree", "--python", python, "--json"]
+    seen = json.loads(subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
+    edges = {
+        (one["package"]["key"], need["key"], need["required_version"], need["installed_version"])
+        for one in seen
+        for need in one["dependencies"]
+        # What lies on PYTHONPATH is seen as well.
+        if one["package"]["key"] in bundle.files
+    }
+    assert edges == {
+        ("app", "lib", ">=1", "1.5"),
+        ("app", "web", "Any", "3.0"),
+        ("web", "lib", "Any", "1.5"),
+        ("web", "deep", "<2", "1.1"),
+    }
+    assert trees["base/new"].split("\n\n")[0].splitlines() == [
+        "app==1.0",
+        "  - lib [required: >=1, installed: 1.5]",
+        "  - web [required: Any, installed: 3.0]",
+        "    - deep [required: <2, installed: 1.1]",
+        "    - lib [required: Any, installed: 1.5]",
+        "deep==1.1",
+        "web==3.0 (above)",
+    ]

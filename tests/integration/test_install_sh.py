@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
 
 from tests.integration import small_bundle
-from tests.integration.simple_index import make_wheel
+from tests.integration.simple_index import SimpleIndex, make_wheel
 
 LOCKED_VENV = """
 import json, sys
@@ -425,6 +425,31 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     assert not (tmp_path / "owned").exists()
     assert json.loads(done.stdout)["changed"] is True
     assert version_of(install.venv) == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(403, "the index does not let this host in"), (404, "the index has no file")]
+)
+def test_the_module_tells_a_page_that_the_index_does_not_give_from_one_that_is_not_there(
+    install, bundle, pip, status, reason
+):
+    index = SimpleIndex()
+    index.trouble["app"] = [status] * 1000
+    arguments = {
+        "path": str(install.venv),
+        "python": sys.executable,
+        "lock": str(bundle / "locks/base/here.txt"),
+        "pip_wheel": str(bundle / "wheels" / pip[0]),
+        "index_url": index.url,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", LOCKED_VENV, json.dumps(arguments)],
+        env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    index.stop()
+    assert reason in json.loads(done.stdout)["msg"]
 
 
 def test_the_module_does_not_run_the_python_of_an_environment_that_others_can_change(install, bundle, pip, tmp_path):

@@ -9,10 +9,19 @@ import os
 import subprocess
 import sys
 
+import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _lock
 
+from tests.integration.conftest import RUN
 from tests.integration.pip_download import NEW, OLD, WINDOWS, pins
-from tests.integration.simple_index import make_wheel
+from tests.integration.simple_index import SimpleIndex, make_wheel
+
+
+def run_module(which, **arguments):
+    """Run another module as Ansible does."""
+    command = [sys.executable, "-c", RUN.replace("pip_download", which), json.dumps(arguments)]
+    environment = dict(os.environ, PYTHONPATH=os.path.abspath(".collections"))
+    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False).stdout)
 
 
 def test_each_target_gets_what_its_own_markers_and_tags_ask_for(download):
@@ -247,3 +256,96 @@ def test_uv_is_warned_of_where_a_marker_asks_for_the_release_which_it_does_not_k
     assert "driver-1-py3-none-any.whl" in str(result["warnings"])
     assert "platform_release" in str(result["warnings"])
     assert "app-1.0" not in str(result["warnings"])
+
+
+@pytest.fixture(name="urls")
+def urls_fixture(index):
+    """Return two URLs that serve different files under one name."""
+    other = SimpleIndex()
+    index.add("probe", "1.0")
+    name = other.add("probe", "1.0", payload=b"another")
+    yield [one.url.replace("/simple/", "/files/" + name) for one in (index, other)]
+    other.stop()
+
+
+@pytest.mark.parametrize("options", [{}, {"resolver": "uv"}, {"check": True}])
+def test_two_targets_that_want_two_files_under_one_name_are_refused_before_a_lock_is_written(download, urls, options):
+    wanted = ["probe @ %s ; sys_platform == 'linux'" % urls[0], "probe @ %s ; sys_platform == 'win32'" % urls[1]]
+    result = download(targets=[OLD, WINDOWS], requirements=wanted, **options)
+    assert result.get("failed"), result
+    for part in [*urls, "old.txt", "windows.txt", "probe-1.0-py3-none-any.whl"]:
+        assert part in result["msg"]
+    assert not [path for path in download.parent.rglob("*") if path.is_file()]
+
+
+def test_two_sets_that_want_two_files_under_one_name_are_refused_and_the_first_stays_whole(download, urls):
+    download(targets=[OLD], requirements=["probe @ " + urls[0]])
+    before = {path: path.read_bytes() for path in download.parent.glob("*/**/*.*")}
+    other = str(download.parent / "locks/other")
+    wanted = {"targets": [OLD], "requirements": ["probe @ " + urls[1]], "lock_dest": other}
+    result = download(**wanted)
+    assert result.get("failed"), result
+    for part in [*urls, "locks/base/old.txt", "locks/other/old.txt"]:
+        assert part in result["msg"]
+    assert {path: path.read_bytes() for path in download.parent.glob("*/**/*.*")} == before
+    assert "Two different files have the name" in json.dumps(download(check=True, **wanted)["warnings"])
+    # A set that is still to come is judged when it comes.
+    assert "failed" not in download(beside=[], **wanted)
+    again = download(targets=[OLD], requirements=["probe @ " + urls[0]], beside=["other"])
+    assert "locks/other/old.txt" in again["msg"]
+
+
+def test_file_under_a_name_of_which_the_inside_has_another_content_is_refused(download, urls, tmp_path):
+    there = {"path": "wheels/probe-1.0-py3-none-any.whl", "sha256": "a" * 64, "origin": "https://before.example/probe"}
+    base = tmp_path / "base.json"
+    base.write_text(json.dumps({"format": 1, "id": "b" * 32, "files": [there]}))
+    result = download(targets=[OLD], requirements=["probe @ " + urls[0]], base=str(base))
+    for part in [urls[0], "locks/base/old.txt", "https://before.example/probe", "b" * 32]:
+        assert part in result["msg"]
+    assert list(download.locks.glob("*")) == []
+    assert "failed" not in download(targets=[OLD], requirements=["app"], base=str(base))
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_secret_of_the_environment_and_a_query_are_in_no_lock_log_result_or_bundle(download, index, tmp_path, resolver):
+    name, spare, plain = [index.add(project, "1.0") for project in ("probe", "spare", "plain")]
+    index.signed.update({name: "sig=canary-1", spare: "/canary-2/", plain: "sig=canary-3"})
+    files = index.url.replace("/simple/", "/files/")
+    wanted = [
+        "probe @ %s%s?sig=${TOKEN}" % (files, name),
+        "spare @ %s${PLACE}/%s" % (files.replace("//", "//user:canary-4@"), spare),
+        "app",
+        "plain",
+    ]
+    options = {"targets": [OLD], "resolver": resolver, "environment": {"TOKEN": "canary-1", "PLACE": "canary-2"}}
+    result = download(requirements=wanted, **options)
+    assert "failed" not in result, result
+    assert {"plain==1.0", "probe==1.0", "spare==1.0"} < set(pins(result, "old"))
+    lock = (download.locks / "old.txt").read_text()
+    assert "# root: probe @ %s%s\n" % (files, name) in lock
+    assert "# root: spare @ %s${PLACE}/%s\n" % (files, spare) in lock
+    assert " %s${PLACE}/%s\n" % (files, spare) in lock
+    # A lock that holds is enough to fetch them again, and a file that cannot be had is named without the secret.
+    del index.files[name]
+    (download.pool / name).unlink()
+    (download.pool / spare).unlink()
+    failed = download(requirements=wanted, **options)
+    assert "probe" in failed["msg"]
+    index.add("probe", "1.0")
+    assert download(requirements=wanted, **options)["resolved"] == []
+    described = run_module(
+        "bundle_manifest",
+        path=str(download.parent),
+        sets=[
+            {
+                "name": "base",
+                "requirements": [*wanted, "x @ https://u:canary-5@h/x.whl?sig=canary-6"],
+                "targets": ["old"],
+            }
+        ],
+        targets=[OLD],
+    )
+    assert "failed" not in described, described
+    seen = json.dumps([result, failed]) + (tmp_path / "pip.log").read_text()
+    seen += "".join(path.read_text() for path in download.parent.rglob("*") if path.suffix in (".txt", ".json"))
+    assert "canary" not in seen, seen[seen.index("canary") - 300 :][:400]

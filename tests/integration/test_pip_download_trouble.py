@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import time
 import pytest
 
 from tests.integration.pip_download import OLD, pins
-from tests.integration.simple_index import make_wheel
+from tests.integration.simple_index import SimpleIndex, make_sdist, make_source, make_wheel
 
 BACKPORT = "backport-1.2-py3-none-any.whl"
 
@@ -206,3 +207,118 @@ def test_two_runs_into_one_pool_do_not_meet(download, index):
     pages = [path for path in index.requests if path == "/simple/app/"]
     # One of the two resolved; the other waited, and found the locks.
     assert len(pages) == 1
+
+
+@pytest.fixture(name="foreign")
+def foreign_fixture(index, tmp_path):
+    """Return references to a project that leaves a mark whenever any of it runs, the mark, and a URL of a wheel."""
+    mark = tmp_path / "mark"
+    options = {"top": "open(%r, 'a').write('ran')" % str(mark)}
+    folder = tmp_path / "thing"
+    folder.mkdir()
+    for path, data in make_source("thing", "1.0", **options).items():
+        (folder / path).write_bytes(data)
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=one"]):
+        subprocess.run(git + command, check=True)
+    name, data = make_sdist("thing", "1.0", **options)
+    index.files[name] = data
+    files = index.url.replace("/simple/", "/files/")
+    references = {"sdist": files + name, "vcs": "git+file://" + str(folder), "folder": "file://" + str(folder)}
+    for kind, url in dict(references, vcs="git+%sthing.git@main" % files).items():
+        index.add("by_" + kind, "1.0", requires=["thing @ " + url])
+    index.add("by_wheel", "1.0", requires=["native @ %snative-2.0-cp39-cp39-manylinux_2_17_x86_64.whl" % files])
+    return references, mark
+
+
+@pytest.mark.parametrize("kind", ["sdist", "vcs", "folder"])
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_nothing_of_a_project_runs_outside_of_stage_build_and_the_entry_is_said(
+    download, foreign, index, resolver, kind
+):
+    references, mark = foreign
+    del index.requests[:]
+    wanted = ["thing @ %s ; sys_platform == 'linux'" % references[kind]]
+    result = download(targets=[OLD], requirements=wanted, resolver=resolver, check=kind == "sdist")
+    assert result.get("failed"), result
+    assert "requirements: thing @ %s is no wheel" % references[kind] in result["msg"]
+    assert "add to stage_build: {name: thing, %s: " % ("vcs" if kind == "vcs" else "source") in result["msg"]
+    assert not mark.exists()
+    assert index.requests == []
+
+
+def test_what_is_no_wheel_and_no_target_needs_is_no_error(download, foreign):
+    references, mark = foreign
+    wanted = ["app", "thing @ %s ; sys_platform == 'win32'" % references["sdist"]]
+    assert "app==1.0" in pins(download(targets=[OLD], requirements=wanted), "old")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("kind", ["sdist", "vcs", "folder", "wheel"])
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_url_in_the_metadata_of_a_wheel_is_refused_with_who_asks_and_runs_nothing(download, foreign, resolver, kind):
+    mark = foreign[1]
+    result = download(targets=[OLD], requirements=["by_" + kind], resolver=resolver, check=kind in ("vcs", "wheel"))
+    assert result.get("failed"), result
+    assert re.search(r"by[-_]%s[-=]+1.0\S* requires (thing|native) @ " % kind, result["msg"]), result["msg"]
+    assert "stage_build {name: by" in result["msg"]
+    assert ("{name: thing, " in result["msg"]) is (kind != "wheel")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_constraint_by_url_that_would_be_built_is_refused_with_its_file(download, foreign, index, tmp_path, resolver):
+    references, mark = foreign
+    index.add("thing", "1.0")
+    (tmp_path / "limits.txt").write_text("thing @ %s\n" % references["sdist"])
+    given = {"requirements": ["thing"], "constraints_files": [str(tmp_path / "limits.txt")]}
+    result = download(targets=[OLD], resolver=resolver, **given)
+    assert result.get("failed"), result
+    assert "limits.txt, line 1: thing @ %s is no wheel" % references["sdist"] in result["msg"].replace(
+        "requirements and ", ""
+    )
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+@pytest.mark.parametrize(("status", "mend"), [(401, "user and password"), (403, "may read")])
+def test_page_that_an_index_does_not_give_is_no_absence(download, index, resolver, status, mend):
+    index.trouble["backport"] = [status] * 1000
+    result = download(targets=[OLD], resolver=resolver, check=status == 401)
+    assert result.get("failed"), result
+    assert "backport" in result["msg"] and str(status) in result["msg"] and mend in result["msg"], result["msg"]
+    assert "nothing named" not in result["msg"]
+    assert snapshot(download.parent) == {}
+
+
+@pytest.fixture(name="private")
+def private_fixture(index):
+    """Return an index of the site's own, which has a project that the first has as well."""
+    private = SimpleIndex()
+    private.add("app", "0.1")
+    private.add("mine", "1.0")
+    yield private
+    private.stop()
+
+
+@pytest.mark.parametrize(("resolver", "status"), [("pip", 401), ("pip", 503), ("uv", 401)])
+def test_index_that_does_not_answer_does_not_leave_its_names_to_another(download, private, resolver, status):
+    private.trouble["app"] = [status] * 1000
+    result = download(targets=[OLD], extra_index_urls=[private.url], resolver=resolver)
+    assert result.get("failed"), result
+    assert "the index %s gave no answer about app" % private.url.rstrip("/") in result["msg"]
+    assert snapshot(download.parent) == {}
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_index_that_forbids_what_it_has_not_got_has_not_got_it(download, private, resolver):
+    for name in ("app", "backport", "native", "extra", "oldonly", "airgap-asks-what-there-is"):
+        private.trouble[name] = [403] * 1000
+    result = download(targets=[OLD], requirements=["app", "mine"], extra_index_urls=[private.url], resolver=resolver)
+    assert {"app==1.0", "mine==1.0"} < set(pins(result, "old"))
+
+
+def test_index_on_plain_http_that_pip_ignores_is_not_one_that_has_nothing(download):
+    result = download(targets=[OLD], index_url="http://index.invalid/simple/")
+    assert "the index http://index.invalid gave no answer" in result["msg"]
+    assert "trusted-host" in result["msg"]

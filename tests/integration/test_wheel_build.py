@@ -193,6 +193,18 @@ def test_other_version_is_built_and_takes_the_place_of_the_first(build, tmp_path
     assert sorted(os.listdir(str(tmp_path / "built"))) == ["onlysdist-0.9-py3-none-any.whl", "onlysdist.json"]
 
 
+def test_constraint_on_what_builds_counts_makes_stale_and_is_told(build, index):
+    index.add_sdist("oldfashioned", "1.0", build_requires=["buildtool"])
+    assert record(build("oldfashioned"))["build_requirements"] == [{"name": "buildtool", "version": "1.3"}]
+    result = build("oldfashioned", build_constraints=["buildtool<1.3"])
+    assert result["changed"] is True, result
+    assert result["build_requirements"] == [{"name": "buildtool", "version": "1.2"}]
+    assert result["origin"].endswith("&build-constraints=buildtool%3C1.3")
+    assert build("oldfashioned", build_constraints=["buildtool<1.3"])["changed"] is False
+    assert "is no constraint" in build("oldfashioned", build_constraints=["-r x"])["msg"]
+    assert "build_constraints" in build("oldfashioned", build_constraints=["buildtool<1"])["msg"]
+
+
 def test_damaged_wheel_is_built_again_with_the_same_bytes(build, tmp_path):
     first = record(build("onlysdist"))
     (tmp_path / "built/onlysdist-1.0-py3-none-any.whl").write_bytes(b"half")
@@ -206,6 +218,15 @@ def test_sdist_with_another_sha256_is_refused(build, tmp_path):
     assert result["failed"]
     assert "promised sha256" in result["msg"]
     assert os.listdir(str(tmp_path / "built")) == []
+
+
+@pytest.mark.parametrize("name", ["onlysdist", "buildtool"])
+def test_page_that_the_index_does_not_give_is_no_missing_sdist(build, index, name):
+    index.trouble[name] = [403] * 100
+    result = build("onlysdist")
+    assert result["failed"]
+    assert "gave no answer about %s" % name in result["msg"]
+    assert "403" in result["msg"] and "stage_index_url" in result["msg"]
 
 
 def test_check_mode_builds_nothing(build, index, tmp_path):

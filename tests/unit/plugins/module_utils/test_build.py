@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from ansible_collections.airgap.python.plugins.module_utils import _build, _lock, _target
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -261,3 +262,84 @@ def test_commit_that_pip_built_is_read_from_what_it_says():
     output = "  Resolved https://h.example/x.git to commit %s\n  Running command\n" % COMMIT
     assert _build.resolved_commit(output) == COMMIT
     assert _build.resolved_commit("Cloning\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("reference", "entry"),
+    [
+        ("", "{name: thing}"),
+        (
+            "git+https://u:pw@git.example/t.git@" + "a" * 40,
+            '{name: thing, vcs: "git+https://git.example/t.git@%s"}' % ("a" * 40),
+        ),
+        (
+            "git+ssh://git@git.example/t.git@v1#subdirectory=py/t",
+            '{name: thing, vcs: "git+ssh://git@git.example/t.git@COMMIT#subdirectory=py/t"}, with, for COMMIT, what '
+            "'git ls-remote ssh://git@git.example/t.git v1' prints",
+        ),
+        (
+            "git+https://git.example/t.git",
+            '{name: thing, vcs: "git+https://git.example/t.git@COMMIT"}, with, for COMMIT, what '
+            "'git ls-remote https://git.example/t.git HEAD' prints",
+        ),
+        ("git+file:///srv/t.git@" + "a" * 40, '{name: thing, vcs: "git+file:///srv/t.git@%s"}' % ("a" * 40)),
+        ("file:///srv/my%20thing", '{name: thing, source: "/srv/my thing"}'),
+        ("../thing", "{name: thing, source: ../thing}"),
+        (
+            "https://host.example/thing-1.0.tar.gz?sig=secret#sha256=" + "b" * 64,
+            "{name: thing, source: thing-1.0.tar.gz, sha256: %s}, where thing-1.0.tar.gz is a copy of "
+            "https://host.example/thing-1.0.tar.gz on the control host" % ("b" * 64),
+        ),
+    ],
+)
+def test_entry_of_stage_build_is_ready_to_paste_and_has_no_secret(reference, entry):
+    assert _build.build_entry("thing", reference) == entry
+    pasted = yaml.safe_load(entry.split("}")[0] + "}")
+    assert pasted["name"] == "thing"
+    assert "COMMIT" in entry or _build.order({**pasted, "source_name": pasted.pop("source", "")}).name == "thing"
+
+
+def test_only_a_file_that_is_called_a_wheel_is_one():
+    assert _build.is_wheel("https://h/a-1-py3-none-any.whl?sig=x#sha256=0")
+    for one in ("https://h/a.tar.gz?x=.whl", "git+https://h/a.whl", "file:///srv/a", "https://h/a.zip#egg=a.whl"):
+        assert not _build.is_wheel(one)
+
+
+def test_origin_of_an_sdist_has_no_signature():
+    origin = _build.origin(_build.order({"name": "a"}), "https://u:pw@h/a-1.tar.gz?sig=canary#x", "c" * 64)
+    assert origin == "built:https://h/a-1.tar.gz#sha256=" + "c" * 64
+
+
+def test_constraints_on_what_builds_are_part_of_the_inputs_and_of_the_origin():
+    plain = _build.order({"name": "a"})
+    held = _build.order({"name": "a", "build_constraints": ["setuptools < 82", "cython<3"]})
+    assert "build_constraints" not in _build.inputs(plain, "", HERE, "26.3")["order"]
+    inputs = json.loads(json.dumps(_build.inputs(held, "", HERE, "26.3")))
+    assert inputs == _build.inputs(held, "", HERE, "26.3")
+    assert inputs["order"]["build_constraints"] == ["cython<3", "setuptools<82"]
+    assert _build.origin(held, "https://h/a-1.tar.gz", "c" * 64) == (
+        "built:https://h/a-1.tar.gz#sha256=%s&build-constraints=cython%%3C3,setuptools%%3C82" % ("c" * 64)
+    )
+    vcs = _build.order({"name": "a", "vcs": "git+https://h/a.git@" + COMMIT, "build_constraints": ["cython<3"]})
+    assert _build.origin(vcs, "", "") == "built:git+https://h/a.git@%s#build-constraints=cython%%3C3" % COMMIT
+
+
+@pytest.mark.parametrize(
+    ("version", "answer"),
+    [
+        ("26.3", (["--build-constraint", "/c"], {})),
+        ("25.3", (["--build-constraint", "/c"], {})),
+        ("25.2", ([], {"PIP_CONSTRAINT": "/c"})),
+        ("23.2.1", ([], {"PIP_CONSTRAINT": "/c"})),
+    ],
+)
+def test_each_pip_is_given_constraints_on_what_builds_as_it_heeds_them(version, answer):
+    held = _build.order({"name": "a", "build_constraints": ["cython<3"]})
+    assert _build.constrain(held, version, "/c") == answer
+    assert _build.constrain(_build.order({"name": "a"}), version, "/c") == ([], {})
+
+
+@pytest.mark.parametrize("one", ["-r x", "setuptools", "x @ https://h/x.whl", "a<1 # b", "a<1@b", "a<1; x"])
+def test_what_is_no_constraint_is_refused(one):
+    with pytest.raises(_build.BuildError, match="no constraint"):
+        _build.order({"name": "a", "build_constraints": [one]})

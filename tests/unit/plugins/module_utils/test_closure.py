@@ -239,10 +239,21 @@ def test_constraint_counts_for_what_the_lock_has_and_where_its_marker_is_true():
     assert kinds(prove(["a"], wheels, constraints=["a<2; python_version == '3.9'"])) == ["constraint"]
 
 
-def test_direct_reference_is_met_by_its_name():
-    top = wheel("top", requires=["a @ https://index.example/a-9.zip"])
-    assert prove(["top"], [top, wheel("a")]).failures == ()
-    assert kinds(prove(["top"], [top])) == ["missing"]
+def test_direct_reference_of_the_set_is_met_by_its_name():
+    assert prove(["a @ https://index.example/a-9-py3-none-any.whl"], [wheel("a")]).failures == ()
+    assert kinds(prove(["a @ https://index.example/a-9-py3-none-any.whl"], [])) == ["missing"]
+
+
+def test_direct_reference_in_a_wheel_is_no_proof_for_pip_would_go_to_the_url():
+    url = "https://elsewhere.example/a-9-py3-none-any.whl"
+    top = wheel("top", requires=["a @ " + url])
+    proof = prove(["top"], [top, wheel("a")])
+    assert kinds(proof) == ["direct"]
+    assert "top 1.0 (asked for by the requirement top) needs a@ %s" % url in proof.failures[0].message.replace(
+        "a @", "a@"
+    )
+    elsewhere = wheel("top", requires=["a @ %s ; sys_platform == 'win32'" % url, "a @ %s ; extra == 'more'" % url])
+    assert prove(["top"], [elsewhere]).failures == ()
 
 
 def test_requirement_that_cannot_be_read_is_a_failure():

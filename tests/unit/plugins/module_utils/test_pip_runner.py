@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _pip_runner, _target
 
 PYTHON39 = _target.parse({"name": "x", "python": "3.9.2", "libc": "glibc-2.31"})[0].markers()
@@ -45,3 +46,18 @@ def test_pip_that_raises_is_noticed():
     code = PROBE.split("from pip._internal", maxsplit=1)[0] % (_pip_runner.__file__, moved)
     out = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code, json.dumps(PYTHON39)])
     assert out.strip() == b"false"
+
+
+@pytest.mark.parametrize("name", ["prepare_linked_requirement", "prepare_editable_requirement"])
+def test_pip_that_cannot_be_kept_from_building_is_not_run(tmp_path, name):
+    (tmp_path / "environment.json").write_text(json.dumps(PYTHON39))
+    moved = "import pip._internal.operations.prepare as p; del p.RequirementPreparer.%s\n" % name
+    code = (
+        moved
+        + "from importlib.machinery import SourceFileLoader\nimport sys\nsys.argv = ['runner', %r, 'list']\n"
+        % str(tmp_path / "environment.json")
+    )
+    code += "sys.exit(SourceFileLoader('runner', %r).load_module().main())" % _pip_runner.__file__
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], stderr=subprocess.PIPE, check=False)
+    assert run.returncode == _pip_runner.MOVED
+    assert b"Stage with an older pip" in run.stderr

@@ -141,3 +141,72 @@ def test_strings_are_read_like_lines_and_options_among_them_are_refused():
     assert parsed.requirements[1].hashes == ("sha256:aa",)
     with pytest.raises(_requirements.RequirementsError, match="is an option"):
         parse({}, requirements=["--index-url https://x"])
+
+
+VARIABLES = {
+    "TOKEN": "canary-1",
+    "HOST": "canary.example",
+    "VERSION": "1.2",
+    "ALL": "demo @ https://canary/demo-1-py3-none-any.whl",
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "public"),
+    [
+        (
+            "demo @ https://u:pw@h/demo-1-py3-none-any.whl?sig=${TOKEN}",
+            "demo @ https://h/demo-1-py3-none-any.whl",
+            None,
+        ),
+        (
+            "demo @ https://h/demo-1-py3-none-any.whl?sig=canary ; os_name == 'x'",
+            "demo @ https://h/demo-1-py3-none-any.whl ; os_name == 'x'",
+            None,
+        ),
+        (
+            "https://${HOST}/${TOKEN}/demo-1-py3-none-any.whl",
+            "demo @ https://${HOST}/${TOKEN}/demo-1-py3-none-any.whl",
+            None,
+        ),
+        ("https://u:${TOKEN}@h/demo-1-py3-none-any.whl", "demo @ https://h/demo-1-py3-none-any.whl", None),
+        ("${ALL}", "demo", None),
+        (
+            "demo[web]>=1,==${VERSION} ; os_name == 'x'",
+            "demo[web]>=1,==1.2 ; os_name == 'x'",
+            "demo[web]>=1, ; os_name == 'x'",
+        ),
+        ("demo==${VERSION}", "demo==1.2", "demo"),
+        ("demo==${UNSET}", "demo==${UNSET}", "demo==${UNSET}"),
+    ],
+)
+def test_what_came_from_the_environment_and_queries_do_not_leave_the_host(line, text, public):
+    parsed = parse({"r.txt": line + "\n"}, variables=VARIABLES).requirements[0]
+    assert parsed.text == text
+    assert parsed.public == (text if public is None else public)
+    assert "canary" not in parsed.text + parsed.public
+
+
+def test_url_itself_and_what_is_secret_in_it_are_known():
+    parsed = parse(
+        {"r.txt": "demo @ https://u:pw@h/${TOKEN}/demo-1-py3-none-any.whl?sig=x\nb==${VERSION}\n"}, variables=VARIABLES
+    )
+    assert parsed.requirements[0].url == "https://u:pw@h/canary-1/demo-1-py3-none-any.whl?sig=x"
+    assert parsed.secrets == {"canary-1": "${TOKEN}", "pw": "********"}
+
+
+def test_identity_changes_with_the_file_that_is_asked_for_and_not_with_its_signature():
+    def identity(line, **variables):
+        return parse({"r.txt": line + "\n"}, variables=variables).requirements[0].identity
+
+    signed = "demo @ https://h/${BUILD}/demo-1-py3-none-any.whl?sig=${SIGNATURE}"
+    first = identity(signed, BUILD="7", SIGNATURE="monday")
+    assert identity(signed, BUILD="7", SIGNATURE="tuesday") == first
+    assert identity(signed, BUILD="8", SIGNATURE="monday") != first
+    assert identity("demo==${V}", V="1") != identity("demo==${V}", V="2")
+    assert identity("demo @ https://u:pw@h/demo-1-py3-none-any.whl") == "demo @ https://h/demo-1-py3-none-any.whl"
+
+
+@pytest.mark.parametrize("line", ["demo", "demo[x] @ https://u:${PW}@h/demo-1-py3-none-any.whl?sig=a ; os_name == 'x'"])
+def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(line):
+    assert _requirements.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line

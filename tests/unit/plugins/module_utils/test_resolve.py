@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _resolve, _target
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _resolve, _secrets, _target
 
 TARGET = _target.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
 
@@ -59,10 +59,10 @@ def test_secrets_go_by_environment_and_nothing_else_of_pip_does():
 
 def test_no_argument_holds_a_password():
     pin = _lock.Pin(
-        "a", "1", "f" * 64, "a-1-py3-none-any.whl", 0, _resolve.without_password("https://u:secret@a.example/a.whl")
+        "a", "1", "f" * 64, "a-1-py3-none-any.whl", 0, _secrets.without_password("https://u:secret@a.example/a.whl")
     )
     assert "secret" not in _resolve.fetch_line(pin)
-    assert _resolve.passwords(["https://u:se%20cret@a.example", None]) == {"se%20cret", "se cret"}
+    assert _secrets.passwords(["https://u:se%20cret@a.example", None]) == {"se%20cret", "se cret"}
 
 
 def test_pip_is_asked_for_wheels_of_the_full_version_and_every_tag():
@@ -87,11 +87,11 @@ def report(**changes):
     return {"environment": TARGET.markers(), "install": [item]}
 
 
-def test_report_gives_normalized_pins_without_credentials():
+def test_report_gives_normalized_pins_and_where_to_ask_for_them():
     pin = _resolve.read_report(report(), TARGET)[0]
     assert pin.name == "flask"
     assert pin.filename == "Flask-3.1.1+local-py3-none-any.whl"
-    assert pin.origin == "https://index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
+    assert pin.origin == "https://u:p@index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
 
 
 def test_report_for_other_markers_is_refused():

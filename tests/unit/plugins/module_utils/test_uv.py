@@ -60,7 +60,7 @@ def test_wheel_that_fits_best_is_taken_and_the_higher_build_of_two():
     ]
     pin = _uv.read_lock({"packages": [{"name": "X", "version": "1", "wheels": wheels}]}, target(), "/s")[0]
     assert (pin.name, pin.sha256) == ("x", "b" * 64)
-    assert pin.origin == "https://index.example/f/x-1-2-cp39-cp39-manylinux_2_17_x86_64.whl"
+    assert pin.origin == "https://u:p@index.example/f/x-1-2-cp39-cp39-manylinux_2_17_x86_64.whl"
 
 
 def test_package_without_a_fitting_wheel_or_hash_is_refused_by_name():

@@ -250,3 +250,18 @@ def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
     assert mend
     assert lines
     assert line is None or line in lines
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "ERROR: Could not install packages: Max retries exceeded with url: /dep-1.0-py3-none-any.whl\n",
+        "ERROR: HTTP error 403 while getting https://h/dep.whl\nERROR: 403 Client Error: Forbidden\n",
+        "ERROR: No matching distribution found for dep==1.0\n",
+        "ERROR: 502 Server Error: Bad Gateway\n",
+    ],
+)
+def test_without_an_index_none_is_blamed(output):
+    reason, dummy, mend = _venv.explain(output, no_index=True)
+    assert "index" not in reason + mend
+    assert "index" in _venv.explain(output)[0]

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tree of a lock in plain text: the same lock gives the same lines, and each package shows its needs once."""
+
+from __future__ import annotations
+
+from ansible_collections.airgap.python.plugins.module_utils import _closure, _dependencies, _evidence, _lock
+
+
+def lock(edges, names=(), target="old"):
+    """Return a lock with edges given as (parent, child, requirement)."""
+    edges = [_closure.Edge(*edge) for edge in edges]
+    names = sorted(set(names) | {edge.child for edge in edges})
+    pins = tuple(_lock.Pin(name, "1.0", "a" * 64, name + "-1.0-py3-none-any.whl", 1) for name in names)
+    return _evidence.LockEvidence("base", target, pins, (), tuple(edges))
+
+
+def test_tree_looks_as_users_of_pipdeptree_know_it():
+    edges = [("", "app", "app"), ("app", "lib", "lib>=1"), ("app", "web", "web[fast]"), ("web", "lib", "lib")]
+    edges += [("lib", "deep", "deep<2"), ("lib", "deep", "deep[x]")]
+    assert _dependencies.tree(lock(edges, ["spare"])) == [
+        "app==1.0",
+        "  - lib [required: >=1, installed: 1.0]",
+        "    - deep [required: <2 and [x], installed: 1.0]",
+        "  - web [required: [fast], installed: 1.0]",
+        "    - lib [required: Any, installed: 1.0] (above)",
+        "spare==1.0",
+    ]
+
+
+def test_circle_and_long_chain_end():
+    circle = [("", "a", "a"), ("a", "b", "b"), ("b", "a", "a")]
+    assert _dependencies.tree(lock(circle))[-1] == "    - a [required: Any, installed: 1.0] (above)"
+    chain = [("", "p0", "p0")] + [("p%d" % number, "p%d" % (number + 1), "x") for number in range(3000)]
+    assert len(_dependencies.tree(lock(chain))) == 3001
+
+
+def test_same_locks_give_the_same_text_in_whatever_order():
+    locks = [lock([("", "a", "a")], target=target) for target in ("old", "new")]
+    text = _dependencies.render(locks)
+    assert text == _dependencies.render(reversed(locks))
+    assert text.index("[base/new]\na==1.0\n") < text.index("[base/old]\na==1.0\n")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Only 404 is absence; whatever else an index says of a page is told, with what to look at."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _pages
+
+ONE = "https://one.example/simple"
+TWO = "https://two.example/407/simple"
+
+
+@pytest.mark.parametrize(
+    ("reason", "what", "look_at"),
+    [
+        ("401 Client Error: Unauthorized for url: https://h/simple/app/", "user and password", "index_url"),
+        ("403 Client Error: Forbidden for url: https://h/simple/app/", "forbids", "extra_index_urls"),
+        ("407 Proxy Authentication Required", "proxy", "stage_proxy"),
+        (
+            "connection error: ProxyError('Cannot connect to proxy', OSError('Tunnel failed: 407'))",
+            "proxy",
+            "stage_proxy",
+        ),
+        ("429 Client Error: Too Many Requests", "too many requests", "index_url"),
+        ("503 Server Error: Unavailable", "trouble of its own", "who runs it"),
+        ("410 Client Error: Gone", "refuses", "index_url"),
+        ("There was a problem confirming the ssl certificate: self signed certificate", "not trusted", "stage_cert"),
+        ("connection error: Failed to resolve 'h' ([Errno -2] Name or service not known)", "DNS", "index_url"),
+        ("error: dns error: failed to lookup address information", "DNS", "index_url"),
+        (
+            "connection error: NewConnectionError('<x at 0x1>: [Errno 111] Connection refused')",
+            "not answer",
+            "index_url",
+        ),
+        ("timed out", "not answer", "proxy"),
+        ("no answer from https://h/503/401/simple/app/: timed out", "not answer", "proxy"),
+    ],
+)
+def test_reason_is_told_apart_with_the_variable_to_look_at(reason, what, look_at):
+    said, mend = _pages.why(reason)
+    assert what in said
+    assert look_at in mend
+
+
+def test_only_404_is_absence():
+    said = "\n".join(
+        "Could not fetch URL https://u:pw@one.example/simple/%s/: %s - skipping" % one
+        for one in [("a", "404 Client Error: Not Found"), ("b", "401 Client Error: Unauthorized"), ("c", "timed out")]
+    )
+    assert _pages.of_pip(said) == {ONE + "/b/": "401 Client Error: Unauthorized", ONE + "/c/": "timed out"}
+
+
+def test_trace_of_uv_tells_of_each_index_which_pages_it_gave():
+    line = "TRACE Received response for fresh request with status %s for: %s\n"
+    trace = (
+        line % ("200 OK", TWO + "/app/")
+        + line % ("404 Not Found", TWO + "/b/")
+        + line % ("401 Unauthorized", ONE + "/app/")
+    )
+    trace += line % ("403 Forbidden", "https://elsewhere.example/files/a-1.whl")
+    pages = _pages.of_uv(trace, [ONE.replace("//", "//u:pw@") + "/", TWO])
+    assert pages == ({ONE + "/app/": "401 Unauthorized"}, {TWO})
+    cached = "DEBUG Found fresh response for: %s/other/\n" % ONE
+    assert _pages.of_uv(trace + cached, [ONE, TWO]).answered == {ONE, TWO}
+
+
+def test_index_that_says_403_of_what_nobody_has_and_gives_other_pages_has_not_got_it():
+    unread = {ONE + "/app/": "403 Forbidden", TWO + "/app/": "403 Forbidden", TWO + "/b/": "401 Unauthorized"}
+    both = frozenset([ONE, TWO])
+    assert _pages.judge(_pages.Pages(unread, both), lambda: {ONE}) == {key: unread[key] for key in unread if TWO in key}
+    # One that gives nothing does not know who asks; one that says 404 of others blocks this project.
+    assert _pages.judge(_pages.Pages(unread, frozenset([TWO])), lambda: {ONE}) == unread
+    assert _pages.judge(_pages.Pages(unread, both), lambda: ()) == unread
+
+
+def test_many_pages_are_told_in_one_sentence_for_each_reason():
+    unread = {"%s/p%d/" % (ONE, number): "503 Server Error: x for url: https://h" for number in range(9)}
+    assert _pages.told(unread).count("503") == 1
+    assert "about p0, p1, p2 and 6 more" in _pages.told(unread)
+
+
+def test_index_that_pip_ignores_with_a_warning_is_not_read():
+    said = (
+        "WARNING: The repository located at one.example is not a trusted or secure host and is being ignored. If this\n"
+    )
+    said += "WARNING: Skipping page https://u:pw@two.example/simple/app/ because the GET request got Content-Type: image/png.\n"
+    unread = _pages.ignored(said)
+    assert list(unread) == ["http://one.example/anything", "https://two.example/simple/app/"]
+    assert "plain http" in _pages.told(unread)
+    assert "no page of an index" in _pages.told(unread)
