@@ -84,9 +84,10 @@ class LookupModule(LookupBase):
         if self.get_option("kind") == "constraints":
             return [] if name.endswith(".toml") else constraints(path)
         if name == "pyproject.toml":
-            return _projects.pyproject(toml(path), self.get_option("extras"), self.get_option("groups"), path)
+            found = _projects.pyproject(toml(path), self.get_option("extras"), self.get_option("groups"), path)
+            return [render(line) for line in found]
         if name.startswith("pylock.") and name.endswith(".toml"):
-            return _projects.pylock(toml(path), path)
+            return [render(line) for line in _projects.pylock(toml(path), path)]
         return [render(line) for line in parse(path).requirements]
 
 

@@ -4,15 +4,23 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._requirements import Line, parse_requirement
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 
 class ProjectError(ShownError):
     """A project's file cannot be used; the message names it, the reason and the mend."""
 
+
+# A requirement that may name the project itself: its name, extras and marker; before a marker behind a URL is a space.
+_OWN = re.compile(
+    r"^\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
+    r"(?:@\s*\S+|[^@;]*?)\s*(?:;(?P<marker>.*))?$"
+)
 
 # Lock files of tools that can write them in a form that others read, and how.
 EXPORTS = {
@@ -25,59 +33,112 @@ EXPORTS = {
 
 def pyproject(
     document: t.Mapping[str, t.Any], extras: t.Sequence[str], groups: t.Sequence[str], where: str
-) -> t.List[str]:
+) -> t.List[Line]:
     """Return the requirements of a project, of these of its extras, and of these dependency groups.
 
-    Without groups, the project's own dependencies are always among them; a
-    project that lists them as dynamic cannot tell. Raises ProjectError.
+    The project's own dependencies are always among them; a project that lists
+    them as dynamic cannot tell. Where it names itself, as ``all = ["x[web]"]``
+    does, what it means stands in its place. Raises ProjectError.
     """
-    project = document.get("project", {})
-    wanted: t.List[str] = []
-    if "dependencies" in project.get("dynamic", []):
-        raise ProjectError(
-            "%s: the project's dependencies are dynamic: only its build tells them. Write them to a requirements file."
-            % where
-        )
-    wanted += project.get("dependencies", [])
-    known = {normalize(name): lines for name, lines in project.get("optional-dependencies", {}).items()}
+    project = _Project(document, where)
+    project.take(project.table.get("dependencies", []), "[project] dependencies")
     for name in extras:
-        if normalize(name) not in known:
-            raise ProjectError("%s has no extra %s. It has %s." % (where, name, ", ".join(sorted(known)) or "none"))
-        wanted += known[normalize(name)]
-    table = {normalize(name): entries for name, entries in document.get("dependency-groups", {}).items()}
+        project.take_extra(name, where)
     for name in groups:
-        wanted += _group(table, name, where, ())
-    if not wanted:
+        project.take_group(name)
+    if not project.lines:
         raise ProjectError("%s requires nothing: it has no [project] dependencies. Name extras or groups." % where)
-    return wanted
+    return list(project.lines.values())
 
 
-def _group(table: t.Mapping[str, t.Any], name: str, where: str, inside: t.Tuple[str, ...]) -> t.List[str]:
-    """Return the requirements of a dependency group and of those that it includes (PEP 735)."""
-    key = normalize(name)
-    if key in inside:
-        raise ProjectError(
-            "%s: the dependency group %s includes itself, by way of %s." % (where, name, ", ".join(inside))
-        )
-    if key not in table:
-        raise ProjectError(
-            "%s has no dependency group %s. It has %s." % (where, name, ", ".join(sorted(table)) or "none")
-        )
-    wanted: t.List[str] = []
-    for entry in table[key]:
-        if isinstance(entry, str):
-            wanted.append(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-            wanted += _group(table, entry["include-group"], where, inside + (key,))
-        else:
+class _Project:
+    """Collects what one pyproject.toml requires; ``lines`` has each requirement once, where it stands first."""
+
+    def __init__(self, document: t.Mapping[str, t.Any], where: str) -> None:
+        self.where = where
+        self.table = document.get("project", {})
+        self.name = normalize(self.table.get("name", ""))
+        self.dynamic = self.table.get("dynamic", [])
+        if "dependencies" in self.dynamic:
             raise ProjectError(
-                "%s: the dependency group %s has an entry that PEP 735 does not know: %r." % (where, name, entry)
+                "%s: the project's dependencies are dynamic: only its build tells them. Write them to a requirements file."
+                % where
             )
-    return wanted
+        optional = self.table.get("optional-dependencies", {})
+        self.extras = {normalize(name): entries for name, entries in optional.items()}
+        self.groups = {normalize(name): entries for name, entries in document.get("dependency-groups", {}).items()}
+        self.lines: t.Dict[str, Line] = {}
+
+    def take(self, entries: t.Iterable[str], place: str, marker: str = "", inside: t.Tuple[str, ...] = ()) -> None:
+        """Take the entries of a table; ``marker`` holds for all, ``inside`` are the extras that led here."""
+        where = "%s, %s" % (self.where, place)
+        for text in entries:
+            own = _OWN.match(text)
+            if own and self.name and normalize(own.group("name")) == self.name:
+                # Its version and its place are those of this very file.
+                both = both_markers(marker, (own.group("marker") or "").strip())
+                for extra in (own.group("extras") or "").split(","):
+                    if extra.strip() and normalize(extra.strip()) not in inside:
+                        self.take_extra(extra.strip(), where, both, inside)
+                continue
+            line = parse_requirement(with_marker(text, marker), where)
+            self.lines.setdefault(line.text, line)
+
+    def take_extra(self, name: str, where: str, marker: str = "", inside: t.Tuple[str, ...] = ()) -> None:
+        """Take what an extra of the project requires."""
+        key = normalize(name)
+        if key not in self.extras:
+            told = ", ".join(sorted(self.extras)) or "none"
+            if "optional-dependencies" in self.dynamic:
+                told += "; its optional-dependencies are dynamic: only its build tells them. Write them to a requirements file"
+            raise ProjectError("%s: the project has no extra %s. It has %s." % (where, name, told))
+        self.take(self.extras[key], "extra " + key, marker, inside + (key,))
+
+    def take_group(self, name: str, inside: t.Tuple[str, ...] = ()) -> None:
+        """Take what a dependency group and those that it includes require (PEP 735)."""
+        key = normalize(name)
+        if key in inside:
+            raise ProjectError(
+                "%s: the dependency group %s includes itself, by way of %s." % (self.where, name, ", ".join(inside))
+            )
+        if key not in self.groups:
+            raise ProjectError(
+                "%s has no dependency group %s. It has %s."
+                % (self.where, name, ", ".join(sorted(self.groups)) or "none")
+            )
+        for entry in self.groups[key]:
+            if isinstance(entry, str):
+                self.take([entry], "group " + key)
+            elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
+                self.take_group(entry["include-group"], inside + (key,))
+            else:
+                raise ProjectError(
+                    "%s: the dependency group %s has an entry that PEP 735 does not know: %r."
+                    % (self.where, name, entry)
+                )
 
 
-def pylock(document: t.Mapping[str, t.Any], where: str) -> t.List[str]:
-    """Return a lock file's packages as requirement lines with their hashes, which are enforced later.
+def split_marker(text: str) -> t.Tuple[str, str]:
+    """Return a requirement (PEP 508) without its marker, and the marker; in a URL only " ;" begins one."""
+    head, semicolon, marker = text.partition(" ;" if "@" in text.partition(";")[0] else ";")
+    return (head.strip(), marker.strip()) if semicolon else (text.strip(), "")
+
+
+def both_markers(one: str, other: str) -> str:
+    """Return the marker that is true where both are; "" is true everywhere."""
+    return "(%s) and (%s)" % (one, other) if one and other else one or other
+
+
+def with_marker(text: str, marker: str) -> str:
+    """Return a requirement that counts only where a marker is true as well."""
+    if not marker:
+        return text
+    head, own = split_marker(text)
+    return "%s ; %s" % (head, both_markers(marker, own))
+
+
+def pylock(document: t.Mapping[str, t.Any], where: str) -> t.List[Line]:
+    """Return a lock file's packages as requirements with their hashes, which are enforced later.
 
     Raises ProjectError for a package that has no version or no wheel with a SHA-256.
     """
@@ -96,6 +157,6 @@ def pylock(document: t.Mapping[str, t.Any], where: str) -> t.List[str]:
                 % (where, package.get("name"))
             )
         marker = " ; %s" % package["marker"] if package.get("marker") else ""
-        line = "%s==%s%s" % (package["name"], package["version"], marker)
-        lines.append(line + "".join(" --hash=sha256:" + one for one in hashes))
+        text = "%s==%s%s" % (package["name"], package["version"], marker)
+        lines.append(Line(text, tuple("sha256:" + one for one in hashes), "%s, %s" % (where, package["name"])))
     return lines

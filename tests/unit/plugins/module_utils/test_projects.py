@@ -16,9 +16,65 @@ PROJECT = {
 }
 
 
+def texts(document, extras=(), groups=()):
+    """Return the requirements of a pyproject.toml, without where they stand."""
+    return [line.text for line in _projects.pyproject(document, list(extras), list(groups), "p")]
+
+
 def test_project_gives_its_dependencies_and_those_of_named_extras_and_groups():
-    assert _projects.pyproject(PROJECT, [], [], "p") == ["flask>=3"]
-    assert _projects.pyproject(PROJECT, ["dot-env"], ["test"], "p") == ["flask>=3", "python-dotenv", "pytest", "mypy"]
+    assert texts(PROJECT) == ["flask>=3"]
+    assert texts(PROJECT, ["dot-env"], ["test"]) == ["flask>=3", "python-dotenv", "pytest", "mypy"]
+
+
+CHATBOT = {
+    "project": {
+        "name": "Chat_Bot",
+        "dependencies": ["flask"],
+        "optional-dependencies": {
+            "web": ["six", "uvicorn; sys_platform == 'linux'"],
+            "all": ["chat.bot[web,Db_Driver] >= 1 ; python_version < '3.12'"],
+            "db-driver": ["psycopg", "chat-bot[web]"],
+            "round": ["chat-bot[trip]"],
+            "trip": ["chat-bot [round]", "mypy"],
+            "gone": ["chat-bot[nope]"],
+            "far": ["chat-bot[web] @ file:///srv/chatbot ; sys_platform == 'win32'"],
+        },
+    },
+    "dependency-groups": {"dev": ["chat-bot[trip]", "chat-bot", {"include-group": "lint"}], "lint": ["chat_bot[web]"]},
+}
+
+
+def test_projects_own_name_in_its_extras_stands_for_what_they_require_and_is_never_a_requirement():
+    assert texts(CHATBOT, ["web"]) == ["flask", "six", "uvicorn; sys_platform == 'linux'"]
+    assert texts(CHATBOT, ["all"]) == [
+        "flask",
+        "six ; python_version < '3.12'",
+        "uvicorn ; (python_version < '3.12') and (sys_platform == 'linux')",
+        "psycopg ; python_version < '3.12'",
+    ]
+    assert texts(CHATBOT, ["far"]) == [
+        "flask",
+        "six ; sys_platform == 'win32'",
+        "uvicorn ; (sys_platform == 'win32') and (sys_platform == 'linux')",
+    ]
+
+
+def test_projects_own_name_in_its_groups_is_expanded_through_extras_that_lead_to_each_other():
+    assert texts(CHATBOT, [], ["dev"]) == ["flask", "mypy", "six", "uvicorn; sys_platform == 'linux'"]
+    assert texts(CHATBOT, ["round"]) == ["flask", "mypy"]
+
+
+def test_projects_own_name_among_its_dependencies_is_expanded_too():
+    project = {"project": {"name": "x", "dependencies": ["x[a]", "six"], "optional-dependencies": {"a": ["mypy"]}}}
+    assert texts(project) == ["mypy", "six"]
+
+
+def test_extra_that_a_project_asks_of_itself_and_has_not_is_named_with_the_place():
+    with pytest.raises(_projects.ProjectError, match="extra gone.* has no extra nope. It has all, db-driver"):
+        texts(CHATBOT, ["gone"])
+    dynamic = {"project": {"name": "x", "dependencies": ["six"], "dynamic": ["optional-dependencies"]}}
+    with pytest.raises(_projects.ProjectError, match="optional-dependencies are dynamic"):
+        texts(dynamic, ["web"])
 
 
 @pytest.mark.parametrize(
@@ -50,9 +106,8 @@ def test_pylock_gives_pins_with_markers_and_every_hash():
         ],
     }
     line = _projects.pylock(document, "pylock.toml")[0]
-    assert line == "tomli==2.0 ; python_version < '3.11' --hash=sha256:%s --hash=sha256:%s" % ("a" * 64, "b" * 64)
-    parsed = _requirements.parse([], ["f"], [], lambda path: line)
-    assert len(parsed.requirements[0].hashes) == 2
+    assert line.text == "tomli==2.0 ; python_version < '3.11'"
+    assert line.hashes == ("sha256:" + "a" * 64, "sha256:" + "b" * 64)
 
 
 def test_pylock_with_a_package_that_has_no_wheel_is_refused_by_name():
