@@ -56,6 +56,19 @@ class Edge(t.NamedTuple):
     requirement: str
 
 
+class UnknownExtra(t.NamedTuple):
+    """An extra that is asked for and that the project does not have; ``root`` is the root requirement that asks, or ""."""
+
+    root: str
+    message: str
+
+
+def unknown_extra(asker: str, name: str, extra: str, version: str, known: t.Optional[t.Iterable[str]]) -> str:
+    """Return who asks for an extra that a version does not have, and those that it has, where they are known."""
+    text = "%s asks for the extra %s of %s, which %s %s does not have." % (asker, extra, name, name, version)
+    return text if known is None else "%s It has: %s." % (text, ", ".join(sorted(known)) or "none")
+
+
 class Proof(t.NamedTuple):
     """What the walk found: a lock is closed if there are no failures.
 
@@ -68,7 +81,7 @@ class Proof(t.NamedTuple):
     unused: t.Tuple[str, ...]
     excluded: t.Tuple[str, ...]
     edges: t.Tuple[Edge, ...]
-    unknown_extras: t.Tuple[str, ...]
+    unknown_extras: t.Tuple[UnknownExtra, ...]
 
 
 class _Node(t.NamedTuple):
@@ -102,7 +115,7 @@ class _Walk:
         self.failures: t.List[Failure] = []
         self.edges: t.Set[Edge] = set()
         self.excluded: t.List[str] = []
-        self.unknown_extras: t.Set[str] = set()
+        self.unknown_extras: t.Set[UnknownExtra] = set()
         # Who asked for it first: another node, or the text of a root requirement.
         self.asked_by: t.Dict[_Node, t.Union[_Node, str]] = {}
         self.queue: t.Deque[_Node] = collections.deque()
@@ -138,6 +151,9 @@ class _Walk:
         environment = dict(self.markers, extra=extra)
         try:
             return bool(marker.evaluate(environment))
+        except KeyError as error:
+            # Lock files (PEP 751) have variables that no wheel and no requirement may ask for.
+            raise ValueError("there is no marker %s" % error) from error
         except ValueError:
             # Older packaging cannot compare an unknown ("") release with a version, which is less than any.
             unknown = {key: "0" for key in ("platform_release", "platform_version") if not environment[key]}
@@ -199,7 +215,9 @@ class _Walk:
         for extra in [""] + sorted(normalize(extra) for extra in requirement.extras):
             node = _Node(name, extra)
             if extra and extra not in self.lock[name].extras:
-                self.unknown_extras.add("%s[%s] %s" % (name, extra, found.version))
+                who = asker if isinstance(asker, str) else self.who(asker)
+                message = unknown_extra(who, name, extra, found.version, self.lock[name].extras)
+                self.unknown_extras.add(UnknownExtra(asker if isinstance(asker, str) else "", message))
             if node not in self.asked_by:
                 self.asked_by[node] = asker
                 self.queue.append(node)

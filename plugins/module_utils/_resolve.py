@@ -285,6 +285,20 @@ def yanked(output: str) -> t.List[str]:
     return ["%s %s" % one for one in found]
 
 
+def unknown_extras(output: str) -> t.List[t.Tuple[str, str, str]]:
+    """Return (name, version, extra) of each extra that was asked for and that pip or uv did not find."""
+    found = re.findall(r"^WARNING: (\S+) (\S+) does not provide the extra '([^']+)'", output, re.MULTILINE)
+    found += re.findall(r"The package `([^`=]+)==([^`]+)` does not have an extra named `([^`]+)`", output)
+    return list(dict.fromkeys((_lock.normalize(name), version, extra) for name, version, extra in found))
+
+
+def asks_for_extra(requirement: str, extra: str) -> bool:
+    """Say whether a requirement asks for an extra, in whatever spelling."""
+    match = re.match(r"^[^\[;@]*\[([^\]]*)\]", requirement)
+    extras = match.group(1).split(",") if match else []
+    return _lock.normalize(extra) in [_lock.normalize(one.strip()) for one in extras]
+
+
 def required_names(metadata: str) -> t.Set[str]:
     """Return the normalized names in every Requires-Dist of a METADATA file, whatever its marker."""
     header = metadata.split("\n\n", 1)[0]

@@ -79,7 +79,7 @@ def resolve_arguments(
 
     Every index counts alike, as for pip; nothing but wheels is taken.
     """
-    arguments = ["pip", "compile", "--no-config", "--quiet", "--no-header", "--only-binary", ":all:"]
+    arguments = ["pip", "compile", "--no-config", "--no-header", "--only-binary", ":all:"]
     arguments += ["--index-strategy", "unsafe-best-match", "--no-python-downloads"]
     arguments += ["--python-version", target.python, "--python-platform", platform(target)]
     arguments += ["--format", "pylock.toml", "--output-file", os.path.join(scratch, "pylock.toml")]

@@ -269,6 +269,7 @@ class PipEngine:
     def __init__(self, pip):
         self.pip = pip
         self.name = "pip " + pip.version
+        self.unknown_extras = {}
         # Once and here: resolutions run side by side, and reading source is not safe for threads.
         self.runner = inspect.getsource(_pip_runner)
 
@@ -296,6 +297,11 @@ class PipEngine:
             % (target.name, one)
             for one in _resolve.yanked(out)
         ]
+        known = {_lock.normalize(one["metadata"]["name"]): one["metadata"] for one in report.get("install", [])}
+        self.unknown_extras[target] = [
+            (name, version, extra, known.get(name, {}).get("provides_extra", []))
+            for name, version, extra in _resolve.unknown_extras(out)
+        ]
         return _resolve.read_report(report, target), warnings
 
 
@@ -305,6 +311,7 @@ class UvEngine:
     def __init__(self, pip, uv):
         self.pip = pip
         self.uv = uv
+        self.unknown_extras = {}
         rc, out = run_logged([uv, "--version"], dict(os.environ), None, ())
         if rc != 0:
             raise _resolve.ResolveError(
@@ -321,6 +328,7 @@ class UvEngine:
         )
         if rc != 0:
             raise _resolve.ResolveError(_uv.explain(out, target), out)
+        self.unknown_extras[target] = [one + (None,) for one in _resolve.unknown_extras(out)]
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
         if rc != 0:
             raise _resolve.ResolveError(
@@ -537,7 +545,7 @@ class Download:
         places += _proof.pip_wheels([pin for target in pins for pin in pins[target]], self.params["dest"])
         roots = [line.text for line in inputs.requirements]
         constraints = [line.text for line in inputs.constraints]
-        failures = []
+        failures, extras = [], []
         self.say("proving the locks of %d targets", len(changes))
         try:
             prover = _proof.Prover(_packaging.load(places), self.params["dest"])
@@ -546,14 +554,44 @@ class Download:
                 failures += proof.failures
                 for name in proof.unused:
                     self.module.warn("target %s: nothing asks for %s, which pip chose." % (target.name, name))
+                extras += [(target, one) for one in proof.unknown_extras]
             if failures:
                 raise _proof.ProofError("No lock is written:\n" + _closure.explain(failures))
+            self.judge_extras(extras)
             if self.params["resolver"] == "uv":
                 self.warn_of_uv({pin.filename: prover.head(pin) for target in stale for pin in pins[target]})
-        except (_packaging.PackagingError, _proof.ProofError) as error:
+        except (_packaging.PackagingError, _proof.ProofError, _resolve.ResolveError) as error:
             for name in set(new) - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
             raise _resolve.ResolveError(str(error)) from error
+
+    def judge_extras(self, extras):
+        """Fail for the extras, as (target, unknown extra), that a requirement of the set asks for; warn of all others once."""
+        told = {}
+        for target, one in extras:
+            told.setdefault(one, []).append(target.name)
+        own = [one.message for one in told if one.root]
+        if own:
+            raise _resolve.ResolveError("%s Correct the requirement." % " ".join(own))
+        if told:
+            self.module.warn(" ".join("%s (target %s)" % (one.message, ", ".join(told[one])) for one in sorted(told)))
+
+    def judge_extras_unproved(self, inputs):
+        """Do so in check mode, where there are no files to prove: by what the engine says."""
+        from ansible_collections.airgap.python.plugins.module_utils import _closure
+
+        found = []
+        for target, extras in self.engine.unknown_extras.items():
+            for name, version, extra, known in extras:
+                asking = [
+                    line.text
+                    for line in inputs.requirements
+                    if _missing.project(line.text) == name and _resolve.asks_for_extra(line.text, extra)
+                ]
+                for root in asking or [""]:
+                    message = _closure.unknown_extra(root or "A project", name, extra, version, known)
+                    found.append((target, _closure.UnknownExtra(root, message)))
+        self.judge_extras(found)
 
     def digests(self, inputs):
         """Return each target's digest of all that its lock depends on."""
@@ -622,7 +660,9 @@ class Download:
         roots = [line.text for line in inputs.requirements]
         texts = {target: _lock.render(pins[target], target.name, digests[target], roots) for target in self.targets}
         changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
-        if not self.module.check_mode:
+        if self.module.check_mode:
+            self.judge_extras_unproved(inputs)
+        else:
             self.prove(changes, stale, pins, inputs, [pin.filename for dummy, pin in wanted])
             for target in changes:
                 write_atomic(self.lock_path(target), texts[target].encode("utf-8"))

@@ -170,3 +170,10 @@ def test_failure_of_the_net_is_told_from_one_of_the_requirements():
     assert _resolve.is_passing("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")
     assert not _resolve.is_passing("ERROR: No matching distribution found for x")
     assert "No space left" in _resolve.explain("ERROR: Exception:\nTraceback\nOSError: No space left", TARGET, "x")
+
+
+def test_extras_that_pip_or_uv_did_not_find_are_read_from_what_they_say():
+    said = "WARNING: requests 2.32.3 does not provide the extra 'securty'\n"
+    assert _resolve.unknown_extras(said) == [("requests", "2.32.3", "securty")]
+    said = "warning: The package `Requests_X==2.32.3` does not have an extra named `securty`\n"
+    assert _resolve.unknown_extras(said) == [("requests-x", "2.32.3", "securty")]
