@@ -35,6 +35,18 @@ options:
     type: list
     elements: str
     default: []
+  build:
+    description:
+      - The entries of C(stage_build). What a tool's table in C(pyproject.toml), such as C([tool.uv.sources]), takes from a
+        commit, a folder or a URL is refused unless one of them makes it from a source of the site's own.
+    type: list
+    elements: dict
+    default: []
+  indexes:
+    description: The indexes that the site stages from. Others that C(pyproject.toml) names are refused.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -54,7 +66,9 @@ import os
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements
+from ansible.utils.display import Display
+from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements, _sources
+from ansible_collections.airgap.python.plugins.module_utils._missing import project
 
 
 class LookupModule(LookupBase):
@@ -82,13 +96,23 @@ class LookupModule(LookupBase):
                 % (path, _projects.EXPORTS[name])
             )
         if self.get_option("kind") == "constraints":
+            if name == "pyproject.toml":
+                return _sources.constraints(toml(path))
             return [] if name.endswith(".toml") else constraints(path)
         if name == "pyproject.toml":
-            found = _projects.pyproject(toml(path), self.get_option("extras"), self.get_option("groups"), path)
-            return [render(line) for line in found]
+            return [render(line) for line in self.pyproject(path)]
         if name.startswith("pylock.") and name.endswith(".toml"):
             return [render(line) for line in _projects.pylock(toml(path), path)]
         return [render(line) for line in parse(path).requirements]
+
+    def pyproject(self, path):
+        """Return what a project requires; warns of what counts for nothing."""
+        document = toml(path)
+        found = _projects.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
+        names = [project(line.text) for line in found]
+        for warning in _sources.judge(document, names, self.get_option("build"), self.get_option("indexes"), path):
+            Display().warning(warning)
+        return found
 
 
 def constraints(path):

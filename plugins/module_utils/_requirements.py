@@ -82,6 +82,39 @@ def without_user(text: str) -> str:
     return _USER.sub(lambda match: match.group("scheme"), text)
 
 
+def stage_build_entry(name: str, reference: str) -> str:
+    """Return the sentence with the entry of stage_build that makes a project from what a requirement's URL or path names."""
+    base, _hash, fragment = reference.partition("#")
+    parts = urllib.parse.urlsplit(base)
+    path = urllib.parse.unquote(parts.path)
+    if parts.scheme.startswith("git+"):
+        # A user is part of an ssh URL, and a secret in all others.
+        base = base if parts.scheme == "git+ssh" else without_user(base)
+        repository, at, ref = base.rpartition("@") if "@" in parts.path else (base, "", "")
+        commit = ref if re.match(r"^[0-9a-f]{40}$", ref) else "COMMIT"
+        folder = re.search(r"(?:^|&)subdirectory=([^&]+)", fragment)
+        vcs = "%s@%s%s" % (repository, commit, "#subdirectory=" + folder.group(1) if folder else "")
+        note = ", where COMMIT is what 'git ls-remote %s %s' prints" % (repository[len("git+") :], ref or "HEAD")
+        entry = '{name: %s, vcs: "%s"}%s' % (name, vcs, "" if commit == ref else note)
+        return "Add to stage_build: %s; and require %s." % (entry, name)
+    if path.endswith(".whl"):
+        if parts.scheme in ("", "file"):
+            return (
+                "Put the wheel into a folder of the internet host, name that in stage_find_links, and require %s."
+                % name
+            )
+        return "Require %s @ %s." % (name, without_user(base))
+    if "+" in parts.scheme:
+        return "Check it out, and add to stage_build: {name: %s, source: FOLDER}; and require %s." % (name, name)
+    if parts.scheme in ("", "file"):
+        return "Add to stage_build: {name: %s, source: %s}; and require %s." % (name, path, name)
+    return "Fetch and read it, and add to stage_build: {name: %s, source: %s}; and require %s." % (
+        name,
+        os.path.basename(path),
+        name,
+    )
+
+
 def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
     """Return a requirement and the options behind it as (name, value)."""
     match = re.search(r"(?:^|\s)(?=(?:--[a-z]|-C))", line)
