@@ -26,19 +26,21 @@ options:
     choices: [requirements, constraints]
     default: requirements
   extras:
-    description: Extras of the project in C(pyproject.toml).
+    description: Extras of the project in C(pyproject.toml) or C(pylock.toml).
     type: list
     elements: str
     default: []
   groups:
-    description: Dependency groups in C(pyproject.toml) (PEP 735).
+    description:
+      - Dependency groups in C(pyproject.toml) (PEP 735) or C(pylock.toml), of which the default groups always count.
     type: list
     elements: str
     default: []
   build:
     description:
-      - The entries of C(stage_build). What a tool's table in C(pyproject.toml), such as C([tool.uv.sources]), takes from a
-        commit, a folder or a URL is refused unless one of them makes it from a source of the site's own.
+      - The entries of C(stage_build). What C(pylock.toml), or a tool's table in C(pyproject.toml) such as
+        C([tool.uv.sources]), takes from a commit, a folder or a URL is refused unless one of them makes it from a source
+        of the site's own.
     type: list
     elements: dict
     default: []
@@ -102,7 +104,8 @@ class LookupModule(LookupBase):
         if name == "pyproject.toml":
             return [render(line) for line in self.pyproject(path)]
         if name.startswith("pylock.") and name.endswith(".toml"):
-            return [render(line) for line in _projects.pylock(toml(path), path)]
+            choice = [self.get_option(name) for name in ("extras", "groups", "build")]
+            return [render(line) for line in _projects.pylock(toml(path), path, *choice)]
         return [render(line) for line in parse(path).requirements]
 
     def pyproject(self, path):

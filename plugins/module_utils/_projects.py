@@ -4,11 +4,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
-from ansible_collections.airgap.python.plugins.module_utils._requirements import Line, parse_requirement
+from ansible_collections.airgap.python.plugins.module_utils._lock_markers import settle
+from ansible_collections.airgap.python.plugins.module_utils._requirements import (
+    Line,
+    parse_requirement,
+    stage_build_entry,
+    without_user,
+)
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 
@@ -137,26 +144,93 @@ def with_marker(text: str, marker: str) -> str:
     return "%s ; %s" % (head, both_markers(marker, own))
 
 
-def pylock(document: t.Mapping[str, t.Any], where: str) -> t.List[Line]:
+def pylock(
+    document: t.Mapping[str, t.Any],
+    where: str,
+    extras: t.Sequence[str] = (),
+    groups: t.Sequence[str] = (),
+    build: t.Iterable[t.Mapping[str, t.Any]] = (),
+) -> t.List[Line]:
     """Return a lock file's packages as requirements with their hashes, which are enforced later.
 
-    Raises ProjectError for a package that has no version or no wheel with a SHA-256.
+    Those of its default groups are always among them. ``build`` are the entries
+    of stage_build, by which a package that the lock takes from a folder or a
+    commit can be had. Raises ProjectError.
     """
     if not str(document.get("lock-version", "")).startswith("1."):
         raise ProjectError(
             "%s has lock-version %s, and 1.x is known (PEP 751)." % (where, document.get("lock-version"))
         )
+    default = document.get("default-groups", [])
+    _check_known(where, "extra", extras, document.get("extras", []))
+    _check_known(where, "dependency group", groups, document.get("dependency-groups", []) + default)
+    own = {normalize(str(one.get("name", ""))) for one in build if one.get("vcs") or one.get("source")}
     lines = []
     for package in document.get("packages", []):
-        hashes = sorted(
-            wheel["hashes"]["sha256"] for wheel in package.get("wheels", []) if "sha256" in wheel.get("hashes", {})
-        )
-        if "version" not in package or not hashes:
-            raise ProjectError(
-                "%s: %s has no version or no wheel with a sha256. Build it (stage_build), and lock it by its version."
-                % (where, package.get("name"))
-            )
-        marker = " ; %s" % package["marker"] if package.get("marker") else ""
-        text = "%s==%s%s" % (package["name"], package["version"], marker)
-        lines.append(Line(text, tuple("sha256:" + one for one in hashes), "%s, %s" % (where, package["name"])))
+        place = "%s, %s" % (where, package.get("name"))
+        try:
+            marker = settle(package["marker"], extras, list(groups) + default) if package.get("marker") else True
+        except ValueError as error:
+            raise ProjectError("%s: the marker %r cannot be read: %s." % (place, package["marker"], error)) from error
+        if marker is False or _is_project_itself(package, where):
+            continue
+        line = Line(package["name"], (), place) if normalize(package["name"]) in own else _locked(package, place, where)
+        lines.append(line._replace(text=with_marker(line.text, "" if marker is True else str(marker))))
     return lines
+
+
+def _check_known(where: str, kind: str, names: t.Iterable[str], known: t.Iterable[str]) -> None:
+    """Raise ProjectError for an extra or group that a lock does not have."""
+    have = {normalize(name) for name in known}
+    for name in names:
+        if normalize(name) not in have:
+            raise ProjectError(
+                "%s has no %s %s. It has %s. Have the tool that wrote it lock that, too."
+                % (where, kind, name, ", ".join(sorted(have)) or "none")
+            )
+
+
+def _is_project_itself(package: t.Mapping[str, t.Any], where: str) -> bool:
+    """Say whether a package of a lock is the project that the lock is of: its folder holds the lock."""
+    path = package.get("directory", {}).get("path")
+    if not path:
+        return False
+    folder = os.path.dirname(os.path.abspath(where))
+    place = os.path.normpath(os.path.join(folder, path))
+    return os.path.commonpath([folder, place]) == place
+
+
+def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> Line:
+    """Return a package of a lock with the hashes of its wheels; of one that has none, those of its sdist.
+
+    Which targets need that one, and whether it is built, is found out with them.
+    """
+    name = package["name"]
+    reference = ""
+    if "directory" in package:
+        reference = os.path.normpath(os.path.join(os.path.dirname(where), package["directory"]["path"]))
+    elif "vcs" in package:
+        vcs = package["vcs"]
+        fragment = "#subdirectory=%s" % vcs["subdirectory"] if vcs.get("subdirectory") else ""
+        url = vcs.get("url") or vcs.get("path", "")
+        reference = "%s+%s@%s%s" % (vcs.get("type", "git"), url, vcs.get("commit-id", ""), fragment)
+    elif "archive" in package:
+        archive = package["archive"]
+        reference = archive.get("url") or os.path.normpath(os.path.join(os.path.dirname(where), archive["path"]))
+        sha256 = archive.get("hashes", {}).get("sha256")
+        if archive.get("url", "").endswith(".whl") and sha256:
+            return Line("%s @ %s" % (name, without_user(reference)), ("sha256:" + sha256,), place)
+    if reference:
+        raise ProjectError(
+            "%s: the lock takes it from %s, and not from an index. %s"
+            % (place, without_user(reference), stage_build_entry(name, reference))
+        )
+    files = [package.get("wheels", []), [package["sdist"]] if package.get("sdist") else []]
+    hashes = [sorted(one["hashes"]["sha256"] for one in some if "sha256" in one.get("hashes", {})) for some in files]
+    if "version" not in package or not any(hashes):
+        raise ProjectError(
+            "%s: it has no version or no sha256. Lock it from an index that gives both, or build it (stage_build) and "
+            "require it by its name." % place
+        )
+    chosen = hashes[0] or hashes[1]
+    return Line("%s==%s" % (name, package["version"]), tuple("sha256:" + one for one in chosen), place)
