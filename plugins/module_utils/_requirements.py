@@ -15,6 +15,7 @@ import shlex
 import typing as t
 import urllib.parse
 
+from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
@@ -24,19 +25,28 @@ _NAMED = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:$|[\[<>=!
 _DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
 _WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-[A-Za-z0-9][^/-]*(?:-[^/-]+){3,4}\.whl$")
 _REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C", "--global-option")
+# Behind it stands where a line stood on the machine that it was brought from.
+ORIGIN = "  # airgap: "
+_RELATIVE = "%s: %s is a relative path, which leads elsewhere on the internet host. %s"
 _SHORT = {"-i": "--index-url", "-f": "--find-links", "-r": "--requirement", "-c": "--constraint", "-e": "--editable"}
 
 
 class RequirementsError(ShownError):
-    """A requirements file cannot be read; the message names the file, the line, the reason and the mend."""
+    """Requirements cannot be read; the message names the file, the line, the reason and the mend, for each line that is wrong."""
+
+    many_lines = True
 
 
 class Line(t.NamedTuple):
-    """A requirement or constraint (PEP 508, without user and password), its hashes, and where it stands."""
+    """A requirement or constraint (PEP 508), its hashes, and where it stands.
+
+    ``text`` is without user and password; ``raw`` has them, for the engine alone.
+    """
 
     text: str
     hashes: t.Tuple[str, ...]
     where: str
+    raw: str = ""
 
 
 class Option(t.NamedTuple):
@@ -132,20 +142,27 @@ def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
 
 def named(text: str, where: str) -> str:
     """Return a requirement with its project's name; raises RequirementsError where a path or URL does not tell it."""
-    if _NAMED.match(text) and (_DIRECT.match(text) or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
-        return without_user(text)
+    direct = _DIRECT.match(text)
+    if direct and "://" not in text and re.match(r"\s*\S", text[direct.end() :]):
+        name, path = re.split(r"[\s\[@]", text, maxsplit=1)[0], text[direct.end() :].partition(" ;")[0].strip()
+        raise RequirementsError(_RELATIVE % (where, path, stage_build_entry(name, path)))
+    if _NAMED.match(text) and (direct or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
+        return text
     reference, semicolon, marker = text.partition(" ;")
     found = _WHEEL.search(urllib.parse.unquote(reference.split("#")[0].split("?")[0]))
     egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+(?:\[[^\]]*\])?)", reference)
     name = egg.group(1) if egg else found.group("name") if found else ""
+    url = reference.split("#")[0].strip()
     if not name:
         raise RequirementsError(
-            "%s: %r does not say which project it is. Write it as NAME @ URL." % (where, without_user(text)[:200])
+            "%s: %r does not say which project it is. If it is a wheel, write NAME @ URL. If not: %s"
+            % (where, without_user(text)[:200], stage_build_entry("NAME", reference.strip()))
         )
-    url = reference.split("#")[0].strip()
     if "://" not in url:
+        if not os.path.isabs(url):
+            raise RequirementsError(_RELATIVE % (where, url, stage_build_entry(name, url)))
         url = "file://" + urllib.parse.quote(os.path.abspath(url))
-    return without_user("%s @ %s%s" % (name, url, " ;" + marker if semicolon else ""))
+    return "%s @ %s%s" % (name, url, " ;" + marker if semicolon else "")
 
 
 def parse_requirement(text: str, where: str) -> Line:
@@ -164,7 +181,8 @@ def parse_requirement(text: str, where: str) -> Line:
             hashes.append(value)
     if not requirement:
         raise RequirementsError("%s: %r holds no requirement. Correct it." % (where, text[:200]))
-    return Line(named(requirement, where), tuple(hashes), where)
+    raw = named(requirement, where)
+    return Line(without_user(raw), tuple(hashes), where, raw)
 
 
 class _Reader:
@@ -177,6 +195,21 @@ class _Reader:
         self.constraints: t.List[Line] = []
         self.options: t.List[Option] = []
         self.files: t.Dict[str, str] = {}
+        self.errors: t.List[str] = []
+
+    def take(self, line: str, where: str, constraint: bool) -> None:
+        """Take a requirement or constraint, or note what is wrong with it."""
+        try:
+            found = parse_requirement(line, where)
+            extras = re.match(r"^([A-Za-z0-9._-]+)\s*\[[^\]]*\]\s*", found.text) if constraint else None
+            if extras:
+                raise RequirementsError(
+                    "%s: the constraint %s has an extra, and a constraint only says which versions are allowed. "
+                    "Write %s%s." % (where, found.text, extras.group(1), found.text[extras.end() :])
+                )
+            (self.constraints if constraint else self.requirements).append(found)
+        except RequirementsError as error:
+            self.errors.append(str(error))
 
     def expand(self, line: str) -> str:
         """Return a line with ${NAME} replaced where the variable is set, as pip does."""
@@ -201,13 +234,15 @@ class _Reader:
                     "%s cannot be read: %s. Name a file that is there, in UTF-8%s."
                     % (path, error, " (in %s)" % inside[-1] if inside else "")
                 ) from error
+        physical = self.files[path].lstrip("\ufeff").splitlines()
         for number, raw in logical_lines(self.files[path]):
             line = self.expand(raw)
-            where = "%s, line %d" % (path, number)
+            origin = physical[number - 1].partition(ORIGIN)[2].strip()
+            where = origin or "%s, line %d" % (path, number)
             if line.startswith("-"):
                 self.option(line, where, path, constraint, inside)
-                continue
-            (self.constraints if constraint else self.requirements).append(parse_requirement(line, where))
+            else:
+                self.take(line, where, constraint)
 
     def option(self, line: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]) -> None:
         """Follow -r and -c, take an editable as the requirement that it is, note all others."""
@@ -220,9 +255,13 @@ class _Reader:
             # As for pip, -r in a constraints file requires.
             self.file(value, name == "--constraint", inside + (path,))
         elif name == "--editable":
-            raise RequirementsError(
-                "%s: %s is editable, which no other machine can install. Write NAME @ URL, or a version that has a wheel."
-                % (where, without_user(value))
+            egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+)", value)
+            direct = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S+:|[./])", value)
+            name = egg.group(1) if egg else direct.group(1) if direct else "NAME"
+            reference = value[direct.end() :] if direct else re.sub(r"\[[^\]]*\]$", "", value)
+            self.errors.append(
+                "%s: %s is editable, which no other machine can install. %s"
+                % (where, without_user(value), stage_build_entry(name, reference))
             )
         else:
             self.options.append(Option(name, value, where))
@@ -256,11 +295,13 @@ def parse(
                     "The requirement %r is an option. Write options of pip in no requirement; there are options of the "
                     "module for indexes and files." % without_user(line)
                 )
-            reader.requirements.append(parse_requirement(reader.expand(line), "requirements"))
+            reader.take(reader.expand(line), "requirements", False)
     for path in files:
         reader.file(path, False)
     for path in constraints_files:
         reader.file(path, True)
+    if reader.errors:
+        raise RequirementsError("\n".join(reader.errors))
     return Parsed(tuple(reader.requirements), tuple(reader.constraints), tuple(reader.options), reader.files)
 
 
@@ -281,3 +322,52 @@ def refuse_options(parsed: Parsed) -> None:
         raise RequirementsError(
             "%s: the option %s does not count in a file here. %s" % (option.where, option.name, mend)
         )
+
+
+def places(lines: t.Iterable[Line], mentioned: str) -> t.List[str]:
+    """Return where the requirements stand that an engine calls so: a name, extras and specifiers, in whatever order."""
+    return list(dict.fromkeys(line.where for line in lines if _canonical(line.text) == _canonical(mentioned)))
+
+
+def _canonical(requirement: str) -> t.Tuple[str, t.FrozenSet[str], t.FrozenSet[str]]:
+    """Return a requirement's name, extras and specifiers, without its marker."""
+    match = re.match(r"^\s*([A-Za-z0-9._-]+?)\s*(?:\[([^\]]*)\])?\s*([(=<>!~@][^;]*)?(?:;.*)?$", requirement)
+    if match is None:
+        return requirement, frozenset(), frozenset()
+    name, extras, specifiers = (part or "" for part in match.groups())
+    parts = [re.sub(r"[\s()]", "", part) for part in specifiers.split(",")]
+    return (
+        normalize(name),
+        frozenset(normalize(one.strip()) for one in extras.split(",") if one.strip()),
+        frozenset(part for part in parts if part),
+    )
+
+
+def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bool]) -> None:
+    """Raise RequirementsError for all lines that name a file which is not on this host, as a conda freeze does."""
+    errors = []
+    for line in lines:
+        match = re.match(r"^([A-Za-z0-9._-]+).*?@\s*file://(?:localhost)?(/[^\s#;]*)", line.text)
+        path = urllib.parse.unquote(match.group(2)) if match else ""
+        if match and not is_there(path):
+            wheel = re.match(r"^[^-]+-([^-]+)-", os.path.basename(path)) if path.endswith(".whl") else None
+            errors.append(
+                "%s: %s comes from %s, a place on the machine where the list was written. Write %s==%s; "
+                "'pip list --format=freeze' writes all lines so."
+                % (line.where, match.group(1), path, match.group(1), wheel.group(1) if wheel else "VERSION")
+            )
+    if errors:
+        raise RequirementsError("\n".join(errors))
+
+
+def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -> None:
+    """Raise RequirementsError for all lines that ``read``, which raises ValueError, cannot read (PEP 508)."""
+    errors = []
+    for line in lines:
+        try:
+            read(line.text)
+        except ValueError as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            errors.append("%s: %r cannot be read: %s. Correct it, or remove it." % (line.where, line.text, reason))
+    if errors:
+        raise RequirementsError("\n".join(errors))

@@ -141,3 +141,82 @@ def test_strings_are_read_like_lines_and_options_among_them_are_refused():
     assert parsed.requirements[1].hashes == ("sha256:aa",)
     with pytest.raises(_requirements.RequirementsError, match="is an option"):
         parse({}, requirements=["--index-url https://x"])
+
+
+def test_lines_that_cannot_be_read_are_told_all_at_once():
+    with pytest.raises(_requirements.RequirementsError) as error:
+        parse({"r.txt": "a\nhttps://host/download\nb --hash=sha256\n-e ./app\n-r more.txt\n", "more.txt": "../x\n"})
+    said = str(error.value).split("\n")
+    assert [line.split(":")[0] for line in said] == [
+        "r.txt, line 2",
+        "r.txt, line 3",
+        "r.txt, line 4",
+        "more.txt, line 1",
+    ]
+
+
+def test_constraint_with_an_extra_is_refused_with_its_line():
+    with pytest.raises(_requirements.RequirementsError, match="c.txt, line 2: .*requests.socks.*extra.*requests==2"):
+        parse({"c.txt": "six\nrequests[socks]==2\n"}, constraints=["c.txt"])
+    with pytest.raises(_requirements.RequirementsError, match="c.txt, line 1"):
+        parse({"r.txt": "-c c.txt\n", "c.txt": "requests [socks] == 2\n"})
+
+
+@pytest.mark.parametrize("line", ["./x-1.0-py3-none-any.whl", "wheels/x-1.0-py3-none-any.whl", "x @ ./x-1.0.tar.gz"])
+def test_relative_path_is_refused_with_its_line_and_where_such_wheels_have_their_place(line):
+    with pytest.raises(_requirements.RequirementsError, match="r.txt, line 1: .*relative path") as error:
+        parse({"r.txt": line + "\n"})
+    assert "find_links" in str(error.value) or "stage_build" in str(error.value)
+
+
+def test_line_that_came_from_another_machine_is_called_by_its_place_there():
+    text = "six  # airgap: my reqs/base.txt, line 7\nflask\nattrs --hash=sha256:aa  # airgap: p.toml, extra # web\n"
+    parsed = parse({"r.txt": text})
+    assert [line.where for line in parsed.requirements] == [
+        "my reqs/base.txt, line 7",
+        "r.txt, line 2",
+        "p.toml, extra # web",
+    ]
+
+
+def test_lines_for_the_engine_have_users_and_paths_that_the_proof_does_not_need():
+    parsed = parse({"r.txt": "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt' --hash=sha256:aa\n"})
+    (line,) = parsed.requirements
+    assert line.text == "demo @ https://host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
+    assert line.raw == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
+
+
+def test_lines_of_a_requirement_are_found_by_what_an_engine_calls_it():
+    text = "distro-info===1.1build1\nFlask >= 3 ,<4 ; os_name == 'posix'\nflask[dotenv]>2\nsix\n"
+    lines = parse({"r.txt": text}).requirements
+    assert _requirements.places(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
+    assert _requirements.places(lines, "flask<4,>=3") == ["r.txt, line 2"]
+    assert _requirements.places(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
+    assert _requirements.places(lines, "flask==9") == []
+    assert _requirements.places(lines, "six") == ["r.txt, line 4"]
+
+
+def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_to_write():
+    text = "numpy @ file:///croot/numpy_1/work/dist/numpy-1.26.4-cp311-cp311-linux_x86_64.whl#sha256=aa\n"
+    text += "tool @ file:///home/conda/feedstock_root/tool_1/work ; os_name == 'nt'\nsix @ file:///there/six-1-py3-none-any.whl\n"
+    lines = parse({"r.txt": text}).requirements
+    with pytest.raises(_requirements.RequirementsError) as error:
+        _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
+    first, second = str(error.value).split("\n")
+    assert first.startswith("r.txt, line 1: numpy comes from /croot/numpy_1/work/dist/")
+    assert "Write numpy==1.26.4" in first
+    assert second.startswith("r.txt, line 2: tool comes from /home/conda/feedstock_root/tool_1/work,")
+    assert "Write tool==VERSION" in second
+
+
+def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_lines():
+    def read(text):
+        if "build" in text:
+            raise ValueError("Invalid version")
+
+    lines = parse({"r.txt": "six\na==1.1build1\nb==2.2build2\n"}).requirements
+    with pytest.raises(_requirements.RequirementsError) as error:
+        _requirements.refuse_unreadable(lines, read)
+    first, second = str(error.value).split("\n")
+    assert first.startswith("r.txt, line 2: 'a==1.1build1' cannot be read: Invalid version")
+    assert second.startswith("r.txt, line 3: 'b==2.2build2'")
