@@ -245,7 +245,7 @@ class _Walk:
                 self.fail(
                     "marker",
                     "%s requires %r, which packaging %s cannot read for %s: %s. Name another version of it."
-                    % (self.who(node), text, self.packaging.version, self.target, error),
+                    % (self.who(node), text, self.packaging.version, self.target, str(error).partition("\n")[0]),
                     text,
                     node,
                 )
@@ -359,6 +359,14 @@ def prove(
     walk = _Walk(packaging, target, markers, tags)
     walk.add(wheels)
     return walk.run(roots, constraints)
+
+
+def excluded(packaging: Packaging, roots: t.Iterable[str], target: str, markers: t.Mapping[str, str]) -> t.List[str]:
+    """Return the root requirements whose marker is false on a target."""
+    walk = _Walk(packaging, target, markers, ())
+    for text in roots:
+        walk.read_root(text, "requirement")
+    return walk.excluded
 
 
 def explain(failures: t.Sequence[Failure], most: int = SHOWN) -> str:

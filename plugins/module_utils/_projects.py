@@ -13,6 +13,7 @@ from ansible_collections.airgap.python.plugins.module_utils._lock_markers import
 from ansible_collections.airgap.python.plugins.module_utils._requirements import (
     Line,
     parse_requirement,
+    split_marker,
     stage_build_entry,
     without_user,
 )
@@ -123,12 +124,6 @@ class _Project:
                     "%s: the dependency group %s has an entry that PEP 735 does not know: %r."
                     % (self.where, name, entry)
                 )
-
-
-def split_marker(text: str) -> t.Tuple[str, str]:
-    """Return a requirement (PEP 508) without its marker, and the marker; in a URL only " ;" begins one."""
-    head, semicolon, marker = text.partition(" ;" if "@" in text.partition(";")[0] else ";")
-    return (head.strip(), marker.strip()) if semicolon else (text.strip(), "")
 
 
 def both_markers(one: str, other: str) -> str:

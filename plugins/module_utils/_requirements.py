@@ -125,6 +125,12 @@ def stage_build_entry(name: str, reference: str) -> str:
     )
 
 
+def split_marker(text: str) -> t.Tuple[str, str]:
+    """Return a requirement (PEP 508) without its marker, and the marker; in a URL only " ;" begins one."""
+    head, semicolon, marker = text.partition(" ;" if "@" in text.partition(";")[0] else ";")
+    return (head.strip(), marker.strip()) if semicolon else (text.strip(), "")
+
+
 def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
     """Return a requirement and the options behind it as (name, value)."""
     match = re.search(r"(?:^|\s)(?=(?:--[a-z]|-C))", line)
@@ -343,6 +349,62 @@ def _canonical(requirement: str) -> t.Tuple[str, t.FrozenSet[str], t.FrozenSet[s
     )
 
 
+def mentioned(output: str) -> t.List[str]:
+    """Return the requirements of the user that pip or uv speak of when they fail, as they write them."""
+    found = re.findall(r"^ *The user requested (?:\(constraint\) )?(.+)$", output, re.MULTILINE)
+    found += re.findall(r"No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE)
+    flat = " ".join(output.split())
+    found += re.findall(r"^ +(\S+) from \S+://\S+", output, re.MULTILINE)
+    asked = r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?(?:(?:,(?! ))?[=<>!~]+[^\s,]+)*"
+    for some in re.findall(r"you require (%s(?: and %s)*)" % (asked, asked), flat):
+        found += some.split(" and ")
+    return list(dict.fromkeys(one.strip().rstrip(".") for one in found))
+
+
+def shown_with_place(line: Line) -> str:
+    """Return a requirement with where it stands, as messages show it."""
+    return "%s (%s)" % (line.text, line.where)
+
+
+def for_engine(line: Line, built: t.Mapping[str, t.Tuple[str, str]], is_hashed: bool) -> str:
+    """Return a requirement as an engine reads it.
+
+    Where requirements are hashed, so must be all; ``built`` has version and
+    SHA-256 of the wheels that were built since, by project.
+    """
+    text, hashes = line.raw or line.text, line.hashes
+    head, marker = split_marker(text)
+    name = _canonical(text)[0]
+    if is_hashed and name in built and "@" not in head:
+        version, sha256 = built[name]
+        hashes += ("sha256:" + sha256,)
+        if "==" not in head:
+            comma = "," if _canonical(head)[2] else ""
+            text = "%s%s==%s%s" % (head, comma, version, " ; " + marker if marker else "")
+    return text + "".join(" --hash=" + one for one in hashes)
+
+
+def refuse_other_hashes(lines: t.Iterable[Line], have: t.Mapping[str, str], built: t.Container[str] = ()) -> None:
+    """Raise RequirementsError where a file, of project to SHA-256, is none of those that hashed requirements promise.
+
+    pip looks for the promised files by itself; uv does not. What is in ``built`` has no such promise.
+    """
+    promised: t.Dict[str, t.List[Line]] = {}
+    for line in lines:
+        if line.hashes:
+            promised.setdefault(_canonical(line.text)[0], []).append(line)
+    errors = []
+    for name, some in sorted(promised.items()):
+        if name in have and name not in built and not any("sha256:" + have[name] in line.hashes for line in some):
+            errors.append(
+                "%s: the index's file for it has the sha256 %s, which is not among the promised. Do not go on before you "
+                "know why; if the index has more files of that version, resolver pip looks for the promised one."
+                % (shown_with_place(some[0]), have[name])
+            )
+    if errors:
+        raise RequirementsError("\n".join(errors))
+
+
 def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bool]) -> None:
     """Raise RequirementsError for all lines that name a file which is not on this host, as a conda freeze does."""
     errors = []
@@ -367,7 +429,8 @@ def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -
         try:
             read(line.text)
         except ValueError as error:
-            reason = " ".join(str(error).split()).rstrip(".")
+            # What follows shows by signs where in the line it is.
+            reason = str(error).partition("\n")[0].rstrip(".")
             errors.append("%s: %r cannot be read: %s. Correct it, or remove it." % (line.where, line.text, reason))
     if errors:
         raise RequirementsError("\n".join(errors))

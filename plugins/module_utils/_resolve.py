@@ -26,9 +26,6 @@ OUR_CONFIG = "# Written by Ansible, role airgap.python.pip_conf."
 OLDEST_PIP = (23, 2)
 # What pip is told whenever it works for a module.
 QUIETLY = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
-_IGNORED = re.compile(
-    r"^Ignoring (?P<requirement>.+?): markers (?P<marker>.+) don't match your environment", re.MULTILINE
-)
 
 
 class ResolveError(ShownError):
@@ -36,6 +33,8 @@ class ResolveError(ShownError):
 
     ``output`` is all that the engine said, where it was the engine that failed.
     """
+
+    many_lines = True
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
@@ -307,11 +306,6 @@ def explain(output: str, target: Target, what: str, log: str = "") -> str:
         mend = "Change one of the requirements that ask for different versions."
     shown = [short_lists(line) for line in reasons[:4] + asked[:6] or lines[-4:]]
     return "target %s: %s: %s %s" % (target.name, what, "; ".join(shown), mend)
-
-
-def ignored_roots(output: str) -> t.List[str]:
-    """Return the requirements that pip left out because their marker is false, with the marker."""
-    return ["%s (%s)" % (one.group("requirement"), one.group("marker")) for one in _IGNORED.finditer(output)]
 
 
 def yanked(output: str) -> t.List[str]:

@@ -145,9 +145,19 @@ def build_number(filename: str) -> t.List[int]:
     return [int(match.group())] if match else [-1]
 
 
+def _reasons(output: str) -> t.List[str]:
+    """Return the lines that tell of a failure."""
+    return [line for line in output.splitlines() if line.strip() and not line.startswith("warning: ")]
+
+
+def cannot_read(output: str) -> bool:
+    """Say whether uv cannot read a requirement that pip can, such as name===1.1build1."""
+    return "Couldn't parse requirement" in output
+
+
 def explain(output: str, target: Target) -> str:
     """Return uv's own reasons, short, with the target and a mend."""
-    text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in output.splitlines() if line.strip())
+    text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in _reasons(output))
     mend = "Change one of the requirements, or name a version that has a wheel for this target."
     if re.search(r"[Cc]onnect|timed out|dns|certificate|[Rr]equest failed", text):
         mend = "Check that this host reaches the index: index_url, proxy, cert."

@@ -237,6 +237,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
+    _inputs,
     _lock,
     _missing,
     _pip_runner,
@@ -255,10 +256,12 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     sha256_files,
     write_atomic,
 )
-from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, note, run_logged
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
+# So many requirements that do not count are named in a warning; the log has them all.
+FEW = 3
 # The folder in the scratch through which pip's resolutions share pages and files.
 SHARED = "shared"
 
@@ -275,24 +278,13 @@ class PipEngine:
 
     def resolve(self, target, requirements, constraints, find_links, folder):
         """Return the pins and what there is to warn of; ``folder`` is this resolution's own."""
-        runner = os.path.join(folder, "runner.py")
-        with open(runner, "w", encoding="utf-8") as stream:
-            stream.write(self.runner)
-        environment = os.path.join(folder, "environment.json")
-        with open(environment, "w", encoding="utf-8") as stream:
-            json.dump(target.markers(), stream)
-        arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
-        shared = os.path.join(os.path.dirname(folder), SHARED)
-        rc, out = self.pip.run_patiently([runner, environment] + arguments, {_pip_runner.SHARED: shared})
+        rc, out = self.run(target, requirements, constraints, find_links, folder, {})
         if rc != 0:
-            raise _resolve.ResolveError(_resolve.explain(out, target, "the requirements cannot be resolved"), out)
+            said = _resolve.explain(out, target, "the requirements cannot be resolved", self.pip.log or "")
+            raise _resolve.ResolveError(said, out)
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
             report = json.load(stream)
         warnings = [
-            "target %s needs nothing for %s: its marker is false there." % (target.name, root)
-            for root in _resolve.ignored_roots(out)
-        ]
-        warnings += [
             "target %s: %s was yanked from its index. The requirements or the lock hold on to it; upgrade moves it."
             % (target.name, one)
             for one in _resolve.yanked(out)
@@ -303,6 +295,26 @@ class PipEngine:
             for name, version, extra in _resolve.unknown_extras(out)
         ]
         return _resolve.read_report(report, target), warnings
+
+    def run(self, target, requirements, constraints, find_links, folder, variables):
+        """Run pip with the target's markers; return its status and its output."""
+        runner = os.path.join(folder, "runner.py")
+        with open(runner, "w", encoding="utf-8") as stream:
+            stream.write(self.runner)
+        environment = os.path.join(folder, "environment.json")
+        with open(environment, "w", encoding="utf-8") as stream:
+            json.dump(target.markers(), stream)
+        arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
+        shared = os.path.join(os.path.dirname(folder), SHARED)
+        return self.pip.run_patiently(
+            [runner, environment] + arguments, dict(variables, **{_pip_runner.SHARED: shared})
+        )
+
+    def look(self, target, requirements, constraints, find_links, folder):
+        """Return the requirements that no file of the index meets; resolves nothing."""
+        dummy, out = self.run(target, requirements, constraints, find_links, folder, {_pip_runner.LOOK: "1"})
+        lines = out.splitlines()
+        return [line[len(_pip_runner.NONE) :] for line in lines if line.startswith(_pip_runner.NONE)]
 
 
 class UvEngine:
@@ -366,6 +378,7 @@ class Download:
         self.scratch = ""
         self.damaged = []
         self.built = []
+        self.inputs = None
 
     def say(self, text, *figures):
         """Keep a line of what is being done, for who looks."""
@@ -421,10 +434,38 @@ class Download:
         output = error.output or str(error)
         requirements = _missing.requirements(output)
         names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, output)
-        said = _build.explain_unfit(self.built, names, self.targets)
-        if requirements and not said:
-            said = _missing.explain(self.pip, output, self.targets, self.params["find_links"])
-        return " ".join(part for part in (str(error), said) if part)
+        names -= set(_resolve.refused_metadata(output))
+        said = [_build.explain_unfit(self.built, names, self.targets)]
+        if names and not said[0]:
+            said = [_missing.explain(self.pip, output, self.targets, self.params["find_links"])]
+        places = self.inputs.places(output)
+        if requirements or _uv.cannot_read(output):
+            lacking = self.inputs.lacking(self.look())
+            if len(lacking) > 1:
+                told = ("%s on target %s" % (one, ", ".join(lacking[one])) for one in lacking)
+                said.append("All lines that cannot be had: %s." % "; ".join(told))
+            places = [one for one in places if one not in lacking or len(lacking) < 2]
+        if places:
+            said.append("In the files: %s." % "; ".join(places))
+        message = self.inputs.relocate(str(error), self.scratch)
+        return " ".join(part for part in [message] + said if part)
+
+    def look(self):
+        """Return, of each target's name, all the requirements that no file of the index meets there."""
+        engine = PipEngine(self.pip)
+
+        def work(target):
+            folder = os.path.join(self.scratch, "look-" + target.name)
+            os.mkdir(folder)
+            return engine.look(target, *self.offer(target, folder), folder)
+
+        return dict(zip((one.name for one in self.targets), side_by_side(work, self.targets, RESOLUTIONS_AT_A_TIME)))
+
+    def offer(self, target, folder):
+        """Return what there is for a target's resolution: files of requirements and of constraints, folders with wheels."""
+        folders, constraints = self.offer_built(target, folder)
+        requirements, own = self.inputs.write(folder)
+        return requirements, constraints + own, folders + self.params["find_links"]
 
     def lock_path(self, target):
         """Return where a target's lock is."""
@@ -438,15 +479,13 @@ class Download:
         except (_lock.LockError, UnicodeDecodeError):
             return None
 
-    def resolve(self, target, requirements, keep):
+    def resolve(self, target, keep):
         """Ask the engine for a target's pins, near those to keep: all of them, then what can stay, then none."""
         attempts = self.attempts(target, keep)
         for number, kept in enumerate(attempts):
             folder = os.path.join(self.scratch, "%s-%d" % (target.name, number))
             os.mkdir(folder)
-            folders, constraints = self.offer_built(target, folder)
-            constraints += self.params["constraints_files"]
-            folders += self.params["find_links"]
+            requirements, constraints, folders = self.offer(target, folder)
             if kept:
                 constraints.append(os.path.join(folder, "kept.txt"))
                 with open(constraints[-1], "w", encoding="utf-8") as stream:
@@ -522,7 +561,8 @@ class Download:
             stream.writelines(_resolve.fetch_line(pin) + "\n" for pin in pins)
         rc, out = self.pip.run_patiently(["-m", "pip"] + _resolve.fetch_arguments(target, listing, folder))
         if rc != 0:
-            raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
+            said = _resolve.explain(out, target, "the wheels cannot be fetched", self.params["log"] or "")
+            raise _resolve.ResolveError(said)
         found = whole((pin, os.path.join(folder, pin.filename)) for pin in pins)
         for pin in pins:
             if pin not in found:
@@ -551,7 +591,9 @@ class Download:
             prover = _proof.Prover(_packaging.load(places), self.params["dest"])
             for target in changes:
                 proof = prover.prove(pins[target], roots, constraints, target)
-                failures += proof.failures
+                for one in proof.failures:
+                    asking = one.chain[-1][len("the requirement ") :] if one.chain else one.requirement
+                    failures.append(one._replace(message=self.inputs.tell(one.message, asking)))
                 for name in proof.unused:
                     self.module.warn("target %s: nothing asks for %s, which pip chose." % (target.name, name))
                 extras += [(target, one) for one in proof.unknown_extras]
@@ -570,7 +612,7 @@ class Download:
         told = {}
         for target, one in extras:
             told.setdefault(one, []).append(target.name)
-        own = [one.message for one in told if one.root]
+        own = [one.message.replace(one.root, self.inputs.label(one.root), 1) for one in told if one.root]
         if own:
             raise _resolve.ResolveError("%s Correct the requirement." % " ".join(own))
         if told:
@@ -623,6 +665,7 @@ class Download:
         )
         _requirements.refuse_options(inputs)
         self.built = self.read_built()
+        self.inputs = _inputs.Inputs(inputs, {one.name: (one.version, one.sha256) for one in self.built})
         digests = self.digests(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
         upgrade, not_locked = self.to_upgrade(before)
@@ -634,6 +677,7 @@ class Download:
         ]
         pins = {target: list(before[target].pins) for target in self.targets if target not in stale}
         if stale:
+            self.check_inputs(stale)
             self.prepare_scratch()
             keep = {
                 target: before[target].pins if before[target] and not self.params["refresh"] else () for target in stale
@@ -683,6 +727,28 @@ class Download:
             "diff": [self.difference(target, before[target], pins[target]) for target in changes],
         }
 
+    def check_inputs(self, targets):
+        """Refuse lines that no engine could take; say for each target, once, how many count for nothing there."""
+        # Late, as for the proof: an unchanged run does without.
+        from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
+
+        packaging = _packaging.load([self.pip.folder])
+        self.inputs.check(packaging.requirement)
+        roots = [line.text for line in self.inputs.requirements]
+        for target in targets:
+            out = _closure.excluded(packaging, roots, target.name, target.markers())
+            if not out:
+                continue
+            lines = ["target %s needs nothing for %s\n" % (target.name, self.inputs.label(one)) for one in out]
+            note("markers that are false\n" + "".join(lines), self.params["log"], self.pip.secrets())
+            which = "%s names them" % self.params["log"] if self.params["log"] else "set log to have them named"
+            if len(out) <= FEW:
+                which = "; ".join(self.inputs.label(one) for one in out)
+            self.module.warn(
+                "target %s: %d of %d requirements do not count there, for their markers are false: %s."
+                % (target.name, len(out), len(roots), which)
+            )
+
     def choose_engine(self):
         """Return the engine that resolves."""
         if self.params["resolver"] == "pip":
@@ -698,18 +764,13 @@ class Download:
 
     def resolve_all(self, targets, keep):
         """Return the pins of each target, two resolutions at a time."""
-        requirements = list(self.params["requirements_files"])
-        if self.params["requirements"]:
-            path = os.path.join(self.scratch, "requirements.txt")
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.writelines(line + "\n" for line in self.params["requirements"])
-            requirements.insert(0, path)
-
         resolved = []
 
         def work(target):
             self.say("resolving for %s, %d of %d targets are resolved", target.name, len(resolved), len(targets))
-            answer = self.resolve(target, requirements, keep[target])
+            answer = self.resolve(target, keep[target])
+            have = {pin.name: pin.sha256 for pin in answer[0]}
+            _requirements.refuse_other_hashes(self.inputs.requirements, have, self.inputs.built)
             resolved.append(target)
             return answer
 

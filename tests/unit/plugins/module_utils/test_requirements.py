@@ -180,7 +180,9 @@ def test_line_that_came_from_another_machine_is_called_by_its_place_there():
 
 
 def test_lines_for_the_engine_have_users_and_paths_that_the_proof_does_not_need():
-    parsed = parse({"r.txt": "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt' --hash=sha256:aa\n"})
+    parsed = parse(
+        {"r.txt": "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt' --hash=sha256:aa\n"}
+    )
     (line,) = parsed.requirements
     assert line.text == "demo @ https://host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
     assert line.raw == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
