@@ -36,6 +36,10 @@ options:
     type: list
     elements: str
     default: []
+  origin:
+    description: Add to each line, as a comment, the file and line where it stands. M(airgap.python.pip_download) names these.
+    type: bool
+    default: false
   build:
     description:
       - The entries of C(stage_build). What C(pylock.toml), or a tool's table in C(pyproject.toml) such as
@@ -71,6 +75,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements, _sources
 from ansible_collections.airgap.python.plugins.module_utils._missing import project
+from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 
 class LookupModule(LookupBase):
@@ -84,7 +89,8 @@ class LookupModule(LookupBase):
         lines = []
         try:
             for term in terms:
-                lines += self.lines(find(str(term), folders))
+                path = find(str(term), folders)
+                lines += [self.render(line, folders) for line in self.lines(path)]
         except (_projects.ProjectError, _requirements.RequirementsError) as error:
             raise AnsibleError(str(error)) from error
         return lines
@@ -99,14 +105,23 @@ class LookupModule(LookupBase):
             )
         if self.get_option("kind") == "constraints":
             if name == "pyproject.toml":
-                return _sources.constraints(toml(path))
-            return [] if name.endswith(".toml") else constraints(path)
+                where = path + ", constraint-dependencies"
+                return [_requirements.parse_requirement(one, where) for one in _sources.constraints(toml(path))]
+            return [] if name.endswith(".toml") else parse(path).constraints
         if name == "pyproject.toml":
-            return [render(line) for line in self.pyproject(path)]
+            return self.pyproject(path)
         if name.startswith("pylock.") and name.endswith(".toml"):
             choice = [self.get_option(name) for name in ("extras", "groups", "build")]
-            return [render(line) for line in _projects.pylock(toml(path), path, *choice)]
-        return [render(line) for line in parse(path).requirements]
+            return _projects.pylock(toml(path), path, *choice)
+        return parse(path).requirements
+
+    def render(self, line, folders):
+        """Return a requirement as pip reads it, and where it stands as a user would call that."""
+        text = line.text + "".join(" --hash=" + one for one in line.hashes)
+        if not self.get_option("origin"):
+            return text
+        near = [line.where[len(folder) + 1 :] for folder in folders if line.where.startswith(folder + os.sep)]
+        return text + _requirements.ORIGIN + shown((near or [line.where])[0])
 
     def pyproject(self, path):
         """Return what a project requires; warns of what counts for nothing."""
@@ -118,21 +133,11 @@ class LookupModule(LookupBase):
         return found
 
 
-def constraints(path):
-    """Return what a requirements file names by -c."""
-    return [render(line) for line in parse(path).constraints]
-
-
 def parse(path):
     """Return what a requirements file and those that it names hold; refuses options that count nowhere."""
-    parsed = _requirements.parse([], [path], [], read, {})
+    parsed = _requirements.parse([], [path], [], _requirements.read_file, {})
     _requirements.refuse_options(parsed)
     return parsed
-
-
-def render(line):
-    """Return a requirement as pip reads it."""
-    return line.text + "".join(" --hash=" + one for one in line.hashes)
 
 
 def find(path, folders):
@@ -146,17 +151,12 @@ def find(path, folders):
     )
 
 
-def read(path):
-    """Return the text of a file."""
-    with open(path, encoding="utf-8") as stream:
-        return stream.read()
-
-
 def toml(path):
     """Return what a TOML file holds; the control host has Python 3.11 or newer, which reads it."""
     import tomllib
 
     try:
-        return tomllib.loads(read(path))
-    except tomllib.TOMLDecodeError as error:
+        with open(path, "rb") as stream:
+            return tomllib.load(stream)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _projects.ProjectError("%s is no TOML: %s." % (path, error)) from error

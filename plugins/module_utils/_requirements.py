@@ -9,6 +9,7 @@ say what would otherwise be dropped.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import shlex
@@ -85,6 +86,37 @@ def logical_lines(text: str) -> t.Iterator[t.Tuple[int, str]]:
     line = _COMMENT.sub("", "".join(parts)).strip()
     if line:
         yield first, line
+
+
+# What a file may begin with, the longer ones first: the mark of UTF-16 begins that of UTF-32.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a requirements file: by its byte order mark, by a coding in its first two lines, or UTF-8, as pip does.
+
+    Raises UnicodeDecodeError, and LookupError for a coding that there is not.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding)
+    for line in data.split(b"\n")[:2]:
+        match = re.search(rb"coding[:=]\s*([-\w.]+)", line) if line.startswith(b"#") else None
+        if match:
+            return data.decode(match.group(1).decode("ascii", "replace"))
+    return data.decode("utf-8")
+
+
+def read_file(path: str) -> str:
+    """Return the text of a requirements file; raises OSError, and what decode() raises."""
+    with open(path, "rb") as stream:
+        return decode(stream.read())
 
 
 def without_user(text: str) -> str:
@@ -235,9 +267,9 @@ class _Reader:
         if path not in self.files:
             try:
                 self.files[path] = self.read(path)
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, UnicodeDecodeError, LookupError) as error:
                 raise RequirementsError(
-                    "%s cannot be read: %s. Name a file that is there, in UTF-8%s."
+                    "%s cannot be read: %s. Name a file that is there, in UTF-8 or UTF-16%s."
                     % (path, error, " (in %s)" % inside[-1] if inside else "")
                 ) from error
         physical = self.files[path].lstrip("\ufeff").splitlines()
@@ -254,8 +286,16 @@ class _Reader:
         """Follow -r and -c, take an editable as the requirement that it is, note all others."""
         name, value = self.split_option(line)
         if name in ("--requirement", "--constraint"):
-            if not value:
-                raise RequirementsError("%s: %s names no file. Correct it." % (where, name))
+            try:
+                words = shlex.split(value)
+            except ValueError as error:
+                raise RequirementsError("%s: a quote is not closed (%s). Close it." % (where, error)) from error
+            if len(words) != 1:
+                raise RequirementsError(
+                    "%s: %s must be followed by one file, and is by %d. If its path has spaces, put it in quotes."
+                    % (where, name, len(words))
+                )
+            value = words[0]
             if "://" not in value:
                 value = os.path.normpath(os.path.join(os.path.dirname(path), value))
             # As for pip, -r in a constraints file requires.
@@ -355,7 +395,7 @@ def mentioned(output: str) -> t.List[str]:
     found += re.findall(r"No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE)
     flat = " ".join(output.split())
     found += re.findall(r"^ +(\S+) from \S+://\S+", output, re.MULTILINE)
-    asked = r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?(?:(?:,(?! ))?[=<>!~]+[^\s,]+)*"
+    asked = r"(?!you )[A-Za-z0-9._-]+(?:\[[^\]]*\])?(?:(?:,(?! ))?[=<>!~]+[^\s,]+)*"
     for some in re.findall(r"you require (%s(?: and %s)*)" % (asked, asked), flat):
         found += some.split(" and ")
     return list(dict.fromkeys(one.strip().rstrip(".") for one in found))

@@ -660,7 +660,7 @@ class Download:
             self.params["requirements"],
             self.params["requirements_files"],
             self.params["constraints_files"],
-            read,
+            _requirements.read_file,
             os.environ,
         )
         _requirements.refuse_options(inputs)

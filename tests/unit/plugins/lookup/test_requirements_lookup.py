@@ -56,3 +56,41 @@ def test_source_beside_a_name_is_refused_unless_the_site_builds_it(site):
 
 def test_constraints_of_uv_in_a_project_constrain(site):
     assert site("pyproject.toml", {"pyproject.toml": PROJECT}, kind="constraints") == ["six<2"]
+
+
+def test_each_line_says_on_request_where_it_stands(site):
+    files = {"reqs/base.txt": "six>=1\n-r more.txt\n", "reqs/more.txt": "\nattrs==1 --hash=sha256:aa\n-c limits.txt\n"}
+    files["reqs/limits.txt"] = "six<2\n"
+    assert site("reqs/base.txt", files, origin=True) == [
+        "six>=1  # airgap: reqs/base.txt, line 1",
+        "attrs==1 --hash=sha256:aa  # airgap: reqs/more.txt, line 2",
+    ]
+    assert site("reqs/base.txt", origin=True, kind="constraints") == ["six<2  # airgap: reqs/limits.txt, line 1"]
+    assert site("pyproject.toml", {"pyproject.toml": PROJECT}, extras=["web"], origin=True) == [
+        "six  # airgap: pyproject.toml, [project] dependencies",
+        "attrs  # airgap: pyproject.toml, extra web",
+    ]
+    assert site(str(site.folder / "reqs/limits.txt"), origin=True) == ["six<2  # airgap: reqs/limits.txt, line 1"]
+
+
+def test_file_in_quotes_and_in_the_encodings_that_pip_reads_is_read(site):
+    files = {"r.txt": '-r "my reqs/base file.txt"\n-c my\\ reqs/limits.txt\n'}
+    files["my reqs/base file.txt"] = "six>=1 # caf\u00e9\r\n-r latin.txt\r\n".encode("utf-16")
+    files["my reqs/latin.txt"] = "# -*- coding: latin-1 -*-\nattrs # caf\u00e9\n".encode("latin-1")
+    files["my reqs/limits.txt"] = "\ufeffsix<2\n".encode("utf-16-be")
+    assert site("r.txt", files) == ["six>=1", "attrs"]
+    assert site("r.txt", kind="constraints") == ["six<2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"six # caf\xe9\n", "r.txt cannot be read: .*UTF-8"),
+        (b"# coding: nonsense\nsix\n", "r.txt cannot be read: unknown encoding"),
+        (b'-r "a.txt\n', "r.txt, line 1: .*quot"),
+        (b"-r my reqs.txt\n", "r.txt, line 1: .*quotes"),
+    ],
+)
+def test_file_that_cannot_be_read_is_named_with_the_mend(site, content, said):
+    with pytest.raises(AnsibleError, match=said):
+        site("r.txt", {"r.txt": content})
