@@ -125,36 +125,34 @@ def without_user(text: str) -> str:
 
 
 def stage_build_entry(name: str, reference: str) -> str:
-    """Return the sentence with the entry of stage_build that makes a project from what a requirement's URL or path names."""
+    """Return the sentences with the entry of stage_build that makes a project from what a requirement's URL or path names."""
     base, _hash, fragment = reference.partition("#")
     parts = urllib.parse.urlsplit(base)
     path = urllib.parse.unquote(parts.path)
+    is_local = parts.scheme in ("", "file")
+    if path.endswith(".whl") and is_local:
+        return "Put the wheel into a folder of the internet host, and name that in stage_find_links."
+    if path.endswith(".whl"):
+        return "Require %s @ %s." % (name, without_user(base))
     if parts.scheme.startswith("git+"):
         # A user is part of an ssh URL, and a secret in all others.
         base = base if parts.scheme == "git+ssh" else without_user(base)
-        repository, at, ref = base.rpartition("@") if "@" in parts.path else (base, "", "")
+        repository, _at, ref = base.rpartition("@") if "@" in parts.path else (base, "", "")
         commit = ref if re.match(r"^[0-9a-f]{40}$", ref) else "COMMIT"
         folder = re.search(r"(?:^|&)subdirectory=([^&]+)", fragment)
         vcs = "%s@%s%s" % (repository, commit, "#subdirectory=" + folder.group(1) if folder else "")
         note = ", where COMMIT is what 'git ls-remote %s %s' prints" % (repository[len("git+") :], ref or "HEAD")
-        entry = '{name: %s, vcs: "%s"}%s' % (name, vcs, "" if commit == ref else note)
-        return "Add to stage_build: %s; and require %s." % (entry, name)
-    if path.endswith(".whl"):
-        if parts.scheme in ("", "file"):
-            return (
-                "Put the wheel into a folder of the internet host, name that in stage_find_links, and require %s."
-                % name
-            )
-        return "Require %s @ %s." % (name, without_user(base))
+        return 'Add to stage_build: {name: %s, vcs: "%s"}%s.' % (name, vcs, "" if commit == ref else note)
     if "+" in parts.scheme:
-        return "Check it out, and add to stage_build: {name: %s, source: FOLDER}; and require %s." % (name, name)
-    if parts.scheme in ("", "file"):
-        return "Add to stage_build: {name: %s, source: %s}; and require %s." % (name, path, name)
-    return "Fetch and read it, and add to stage_build: {name: %s, source: %s}; and require %s." % (
-        name,
-        os.path.basename(path),
-        name,
-    )
+        return "Check it out into a folder, and add to stage_build: {name: %s, source: FOLDER}." % name
+    if is_local:
+        return "Add to stage_build: {name: %s, source: %s}." % (name, path)
+    return "Fetch and read it, and add to stage_build: {name: %s, source: %s}." % (name, os.path.basename(path))
+
+
+def instead(name: str, reference: str) -> str:
+    """Return how a project is had of which a line of a requirements file names the source."""
+    return "%s Then write %s in place of the line." % (stage_build_entry(name, reference), name)
 
 
 def split_marker(text: str) -> t.Tuple[str, str]:
@@ -183,7 +181,7 @@ def named(text: str, where: str) -> str:
     direct = _DIRECT.match(text)
     if direct and "://" not in text and re.match(r"\s*\S", text[direct.end() :]):
         name, path = re.split(r"[\s\[@]", text, maxsplit=1)[0], text[direct.end() :].partition(" ;")[0].strip()
-        raise RequirementsError(_RELATIVE % (where, path, stage_build_entry(name, path)))
+        raise RequirementsError(_RELATIVE % (where, path, instead(name, path)))
     if _NAMED.match(text) and (direct or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
         return text
     reference, semicolon, marker = text.partition(" ;")
@@ -194,11 +192,11 @@ def named(text: str, where: str) -> str:
     if not name:
         raise RequirementsError(
             "%s: %r does not say which project it is. If it is a wheel, write NAME @ URL. If not: %s"
-            % (where, without_user(text)[:200], stage_build_entry("NAME", reference.strip()))
+            % (where, without_user(text)[:200], instead("NAME", reference.strip()))
         )
     if "://" not in url:
         if not os.path.isabs(url):
-            raise RequirementsError(_RELATIVE % (where, url, stage_build_entry(name, url)))
+            raise RequirementsError(_RELATIVE % (where, url, instead(name, url)))
         url = "file://" + urllib.parse.quote(os.path.abspath(url))
     return "%s @ %s%s" % (name, url, " ;" + marker if semicolon else "")
 
@@ -301,16 +299,20 @@ class _Reader:
             # As for pip, -r in a constraints file requires.
             self.file(value, name == "--constraint", inside + (path,))
         elif name == "--editable":
-            egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+)", value)
-            direct = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S+:|[./])", value)
-            name = egg.group(1) if egg else direct.group(1) if direct else "NAME"
-            reference = value[direct.end() :] if direct else re.sub(r"\[[^\]]*\]$", "", value)
-            self.errors.append(
-                "%s: %s is editable, which no other machine can install. %s"
-                % (where, without_user(value), stage_build_entry(name, reference))
-            )
+            self.editable(value, where)
         else:
             self.options.append(Option(name, value, where))
+
+    def editable(self, value: str, where: str) -> None:
+        """Note that what is editable cannot be had, and how else it can."""
+        egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+)", value)
+        direct = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S+:|[./])", value)
+        name = egg.group(1) if egg else direct.group(1) if direct else "NAME"
+        reference = value[direct.end() :] if direct else re.sub(r"\[[^\]]*\]$", "", value)
+        self.errors.append(
+            "%s: %s is editable, which no other machine can install. %s"
+            % (where, without_user(value), instead(name, reference))
+        )
 
     @staticmethod
     def split_option(line: str) -> t.Tuple[str, str]:
@@ -337,10 +339,13 @@ def parse(
     for text in requirements:
         for _number, line in logical_lines(text):
             if line.startswith("-"):
-                raise RequirementsError(
-                    "The requirement %r is an option. Write options of pip in no requirement; there are options of the "
-                    "module for indexes and files." % without_user(line)
-                )
+                name, value = reader.split_option(line)
+                if name == "--editable":
+                    reader.editable(value, "requirements")
+                else:
+                    mend = _mend(Option(name, value, ""), "")
+                    reader.errors.append("The requirement %r is an option of pip. %s" % (without_user(line), mend))
+                continue
             reader.take(reader.expand(line), "requirements", False)
     for path in files:
         reader.file(path, False)
@@ -353,21 +358,47 @@ def parse(
 
 # Where what an option says has its place; no option hides in a file.
 _PLACES = {
+    "--requirement": "requirements_files (requirements_file of a set)",
+    "--constraint": "constraints_files (constraints_file of a set)",
     "--index-url": "index_url (stage_index_url in the role stage)",
     "--extra-index-url": "extra_index_urls (stage_extra_index_urls in the role stage)",
     "--find-links": "find_links (stage_find_links in the role stage)",
     "--trusted-host": "the configuration of pip on the internet host",
 }
+_WHEELS = "Remove it: nothing but wheels is taken, save what stage_build lists."
+_BUILDS = "Remove it: nothing is built but what stage_build lists."
+# What is to be done for an option that has no such place.
+_MENDS = {
+    "--only-binary": _WHEELS,
+    "--prefer-binary": _WHEELS,
+    "--require-hashes": "Remove it: hashes in a file are always kept to.",
+    "--pre": "Remove it, and name the pre-releases that you want, such as NAME>=2.0rc1.",
+    "--no-index": "Remove it, and name folders with wheels in find_links (stage_find_links in the role stage).",
+    "--config-settings": _BUILDS,
+    "--global-option": _BUILDS,
+}
+
+
+def _mend(option: Option, remove: str = " Remove it from the file.") -> str:
+    """Return what to do for an option that stands where none counts."""
+    if option.name in _PLACES:
+        return "Its place is %s.%s" % (_PLACES[option.name], remove)
+    if option.name != "--no-binary":
+        return _MENDS.get(option.name, "Remove it: it is a setting of the pip of another machine.")
+    names = [normalize(name.strip()) for name in option.value.split(",") if name.strip()]
+    if not names or any(name.startswith(":") for name in names):
+        return "Remove it. Add to stage_build those that you want built, such as {name: NAME}."
+    return "Remove it. Add to stage_build: %s." % ", ".join("{name: %s}" % name for name in names)
 
 
 def refuse_options(parsed: Parsed) -> None:
-    """Raise RequirementsError for the first option in files: options count for the whole resolution, not for a file."""
-    for option in parsed.options:
-        place = _PLACES.get(option.name)
-        mend = "Its place is %s. Remove it from the file." % place if place else "Remove it: nothing takes its place."
-        raise RequirementsError(
-            "%s: the option %s does not count in a file here. %s" % (option.where, option.name, mend)
-        )
+    """Raise RequirementsError for all options in files: options count for the whole resolution, not for a file."""
+    errors = [
+        "%s: the option %s does not count in a file here. %s" % (option.where, option.name, _mend(option))
+        for option in parsed.options
+    ]
+    if errors:
+        raise RequirementsError("\n".join(errors))
 
 
 def places(lines: t.Iterable[Line], mentioned: str) -> t.List[str]:

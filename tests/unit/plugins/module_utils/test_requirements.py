@@ -222,3 +222,87 @@ def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_li
     first, second = str(error.value).split("\n")
     assert first.startswith("r.txt, line 2: 'a==1.1build1' cannot be read: Invalid version")
     assert second.startswith("r.txt, line 3: 'b==2.2build2'")
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def refused(text):
+    """Return what is said of a file that is refused."""
+    with pytest.raises(_requirements.RequirementsError) as error:
+        _requirements.refuse_options(parse({"r.txt": text}))
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "entry"),
+    [
+        (
+            "-e git+https://user:pw@git.example/x.git@%s#egg=x&subdirectory=py" % COMMIT,
+            'Add to stage_build: {name: x, vcs: "git+https://git.example/x.git@%s#subdirectory=py"}. '
+            "Then write x in place of the line." % COMMIT,
+        ),
+        (
+            "--editable=git+ssh://git@git.example/x.git@v1#egg=x",
+            'Add to stage_build: {name: x, vcs: "git+ssh://git@git.example/x.git@COMMIT"}, where COMMIT is what '
+            "'git ls-remote ssh://git@git.example/x.git v1' prints. Then write x in place of the line.",
+        ),
+        ("-e git+https://git.example/x.git", "{name: NAME, vcs: "),
+        ("-e x[web] @ git+https://git.example/x.git@%s" % COMMIT, "{name: x, vcs: "),
+        ("-e ./app[web]", "{name: NAME, source: ./app}"),
+        ("-e .", "{name: NAME, source: .}"),
+        ("git+https://git.example/x.git@%s" % COMMIT, '{name: NAME, vcs: "git+https://git.example/x.git@%s"}' % COMMIT),
+        ("-e hg+https://hg.example/x#egg=x", "{name: x, source: FOLDER}"),
+        ("./app", "{name: NAME, source: ./app}"),
+        ("https://host/x-1.0.tar.gz", "{name: NAME, source: x-1.0.tar.gz}"),
+    ],
+)
+def test_what_only_a_build_can_give_is_answered_with_the_ready_entry(line, entry):
+    said = refused("six\n%s\n" % line)
+    assert said.startswith("r.txt, line 2: ")
+    assert entry in said
+    assert "pw" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "mend"),
+    [
+        ("--no-binary lxml", "Add to stage_build: {name: lxml}"),
+        ("--no-binary=lxml,Py_Yaml", "Add to stage_build: {name: lxml}, {name: py-yaml}"),
+        ("--no-binary :all:", "Add to stage_build those that you want built, such as {name: NAME}"),
+        ("--only-binary :all:", "nothing but wheels is taken"),
+        ("--prefer-binary", "nothing but wheels is taken"),
+        ("--require-hashes", "hashes in a file are always kept to"),
+        ("--pre", "NAME>=2.0rc1"),
+        ("--no-index", "stage_find_links"),
+        ("--config-settings x=y", "stage_build"),
+        ("--use-feature fast-deps", "of the pip of another machine"),
+        ("-i https://user:pw@host/simple", "stage_index_url"),
+    ],
+)
+def test_option_is_refused_with_what_takes_its_place(line, mend):
+    said = refused("six\n%s\n" % line)
+    assert said.startswith("r.txt, line 2: the option ")
+    assert mend in said
+    assert "nothing takes its place" not in said
+    assert "pw" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("--no-binary lxml", "is an option.*stage_build: {name: lxml}"),
+        ("-e git+https://git.example/x.git@%s#egg=x" % COMMIT, "editable.*stage_build: {name: x, vcs: "),
+        ("-r other.txt", "is an option.*requirements_file"),
+        ("-c limits.txt", "is an option.*constraints_file"),
+        ("--index-url https://user:pw@host/simple", "is an option.*stage_index_url"),
+    ],
+)
+def test_option_among_the_requirements_of_a_set_is_refused_with_what_takes_its_place(text, mend):
+    with pytest.raises(_requirements.RequirementsError, match=mend) as error:
+        parse({}, requirements=["six", text])
+    assert "pw" not in str(error.value)
+
+
+def test_all_options_are_told_at_once():
+    assert refused("--pre\nsix\n--no-binary lxml\n").count("the option") == 2
