@@ -260,7 +260,7 @@ from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher,
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
-# So many requirements that do not count are named in a warning; the log has them all.
+# So many things of a kind are named in a warning; the log has them all.
 FEW = 3
 # The folder in the scratch through which pip's resolutions share pages and files.
 SHARED = "shared"
@@ -385,6 +385,17 @@ class Download:
         if self.params["progress"]:
             with contextlib.suppress(OSError), open(self.params["progress"], "w", encoding="utf-8") as stream:
                 stream.write("%s: %s\n" % (os.path.basename(self.params["lock_dest"].rstrip("/")), text % figures))
+
+    def warn(self, sentence, names):
+        """Warn once of several things of a kind: the first few are named in place of %s, all of them in the log."""
+        if not names:
+            return
+        told = "; ".join(names[:FEW])
+        if len(names) > FEW:
+            log = self.params["log"]
+            note(sentence % "\n  ".join([""] + list(names)) + "\n", log, self.pip.secrets())
+            told += " and %d more%s" % (len(names) - FEW, ", which %s names" % log if log else "")
+        self.module.warn(sentence % told)
 
     def read_built(self):
         """Return the built wheels that are given, each proved to be what its record says."""
@@ -594,8 +605,7 @@ class Download:
                 for one in proof.failures:
                     asking = one.chain[-1][len("the requirement ") :] if one.chain else one.requirement
                     failures.append(one._replace(message=self.inputs.tell(one.message, asking)))
-                for name in proof.unused:
-                    self.module.warn("target %s: nothing asks for %s, which pip chose." % (target.name, name))
+                self.warn("target %s: nothing asks for %%s, which pip chose." % target.name, proof.unused)
                 extras += [(target, one) for one in proof.unknown_extras]
             if failures:
                 raise _proof.ProofError("No lock is written:\n" + _closure.explain(failures))
@@ -615,8 +625,7 @@ class Download:
         own = [one.message.replace(one.root, self.inputs.label(one.root), 1) for one in told if one.root]
         if own:
             raise _resolve.ResolveError("%s Correct the requirement." % " ".join(own))
-        if told:
-            self.module.warn(" ".join("%s (target %s)" % (one.message, ", ".join(told[one])) for one in sorted(told)))
+        self.warn("%s", ["%s (target %s)" % (one.message, ", ".join(told[one])) for one in sorted(told)])
 
     def judge_extras_unproved(self, inputs):
         """Do so in check mode, where there are no files to prove: by what the engine says."""
@@ -694,8 +703,7 @@ class Download:
         here = whole(places.items())
         self.damaged = [pin.filename for pin in places if pin not in here and os.path.isfile(places[pin])]
         wanted = [one for one in union.values() if one[1] not in here]
-        for name in self.damaged:
-            self.module.warn("%s in the pool did not have the content that its lock names; it is fetched again." % name)
+        self.warn("In the pool, %s had not the content that its lock names; it is fetched again.", self.damaged)
         if not self.module.check_mode:
             if wanted:
                 self.prepare_scratch()
@@ -737,16 +745,10 @@ class Download:
         roots = [line.text for line in self.inputs.requirements]
         for target in targets:
             out = _closure.excluded(packaging, roots, target.name, target.markers())
-            if not out:
-                continue
-            lines = ["target %s needs nothing for %s\n" % (target.name, self.inputs.label(one)) for one in out]
-            note("markers that are false\n" + "".join(lines), self.params["log"], self.pip.secrets())
-            which = "%s names them" % self.params["log"] if self.params["log"] else "set log to have them named"
-            if len(out) <= FEW:
-                which = "; ".join(self.inputs.label(one) for one in out)
-            self.module.warn(
-                "target %s: %d of %d requirements do not count there, for their markers are false: %s."
-                % (target.name, len(out), len(roots), which)
+            self.warn(
+                "target %s: %d of %d requirements do not count there, for their markers are false: %%s."
+                % (target.name, len(out), len(roots)),
+                [self.inputs.label(one) for one in out],
             )
 
     def choose_engine(self):
@@ -785,12 +787,11 @@ class Download:
 
     def warn_of_uv(self, metadata):
         """Say, of file name to head of METADATA, where uv may differ from the target: it knows no release of the operating system."""
-        for name in sorted(metadata):
-            if _resolve.asks_for_release(metadata[name]):
-                self.module.warn(
-                    "%s has requirements whose marker asks for platform_release or platform_version, which uv takes as "
-                    "empty. Use resolver: pip where that matters." % name
-                )
+        self.warn(
+            "uv takes platform_release and platform_version as empty, and markers ask for them in %s. Use resolver: pip "
+            "where that matters.",
+            [name for name in sorted(metadata) if _resolve.asks_for_release(metadata[name])],
+        )
 
     def with_size(self, pin):
         """Return a pin with the size that its file has in the pool."""

@@ -241,9 +241,13 @@ def test_uv_asks_the_index_for_nothing_when_nothing_changed(download, index):
     assert index.requests == []
 
 
-def test_uv_is_warned_of_where_a_marker_asks_for_the_release_which_it_does_not_know(download, index):
-    index.add("driver", "1", requires=["extra; platform_release >= '5'"])
-    result = download(requirements=["app", "driver"], targets=[OLD], resolver="uv")
-    assert "driver-1-py3-none-any.whl" in str(result["warnings"])
-    assert "platform_release" in str(result["warnings"])
-    assert "app-1.0" not in str(result["warnings"])
+def test_uv_is_warned_of_once_where_markers_ask_for_the_release_which_it_does_not_know(download, index, tmp_path):
+    names = ["driver%d" % number for number in range(5)]
+    for name in names:
+        index.add(name, "1", requires=["extra; platform_release >= '5'"])
+    result = download(requirements=["app", *names], targets=[OLD], resolver="uv")
+    (warning,) = [str(one) for one in result["warnings"] if "platform_release" in str(one)]
+    assert "driver0-1-py3-none-any.whl" in warning
+    assert "and 2 more, which %s names" % (tmp_path / "pip.log") in warning
+    assert "app-1.0" not in warning
+    assert "driver4-1-py3-none-any.whl" in (tmp_path / "pip.log").read_text()
