@@ -281,7 +281,7 @@ class Build:
         report = os.path.join(self.scratch, "report.json")
         rc, out = self.pip.run(["-m", "pip"] + _build.find_arguments(self.order, listing, report), self.variables)
         if rc != 0:
-            raise _build.BuildError(_build.explain(out, self.order))
+            raise _build.BuildError(_build.explain(out, self.order, self.params["log"] or ""))
         with open(report, encoding="utf-8") as stream:
             return _build.read_report(json.load(stream), self.order.name)
 
@@ -303,7 +303,7 @@ class Build:
         listing = self.write("build.txt", _build.build_line(self.order, url, sha256) + "\n")
         rc, out = self.pip.run(["-m", "pip"] + _build.build_arguments(listing, folder), self.variables)
         if rc != 0:
-            raise _build.BuildError(_build.explain(out, self.order))
+            raise _build.BuildError(_build.explain(out, self.order, self.params["log"] or ""))
         if self.order.kind == "vcs" and _build.resolved_commit(out) != self.order.commit:
             raise _build.BuildError(
                 "%s: pip built commit %s and not %s. A branch or tag may bear the commit's name; do not go on before you "
