@@ -150,9 +150,9 @@ def _reasons(output: str) -> t.List[str]:
     return [line for line in output.splitlines() if line.strip() and not line.startswith("warning: ")]
 
 
-def cannot_read(output: str) -> bool:
-    """Say whether uv cannot read a requirement that pip can, such as name===1.1build1."""
-    return "Couldn't parse requirement" in output
+def names_one_of_many(output: str) -> bool:
+    """Say whether uv ended at the first requirement that cannot be had, or read: pip reads name===1.1build1, uv does not."""
+    return "No solution found" in output or "Couldn't parse requirement" in output
 
 
 def explain(output: str, target: Target) -> str:

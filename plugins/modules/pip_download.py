@@ -450,7 +450,7 @@ class Download:
         if names and not said[0]:
             said = [_missing.explain(self.pip, output, self.targets, self.params["find_links"])]
         places = self.inputs.places(output)
-        if requirements or _uv.cannot_read(output):
+        if requirements or _uv.names_one_of_many(output):
             lacking = self.inputs.lacking(self.look())
             if len(lacking) > 1:
                 told = ("%s on target %s" % (one, ", ".join(lacking[one])) for one in lacking)
