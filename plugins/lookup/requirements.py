@@ -10,6 +10,7 @@ version_added: 0.1.0
 description:
   - Returns the requirements in a file, one a line, with their hashes and markers, and those of the files that it names.
   - Reads requirements files, with C(-r) and C(-c), C(pyproject.toml) with extras and dependency groups, and C(pylock.toml).
+  - The name of the project itself in its extras and groups stands for what it means there. It is no requirement.
   - Of C(uv.lock), C(poetry.lock) and their like it says which command writes them as a requirements file.
   - An option in a requirements file, such as C(--index-url), is an error that says where its place is. None is dropped.
 author:

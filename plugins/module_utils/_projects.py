@@ -52,6 +52,11 @@ def pyproject(
     project.take(project.table.get("dependencies", []), "[project] dependencies")
     for name in extras:
         project.take_extra(name, where)
+    if "poetry" in document.get("tool", {}) and not project.groups and (groups or not project.lines):
+        raise ProjectError(
+            "%s says in a table of Poetry's own what it requires. Beside it, run '%s', and name that file."
+            % (where, EXPORTS["poetry.lock"])
+        )
     for name in groups:
         project.take_group(name)
     if not project.lines:

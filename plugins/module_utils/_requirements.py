@@ -309,9 +309,12 @@ class _Reader:
         direct = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S+:|[./])", value)
         name = egg.group(1) if egg else direct.group(1) if direct else "NAME"
         reference = value[direct.end() :] if direct else re.sub(r"\[[^\]]*\]$", "", value)
+        mend = instead(name, reference)
+        if "://" not in reference:
+            # Tools that export a lock write the project itself so.
+            mend = mend[:-1] + "; or remove it, if only what the project requires is wanted and stands in the file."
         self.errors.append(
-            "%s: %s is editable, which no other machine can install. %s"
-            % (where, without_user(value), instead(name, reference))
+            "%s: %s is editable, which no other machine can install. %s" % (where, without_user(value), mend)
         )
 
     @staticmethod

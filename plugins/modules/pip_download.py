@@ -17,6 +17,7 @@ description:
     fit, is not written.
   - Where requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
     SHA-256, nothing is asked of an index.
+  - An extra that a requirement asks for and that does not exist is an error.
   - Where something changed, versions stay where the lock has them as far as the requirements allow. New versions come
     with O(refresh) and O(upgrade).
 author:
@@ -36,8 +37,11 @@ options:
     default: []
   requirements_files:
     description:
-      - Requirements files on the managed host. They may name others by C(-r) and C(-c). Hashes in them are enforced.
+      - Requirements files on the managed host, in the encodings that pip reads. They may name others by C(-r) and C(-c).
+        Hashes in them are enforced.
       - Options such as C(--index-url) in them are an error that says where their place is.
+      - Messages name the file and line of a requirement. A comment as P(airgap.python.requirements#lookup) writes it with
+        its option C(origin) says where the line stood on the machine that it was brought from.
     type: list
     elements: path
     default: []

@@ -33,7 +33,8 @@ def of_lines_fixture(download, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("resolver", "first"), [("pip", "distro-info===1.1build1"), ("uv", "distro-info===1.1build1"), ("uv", "backport==9")]
+    ("resolver", "first"),
+    [("pip", "distro-info===1.1build1"), ("uv", "distro-info===1.1build1"), ("uv", "backport==9")],
 )
 def test_all_lines_that_cannot_be_had_are_told_at_once(of_lines, resolver, first):
     lines = ["app", first, "extra==1", "ufw==0.36.1", "winlib==9; sys_platform == 'win32'"]

@@ -306,7 +306,9 @@ def test_wheel_without_compiled_code_serves_every_target_and_second_run_does_not
     assert index.requests == before
 
 
-def test_built_wheels_serve_a_lock_with_hashes_that_knows_only_their_source(build, download, repository, index, tmp_path):
+def test_built_wheels_serve_a_lock_with_hashes_that_knows_only_their_source(
+    build, download, repository, index, tmp_path
+):
     url, commit, dummy = repository
     records = [build("onlysdist")["record"], build("forked", vcs="%s@%s" % (url, commit))["record"]]
     index.add("app", "1.0")

@@ -85,6 +85,8 @@ def test_extra_that_a_project_asks_of_itself_and_has_not_is_named_with_the_place
         (PROJECT, [], ["round"], "includes itself"),
         ({"project": {"dynamic": ["dependencies"]}}, [], [], "dynamic"),
         ({}, [], [], "requires nothing"),
+        ({"tool": {"poetry": {"dependencies": {"six": "^1"}}}}, [], [], "table of Poetry.*poetry export"),
+        ({"tool": {"poetry": {"group": {"dev": {}}}}}, [], ["dev"], "table of Poetry.*poetry export"),
         ({"dependency-groups": {"x": [3]}}, [], ["x"], "PEP 735"),
     ],
 )

@@ -250,7 +250,7 @@ def refused(text):
         ("-e git+https://git.example/x.git", "{name: NAME, vcs: "),
         ("-e x[web] @ git+https://git.example/x.git@%s" % COMMIT, "{name: x, vcs: "),
         ("-e ./app[web]", "{name: NAME, source: ./app}"),
-        ("-e .", "{name: NAME, source: .}"),
+        ("-e .", "{name: NAME, source: .}. Then write NAME in place of the line; or remove it, if only what"),
         ("git+https://git.example/x.git@%s" % COMMIT, '{name: NAME, vcs: "git+https://git.example/x.git@%s"}' % COMMIT),
         ("-e hg+https://hg.example/x#egg=x", "{name: x, source: FOLDER}"),
         ("./app", "{name: NAME, source: ./app}"),
