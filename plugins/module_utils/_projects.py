@@ -15,7 +15,7 @@ from ansible_collections.airgap.python.plugins.module_utils._requirements import
     parse_requirement,
     split_marker,
     stage_build_entry,
-    without_user,
+    without_secrets,
 )
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
@@ -174,8 +174,10 @@ def pylock(
             raise ProjectError("%s: the marker %r cannot be read: %s." % (place, package["marker"], error)) from error
         if marker is False or _is_project_itself(package, where):
             continue
-        line = Line(package["name"], (), place) if normalize(package["name"]) in own else _locked(package, place, where)
-        lines.append(line._replace(text=with_marker(line.text, "" if marker is True else str(marker))))
+        is_built = normalize(package["name"]) in own
+        text, hashes = (package["name"], ()) if is_built else _locked(package, place, where)
+        line = parse_requirement(with_marker(text, "" if marker is True else str(marker)), place)
+        lines.append(line._replace(hashes=tuple("sha256:" + one for one in hashes)))
     return lines
 
 
@@ -200,8 +202,8 @@ def _is_project_itself(package: t.Mapping[str, t.Any], where: str) -> bool:
     return os.path.commonpath([folder, place]) == place
 
 
-def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> Line:
-    """Return a package of a lock with the hashes of its wheels; of one that has none, those of its sdist.
+def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> t.Tuple[str, t.Sequence[str]]:
+    """Return a package of a lock and the SHA-256 of its wheels; of one that has none, that of its sdist.
 
     Which targets need that one, and whether it is built, is found out with them.
     """
@@ -219,11 +221,11 @@ def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> Line:
         reference = archive.get("url") or os.path.normpath(os.path.join(os.path.dirname(where), archive["path"]))
         sha256 = archive.get("hashes", {}).get("sha256")
         if archive.get("url", "").endswith(".whl") and sha256:
-            return Line("%s @ %s" % (name, without_user(reference)), ("sha256:" + sha256,), place)
+            return "%s @ %s" % (name, reference), (sha256,)
     if reference:
         raise ProjectError(
             "%s: the lock takes it from %s, and not from an index. %s"
-            % (place, without_user(reference), stage_build_entry(name, reference))
+            % (place, without_secrets(reference), stage_build_entry(name, reference))
         )
     files = [package.get("wheels", []), [package["sdist"]] if package.get("sdist") else []]
     hashes = [sorted(one["hashes"]["sha256"] for one in some if "sha256" in one.get("hashes", {})) for some in files]
@@ -232,5 +234,4 @@ def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> Line:
             "%s: it has no version or no sha256. Lock it from an index that gives both, or build it (stage_build) and "
             "require it by its name." % place
         )
-    chosen = hashes[0] or hashes[1]
-    return Line("%s==%s" % (name, package["version"]), tuple("sha256:" + one for one in chosen), place)
+    return "%s==%s" % (name, package["version"]), hashes[0] or hashes[1]

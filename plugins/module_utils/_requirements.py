@@ -22,6 +22,7 @@ from ansible_collections.airgap.python.plugins.module_utils._text import ShownEr
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 _USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]*@")
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#]*)\?[^\s#]*")
 _NAMED = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:$|[\[<>=!~;@(])")
 _DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
 _WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-[A-Za-z0-9][^/-]*(?:-[^/-]+){3,4}\.whl$")
@@ -124,9 +125,15 @@ def without_user(text: str) -> str:
     return _USER.sub(lambda match: match.group("scheme"), text)
 
 
+def without_secrets(text: str) -> str:
+    """Return a requirement or URL as messages may show it: without user, password and query, which may be a signature."""
+    return _QUERY.sub(lambda match: match.group(1), without_user(text))
+
+
 def stage_build_entry(name: str, reference: str) -> str:
     """Return the sentences with the entry of stage_build that makes a project from what a requirement's URL or path names."""
     base, _hash, fragment = reference.partition("#")
+    base = _QUERY.sub(lambda match: match.group(1), base)
     parts = urllib.parse.urlsplit(base)
     path = urllib.parse.unquote(parts.path)
     is_local = parts.scheme in ("", "file")
@@ -192,7 +199,7 @@ def named(text: str, where: str) -> str:
     if not name:
         raise RequirementsError(
             "%s: %r does not say which project it is. If it is a wheel, write NAME @ URL. If not: %s"
-            % (where, without_user(text)[:200], instead("NAME", reference.strip()))
+            % (where, without_secrets(text)[:200], instead("NAME", reference.strip()))
         )
     if "://" not in url:
         if not os.path.isabs(url):
@@ -233,8 +240,9 @@ class _Reader:
         self.files: t.Dict[str, str] = {}
         self.errors: t.List[str] = []
 
-    def take(self, line: str, where: str, constraint: bool) -> None:
-        """Take a requirement or constraint, or note what is wrong with it."""
+    def take(self, raw: str, where: str, constraint: bool) -> None:
+        """Take a requirement or constraint, or note what is wrong with it, without the values of its variables."""
+        line = self.expand(raw)
         try:
             found = parse_requirement(line, where)
             extras = re.match(r"^([A-Za-z0-9._-]+)\s*\[[^\]]*\]\s*", found.text) if constraint else None
@@ -245,7 +253,13 @@ class _Reader:
                 )
             (self.constraints if constraint else self.requirements).append(found)
         except RequirementsError as error:
-            self.errors.append(str(error))
+            said = str(error)
+            if line != raw:
+                said = "%s: %r cannot be read with its variables filled in. Correct it, or what they hold." % (
+                    where,
+                    raw,
+                )
+            self.errors.append(said)
 
     def expand(self, line: str) -> str:
         """Return a line with ${NAME} replaced where the variable is set, as pip does."""
@@ -276,11 +290,11 @@ class _Reader:
             origin = physical[number - 1].partition(ORIGIN)[2].strip()
             where = origin or "%s, line %d" % (path, number)
             if line.startswith("-"):
-                self.option(line, where, path, constraint, inside)
+                self.option(line, raw, where, path, constraint, inside)
             else:
-                self.take(line, where, constraint)
+                self.take(raw, where, constraint)
 
-    def option(self, line: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]) -> None:
+    def option(self, line: str, raw: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]) -> None:
         """Follow -r and -c, take an editable as the requirement that it is, note all others."""
         name, value = self.split_option(line)
         if name in ("--requirement", "--constraint"):
@@ -299,7 +313,7 @@ class _Reader:
             # As for pip, -r in a constraints file requires.
             self.file(value, name == "--constraint", inside + (path,))
         elif name == "--editable":
-            self.editable(value, where)
+            self.editable(self.split_option(raw)[1], where)
         else:
             self.options.append(Option(name, value, where))
 
@@ -314,7 +328,7 @@ class _Reader:
             # Tools that export a lock write the project itself so.
             mend = mend[:-1] + "; or remove it, if only what the project requires is wanted and stands in the file."
         self.errors.append(
-            "%s: %s is editable, which no other machine can install. %s" % (where, without_user(value), mend)
+            "%s: %s is editable, which no other machine can install. %s" % (where, without_secrets(value), mend)
         )
 
     @staticmethod
@@ -347,9 +361,9 @@ def parse(
                     reader.editable(value, "requirements")
                 else:
                     mend = _mend(Option(name, value, ""), "")
-                    reader.errors.append("The requirement %r is an option of pip. %s" % (without_user(line), mend))
+                    reader.errors.append("The requirement %r is an option of pip. %s" % (without_secrets(line), mend))
                 continue
-            reader.take(reader.expand(line), "requirements", False)
+            reader.take(line, "requirements", False)
     for path in files:
         reader.file(path, False)
     for path in constraints_files:

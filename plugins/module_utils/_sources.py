@@ -18,7 +18,11 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._projects import ProjectError
-from ansible_collections.airgap.python.plugins.module_utils._requirements import stage_build_entry, without_user
+from ansible_collections.airgap.python.plugins.module_utils._requirements import (
+    stage_build_entry,
+    without_secrets,
+    without_user,
+)
 
 INDEX_MEND = "Name it in stage_index_url (one that serves the public projects, too) or stage_extra_index_urls"
 
@@ -33,7 +37,7 @@ class Index(t.NamedTuple):
 
     def shown(self) -> str:
         """Return how messages call it."""
-        return " ".join(part for part in (self.name, "(%s)" % without_user(self.url) if self.url else "") if part)
+        return " ".join(part for part in (self.name, "(%s)" % without_secrets(self.url) if self.url else "") if part)
 
 
 def _tool(document: t.Mapping[str, t.Any], *keys: str) -> t.Any:
@@ -142,7 +146,7 @@ def judge(
         if reference:
             refused.append(
                 "%s takes %s from %s, and here it would come from the index, where it may be somebody else's. %s"
-                % (table, name, without_user(reference), stage_build_entry(name, reference))
+                % (table, name, without_secrets(reference), stage_build_entry(name, reference))
             )
         elif label and normalize(str(label)) != "pypi":
             named = [one for one in known if one.name == label] or [Index(table, str(label), "", ())]

@@ -306,3 +306,28 @@ def test_option_among_the_requirements_of_a_set_is_refused_with_what_takes_its_p
 
 def test_all_options_are_told_at_once():
     assert refused("--pre\nsix\n--no-binary lxml\n").count("the option") == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-e git+https://git.example/${TOKEN}/x.git#egg=x",
+        "https://host/download?sig=${TOKEN}",
+        "https://host/x-1.0.tar.gz?sig=${TOKEN}",
+        "six ${TOKEN} --nope=1",
+        "x @ ./wheels/x-1.whl?sig=${TOKEN}",
+    ],
+)
+def test_value_of_a_variable_is_in_no_message_about_its_line(line):
+    with pytest.raises(_requirements.RequirementsError) as error:
+        parse({"r.txt": line + "\n"}, variables={"TOKEN": "canary-1"})
+    assert str(error.value).startswith("r.txt, line 1")
+    assert "canary-1" not in str(error.value)
+
+
+def test_query_of_a_url_is_in_no_entry_that_is_shown():
+    for url in ("https://host/x-1-py3-none-any.whl?sig=canary", "https://host/x-1.tar.gz?sig=canary"):
+        assert "canary" not in _requirements.stage_build_entry("x", url)
+    with pytest.raises(_requirements.RequirementsError) as error:
+        parse({"r.txt": "https://host/download?sig=canary\n"})
+    assert "canary" not in str(error.value)
