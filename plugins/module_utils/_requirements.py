@@ -265,24 +265,24 @@ class _Reader:
         """Return a line with ${NAME} replaced where the variable is set, as pip does."""
         return _VARIABLE.sub(lambda match: self.variables.get(match.group("name")) or match.group(), line)
 
-    def file(self, path: str, constraint: bool, inside: t.Tuple[str, ...] = ()) -> None:
-        """Read a file and those that it names."""
+    def file(self, path: str, constraint: bool, inside: t.Tuple[str, ...] = (), named_in: str = "") -> None:
+        """Read a file and those that it names; ``named_in`` is the line that names it."""
+        begin = named_in + ": " if named_in else ""
         if path in inside:
             raise RequirementsError(
-                "%s names itself, by way of %s. Remove one of the -r or -c lines." % (path, ", ".join(inside))
+                "%s%s names itself, by way of %s. Remove one of the -r or -c lines." % (begin, path, ", ".join(inside))
             )
         if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", path):
             raise RequirementsError(
-                "%s names a file on the net: %s. Fetch it yourself, read it, and name the copy."
-                % (inside[-1] if inside else "A requirements file", without_user(path))
+                "%s%s is a file on the net. Fetch it yourself, read it, and name the copy."
+                % (begin, without_secrets(path))
             )
         if path not in self.files:
             try:
                 self.files[path] = self.read(path)
             except (OSError, UnicodeDecodeError, LookupError) as error:
                 raise RequirementsError(
-                    "%s cannot be read: %s. Name a file that is there, in UTF-8 or UTF-16%s."
-                    % (path, error, " (in %s)" % inside[-1] if inside else "")
+                    "%s%s cannot be read: %s. Name a file that is there, in UTF-8 or UTF-16." % (begin, path, error)
                 ) from error
         physical = self.files[path].lstrip("\ufeff").splitlines()
         for number, raw in logical_lines(self.files[path]):
@@ -311,7 +311,7 @@ class _Reader:
             if "://" not in value:
                 value = os.path.normpath(os.path.join(os.path.dirname(path), value))
             # As for pip, -r in a constraints file requires.
-            self.file(value, name == "--constraint", inside + (path,))
+            self.file(value, name == "--constraint", inside + (path,), where)
         elif name == "--editable":
             self.editable(self.split_option(raw)[1], where)
         else:

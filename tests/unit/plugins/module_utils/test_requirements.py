@@ -71,17 +71,17 @@ def test_requirements_named_in_a_constraints_file_require_as_for_pip():
 
 
 def test_files_that_name_each_other_are_refused():
-    with pytest.raises(_requirements.RequirementsError, match="names itself"):
+    with pytest.raises(_requirements.RequirementsError, match="b.txt, line 1: r.txt names itself"):
         parse({"r.txt": "-r b.txt\n", "b.txt": "-r r.txt\n"})
 
 
 def test_missing_file_is_named_with_the_file_that_names_it():
-    with pytest.raises(_requirements.RequirementsError, match=r"b\.txt cannot be read.*in r\.txt"):
-        parse({"r.txt": "-r b.txt\n"})
+    with pytest.raises(_requirements.RequirementsError, match=r"r\.txt, line 2: b\.txt cannot be read"):
+        parse({"r.txt": "a\n-r b.txt\n"})
 
 
 def test_file_on_the_net_is_refused_without_its_password():
-    with pytest.raises(_requirements.RequirementsError, match="names a file on the net") as error:
+    with pytest.raises(_requirements.RequirementsError, match="r.txt, line 1: .*is a file on the net") as error:
         parse({"r.txt": "-c https://user:s3cret@host/c.txt\n"})
     assert "s3cret" not in str(error.value)
 
