@@ -10,6 +10,7 @@ version_added: 0.1.0
 description:
   - Returns the requirements in a file, one a line, with their hashes and markers, and those of the files that it names.
   - Reads requirements files, with C(-r) and C(-c), C(pyproject.toml) with extras and dependency groups, and C(pylock.toml).
+  - The name of the project itself in its extras and groups stands for what it means there. It is no requirement.
   - Of C(uv.lock), C(poetry.lock) and their like it says which command writes them as a requirements file.
   - An option in a requirements file, such as C(--index-url), is an error that says where its place is. None is dropped.
 author:
@@ -26,12 +27,30 @@ options:
     choices: [requirements, constraints]
     default: requirements
   extras:
-    description: Extras of the project in C(pyproject.toml).
+    description: Extras of the project in C(pyproject.toml) or C(pylock.toml).
     type: list
     elements: str
     default: []
   groups:
-    description: Dependency groups in C(pyproject.toml) (PEP 735).
+    description:
+      - Dependency groups in C(pyproject.toml) (PEP 735) or C(pylock.toml), of which the default groups always count.
+    type: list
+    elements: str
+    default: []
+  origin:
+    description: Add to each line, as a comment, the file and line where it stands. M(airgap.python.pip_download) names these.
+    type: bool
+    default: false
+  build:
+    description:
+      - The entries of C(stage_build). What C(pylock.toml), or a tool's table in C(pyproject.toml) such as
+        C([tool.uv.sources]), takes from a commit, a folder or a URL is refused unless one of them makes it from a source
+        of the site's own.
+    type: list
+    elements: dict
+    default: []
+  indexes:
+    description: The indexes that the site stages from. Others that C(pyproject.toml) names are refused.
     type: list
     elements: str
     default: []
@@ -54,7 +73,10 @@ import os
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements
+from ansible.utils.display import Display
+from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements, _sources
+from ansible_collections.airgap.python.plugins.module_utils._missing import project
+from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 
 class LookupModule(LookupBase):
@@ -68,7 +90,8 @@ class LookupModule(LookupBase):
         lines = []
         try:
             for term in terms:
-                lines += self.lines(find(str(term), folders))
+                path = find(str(term), folders)
+                lines += [self.render(line, folders) for line in self.lines(path)]
         except (_projects.ProjectError, _requirements.RequirementsError) as error:
             raise AnsibleError(str(error)) from error
         return lines
@@ -82,29 +105,40 @@ class LookupModule(LookupBase):
                 % (path, _projects.EXPORTS[name])
             )
         if self.get_option("kind") == "constraints":
-            return [] if name.endswith(".toml") else constraints(path)
+            if name == "pyproject.toml":
+                where = path + ", constraint-dependencies"
+                return [_requirements.parse_requirement(one, where) for one in _sources.constraints(toml(path))]
+            return [] if name.endswith(".toml") else parse(path).constraints
         if name == "pyproject.toml":
-            return _projects.pyproject(toml(path), self.get_option("extras"), self.get_option("groups"), path)
+            return self.pyproject(path)
         if name.startswith("pylock.") and name.endswith(".toml"):
-            return _projects.pylock(toml(path), path)
-        return [render(line) for line in parse(path).requirements]
+            choice = [self.get_option(name) for name in ("extras", "groups", "build")]
+            return _projects.pylock(toml(path), path, *choice)
+        return parse(path).requirements
 
+    def render(self, line, folders):
+        """Return a requirement as pip reads it, with all that its URL has, and where it stands as a user would call that."""
+        text = _requirements.whole(line) + "".join(" --hash=" + one for one in line.hashes)
+        if not self.get_option("origin"):
+            return text
+        near = [line.where[len(folder) + 1 :] for folder in folders if line.where.startswith(folder + os.sep)]
+        return text + _requirements.ORIGIN + shown((near or [line.where])[0])
 
-def constraints(path):
-    """Return what a requirements file names by -c."""
-    return [render(line) for line in parse(path).constraints]
+    def pyproject(self, path):
+        """Return what a project requires; warns of what counts for nothing."""
+        document = toml(path)
+        found = _projects.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
+        names = [project(line.text) for line in found]
+        for warning in _sources.judge(document, names, self.get_option("build"), self.get_option("indexes"), path):
+            Display().warning(warning)
+        return found
 
 
 def parse(path):
     """Return what a requirements file and those that it names hold; refuses options that count nowhere."""
-    parsed = _requirements.parse([], [path], [], read, {})
+    parsed = _requirements.parse([], [path], [], _requirements.read_file, {})
     _requirements.refuse_options(parsed)
     return parsed
-
-
-def render(line):
-    """Return a requirement as pip reads it, with all that its URL has: the host that downloads needs it."""
-    return _requirements.whole(line) + "".join(" --hash=" + one for one in line.hashes)
 
 
 def find(path, folders):
@@ -118,17 +152,12 @@ def find(path, folders):
     )
 
 
-def read(path):
-    """Return the text of a file."""
-    with open(path, encoding="utf-8") as stream:
-        return stream.read()
-
-
 def toml(path):
     """Return what a TOML file holds; the control host has Python 3.11 or newer, which reads it."""
     import tomllib
 
     try:
-        return tomllib.loads(read(path))
-    except tomllib.TOMLDecodeError as error:
+        with open(path, "rb") as stream:
+            return tomllib.load(stream)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _projects.ProjectError("%s is no TOML: %s." % (path, error)) from error

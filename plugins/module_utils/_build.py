@@ -416,14 +416,12 @@ def hide_passwords(settings: t.Mapping[str, str]) -> Hidden:
     return Hidden(plain, "".join(lines), variables)
 
 
-def explain(output: str, wanted: Order) -> str:
-    """Return why pip could not build a project, short, with a mend."""
+def explain(output: str, wanted: Order, log: str = "") -> str:
+    """Return why pip could not build a project, short, with a mend; ``log`` is the path of the log, if there is one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     reasons = [line for line in lines if re.search(r"^(ERROR|error|fatal):|^\w*(Error|Exception): ", line)]
-    mend = (
-        "The log has all that the build said. If what builds it is too new for it, add build_constraints to its entry, such "
-        "as [setuptools<82]."
-    )
+    mend = "%s has all that the build said." % log if log else "Name a file in log to keep all that the build says."
+    mend += " If what builds it is too new for it, add build_constraints to its entry, such as [setuptools<82]."
     if "Cannot find command 'git'" in output:
         mend = "Install git on the internet host."
     elif "DO NOT MATCH THE HASHES" in output:

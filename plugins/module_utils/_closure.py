@@ -56,6 +56,19 @@ class Edge(t.NamedTuple):
     requirement: str
 
 
+class UnknownExtra(t.NamedTuple):
+    """An extra that is asked for and that the project does not have; ``root`` is the root requirement that asks, or ""."""
+
+    root: str
+    message: str
+
+
+def unknown_extra(asker: str, name: str, extra: str, version: str, known: t.Optional[t.Iterable[str]]) -> str:
+    """Return who asks for an extra that a version does not have, and those that it has, where they are known."""
+    text = "%s asks for the extra %s of %s, which %s %s does not have." % (asker, extra, name, name, version)
+    return text if known is None else "%s It has: %s." % (text, ", ".join(sorted(known)) or "none")
+
+
 class Proof(t.NamedTuple):
     """What the walk found: a lock is closed if there are no failures.
 
@@ -68,7 +81,7 @@ class Proof(t.NamedTuple):
     unused: t.Tuple[str, ...]
     excluded: t.Tuple[str, ...]
     edges: t.Tuple[Edge, ...]
-    unknown_extras: t.Tuple[str, ...]
+    unknown_extras: t.Tuple[UnknownExtra, ...]
 
 
 class _Node(t.NamedTuple):
@@ -102,7 +115,7 @@ class _Walk:
         self.failures: t.List[Failure] = []
         self.edges: t.Set[Edge] = set()
         self.excluded: t.List[str] = []
-        self.unknown_extras: t.Set[str] = set()
+        self.unknown_extras: t.Set[UnknownExtra] = set()
         # Who asked for it first: another node, or the text of a root requirement.
         self.asked_by: t.Dict[_Node, t.Union[_Node, str]] = {}
         self.queue: t.Deque[_Node] = collections.deque()
@@ -203,7 +216,9 @@ class _Walk:
         for extra in [""] + sorted(normalize(extra) for extra in requirement.extras):
             node = _Node(name, extra)
             if extra and extra not in self.lock[name].extras:
-                self.unknown_extras.add("%s[%s] %s" % (name, extra, found.version))
+                who = asker if isinstance(asker, str) else self.who(asker)
+                message = unknown_extra(who, name, extra, found.version, self.lock[name].extras)
+                self.unknown_extras.add(UnknownExtra(asker if isinstance(asker, str) else "", message))
             if node not in self.asked_by:
                 self.asked_by[node] = asker
                 self.queue.append(node)
@@ -231,7 +246,7 @@ class _Walk:
                 self.fail(
                     "marker",
                     "%s requires %r, which packaging %s cannot read for %s: %s. Name another version of it."
-                    % (self.who(node), text, self.packaging.version, self.target, error),
+                    % (self.who(node), text, self.packaging.version, self.target, str(error).partition("\n")[0]),
                     text,
                     node,
                 )
@@ -336,6 +351,9 @@ def is_true(marker: t.Any, markers: t.Mapping[str, str], extra: str = "") -> boo
     environment = dict(markers, extra=extra)
     try:
         return bool(marker.evaluate(environment))
+    except KeyError as error:
+        # Lock files (PEP 751) have variables that no wheel and no requirement may ask for.
+        raise ValueError("there is no marker %s" % error) from error
     except ValueError:
         # Older packaging cannot compare an unknown ("") release with a version, which is less than any.
         unknown = {key: "0" for key in ("platform_release", "platform_version") if not environment[key]}
@@ -365,6 +383,14 @@ def prove(
     walk = _Walk(packaging, target, markers, tags)
     walk.add(wheels)
     return walk.run(roots, constraints)
+
+
+def excluded(packaging: Packaging, roots: t.Iterable[str], target: str, markers: t.Mapping[str, str]) -> t.List[str]:
+    """Return the root requirements whose marker is false on a target."""
+    walk = _Walk(packaging, target, markers, ())
+    for text in roots:
+        walk.read_root(text, "requirement")
+    return walk.excluded
 
 
 def explain(failures: t.Sequence[Failure], most: int = SHOWN) -> str:

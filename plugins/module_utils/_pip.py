@@ -60,10 +60,14 @@ def keep(
     command: t.Sequence[str], rc: int, seconds: float, out: str, log: t.Optional[str], secrets: t.Mapping[str, str]
 ) -> None:
     """Add a command, its status and its output to the log, if there is one, without secrets."""
+    note("rc=%d %.1fs %s\n%s" % (rc, seconds, " ".join(command), out), log, secrets)
+
+
+def note(text: str, log: t.Optional[str], secrets: t.Mapping[str, str]) -> None:
+    """Add a text with the time to the log, if there is one, without secrets."""
     if not log:
         return
-    text = "%s rc=%d %.1fs %s\n%s" % (time.strftime("%Y-%m-%dT%H:%M:%S"), rc, seconds, " ".join(command), out)
-    text = _secrets.hide(text, secrets)
+    text = _secrets.hide("%s %s" % (time.strftime("%Y-%m-%dT%H:%M:%S"), text), secrets)
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
         stream.write(text)
 

@@ -15,7 +15,8 @@ a folder gives is built, which runs its code, so pip is made to refuse it first.
 With ``AIRGAP_SHARED`` in the environment, resolutions that run at the same time
 or one after another ask for each page of an index and for each file once: both
 lie in that folder. Where a new pip has moved what this needs, pip just asks
-itself.
+itself. With ``AIRGAP_LOOK``, nothing is resolved: each requirement that no file
+of the index meets is printed on a line that begins with NONE.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ PAGES = "pages.json"
 SHARED = "AIRGAP_SHARED"
 # What pip says before the description (JSON) of what it would have had to build.
 REFUSED = "airgap refuses "
+LOOK = "AIRGAP_LOOK"
+NONE = "airgap: there is none of "
 # How many files are asked for before pip needs them, at a time; pip's pool keeps ten connections.
 AHEAD = 8
 
@@ -217,6 +220,8 @@ class Shared:
 
     def begin(self, resolver: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
         """Ask for what the roots need, unless other resolutions did, then resolve."""
+        if os.environ.get(LOOK):
+            self.look(resolver.factory._finder, roots)
         if os.listdir(self.pages):
             return self.resolve(resolver, roots, *arguments, **options)
         with contextlib.suppress(Exception):
@@ -229,6 +234,21 @@ class Shared:
                     self.constraints[name] = self.constraints.get(name, root.req.specifier) & root.req.specifier
             self.expect([root.req for root in wanted if not root.constraint])
         return self.resolve(resolver, roots, *arguments, **options)
+
+    def look(self, finder: t.Any, roots: t.Iterable[t.Any]) -> None:
+        """Print which of the roots no file of the index meets, and end."""
+        linked = {root.req.name.lower() for root in roots if root.req and root.link}
+        plain = [root for root in roots if root.req and not root.constraint and root.match_markers()]
+        asked = [root.req for root in plain if root.req.name.lower() not in linked]
+
+        def best(requirement: t.Any) -> t.Any:
+            return finder.find_best_candidate(requirement.name, requirement.specifier).best_candidate
+
+        for requirement, found in zip(asked, self.ahead.map(best, asked)):
+            if found is None:
+                print(NONE + str(requirement).partition(";")[0].strip())
+        sys.stdout.flush()
+        os._exit(0)
 
     def page(self, link: t.Any, *, session: t.Any, **options: t.Any) -> t.Any:
         """Return a page as pip's own function does."""

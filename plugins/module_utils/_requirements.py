@@ -9,6 +9,7 @@ say what would otherwise be dropped.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import shlex
@@ -16,20 +17,27 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
+from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 _USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]*@")
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#]*)\?[^\s#]*")
 _NAMED = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:$|[\[<>=!~;@(])")
 _DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
 _WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-[A-Za-z0-9][^/-]*(?:-[^/-]+){3,4}\.whl$")
 _REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C", "--global-option")
+# Behind it stands where a line stood on the machine that it was brought from.
+ORIGIN = "  # airgap: "
+_RELATIVE = "%s: %s is a relative path, which leads elsewhere on the internet host. %s"
 _SHORT = {"-i": "--index-url", "-f": "--find-links", "-r": "--requirement", "-c": "--constraint", "-e": "--editable"}
 
 
 class RequirementsError(ShownError):
-    """A requirements file cannot be read; the message names the file, the line, the reason and the mend."""
+    """Requirements cannot be read; the message names the file, the line, the reason and the mend, for each line that is wrong."""
+
+    many_lines = True
 
 
 class Line(t.NamedTuple):
@@ -91,9 +99,83 @@ def logical_lines(text: str) -> t.Iterator[t.Tuple[int, str]]:
         yield first, line
 
 
+# What a file may begin with, the longer ones first: the mark of UTF-16 begins that of UTF-32.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a requirements file: by its byte order mark, by a coding in its first two lines, or UTF-8, as pip does.
+
+    Raises UnicodeDecodeError, and LookupError for a coding that there is not.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding)
+    for line in data.split(b"\n")[:2]:
+        match = re.search(rb"coding[:=]\s*([-\w.]+)", line) if line.startswith(b"#") else None
+        if match:
+            return data.decode(match.group(1).decode("ascii", "replace"))
+    return data.decode("utf-8")
+
+
+def read_file(path: str) -> str:
+    """Return the text of a requirements file; raises OSError, and what decode() raises."""
+    with open(path, "rb") as stream:
+        return decode(stream.read())
+
+
 def without_user(text: str) -> str:
     """Return a requirement whose URL has no user and password."""
     return _USER.sub(lambda match: match.group("scheme"), text)
+
+
+def without_secrets(text: str) -> str:
+    """Return a requirement or URL as messages may show it: without user, password and query, which may be a signature."""
+    return _QUERY.sub(lambda match: match.group(1), without_user(text))
+
+
+def stage_build_entry(name: str, reference: str) -> str:
+    """Return the sentences with the entry of stage_build that makes a project from what a requirement's URL or path names."""
+    base, _hash, fragment = reference.partition("#")
+    base = _QUERY.sub(lambda match: match.group(1), base)
+    parts = urllib.parse.urlsplit(base)
+    path = urllib.parse.unquote(parts.path)
+    is_local = parts.scheme in ("", "file")
+    if path.endswith(".whl") and is_local:
+        return "Put the wheel into a folder of the internet host, and name that in stage_find_links."
+    if path.endswith(".whl"):
+        return "Require %s @ %s." % (name, without_user(base))
+    if parts.scheme.startswith("git+"):
+        # A user is part of an ssh URL, and a secret in all others.
+        base = base if parts.scheme == "git+ssh" else without_user(base)
+        repository, _at, ref = base.rpartition("@") if "@" in parts.path else (base, "", "")
+        commit = ref if re.match(r"^[0-9a-f]{40}$", ref) else "COMMIT"
+        folder = re.search(r"(?:^|&)subdirectory=([^&]+)", fragment)
+        vcs = "%s@%s%s" % (repository, commit, "#subdirectory=" + folder.group(1) if folder else "")
+        note = ", where COMMIT is what 'git ls-remote %s %s' prints" % (repository[len("git+") :], ref or "HEAD")
+        return 'Add to stage_build: {name: %s, vcs: "%s"}%s.' % (name, vcs, "" if commit == ref else note)
+    if "+" in parts.scheme:
+        return "Check it out into a folder, and add to stage_build: {name: %s, source: FOLDER}." % name
+    if is_local:
+        return "Add to stage_build: {name: %s, source: %s}." % (name, path)
+    return "Fetch and read it, and add to stage_build: {name: %s, source: %s}." % (name, os.path.basename(path))
+
+
+def instead(name: str, reference: str) -> str:
+    """Return how a project is had of which a line of a requirements file names the source."""
+    return "%s Then write %s in place of the line." % (stage_build_entry(name, reference), name)
+
+
+def split_marker(text: str) -> t.Tuple[str, str]:
+    """Return a requirement (PEP 508) without its marker, and the marker; in a URL only " ;" begins one."""
+    head, semicolon, marker = text.partition(" ;" if "@" in text.partition(";")[0] else ";")
+    return (head.strip(), marker.strip()) if semicolon else (text.strip(), "")
 
 
 def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
@@ -111,25 +193,31 @@ def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
     return line[: match.start()].strip(), options
 
 
-def named(text: str, where: str, is_shown: bool = True) -> str:
-    """Return a requirement with its project's name, without user and password if it is shown; raises RequirementsError where a path or URL does not tell it."""
-    if _NAMED.match(text) and (_DIRECT.match(text) or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
-        return without_user(text) if is_shown else text
+def named(text: str, where: str) -> str:
+    """Return a requirement with its project's name; raises RequirementsError where a path or URL does not tell it."""
+    direct = _DIRECT.match(text)
+    if direct and "://" not in text and re.match(r"\s*\S", text[direct.end() :]):
+        name, path = re.split(r"[\s\[@]", text, maxsplit=1)[0], text[direct.end() :].partition(" ;")[0].strip()
+        raise RequirementsError(_RELATIVE % (where, path, instead(name, path)))
+    if _NAMED.match(text) and (direct or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
+        return text
     place, semicolon, marker = text.partition(" ;")
     found = _WHEEL.search(urllib.parse.unquote(place.split("#")[0].split("?")[0]))
     egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+(?:\[[^\]]*\])?)", place)
     name = egg.group(1) if egg else found.group("name") if found else ""
+    url = place.split("#")[0].strip()
     if not name:
         raise RequirementsError(
-            "%s: %r does not say which project it is. Write it as NAME @ URL." % (where, without_user(text)[:200])
+            "%s: %r does not say which project it is. If it is a wheel, write NAME @ URL. If not: %s"
+            % (where, without_secrets(text)[:200], instead("NAME", place.strip()))
         )
-    url = place.split("#")[0].strip()
     if "://" not in url:
+        if not os.path.isabs(url):
+            raise RequirementsError(_RELATIVE % (where, url, instead(name, url)))
         url = "file://" + urllib.parse.quote(os.path.abspath(url))
     subdirectory = re.search(r"[#&](subdirectory=[^&]+)", place)
     url += "#" + subdirectory.group(1) if subdirectory else ""
-    full = "%s @ %s%s" % (name, url, " ;" + marker if semicolon else "")
-    return without_user(full) if is_shown else full
+    return "%s @ %s%s" % (name, url, " ;" + marker if semicolon else "")
 
 
 def reference(text: str) -> t.Optional[t.Tuple[str, str]]:
@@ -185,7 +273,7 @@ def parse_requirement(text: str, where: str, written: str = "") -> Line:
         raise RequirementsError("%s: %r holds no requirement. Correct it." % (where, text[:200]))
     written = split_options(written)[0] if written else requirement
     meant, shown = without_user(named(requirement, where)), _public(written, requirement, where)
-    found = reference(named(requirement, where, False))
+    found = reference(named(requirement, where))
     if not found:
         return Line(meant, tuple(hashes), where, shown, meant, "")
     # The query may be another each day, for the same file; where it is written, it is part of what is asked for.
@@ -204,6 +292,28 @@ class _Reader:
         self.options: t.List[Option] = []
         self.files: t.Dict[str, str] = {}
         self.secrets: t.Dict[str, str] = {}
+        self.errors: t.List[str] = []
+
+    def take(self, raw: str, where: str, constraint: bool) -> None:
+        """Take a requirement or constraint, or note what is wrong with it, without the values of its variables."""
+        line = self.expand(raw)
+        try:
+            found = self.line(raw, where)
+            extras = re.match(r"^([A-Za-z0-9._-]+)\s*\[[^\]]*\]\s*", found.text) if constraint else None
+            if extras:
+                raise RequirementsError(
+                    "%s: the constraint %s has an extra, and a constraint only says which versions are allowed. "
+                    "Write %s%s." % (where, found.text, extras.group(1), found.text[extras.end() :])
+                )
+            (self.constraints if constraint else self.requirements).append(found)
+        except RequirementsError as error:
+            said = str(error)
+            if line != raw:
+                said = "%s: %r cannot be read with its variables filled in. Correct it, or what they hold." % (
+                    where,
+                    raw,
+                )
+            self.errors.append(said)
 
     def expand(self, line: str) -> str:
         """Return a line with ${NAME} replaced where the variable is set, as pip does."""
@@ -220,50 +330,71 @@ class _Reader:
                     self.secrets.update({one: "${%s}" % name for one in (value, urllib.parse.quote(value))})
         return line
 
-    def file(self, path: str, constraint: bool, inside: t.Tuple[str, ...] = ()) -> None:
-        """Read a file and those that it names."""
+    def file(self, path: str, constraint: bool, inside: t.Tuple[str, ...] = (), named_in: str = "") -> None:
+        """Read a file and those that it names; ``named_in`` is the line that names it."""
+        begin = named_in + ": " if named_in else ""
         if path in inside:
             raise RequirementsError(
-                "%s names itself, by way of %s. Remove one of the -r or -c lines." % (path, ", ".join(inside))
+                "%s%s names itself, by way of %s. Remove one of the -r or -c lines." % (begin, path, ", ".join(inside))
             )
         if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", path):
             raise RequirementsError(
-                "%s names a file on the net: %s. Fetch it yourself, read it, and name the copy."
-                % (inside[-1] if inside else "A requirements file", without_user(path))
+                "%s%s is a file on the net. Fetch it yourself, read it, and name the copy."
+                % (begin, without_secrets(path))
             )
         if path not in self.files:
             try:
                 self.files[path] = self.read(path)
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, UnicodeDecodeError, LookupError) as error:
                 raise RequirementsError(
-                    "%s cannot be read: %s. Name a file that is there, in UTF-8%s."
-                    % (path, error, " (in %s)" % inside[-1] if inside else "")
+                    "%s%s cannot be read: %s. Name a file that is there, in UTF-8 or UTF-16." % (begin, path, error)
                 ) from error
+        physical = self.files[path].lstrip("\ufeff").splitlines()
         for number, raw in logical_lines(self.files[path]):
             line = self.expand(raw)
-            where = "%s, line %d" % (path, number)
+            origin = physical[number - 1].partition(ORIGIN)[2].strip()
+            where = origin or "%s, line %d" % (path, number)
             if line.startswith("-"):
-                self.option(line, where, path, constraint, inside)
-                continue
-            (self.constraints if constraint else self.requirements).append(self.line(raw, where))
+                self.option(line, raw, where, path, constraint, inside)
+            else:
+                self.take(raw, where, constraint)
 
-    def option(self, line: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]) -> None:
+    def option(self, line: str, raw: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]) -> None:
         """Follow -r and -c, take an editable as the requirement that it is, note all others."""
         name, value = self.split_option(line)
         if name in ("--requirement", "--constraint"):
-            if not value:
-                raise RequirementsError("%s: %s names no file. Correct it." % (where, name))
+            try:
+                words = shlex.split(value)
+            except ValueError as error:
+                raise RequirementsError("%s: a quote is not closed (%s). Close it." % (where, error)) from error
+            if len(words) != 1:
+                raise RequirementsError(
+                    "%s: %s must be followed by one file, and is by %d. If its path has spaces, put it in quotes."
+                    % (where, name, len(words))
+                )
+            value = words[0]
             if "://" not in value:
                 value = os.path.normpath(os.path.join(os.path.dirname(path), value))
             # As for pip, -r in a constraints file requires.
-            self.file(value, name == "--constraint", inside + (path,))
+            self.file(value, name == "--constraint", inside + (path,), where)
         elif name == "--editable":
-            raise RequirementsError(
-                "%s: %s is editable, which no other machine can install. Write NAME @ URL, or a version that has a wheel."
-                % (where, without_user(value))
-            )
+            self.editable(self.split_option(raw)[1], where)
         else:
             self.options.append(Option(name, value, where))
+
+    def editable(self, value: str, where: str) -> None:
+        """Note that what is editable cannot be had, and how else it can."""
+        egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+)", value)
+        direct = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S+:|[./])", value)
+        name = egg.group(1) if egg else direct.group(1) if direct else "NAME"
+        reference = value[direct.end() :] if direct else re.sub(r"\[[^\]]*\]$", "", value)
+        mend = instead(name, reference)
+        if "://" not in reference:
+            # Tools that export a lock write the project itself so.
+            mend = mend[:-1] + "; or remove it, if only what the project requires is wanted and stands in the file."
+        self.errors.append(
+            "%s: %s is editable, which no other machine can install. %s" % (where, without_secrets(value), mend)
+        )
 
     @staticmethod
     def split_option(line: str) -> t.Tuple[str, str]:
@@ -290,15 +421,20 @@ def parse(
     for text in requirements:
         for _number, line in logical_lines(text):
             if line.startswith("-"):
-                raise RequirementsError(
-                    "The requirement %r is an option. Write options of pip in no requirement; there are options of the "
-                    "module for indexes and files." % without_user(line)
-                )
-            reader.requirements.append(reader.line(line, "requirements"))
+                name, value = reader.split_option(line)
+                if name == "--editable":
+                    reader.editable(value, "requirements")
+                else:
+                    mend = _mend(Option(name, value, ""), "")
+                    reader.errors.append("The requirement %r is an option of pip. %s" % (without_secrets(line), mend))
+                continue
+            reader.take(line, "requirements", False)
     for path in files:
         reader.file(path, False)
     for path in constraints_files:
         reader.file(path, True)
+    if reader.errors:
+        raise RequirementsError("\n".join(reader.errors))
     return Parsed(
         tuple(reader.requirements), tuple(reader.constraints), tuple(reader.options), reader.files, reader.secrets
     )
@@ -306,18 +442,150 @@ def parse(
 
 # Where what an option says has its place; no option hides in a file.
 _PLACES = {
+    "--requirement": "requirements_files (requirements_file of a set)",
+    "--constraint": "constraints_files (constraints_file of a set)",
     "--index-url": "index_url (stage_index_url in the role stage)",
     "--extra-index-url": "extra_index_urls (stage_extra_index_urls in the role stage)",
     "--find-links": "find_links (stage_find_links in the role stage)",
     "--trusted-host": "the configuration of pip on the internet host",
 }
+_WHEELS = "Remove it: nothing but wheels is taken, save what stage_build lists."
+_BUILDS = "Remove it: nothing is built but what stage_build lists."
+# What is to be done for an option that has no such place.
+_MENDS = {
+    "--only-binary": _WHEELS,
+    "--prefer-binary": _WHEELS,
+    "--require-hashes": "Remove it: hashes in a file are always kept to.",
+    "--pre": "Remove it, and name the pre-releases that you want, such as NAME>=2.0rc1.",
+    "--no-index": "Remove it, and name folders with wheels in find_links (stage_find_links in the role stage).",
+    "--config-settings": _BUILDS,
+    "--global-option": _BUILDS,
+}
+
+
+def _mend(option: Option, remove: str = " Remove it from the file.") -> str:
+    """Return what to do for an option that stands where none counts."""
+    if option.name in _PLACES:
+        return "Its place is %s.%s" % (_PLACES[option.name], remove)
+    if option.name != "--no-binary":
+        return _MENDS.get(option.name, "Remove it: it is a setting of the pip of another machine.")
+    names = [normalize(name.strip()) for name in option.value.split(",") if name.strip()]
+    if not names or any(name.startswith(":") for name in names):
+        return "Remove it. Add to stage_build those that you want built, such as {name: NAME}."
+    return "Remove it. Add to stage_build: %s." % ", ".join("{name: %s}" % name for name in names)
 
 
 def refuse_options(parsed: Parsed) -> None:
-    """Raise RequirementsError for the first option in files: options count for the whole resolution, not for a file."""
-    for option in parsed.options:
-        place = _PLACES.get(option.name)
-        mend = "Its place is %s. Remove it from the file." % place if place else "Remove it: nothing takes its place."
-        raise RequirementsError(
-            "%s: the option %s does not count in a file here. %s" % (option.where, option.name, mend)
-        )
+    """Raise RequirementsError for all options in files: options count for the whole resolution, not for a file."""
+    errors = [
+        "%s: the option %s does not count in a file here. %s" % (option.where, option.name, _mend(option))
+        for option in parsed.options
+    ]
+    if errors:
+        raise RequirementsError("\n".join(errors))
+
+
+def places(lines: t.Iterable[Line], mentioned: str) -> t.List[str]:
+    """Return where the requirements stand that an engine calls so: a name, extras and specifiers, in whatever order."""
+    return list(dict.fromkeys(line.where for line in lines if _canonical(line.text) == _canonical(mentioned)))
+
+
+def _canonical(requirement: str) -> t.Tuple[str, t.FrozenSet[str], t.FrozenSet[str]]:
+    """Return a requirement's name, extras and specifiers, without its marker."""
+    match = re.match(r"^\s*([A-Za-z0-9._-]+?)\s*(?:\[([^\]]*)\])?\s*([(=<>!~@][^;]*)?(?:;.*)?$", requirement)
+    if match is None:
+        return requirement, frozenset(), frozenset()
+    name, extras, specifiers = (part or "" for part in match.groups())
+    parts = [re.sub(r"[\s()]", "", part) for part in specifiers.split(",")]
+    return (
+        normalize(name),
+        frozenset(normalize(one.strip()) for one in extras.split(",") if one.strip()),
+        frozenset(part for part in parts if part),
+    )
+
+
+def mentioned(output: str) -> t.List[str]:
+    """Return the requirements of the user that pip or uv speak of when they fail, as they write them."""
+    found = re.findall(r"^ *The user requested (?:\(constraint\) )?(.+)$", output, re.MULTILINE)
+    found += re.findall(r"No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE)
+    flat = " ".join(output.split())
+    found += re.findall(r"^ +(\S+) from \S+://\S+", output, re.MULTILINE)
+    asked = r"(?!you )[A-Za-z0-9._-]+(?:\[[^\]]*\])?(?:(?:,(?! ))?[=<>!~]+[^\s,]+)*"
+    for some in re.findall(r"you require (%s(?: and %s)*)" % (asked, asked), flat):
+        found += some.split(" and ")
+    return list(dict.fromkeys(one.strip().rstrip(".") for one in found))
+
+
+def shown_with_place(line: Line) -> str:
+    """Return a requirement with where it stands, as messages show it."""
+    return "%s (%s)" % (line.text, line.where)
+
+
+def for_engine(line: Line, built: t.Mapping[str, t.Tuple[str, str]], is_hashed: bool) -> str:
+    """Return a requirement as an engine reads it.
+
+    Where requirements are hashed, so must be all; ``built`` has version and
+    SHA-256 of the wheels that were built since, by project.
+    """
+    text, hashes = whole(line), line.hashes
+    head, marker = split_marker(text)
+    name = _canonical(text)[0]
+    if is_hashed and name in built and "@" not in head:
+        version, sha256 = built[name]
+        hashes += ("sha256:" + sha256,)
+        if "==" not in head:
+            comma = "," if _canonical(head)[2] else ""
+            text = "%s%s==%s%s" % (head, comma, version, " ; " + marker if marker else "")
+    return text + "".join(" --hash=" + one for one in hashes)
+
+
+def refuse_other_hashes(lines: t.Iterable[Line], have: t.Mapping[str, str], built: t.Container[str] = ()) -> None:
+    """Raise RequirementsError where a file, of project to SHA-256, is none of those that hashed requirements promise.
+
+    pip looks for the promised files by itself; uv does not. What is in ``built`` has no such promise.
+    """
+    promised: t.Dict[str, t.List[Line]] = {}
+    for line in lines:
+        if line.hashes:
+            promised.setdefault(_canonical(line.text)[0], []).append(line)
+    errors = []
+    for name, some in sorted(promised.items()):
+        if name in have and name not in built and not any("sha256:" + have[name] in line.hashes for line in some):
+            errors.append(
+                "%s: the index's file for it has the sha256 %s, which is not among the promised. Do not go on before you "
+                "know why; if the index has more files of that version, resolver pip looks for the promised one."
+                % (shown_with_place(some[0]), have[name])
+            )
+    if errors:
+        raise RequirementsError("\n".join(errors))
+
+
+def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bool]) -> None:
+    """Raise RequirementsError for all lines that name a file which is not on this host, as a conda freeze does."""
+    errors = []
+    for line in lines:
+        match = re.match(r"^([A-Za-z0-9._-]+).*?@\s*file://(?:localhost)?(/[^\s#;]*)", line.text)
+        path = urllib.parse.unquote(match.group(2)) if match else ""
+        if match and not is_there(path):
+            wheel = re.match(r"^[^-]+-([^-]+)-", os.path.basename(path)) if path.endswith(".whl") else None
+            errors.append(
+                "%s: %s comes from %s, a place on the machine where the list was written. Write %s==%s; "
+                "'pip list --format=freeze' writes all lines so."
+                % (line.where, match.group(1), path, match.group(1), wheel.group(1) if wheel else "VERSION")
+            )
+    if errors:
+        raise RequirementsError("\n".join(errors))
+
+
+def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -> None:
+    """Raise RequirementsError for all lines that ``read``, which raises ValueError, cannot read (PEP 508)."""
+    errors = []
+    for line in lines:
+        try:
+            read(line.text)
+        except ValueError as error:
+            # What follows shows by signs where in the line it is.
+            reason = str(error).partition("\n")[0].rstrip(".")
+            errors.append("%s: %r cannot be read: %s. Correct it, or remove it." % (line.where, line.text, reason))
+    if errors:
+        raise RequirementsError("\n".join(errors))

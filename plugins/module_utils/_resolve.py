@@ -27,9 +27,6 @@ OUR_CONFIG = "# Written by Ansible, role airgap.python.pip_conf."
 OLDEST_PIP = (23, 2)
 # What pip is told whenever it works for a module.
 QUIETLY = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
-_IGNORED = re.compile(
-    r"^Ignoring (?P<requirement>.+?): markers (?P<marker>.+) don't match your environment", re.MULTILINE
-)
 
 
 class ResolveError(ShownError):
@@ -37,6 +34,8 @@ class ResolveError(ShownError):
 
     ``output`` is all that the engine said, where it was the engine that failed.
     """
+
+    many_lines = True
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
@@ -247,12 +246,47 @@ def is_passing(output: str) -> bool:
     return _WRONG_HASH in output or bool(_UNREACHABLE.search(output))
 
 
-def explain(output: str, target: Target, what: str) -> str:
-    """Return pip's own reasons, short, with the target and a mend."""
+# More versions than this help nobody.
+VERSIONS_SHOWN = 5
+_LISTS = re.compile(r"(?P<head>(?:from|python|yanked) versions?: )(?P<list>[^()]+)")
+_REFUSED_METADATA = re.compile(
+    r"Ignoring version (?P<version>\S+) of (?P<name>\S+) since it has invalid metadata:\n"
+    r"(?:.*\n)??.*has invalid metadata: (?P<reason>.+)\n(?P<line>(?:    .*\n)?)"
+)
+
+
+def short_lists(text: str) -> str:
+    """Return a message of pip with only the end of each list of versions: pip begins with the oldest."""
+
+    def cut(match: t.Match[str]) -> str:
+        separator = "; " if ";" in match.group("list") else ", "
+        parts = match.group("list").split(separator)
+        if len(parts) <= VERSIONS_SHOWN + 1:
+            return match.group()
+        kind = "older ones" if match.group("head").startswith("from") else "others"
+        first = "%d %s" % (len(parts) - VERSIONS_SHOWN, kind)
+        return match.group("head") + separator.join([first, *parts[-VERSIONS_SHOWN:]])
+
+    return _LISTS.sub(cut, text)
+
+
+def refused_metadata(output: str) -> t.Dict[str, str]:
+    """Return, by project, why pip left a version out whose metadata it refuses; it then says that there is no version."""
+    found = {}
+    for match in _REFUSED_METADATA.finditer(output):
+        reason = ": ".join(part.strip() for part in (match.group("reason"), match.group("line")) if part.strip())
+        version = (match.group("name"), match.group("version"), reason)
+        found[_lock.normalize(match.group("name"))] = "%s %s has invalid metadata: %s." % version
+    return found
+
+
+def explain(output: str, target: Target, what: str, log: str = "") -> str:
+    """Return pip's own reasons, short, with the target and a mend; ``log`` is the path of the log, if there is one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     reasons = [line[len("ERROR:") :].strip() for line in lines if line.startswith("ERROR:")]
     asked = [line for line in lines if re.match(r"^.+ depends on .+$|^The user requested .+$", line)]
-    mend = "Read the log for all that pip said."
+    mend = "Read %s for all that pip said." % log if log else "Name a file in log to keep all that pip says."
+    invalid = refused_metadata(output)
     if reasons[:1] == ["Exception:"]:
         # pip met what it did not expect, and shows where; the last line says what.
         reasons = lines[-1:]
@@ -266,6 +300,9 @@ def explain(output: str, target: Target, what: str) -> str:
     elif _UNREACHABLE.search(output):
         reasons = [line for line in lines if _UNREACHABLE.search(line)][:2] + reasons
         mend = "%s." % _pages.why(reasons[0])[1]
+    elif invalid:
+        reasons, asked = list(invalid.values()), []
+        mend = "Name another version of %s." % ", ".join(invalid)
     elif any("No matching distribution" in reason for reason in reasons):
         mend = "Check the name, or name a version that has a wheel for python %s on %s %s (%s)." % (
             target.python,
@@ -275,13 +312,8 @@ def explain(output: str, target: Target, what: str) -> str:
         )
     elif asked:
         mend = "Change one of the requirements that ask for different versions."
-    shown = reasons[:4] + asked[:6] or lines[-4:]
+    shown = [short_lists(line) for line in reasons[:4] + asked[:6] or lines[-4:]]
     return "target %s: %s: %s %s" % (target.name, what, "; ".join(shown), mend)
-
-
-def ignored_roots(output: str) -> t.List[str]:
-    """Return the requirements that pip left out because their marker is false, with the marker."""
-    return ["%s (%s)" % (one.group("requirement"), one.group("marker")) for one in _IGNORED.finditer(output)]
 
 
 def yanked(output: str) -> t.List[str]:
@@ -291,6 +323,20 @@ def yanked(output: str) -> t.List[str]:
     """
     found = re.findall(r"is a yanked version: '([^']+)' candidate \(version ([^ )]+)", output)
     return ["%s %s" % one for one in found]
+
+
+def unknown_extras(output: str) -> t.List[t.Tuple[str, str, str]]:
+    """Return (name, version, extra) of each extra that was asked for and that pip or uv did not find."""
+    found = re.findall(r"^WARNING: (\S+) (\S+) does not provide the extra '([^']+)'", output, re.MULTILINE)
+    found += re.findall(r"The package `([^`=]+)==([^`]+)` does not have an extra named `([^`]+)`", output)
+    return list(dict.fromkeys((_lock.normalize(name), version, extra) for name, version, extra in found))
+
+
+def asks_for_extra(requirement: str, extra: str) -> bool:
+    """Say whether a requirement asks for an extra, in whatever spelling."""
+    match = re.match(r"^[^\[;@]*\[([^\]]*)\]", requirement)
+    extras = match.group(1).split(",") if match else []
+    return _lock.normalize(extra) in [_lock.normalize(one.strip()) for one in extras]
 
 
 def required_names(metadata: str) -> t.Set[str]:

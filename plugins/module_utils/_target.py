@@ -219,6 +219,11 @@ def _macos_platforms(version: str, arch: str) -> t.List[str]:
     ]
 
 
+def _released(version: str) -> str:
+    """Return the version of an interpreter that was built after its release: some Debian builds say 3.12.3+."""
+    return re.sub(r"^(\d+\.\d+\.\d+[a-z0-9]*)\+\Z", r"\1", version)
+
+
 def _parse_libc(name: str, system: str, arch: str, raw: t.Any) -> str:
     """Return the C library of a Linux target, such as glibc-2.36; raises TargetError."""
     # getconf prints "glibc 2.36", musl's loader "Version 1.2.3".
@@ -277,7 +282,8 @@ def _parse_markers(name: str, raw: t.Any) -> t.Tuple[t.Tuple[str, str], ...]:
     wrong = sorted(key for key in raw if not isinstance(raw[key], str))
     if wrong:
         raise TargetError("target %s: marker %s must be text. Write its value in quotes." % (name, ", ".join(wrong)))
-    return tuple((key, str(raw[key])) for key in MARKERS if key in raw)
+    versions = ("python_full_version", "implementation_version")
+    return tuple((key, _released(raw[key]) if key in versions else str(raw[key])) for key in MARKERS if key in raw)
 
 
 def _parse_tags(name: str, raw: t.Any) -> t.Tuple[str, ...]:
@@ -353,7 +359,7 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
     if unknown:
         raise TargetError("target %s: unknown field %s. Known are %s." % (name, ", ".join(unknown), ", ".join(FIELDS)))
     warnings = []
-    python = str(raw.get("python") or "")
+    python = _released(str(raw.get("python") or ""))
     if not re.match(r"^3\.\d+(\.\d+((a|b|rc)\d+)?)?\Z", python):
         raise TargetError(
             "target %s: python must be the full version of its interpreter, such as '3.11.2', in quotes; it is %r."

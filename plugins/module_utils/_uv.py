@@ -82,7 +82,7 @@ def resolve_arguments(
 
     Every index counts alike, as for pip; nothing but wheels is taken.
     """
-    arguments = ["pip", "compile", "--no-config", "--quiet", "--no-header", "--only-binary", ":all:"]
+    arguments = ["pip", "compile", "--no-config", "--no-header", "--only-binary", ":all:"]
     arguments += ["--index-strategy", "unsafe-best-match", "--no-python-downloads"]
     arguments += ["--python-version", target.python, "--python-platform", platform(target)]
     arguments += ["--format", "pylock.toml", "--output-file", os.path.join(scratch, "pylock.toml")]
@@ -167,12 +167,22 @@ def refused(output: str) -> t.Optional[RefusedError]:
     return None
 
 
+def _reasons(output: str) -> t.List[str]:
+    """Return the lines that tell of a failure."""
+    return [line for line in output.splitlines() if line.strip() and not line.startswith("warning: ")]
+
+
+def names_one_of_many(output: str) -> bool:
+    """Say whether uv ended at the first requirement that cannot be had, or read: pip reads name===1.1build1, uv does not."""
+    return "No solution found" in output or "Couldn't parse requirement" in output
+
+
 def explain(output: str, target: Target) -> str:
     """Return uv's own reasons, short, with the target and a mend."""
     # What comes before are the tries that failed.
     start = re.search(r"^error:", output, re.MULTILINE)
     output = output[start.start() :] if start else output
-    text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in output.splitlines() if line.strip())
+    text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in _reasons(output))
     mend = "Change one of the requirements, or name a version that has a wheel for this target."
     if re.search(r"Failed to (?:fetch|download)|[Cc]onnect|timed out|dns|certificate|[Rr]equest failed", text):
         what, mend = _pages.why(text)

@@ -142,6 +142,8 @@ def main():
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
+    for message in sorted({one.message for dummy, dummy, dummy, proof in proofs for one in proof.unknown_extras}):
+        module.warn(message)
     locks = [
         {
             "set": name,

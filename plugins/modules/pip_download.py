@@ -20,6 +20,7 @@ description:
   - An index that gives no answer about a project (anything but a page or 404) is an error, also where another has it.
   - Where requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
     SHA-256, nothing is asked of an index.
+  - An extra that a requirement asks for and that does not exist is an error.
   - Where something changed, versions stay where the lock has them as far as the requirements allow. New versions come
     with O(refresh) and O(upgrade).
 author:
@@ -43,8 +44,11 @@ options:
     default: []
   requirements_files:
     description:
-      - Requirements files on the managed host. They may name others by C(-r) and C(-c). Hashes in them are enforced.
+      - Requirements files on the managed host, in the encodings that pip reads. They may name others by C(-r) and C(-c).
+        Hashes in them are enforced.
       - Options such as C(--index-url) in them are an error that says where their place is.
+      - Messages name the file and line of a requirement. A comment as P(airgap.python.requirements#lookup) writes it with
+        its option C(origin) says where the line stood on the machine that it was brought from.
     type: list
     elements: path
     default: []
@@ -258,6 +262,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
+    _inputs,
     _lock,
     _manifest,
     _missing,
@@ -280,10 +285,12 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     sha256_files,
     write_atomic,
 )
-from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, keep, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, keep, note, run_logged
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
+# So many things of a kind are named in a warning; the log has them all.
+FEW = 3
 # The folder in the scratch through which pip's resolutions share pages and files.
 SHARED = "shared"
 
@@ -294,11 +301,37 @@ class PipEngine:
     def __init__(self, pip):
         self.pip = pip
         self.name = "pip " + pip.version
+        self.unknown_extras = {}
         # Once and here: resolutions run side by side, and reading source is not safe for threads.
         self.runner = inspect.getsource(_pip_runner)
 
     def resolve(self, target, requirements, constraints, find_links, folder):
         """Return the pins and what there is to warn of; ``folder`` is this resolution's own."""
+        rc, out = self.run(target, requirements, constraints, find_links, folder, {})
+        pages = read_if_there(os.path.join(folder, _pip_runner.PAGES))
+        if pages:
+            noted = json.loads(pages.decode("utf-8"))
+            noted["unread"].update(_pages.ignored(out))
+            refuse_unread(self.pip, _pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
+        if rc != 0:
+            said = _resolve.explain(out, target, "the requirements cannot be resolved", self.pip.log or "")
+            raise _resolve.refused(out) or _resolve.ResolveError(said, out)
+        with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
+            report = json.load(stream)
+        warnings = [
+            "target %s: %s was yanked from its index. The requirements or the lock hold on to it; upgrade moves it."
+            % (target.name, one)
+            for one in _resolve.yanked(out)
+        ]
+        known = {_lock.normalize(one["metadata"]["name"]): one["metadata"] for one in report.get("install", [])}
+        self.unknown_extras[target] = [
+            (name, version, extra, known.get(name, {}).get("provides_extra", []))
+            for name, version, extra in _resolve.unknown_extras(out)
+        ]
+        return _resolve.read_report(report, target), warnings
+
+    def run(self, target, requirements, constraints, find_links, folder, variables):
+        """Run pip with the target's markers; return its status and its output."""
         runner = os.path.join(folder, "runner.py")
         with open(runner, "w", encoding="utf-8") as stream:
             stream.write(self.runner)
@@ -307,28 +340,15 @@ class PipEngine:
             json.dump(target.markers(), stream)
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
         shared = os.path.join(os.path.dirname(folder), SHARED)
-        rc, out = self.pip.run_patiently([runner, environment] + arguments, {_pip_runner.SHARED: shared})
-        pages = read_if_there(os.path.join(folder, _pip_runner.PAGES))
-        if pages:
-            noted = json.loads(pages.decode("utf-8"))
-            noted["unread"].update(_pages.ignored(out))
-            refuse_unread(self.pip, _pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
-        if rc != 0:
-            raise _resolve.refused(out) or _resolve.ResolveError(
-                _resolve.explain(out, target, "the requirements cannot be resolved"), out
-            )
-        with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
-            report = json.load(stream)
-        warnings = [
-            "target %s needs nothing for %s: its marker is false there." % (target.name, root)
-            for root in _resolve.ignored_roots(out)
-        ]
-        warnings += [
-            "target %s: %s was yanked from its index. The requirements or the lock hold on to it; upgrade moves it."
-            % (target.name, one)
-            for one in _resolve.yanked(out)
-        ]
-        return _resolve.read_report(report, target), warnings
+        return self.pip.run_patiently(
+            [runner, environment] + arguments, dict(variables, **{_pip_runner.SHARED: shared})
+        )
+
+    def look(self, target, requirements, constraints, find_links, folder):
+        """Return the requirements that no file of the index meets; resolves nothing."""
+        dummy, out = self.run(target, requirements, constraints, find_links, folder, {_pip_runner.LOOK: "1"})
+        lines = out.splitlines()
+        return [line[len(_pip_runner.NONE) :] for line in lines if line.startswith(_pip_runner.NONE)]
 
 
 def refuse_unread(pip, pages, target):
@@ -344,6 +364,7 @@ class UvEngine:
     def __init__(self, pip, uv):
         self.pip = pip
         self.uv = uv
+        self.unknown_extras = {}
         rc, out = run_logged([uv, "--version"], dict(os.environ), None, {})
         if rc != 0:
             raise _resolve.ResolveError(
@@ -365,6 +386,7 @@ class UvEngine:
         refuse_unread(self.pip, pages, target)
         if rc != 0:
             raise _uv.refused(out) or _resolve.ResolveError(_uv.explain(out, target), out)
+        self.unknown_extras[target] = [one + (None,) for one in _resolve.unknown_extras(out)]
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
         if rc != 0:
             raise _resolve.ResolveError(
@@ -412,6 +434,17 @@ class Download:
         if self.params["progress"]:
             with contextlib.suppress(OSError), open(self.params["progress"], "w", encoding="utf-8") as stream:
                 stream.write("%s: %s\n" % (os.path.basename(self.params["lock_dest"].rstrip("/")), text % figures))
+
+    def warn(self, sentence, names):
+        """Warn once of several things of a kind: the first few are named in place of %s, all of them in the log."""
+        if not names:
+            return
+        told = "; ".join(names[:FEW])
+        if len(names) > FEW:
+            log = self.params["log"]
+            note(sentence % "\n  ".join([""] + list(names)) + "\n", log, self.pip.secrets())
+            told += " and %d more%s" % (len(names) - FEW, ", which %s names" % log if log else "")
+        self.module.warn(sentence % told)
 
     def read_built(self):
         """Return the built wheels that are given, each proved to be what its record says."""
@@ -470,10 +503,38 @@ class Download:
         output = error.output or str(error)
         requirements = _missing.requirements(output)
         names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, output)
-        said = _build.explain_unfit(self.built, names, self.targets)
-        if requirements and not said:
-            said = _missing.explain(self.pip, output, self.targets, self.params["find_links"])
-        return " ".join(part for part in (str(error), said) if part)
+        names -= set(_resolve.refused_metadata(output))
+        said = [_build.explain_unfit(self.built, names, self.targets)]
+        if names and not said[0]:
+            said = [_missing.explain(self.pip, output, self.targets, self.params["find_links"])]
+        places = self.inputs.places(output)
+        if requirements or _uv.names_one_of_many(output):
+            lacking = self.inputs.lacking(self.look())
+            if len(lacking) > 1:
+                told = ("%s on target %s" % (one, ", ".join(lacking[one])) for one in lacking)
+                said.append("All lines that cannot be had: %s." % "; ".join(told))
+            places = [one for one in places if one not in lacking or len(lacking) < 2]
+        if places:
+            said.append("In the files: %s." % "; ".join(places))
+        message = self.inputs.relocate(str(error), self.scratch)
+        return " ".join(part for part in [message] + said if part)
+
+    def look(self):
+        """Return, of each target's name, all the requirements that no file of the index meets there."""
+        engine = PipEngine(self.pip)
+
+        def work(target):
+            folder = os.path.join(self.scratch, "look-" + target.name)
+            os.mkdir(folder)
+            return engine.look(target, *self.offer(target, folder), folder)
+
+        return dict(zip((one.name for one in self.targets), side_by_side(work, self.targets, RESOLUTIONS_AT_A_TIME)))
+
+    def offer(self, target, folder):
+        """Return what there is for a target's resolution: files of requirements and of constraints, folders with wheels."""
+        folders, constraints = self.offer_built(target, folder)
+        requirements, own = self.inputs.write(folder)
+        return requirements, constraints + own, folders + self.params["find_links"]
 
     def lock_path(self, target):
         """Return where a target's lock is."""
@@ -487,15 +548,13 @@ class Download:
         except (_lock.LockError, UnicodeDecodeError):
             return None
 
-    def resolve(self, target, requirements, keep):
+    def resolve(self, target, keep):
         """Ask the engine for a target's pins, near those to keep: all of them, then what can stay, then none."""
         attempts = self.attempts(target, keep)
         for number, kept in enumerate(attempts):
             folder = os.path.join(self.scratch, "%s-%d" % (target.name, number))
             os.mkdir(folder)
-            folders, constraints = self.offer_built(target, folder)
-            constraints += self.params["constraints_files"]
-            folders += self.params["find_links"]
+            requirements, constraints, folders = self.offer(target, folder)
             if kept:
                 constraints.append(os.path.join(folder, "kept.txt"))
                 with open(constraints[-1], "w", encoding="utf-8") as stream:
@@ -518,7 +577,7 @@ class Download:
             plain = _secrets.public(pin.origin)
             origin = written.get(plain.partition("#")[0])
             if origin is None:
-                origin = _secrets.hide(plain, self.inputs.secrets)
+                origin = _secrets.hide(plain, self.pip.found)
             self.sources[pin.sha256] = pin.origin
             kept.append(pin._replace(origin=origin))
         return kept
@@ -591,7 +650,8 @@ class Download:
                 stream.write(_resolve.fetch_line(pin._replace(origin=self.url_of(pin))) + "\n")
         rc, out = self.pip.run_patiently(["-m", "pip"] + _resolve.fetch_arguments(target, listing, folder))
         if rc != 0:
-            raise _resolve.ResolveError(_resolve.explain(out, target, "the wheels cannot be fetched"))
+            said = _resolve.explain(out, target, "the wheels cannot be fetched", self.params["log"] or "")
+            raise _resolve.ResolveError(said)
         found = whole((pin, os.path.join(folder, pin.filename)) for pin in pins)
         for pin in pins:
             if pin not in found:
@@ -614,7 +674,7 @@ class Download:
         places += _proof.pip_wheels([pin for target in pins for pin in pins[target]], self.params["dest"])
         roots = [line.text for line in inputs.requirements]
         constraints = [line.text for line in inputs.constraints]
-        failures = []
+        failures, extras = [], []
         self.say("proving the locks of %d targets", len(changes))
         try:
             # Each file was compared with its sum when it was found here or fetched.
@@ -622,17 +682,47 @@ class Download:
             prover = _proof.Prover(_packaging.load(places), self.params["dest"], known.values())
             for target in changes:
                 proof = prover.prove(pins[target], roots, constraints, target)
-                failures += proof.failures
-                for name in proof.unused:
-                    self.module.warn("target %s: nothing asks for %s, which pip chose." % (target.name, name))
+                for one in proof.failures:
+                    asking = one.chain[-1][len("the requirement ") :] if one.chain else one.requirement
+                    failures.append(one._replace(message=self.inputs.tell(one.message, asking)))
+                self.warn("target %s: nothing asks for %%s, which pip chose." % target.name, proof.unused)
+                extras += [(target, one) for one in proof.unknown_extras]
             if failures:
                 raise _proof.ProofError("No lock is written:\n" + _closure.explain(failures))
+            self.judge_extras(extras)
             if self.params["resolver"] == "uv":
                 self.warn_of_uv({pin.filename: prover.head(pin) for target in stale for pin in pins[target]})
-        except (_packaging.PackagingError, _proof.ProofError) as error:
+        except (_packaging.PackagingError, _proof.ProofError, _resolve.ResolveError) as error:
             for name in set(new) - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
             raise _resolve.ResolveError(str(error)) from error
+
+    def judge_extras(self, extras):
+        """Fail for the extras, as (target, unknown extra), that a requirement of the set asks for; warn of all others once."""
+        told = {}
+        for target, one in extras:
+            told.setdefault(one, []).append(target.name)
+        own = [one.message.replace(one.root, self.inputs.label(one.root), 1) for one in told if one.root]
+        if own:
+            raise _resolve.ResolveError("%s Correct the requirement." % " ".join(own))
+        self.warn("%s", ["%s (target %s)" % (one.message, ", ".join(told[one])) for one in sorted(told)])
+
+    def judge_extras_unproved(self, inputs):
+        """Do so in check mode, where there are no files to prove: by what the engine says."""
+        from ansible_collections.airgap.python.plugins.module_utils import _closure
+
+        found = []
+        for target, extras in self.engine.unknown_extras.items():
+            for name, version, extra, known in extras:
+                asking = [
+                    line.text
+                    for line in inputs.requirements
+                    if _missing.project(line.text) == name and _resolve.asks_for_extra(line.text, extra)
+                ]
+                for root in asking or [""]:
+                    message = _closure.unknown_extra(root or "A project", name, extra, version, known)
+                    found.append((target, _closure.UnknownExtra(root, message)))
+        self.judge_extras(found)
 
     def digests(self, inputs):
         """Return each target's digest of all that its lock depends on."""
@@ -659,17 +749,18 @@ class Download:
             self.params["requirements"],
             self.params["requirements_files"],
             self.params["constraints_files"],
-            read,
+            _requirements.read_file,
             os.environ,
         )
         _requirements.refuse_options(inputs)
-        self.inputs = inputs
         self.pip.found = inputs.secrets
         for line in inputs.requirements + inputs.constraints:
             if line.url:
                 self.urls[_requirements.reference(line.public)[1]] = line.url
-        self.refuse_sources(inputs.requirements)
         self.built = self.read_built()
+        self.inputs = _inputs.Inputs(inputs, {one.name: (one.version, one.sha256) for one in self.built})
+        _requirements.refuse_missing_files(inputs.requirements + inputs.constraints, os.path.exists)
+        self.refuse_sources(inputs.requirements)
         digests = self.digests(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
         upgrade, not_locked = self.to_upgrade(before)
@@ -681,6 +772,7 @@ class Download:
         ]
         pins = {target: list(before[target].pins) for target in self.targets if target not in stale}
         if stale:
+            self.check_inputs(stale)
             self.prepare_scratch()
             keep = {
                 target: before[target].pins if before[target] and not self.params["refresh"] else () for target in stale
@@ -698,8 +790,7 @@ class Download:
         here = whole(places.items())
         self.damaged = [pin.filename for pin in places if pin not in here and os.path.isfile(places[pin])]
         wanted = [one for one in union.values() if one[1] not in here]
-        for name in self.damaged:
-            self.module.warn("%s in the pool did not have the content that its lock names; it is fetched again." % name)
+        self.warn("In the pool, %s had not the content that its lock names; it is fetched again.", self.damaged)
         if not self.module.check_mode:
             if wanted:
                 self.prepare_scratch()
@@ -708,7 +799,9 @@ class Download:
         roots = [line.public for line in inputs.requirements]
         texts = {target: _lock.render(pins[target], target.name, digests[target], roots) for target in self.targets}
         changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
-        if not self.module.check_mode:
+        if self.module.check_mode:
+            self.judge_extras_unproved(inputs)
+        else:
             self.prove(changes, stale, pins, inputs, [pin.filename for dummy, pin in wanted])
             for target in changes:
                 write_atomic(self.lock_path(target), texts[target].encode("utf-8"))
@@ -738,9 +831,13 @@ class Download:
         from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
 
         packaging = _packaging.load([self.pip.folder])
-        for line, (name, url) in sources:
-            if any(_closure.counts(packaging, line.text, target.markers()) for target in self.targets):
-                raise _resolve.ResolveError(_build.told_own(line.where, name, url))
+        errors = [
+            _build.told_own(line.where, name, url)
+            for line, (name, url) in sources
+            if any(_closure.counts(packaging, line.text, target.markers()) for target in self.targets)
+        ]
+        if errors:
+            raise _resolve.ResolveError("\n".join(errors))
 
     def check_names(self, pins):
         """Refuse locks that give one name two contents: among themselves, with the base, and with locks beside them."""
@@ -771,6 +868,22 @@ class Download:
                 found += [(path, read_if_there(path) or b"") for path in paths if path not in mine]
         return found
 
+    def check_inputs(self, targets):
+        """Refuse lines that no engine could take; say for each target, once, how many count for nothing there."""
+        # Late, as for the proof: an unchanged run does without.
+        from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
+
+        packaging = _packaging.load([self.pip.folder])
+        self.inputs.check(packaging.requirement)
+        roots = [line.text for line in self.inputs.requirements]
+        for target in targets:
+            out = _closure.excluded(packaging, roots, target.name, target.markers())
+            self.warn(
+                "target %s: %d of %d requirements do not count there, for their markers are false: %%s."
+                % (target.name, len(out), len(roots)),
+                [self.inputs.label(one) for one in out],
+            )
+
     def choose_engine(self):
         """Return the engine that resolves."""
         if self.params["resolver"] == "pip":
@@ -786,18 +899,13 @@ class Download:
 
     def resolve_all(self, targets, keep):
         """Return the pins of each target, two resolutions at a time."""
-        requirements = list(self.params["requirements_files"])
-        if self.params["requirements"]:
-            path = os.path.join(self.scratch, "requirements.txt")
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.writelines(line + "\n" for line in self.params["requirements"])
-            requirements.insert(0, path)
-
         resolved = []
 
         def work(target):
             self.say("resolving for %s, %d of %d targets are resolved", target.name, len(resolved), len(targets))
-            answer = self.resolve(target, requirements, keep[target])
+            answer = self.resolve(target, keep[target])
+            have = {pin.name: pin.sha256 for pin in answer[0]}
+            _requirements.refuse_other_hashes(self.inputs.requirements, have, self.inputs.built)
             resolved.append(target)
             return answer
 
@@ -812,12 +920,11 @@ class Download:
 
     def warn_of_uv(self, metadata):
         """Say, of file name to head of METADATA, where uv may differ from the target: it knows no release of the operating system."""
-        for name in sorted(metadata):
-            if _resolve.asks_for_release(metadata[name]):
-                self.module.warn(
-                    "%s has requirements whose marker asks for platform_release or platform_version, which uv takes as "
-                    "empty. Use resolver: pip where that matters." % name
-                )
+        self.warn(
+            "uv takes platform_release and platform_version as empty, and markers ask for them in %s. Use resolver: pip "
+            "where that matters.",
+            [name for name in sorted(metadata) if _resolve.asks_for_release(metadata[name])],
+        )
 
     def with_size(self, pin):
         """Return a pin with the size that its file has in the pool."""

@@ -323,7 +323,7 @@ class Build:
             unread.update(_missing.unread(self.pip, _missing.project(requirement), self.variables))
         if unread:
             return _build.BuildError("%s cannot be built: %s" % (self.order.name, _pages.told(unread)))
-        return _build.BuildError(_build.explain(output, self.order))
+        return _build.BuildError(_build.explain(output, self.order, self.params["log"] or ""))
 
     def locate(self, source_sha256):
         """Return URL and SHA-256 of what is built; a commit has no hash but its own."""

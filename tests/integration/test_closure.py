@@ -124,6 +124,33 @@ def test_constraint_and_requirements_file_count_in_the_proof_and_stand_in_the_lo
     assert stage([], requirements_files=[str(tmp_path / "r.txt")])["changed"] is False
 
 
+@pytest.mark.parametrize(("resolver", "check"), [("pip", False), ("pip", True), ("uv", True)])
+def test_extra_that_does_not_exist_stops_the_run_with_those_that_do(stage, resolver, check):
+    result = stage(["app[mroe]", "extra"], resolver=resolver, _ansible_check_mode=check)
+    assert "app[mroe] asks for the extra mroe of app, which app 1.0 does not have." in result["msg"]
+    # uv tells no metadata, and in check mode there are no files.
+    assert "It has: more." in result["msg"] or (resolver, check) == ("uv", True)
+    assert not stage.bundle.exists() or os.listdir(str(stage.locks)) == os.listdir(str(stage.pool)) == []
+
+
+@pytest.mark.parametrize(("resolver", "check"), [("uv", False), ("pip", True), ("uv", True)])
+def test_extra_that_another_project_asks_for_and_that_does_not_exist_is_warned_of_once(stage, index, resolver, check):
+    index.add("asker", "1", requires=["app[mroe]"])
+    result = stage(["asker"], resolver=resolver, _ansible_check_mode=check)
+    assert "msg" not in result, result["msg"]
+    assert str(result["warnings"]).count("extra mroe of app, which app 1.0 does not have") == 1
+
+
+def test_bundle_with_an_extra_that_does_not_exist_is_warned_of(stage):
+    stage()
+    seal(stage, requirements=["app[more]"])
+    for path in stage.locks.iterdir():
+        path.write_text(path.read_text().replace("# root: app[more]", "# root: app[more,mroe]"))
+    seal(stage)
+    result = run("bundle_closure", path=str(stage.bundle))
+    assert "app[more,mroe] asks for the extra mroe of app, which app 1.0 does not have" in str(result["warnings"])
+
+
 def test_bundle_is_proved_by_itself(stage):
     stage()
     seal(stage)

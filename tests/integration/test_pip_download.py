@@ -349,3 +349,15 @@ def test_secret_of_the_environment_and_a_query_are_in_no_lock_log_result_or_bund
     seen = json.dumps([result, failed]) + (tmp_path / "pip.log").read_text()
     seen += "".join(path.read_text() for path in download.parent.rglob("*") if path.suffix in (".txt", ".json"))
     assert "canary" not in seen, seen[seen.index("canary") - 300 :][:400]
+
+
+def test_uv_is_warned_of_once_where_markers_ask_for_the_release_which_it_does_not_know(download, index, tmp_path):
+    names = ["driver%d" % number for number in range(5)]
+    for name in names:
+        index.add(name, "1", requires=["extra; platform_release >= '5'"])
+    result = download(requirements=["app", *names], targets=[OLD], resolver="uv")
+    (warning,) = [str(one) for one in result["warnings"] if "platform_release" in str(one)]
+    assert "driver0-1-py3-none-any.whl" in warning
+    assert "and 2 more, which %s names" % (tmp_path / "pip.log") in warning
+    assert "app-1.0" not in warning
+    assert "driver4-1-py3-none-any.whl" in (tmp_path / "pip.log").read_text()

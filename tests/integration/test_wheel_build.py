@@ -327,6 +327,23 @@ def test_wheel_without_compiled_code_serves_every_target_and_second_run_does_not
     assert index.requests == before
 
 
+def test_built_wheels_serve_a_lock_with_hashes_that_knows_only_their_source(
+    build, download, repository, index, tmp_path
+):
+    url, commit, dummy = repository
+    records = [build("onlysdist")["record"], build("forked", vcs="%s@%s" % (url, commit))["record"]]
+    index.add("app", "1.0")
+    index.add("forked", "9.0")
+    sdist = hashlib.sha256(index.files["onlysdist-1.0.tar.gz"]).hexdigest()
+    app = hashlib.sha256(index.files["app-1.0-py3-none-any.whl"]).hexdigest()
+    lines = ["app==1.0 --hash=sha256:" + app, "onlysdist==1.0 --hash=sha256:" + sdist, "forked ; os_name == 'nt'"]
+    (tmp_path / "lock.txt").write_text("".join(line + "\n" for line in lines))
+    result = download([], [SAME, WINDOWS], requirements_files=[str(tmp_path / "lock.txt")], built=records)
+    assert pin(result, "same", "onlysdist").origin.startswith("built:http")
+    assert pin(result, "windows", "forked").version == "1.0+ours"
+    assert pin(result, "windows", "app").sha256 == app
+
+
 def test_changed_wheel_is_resolved_again(build, download):
     first = build("onlysdist", version="0.9")
     download(["onlysdist"], built=[first["record"]])

@@ -249,6 +249,12 @@ def test_failure_says_its_reason_and_what_to_do(output, said):
     assert said in _build.explain(output, _build.order({"name": "x"}))
 
 
+def test_log_of_a_failed_build_is_named_with_its_path():
+    assert "/srv/pip.log has all that the build said" in _build.explain(
+        "odd\n", _build.order({"name": "x"}), "/srv/pip.log"
+    )
+
+
 def test_library_that_auditwheel_does_not_find_is_named():
     output = (
         'INFO: {"libodd.so.7": null}\nTraceback:\n'

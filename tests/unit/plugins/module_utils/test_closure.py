@@ -148,8 +148,24 @@ def test_extra_counts_in_any_spelling_of_its_name():
     assert proof.unknown_extras == ()
 
 
-def test_extra_that_the_project_does_not_have_is_told():
-    assert prove(["app[wbe]"], [wheel("app", extras=["web"])]).unknown_extras == ("app[wbe] 1.0",)
+def test_extra_that_the_project_does_not_have_is_told_with_who_asks_and_those_that_exist():
+    wheels = [wheel("app", extras=["web", "db"]), wheel("other", requires=["app[bd]"])]
+    proof = prove(["app[wbe]", "other"], wheels)
+    by_other, by_root = proof.unknown_extras
+    assert (by_other.root, by_root.root) == ("", "app[wbe]")
+    assert by_other.message == (
+        "other 1.0 (asked for by the requirement other) asks for the extra bd of app, which app 1.0 does not have. "
+        "It has: db, web."
+    )
+    assert by_root.message.startswith("app[wbe] asks for the extra wbe of app, which app 1.0 does not have.")
+    assert prove(["app[x]"], [wheel("app")]).unknown_extras[0].message.endswith("It has: none.")
+
+
+def test_marker_of_lock_files_in_a_wheels_metadata_is_a_failure_with_its_name_and_no_crash():
+    app = wheel("app", requires=["six; 'dev' in dependency_groups"])
+    proof = prove(["app"], [app])
+    assert kinds(proof) == ["marker"]
+    assert "app 1.0" in proof.failures[0].message
 
 
 def test_extra_marker_is_joined_with_the_targets():

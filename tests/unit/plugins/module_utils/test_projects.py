@@ -16,9 +16,65 @@ PROJECT = {
 }
 
 
+def texts(document, extras=(), groups=()):
+    """Return the requirements of a pyproject.toml, without where they stand."""
+    return [line.text for line in _projects.pyproject(document, list(extras), list(groups), "p")]
+
+
 def test_project_gives_its_dependencies_and_those_of_named_extras_and_groups():
-    assert _projects.pyproject(PROJECT, [], [], "p") == ["flask>=3"]
-    assert _projects.pyproject(PROJECT, ["dot-env"], ["test"], "p") == ["flask>=3", "python-dotenv", "pytest", "mypy"]
+    assert texts(PROJECT) == ["flask>=3"]
+    assert texts(PROJECT, ["dot-env"], ["test"]) == ["flask>=3", "python-dotenv", "pytest", "mypy"]
+
+
+CHATBOT = {
+    "project": {
+        "name": "Chat_Bot",
+        "dependencies": ["flask"],
+        "optional-dependencies": {
+            "web": ["six", "uvicorn; sys_platform == 'linux'"],
+            "all": ["chat.bot[web,Db_Driver] >= 1 ; python_version < '3.12'"],
+            "db-driver": ["psycopg", "chat-bot[web]"],
+            "round": ["chat-bot[trip]"],
+            "trip": ["chat-bot [round]", "mypy"],
+            "gone": ["chat-bot[nope]"],
+            "far": ["chat-bot[web] @ file:///srv/chatbot ; sys_platform == 'win32'"],
+        },
+    },
+    "dependency-groups": {"dev": ["chat-bot[trip]", "chat-bot", {"include-group": "lint"}], "lint": ["chat_bot[web]"]},
+}
+
+
+def test_projects_own_name_in_its_extras_stands_for_what_they_require_and_is_never_a_requirement():
+    assert texts(CHATBOT, ["web"]) == ["flask", "six", "uvicorn; sys_platform == 'linux'"]
+    assert texts(CHATBOT, ["all"]) == [
+        "flask",
+        "six ; python_version < '3.12'",
+        "uvicorn ; (python_version < '3.12') and (sys_platform == 'linux')",
+        "psycopg ; python_version < '3.12'",
+    ]
+    assert texts(CHATBOT, ["far"]) == [
+        "flask",
+        "six ; sys_platform == 'win32'",
+        "uvicorn ; (sys_platform == 'win32') and (sys_platform == 'linux')",
+    ]
+
+
+def test_projects_own_name_in_its_groups_is_expanded_through_extras_that_lead_to_each_other():
+    assert texts(CHATBOT, [], ["dev"]) == ["flask", "mypy", "six", "uvicorn; sys_platform == 'linux'"]
+    assert texts(CHATBOT, ["round"]) == ["flask", "mypy"]
+
+
+def test_projects_own_name_among_its_dependencies_is_expanded_too():
+    project = {"project": {"name": "x", "dependencies": ["x[a]", "six"], "optional-dependencies": {"a": ["mypy"]}}}
+    assert texts(project) == ["mypy", "six"]
+
+
+def test_extra_that_a_project_asks_of_itself_and_has_not_is_named_with_the_place():
+    with pytest.raises(_projects.ProjectError, match="extra gone.* has no extra nope. It has all, db-driver"):
+        texts(CHATBOT, ["gone"])
+    dynamic = {"project": {"name": "x", "dependencies": ["six"], "dynamic": ["optional-dependencies"]}}
+    with pytest.raises(_projects.ProjectError, match="optional-dependencies are dynamic"):
+        texts(dynamic, ["web"])
 
 
 @pytest.mark.parametrize(
@@ -29,6 +85,8 @@ def test_project_gives_its_dependencies_and_those_of_named_extras_and_groups():
         (PROJECT, [], ["round"], "includes itself"),
         ({"project": {"dynamic": ["dependencies"]}}, [], [], "dynamic"),
         ({}, [], [], "requires nothing"),
+        ({"tool": {"poetry": {"dependencies": {"six": "^1"}}}}, [], [], "table of Poetry.*poetry export"),
+        ({"tool": {"poetry": {"group": {"dev": {}}}}}, [], ["dev"], "table of Poetry.*poetry export"),
         ({"dependency-groups": {"x": [3]}}, [], ["x"], "PEP 735"),
     ],
 )
@@ -50,15 +108,126 @@ def test_pylock_gives_pins_with_markers_and_every_hash():
         ],
     }
     line = _projects.pylock(document, "pylock.toml")[0]
-    assert line == "tomli==2.0 ; python_version < '3.11' --hash=sha256:%s --hash=sha256:%s" % ("a" * 64, "b" * 64)
-    parsed = _requirements.parse([], ["f"], [], lambda path: line)
-    assert len(parsed.requirements[0].hashes) == 2
+    assert line.text == "tomli==2.0 ; python_version < '3.11'"
+    assert line.hashes == ("sha256:" + "a" * 64, "sha256:" + "b" * 64)
 
 
-def test_pylock_with_a_package_that_has_no_wheel_is_refused_by_name():
-    document = {"lock-version": "1.0", "packages": [{"name": "old", "version": "1", "sdist": {}}]}
-    with pytest.raises(_projects.ProjectError, match="old has no version or no wheel"):
-        _projects.pylock(document, "pylock.toml")
+def package(name, **other):
+    """Return an entry of a lock."""
+    return dict({"name": name, "version": "1", "wheels": [{"hashes": {"sha256": "a" * 64}}]}, **other)
+
+
+def pylock(packages, extras=(), groups=(), build=(), where="/site/pylock.toml", **other):
+    """Return the requirements of a lock."""
+    document = dict({"lock-version": "1.0", "packages": packages}, **other)
+    lines = _projects.pylock(document, where, list(extras), list(groups), list(build))
+    return [line.text for line in lines]
+
+
+GROUPED = {
+    "lock-version": "1.0",
+    "extras": ["Web"],
+    "dependency-groups": ["default", "dev", "win"],
+    "default-groups": ["default"],
+    "packages": [
+        package("always"),
+        package("mine", marker='"default" in dependency_groups'),
+        package("dev", marker="'dev' in dependency_groups or 'web' in extras"),
+        package("both", marker="'web' in extras and (sys_platform == 'win32' or 'dev' in dependency_groups)"),
+        package("no", marker="'dev' not in dependency_groups and python_version < '3.9'"),
+    ],
+}
+
+
+def grouped(extras=(), groups=()):
+    """Return the requirements of a lock with extras and groups."""
+    return [line.text for line in _projects.pylock(GROUPED, "/site/pylock.toml", list(extras), list(groups))]
+
+
+def test_markers_of_a_lock_are_settled_by_the_groups_and_extras_that_are_asked_for():
+    assert grouped() == ["always==1", "mine==1", "no==1 ; python_version < '3.9'"]
+    assert grouped(groups=["DEV"]) == ["always==1", "mine==1", "dev==1"]
+    assert grouped(extras=["web"]) == [
+        "always==1",
+        "mine==1",
+        "dev==1",
+        "both==1 ; sys_platform == 'win32'",
+        "no==1 ; python_version < '3.9'",
+    ]
+    assert grouped(extras=["web"], groups=["dev"])[2:] == ["dev==1", "both==1"]
+
+
+@pytest.mark.parametrize(
+    ("marker", "settled"),
+    [
+        ("(os_name == 'nt' or 'x' in extras) and python_version >= '3'", "(os_name == 'nt') and python_version >= '3'"),
+        ("os_name == 'a' and os_name == 'b' or 'x' in extras", "os_name == 'a' and os_name == 'b'"),
+        ("'x' not in extras and (os_name == 'a' or os_name == 'b')", "os_name == 'a' or os_name == 'b'"),
+        ("'linux' in sys_platform or 'x' in extras", "'linux' in sys_platform"),
+        ("platform_machine not in 'a b' and 'x' not in extras", "platform_machine not in 'a b'"),
+        ("python_full_version=='3.*'and'x'not in extras", "python_full_version == '3.*'"),
+    ],
+)
+def test_what_is_left_of_a_marker_is_for_the_target_to_say(marker, settled):
+    (text,) = pylock([package("a", marker=marker)])
+    expected = settled.replace("(os_name == 'nt')", "os_name == 'nt'")
+    assert text == "a==1 ; " + expected
+
+
+@pytest.mark.parametrize("marker", ["extras == 'x'", "'a' in", "(os_name == 'a'", "os_name = 'a'", "extras in 'a'"])
+def test_marker_that_cannot_be_read_is_named_with_its_package(marker):
+    with pytest.raises(_projects.ProjectError, match="/site/pylock.toml, odd: the marker"):
+        pylock([package("odd", marker=marker)])
+
+
+def test_extra_or_group_that_a_lock_does_not_have_is_an_error_with_those_that_it_has():
+    with pytest.raises(_projects.ProjectError, match="no extra wbe. It has web"):
+        grouped(extras=["wbe"])
+    with pytest.raises(_projects.ProjectError, match="no dependency group x. It has default, dev, win"):
+        grouped(groups=["x"])
+
+
+@pytest.mark.parametrize("path", [".", "./", "..", "/site"])
+def test_project_itself_in_its_lock_is_no_requirement(path):
+    own = {"name": "chatbot", "directory": {"path": path, "editable": True}}
+    assert pylock([own, package("six")]) == ["six==1"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"directory": {"path": "libs/part"}}, "{name: part, source: /site/libs/part}"),
+        (
+            {"vcs": {"type": "git", "url": "https://git.example/part", "commit-id": "0" * 40, "subdirectory": "py"}},
+            '{name: part, vcs: "git+https://git.example/part@%s#subdirectory=py"}' % ("0" * 40),
+        ),
+        ({"archive": {"url": "https://files.example/part-1.tar.gz", "hashes": {}}}, "source: part-1.tar.gz"),
+    ],
+)
+def test_package_that_a_lock_takes_from_a_source_is_refused_with_the_entry_unless_it_is_built(entry, said):
+    part = dict({"name": "part", "marker": "os_name == 'nt'"}, **entry)
+    with pytest.raises(_projects.ProjectError, match="/site/pylock.toml, part:") as error:
+        pylock([part])
+    assert said in str(error.value)
+    assert pylock([part], build=[{"name": "part", "source": "libs/part"}]) == ["part ; os_name == 'nt'"]
+
+
+def test_wheel_that_a_lock_takes_from_a_url_is_required_from_there_with_its_hash():
+    archive = {"url": "https://files.example/part-1-py3-none-any.whl", "hashes": {"sha256": "a" * 64}}
+    document = {"lock-version": "1.0", "packages": [{"name": "part", "version": "1", "archive": archive}]}
+    (line,) = _projects.pylock(document, "pylock.toml")
+    assert (line.text, line.hashes) == ("part @ " + archive["url"], ("sha256:" + "a" * 64,))
+
+
+def test_package_without_a_wheel_is_left_to_the_targets_that_need_it():
+    old = {"name": "old", "version": "1", "marker": "os_name == 'nt'", "sdist": {"hashes": {"sha256": "b" * 64}}}
+    (line,) = _projects.pylock({"lock-version": "1.0", "packages": [old]}, "pylock.toml")
+    assert (line.text, line.hashes) == ("old==1 ; os_name == 'nt'", ("sha256:" + "b" * 64,))
+
+
+def test_pylock_with_a_package_that_has_no_hash_or_of_another_format_is_refused_by_name():
+    with pytest.raises(_projects.ProjectError, match="old: .* no version or no sha256"):
+        pylock([{"name": "old", "version": "1", "sdist": {}}])
     with pytest.raises(_projects.ProjectError, match="lock-version 2.0"):
         _projects.pylock({"lock-version": "2.0"}, "pylock.toml")
 

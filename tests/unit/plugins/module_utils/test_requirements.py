@@ -71,17 +71,17 @@ def test_requirements_named_in_a_constraints_file_require_as_for_pip():
 
 
 def test_files_that_name_each_other_are_refused():
-    with pytest.raises(_requirements.RequirementsError, match="names itself"):
+    with pytest.raises(_requirements.RequirementsError, match="b.txt, line 1: r.txt names itself"):
         parse({"r.txt": "-r b.txt\n", "b.txt": "-r r.txt\n"})
 
 
 def test_missing_file_is_named_with_the_file_that_names_it():
-    with pytest.raises(_requirements.RequirementsError, match=r"b\.txt cannot be read.*in r\.txt"):
-        parse({"r.txt": "-r b.txt\n"})
+    with pytest.raises(_requirements.RequirementsError, match=r"r\.txt, line 2: b\.txt cannot be read"):
+        parse({"r.txt": "a\n-r b.txt\n"})
 
 
 def test_file_on_the_net_is_refused_without_its_password():
-    with pytest.raises(_requirements.RequirementsError, match="names a file on the net") as error:
+    with pytest.raises(_requirements.RequirementsError, match="r.txt, line 1: .*is a file on the net") as error:
         parse({"r.txt": "-c https://user:s3cret@host/c.txt\n"})
     assert "s3cret" not in str(error.value)
 
@@ -210,3 +210,193 @@ def test_identity_changes_with_the_file_that_is_asked_for_and_not_with_its_signa
 @pytest.mark.parametrize("line", ["demo", "demo[x] @ https://u:${PW}@h/demo-1-py3-none-any.whl?sig=a ; os_name == 'x'"])
 def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(line):
     assert _requirements.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line
+
+
+def test_lines_that_cannot_be_read_are_told_all_at_once():
+    with pytest.raises(_requirements.RequirementsError) as error:
+        parse({"r.txt": "a\nhttps://host/download\nb --hash=sha256\n-e ./app\n-r more.txt\n", "more.txt": "../x\n"})
+    said = str(error.value).split("\n")
+    assert [line.split(":")[0] for line in said] == [
+        "r.txt, line 2",
+        "r.txt, line 3",
+        "r.txt, line 4",
+        "more.txt, line 1",
+    ]
+
+
+def test_constraint_with_an_extra_is_refused_with_its_line():
+    with pytest.raises(_requirements.RequirementsError, match="c.txt, line 2: .*requests.socks.*extra.*requests==2"):
+        parse({"c.txt": "six\nrequests[socks]==2\n"}, constraints=["c.txt"])
+    with pytest.raises(_requirements.RequirementsError, match="c.txt, line 1"):
+        parse({"r.txt": "-c c.txt\n", "c.txt": "requests [socks] == 2\n"})
+
+
+@pytest.mark.parametrize("line", ["./x-1.0-py3-none-any.whl", "wheels/x-1.0-py3-none-any.whl", "x @ ./x-1.0.tar.gz"])
+def test_relative_path_is_refused_with_its_line_and_where_such_wheels_have_their_place(line):
+    with pytest.raises(_requirements.RequirementsError, match="r.txt, line 1: .*relative path") as error:
+        parse({"r.txt": line + "\n"})
+    assert "find_links" in str(error.value) or "stage_build" in str(error.value)
+
+
+def test_line_that_came_from_another_machine_is_called_by_its_place_there():
+    text = "six  # airgap: my reqs/base.txt, line 7\nflask\nattrs --hash=sha256:aa  # airgap: p.toml, extra # web\n"
+    parsed = parse({"r.txt": text})
+    assert [line.where for line in parsed.requirements] == [
+        "my reqs/base.txt, line 7",
+        "r.txt, line 2",
+        "p.toml, extra # web",
+    ]
+
+
+def test_lines_for_the_engine_have_users_and_paths_that_the_proof_does_not_need():
+    parsed = parse(
+        {"r.txt": "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt' --hash=sha256:aa\n"}
+    )
+    (line,) = parsed.requirements
+    assert line.text == "demo @ https://host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
+    assert _requirements.whole(line) == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
+
+
+def test_lines_of_a_requirement_are_found_by_what_an_engine_calls_it():
+    text = "distro-info===1.1build1\nFlask >= 3 ,<4 ; os_name == 'posix'\nflask[dotenv]>2\nsix\n"
+    lines = parse({"r.txt": text}).requirements
+    assert _requirements.places(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
+    assert _requirements.places(lines, "flask<4,>=3") == ["r.txt, line 2"]
+    assert _requirements.places(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
+    assert _requirements.places(lines, "flask==9") == []
+    assert _requirements.places(lines, "six") == ["r.txt, line 4"]
+
+
+def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_to_write():
+    text = "numpy @ file:///croot/numpy_1/work/dist/numpy-1.26.4-cp311-cp311-linux_x86_64.whl#sha256=aa\n"
+    text += "tool @ file:///home/conda/feedstock_root/tool_1/work ; os_name == 'nt'\nsix @ file:///there/six-1-py3-none-any.whl\n"
+    lines = parse({"r.txt": text}).requirements
+    with pytest.raises(_requirements.RequirementsError) as error:
+        _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
+    first, second = str(error.value).split("\n")
+    assert first.startswith("r.txt, line 1: numpy comes from /croot/numpy_1/work/dist/")
+    assert "Write numpy==1.26.4" in first
+    assert second.startswith("r.txt, line 2: tool comes from /home/conda/feedstock_root/tool_1/work,")
+    assert "Write tool==VERSION" in second
+
+
+def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_lines():
+    def read(text):
+        if "build" in text:
+            raise ValueError("Invalid version")
+
+    lines = parse({"r.txt": "six\na==1.1build1\nb==2.2build2\n"}).requirements
+    with pytest.raises(_requirements.RequirementsError) as error:
+        _requirements.refuse_unreadable(lines, read)
+    first, second = str(error.value).split("\n")
+    assert first.startswith("r.txt, line 2: 'a==1.1build1' cannot be read: Invalid version")
+    assert second.startswith("r.txt, line 3: 'b==2.2build2'")
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def refused(text):
+    """Return what is said of a file that is refused."""
+    with pytest.raises(_requirements.RequirementsError) as error:
+        _requirements.refuse_options(parse({"r.txt": text}))
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "entry"),
+    [
+        (
+            "-e git+https://user:pw@git.example/x.git@%s#egg=x&subdirectory=py" % COMMIT,
+            'Add to stage_build: {name: x, vcs: "git+https://git.example/x.git@%s#subdirectory=py"}. '
+            "Then write x in place of the line." % COMMIT,
+        ),
+        (
+            "--editable=git+ssh://git@git.example/x.git@v1#egg=x",
+            'Add to stage_build: {name: x, vcs: "git+ssh://git@git.example/x.git@COMMIT"}, where COMMIT is what '
+            "'git ls-remote ssh://git@git.example/x.git v1' prints. Then write x in place of the line.",
+        ),
+        ("-e git+https://git.example/x.git", "{name: NAME, vcs: "),
+        ("-e x[web] @ git+https://git.example/x.git@%s" % COMMIT, "{name: x, vcs: "),
+        ("-e ./app[web]", "{name: NAME, source: ./app}"),
+        ("-e .", "{name: NAME, source: .}. Then write NAME in place of the line; or remove it, if only what"),
+        ("git+https://git.example/x.git@%s" % COMMIT, '{name: NAME, vcs: "git+https://git.example/x.git@%s"}' % COMMIT),
+        ("-e hg+https://hg.example/x#egg=x", "{name: x, source: FOLDER}"),
+        ("./app", "{name: NAME, source: ./app}"),
+        ("https://host/x-1.0.tar.gz", "{name: NAME, source: x-1.0.tar.gz}"),
+    ],
+)
+def test_what_only_a_build_can_give_is_answered_with_the_ready_entry(line, entry):
+    said = refused("six\n%s\n" % line)
+    assert said.startswith("r.txt, line 2: ")
+    assert entry in said
+    assert "pw" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "mend"),
+    [
+        ("--no-binary lxml", "Add to stage_build: {name: lxml}"),
+        ("--no-binary=lxml,Py_Yaml", "Add to stage_build: {name: lxml}, {name: py-yaml}"),
+        ("--no-binary :all:", "Add to stage_build those that you want built, such as {name: NAME}"),
+        ("--only-binary :all:", "nothing but wheels is taken"),
+        ("--prefer-binary", "nothing but wheels is taken"),
+        ("--require-hashes", "hashes in a file are always kept to"),
+        ("--pre", "NAME>=2.0rc1"),
+        ("--no-index", "stage_find_links"),
+        ("--config-settings x=y", "stage_build"),
+        ("--use-feature fast-deps", "of the pip of another machine"),
+        ("-i https://user:pw@host/simple", "stage_index_url"),
+    ],
+)
+def test_option_is_refused_with_what_takes_its_place(line, mend):
+    said = refused("six\n%s\n" % line)
+    assert said.startswith("r.txt, line 2: the option ")
+    assert mend in said
+    assert "nothing takes its place" not in said
+    assert "pw" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("--no-binary lxml", "is an option.*stage_build: {name: lxml}"),
+        ("-e git+https://git.example/x.git@%s#egg=x" % COMMIT, "editable.*stage_build: {name: x, vcs: "),
+        ("-r other.txt", "is an option.*requirements_file"),
+        ("-c limits.txt", "is an option.*constraints_file"),
+        ("--index-url https://user:pw@host/simple", "is an option.*stage_index_url"),
+    ],
+)
+def test_option_among_the_requirements_of_a_set_is_refused_with_what_takes_its_place(text, mend):
+    with pytest.raises(_requirements.RequirementsError, match=mend) as error:
+        parse({}, requirements=["six", text])
+    assert "pw" not in str(error.value)
+
+
+def test_all_options_are_told_at_once():
+    assert refused("--pre\nsix\n--no-binary lxml\n").count("the option") == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-e git+https://git.example/${TOKEN}/x.git#egg=x",
+        "https://host/download?sig=${TOKEN}",
+        "https://host/x-1.0.tar.gz?sig=${TOKEN}",
+        "six ${TOKEN} --nope=1",
+        "x @ ./wheels/x-1.whl?sig=${TOKEN}",
+    ],
+)
+def test_value_of_a_variable_is_in_no_message_about_its_line(line):
+    with pytest.raises(_requirements.RequirementsError) as error:
+        parse({"r.txt": line + "\n"}, variables={"TOKEN": "canary-1"})
+    assert str(error.value).startswith("r.txt, line 1")
+    assert "canary-1" not in str(error.value)
+
+
+def test_query_of_a_url_is_in_no_entry_that_is_shown():
+    for url in ("https://host/x-1-py3-none-any.whl?sig=canary", "https://host/x-1.tar.gz?sig=canary"):
+        assert "canary" not in _requirements.stage_build_entry("x", url)
+    with pytest.raises(_requirements.RequirementsError) as error:
+        parse({"r.txt": "https://host/download?sig=canary\n"})
+    assert "canary" not in str(error.value)

@@ -148,11 +148,6 @@ def test_conflict_shows_who_asks_for_what():
     assert "b 2 depends on a>=2" in said
 
 
-def test_root_that_its_marker_excludes_is_named():
-    output = "Ignoring pywin32: markers 'sys_platform == \"win32\"' don't match your environment\n"
-    assert _resolve.ignored_roots(output) == ["pywin32 ('sys_platform == \"win32\"')"]
-
-
 def test_upgrade_may_move_what_requires_it_and_what_it_requires():
     requires = {"app": {"lib"}, "lib": {"leaf"}, "other": {"leaf"}, "alone": set()}
     assert _resolve.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
@@ -170,3 +165,49 @@ def test_failure_of_the_net_is_told_from_one_of_the_requirements():
     assert _resolve.is_passing("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")
     assert not _resolve.is_passing("ERROR: No matching distribution found for x")
     assert "No space left" in _resolve.explain("ERROR: Exception:\nTraceback\nOSError: No space left", TARGET, "x")
+
+
+def test_extras_that_pip_or_uv_did_not_find_are_read_from_what_they_say():
+    said = "WARNING: requests 2.32.3 does not provide the extra 'securty'\n"
+    assert _resolve.unknown_extras(said) == [("requests", "2.32.3", "securty")]
+    said = "warning: The package `Requests_X==2.32.3` does not have an extra named `securty`\n"
+    assert _resolve.unknown_extras(said) == [("requests-x", "2.32.3", "securty")]
+
+
+METADATA = """\
+WARNING: Ignoring version 2.0.6 of omega since it has invalid metadata:
+Requested omega==2.0.6 from http://i/o.whl (from -r /s/r.txt (line 1)) has invalid metadata: .* suffix can only be used with `==` or `!=` operators
+    dep (>=5.1.*)
+         ~~~~~~^
+Please use pip<24.1 if you need to use this version.
+ERROR: Could not find a version that satisfies the requirement omega==2.0.6 (from versions: %s)
+ERROR: No matching distribution found for omega==2.0.6
+"""
+
+
+def test_metadata_that_pip_refuses_are_the_reason_and_no_list_of_versions():
+    said = _resolve.explain(METADATA % ", ".join("1.%d" % number for number in range(90)), TARGET, "what")
+    assert (
+        "omega 2.0.6 has invalid metadata: .* suffix can only be used with `==` or `!=` operators: dep (>=5.1.*)"
+        in said
+    )
+    assert "Name another version of omega" in said
+    assert "1.3" not in said
+    assert "has a wheel" not in said
+
+
+def test_long_lists_of_versions_are_cut():
+    versions = ", ".join("1.%d" % number for number in range(90))
+    out = "ERROR: Could not find a version that satisfies the requirement x==2 (from versions: %s)\n" % versions
+    out += "ERROR: No matching distribution found for x==2\n"
+    assert "(from versions: 85 older ones, 1.85, 1.86, 1.87, 1.88, 1.89)" in _resolve.explain(out, TARGET, "what")
+    python = "; ".join("1.%d Requires-Python >=3.10" % number for number in range(90))
+    out = "ERROR: Ignored the following versions that require a different python version: %s\n" % python
+    said = _resolve.explain(out, TARGET, "what")
+    assert "85 others" in said
+    assert len(said) < 500
+
+
+def test_log_is_named_with_its_path_where_it_is_the_mend():
+    assert "Read /srv/pip.log for all that pip said" in _resolve.explain("ERROR: odd\n", TARGET, "what", "/srv/pip.log")
+    assert "log" not in _resolve.explain("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")

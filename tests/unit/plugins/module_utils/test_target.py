@@ -330,3 +330,15 @@ def test_interpreter_that_cannot_be_a_target_says_why():
     markers = dict(ANSWER["markers"], python_full_version="3.6.8", python_version="3.6")
     with pytest.raises(_target.TargetError, match="3.8 is the oldest"):
         _target.from_answer(dict(ANSWER, markers=markers, abis=["cp36m"]))
+
+
+def test_version_of_a_build_between_releases_is_that_of_the_release_before():
+    target = _target.parse({"name": "x", "python": "3.12.3+", "libc": "glibc-2.39"})[0]
+    assert target.python == "3.12.3"
+    assert target.markers()["python_full_version"] == "3.12.3"
+    reported = {"python_full_version": "3.12.3+", "implementation_version": "3.12.3+"}
+    target = _target.parse({"name": "x", "python": "3.12.3+", "libc": "glibc-2.39", "markers": reported})[0]
+    assert target.markers()["python_full_version"] == "3.12.3"
+    assert target.markers()["implementation_version"] == "3.12.3"
+    with pytest.raises(_target.TargetError):
+        _target.parse({"name": "x", "python": "3.12+", "libc": "glibc-2.39"})
