@@ -148,7 +148,7 @@ def build_entry(name: str, reference: str = "") -> str:
         commit = revision if re.match(r"^[0-9a-f]{40}$", revision) else "COMMIT"
         fields.append(("vcs", "%s:%s@%s%s" % (parts.scheme, repository, commit, tail)))
         if commit != revision:
-            first = "with, for COMMIT, what 'git ls-remote %s:%s %s' prints" % (parts.scheme[4:], repository, revision)
+            first = "where COMMIT is what 'git ls-remote %s:%s %s' prints" % (parts.scheme[4:], repository, revision)
     elif base and (parts.scheme in ("", "file")):
         fields.append(("source", urllib.parse.unquote(parts.path) if parts.scheme else base))
     elif base:

@@ -16,7 +16,7 @@ import shlex
 import typing as t
 import urllib.parse
 
-from ansible_collections.airgap.python.plugins.module_utils import _secrets
+from ansible_collections.airgap.python.plugins.module_utils import _build, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
@@ -142,29 +142,14 @@ def without_secrets(text: str) -> str:
 
 def stage_build_entry(name: str, reference: str) -> str:
     """Return the sentences with the entry of stage_build that makes a project from what a requirement's URL or path names."""
-    base, _hash, fragment = reference.partition("#")
-    base = _QUERY.sub(lambda match: match.group(1), base)
-    parts = urllib.parse.urlsplit(base)
-    path = urllib.parse.unquote(parts.path)
-    is_local = parts.scheme in ("", "file")
-    if path.endswith(".whl") and is_local:
-        return "Put the wheel into a folder of the internet host, and name that in stage_find_links."
-    if path.endswith(".whl"):
-        return "Require %s @ %s." % (name, without_user(base))
-    if parts.scheme.startswith("git+"):
-        # A user is part of an ssh URL, and a secret in all others.
-        base = base if parts.scheme == "git+ssh" else without_user(base)
-        repository, _at, ref = base.rpartition("@") if "@" in parts.path else (base, "", "")
-        commit = ref if re.match(r"^[0-9a-f]{40}$", ref) else "COMMIT"
-        folder = re.search(r"(?:^|&)subdirectory=([^&]+)", fragment)
-        vcs = "%s@%s%s" % (repository, commit, "#subdirectory=" + folder.group(1) if folder else "")
-        note = ", where COMMIT is what 'git ls-remote %s %s' prints" % (repository[len("git+") :], ref or "HEAD")
-        return 'Add to stage_build: {name: %s, vcs: "%s"}%s.' % (name, vcs, "" if commit == ref else note)
-    if "+" in parts.scheme:
+    parts = urllib.parse.urlsplit(reference.partition("#")[0])
+    if urllib.parse.unquote(parts.path).endswith(".whl"):
+        if parts.scheme in ("", "file"):
+            return "Put the wheel into a folder of the internet host, and name that in stage_find_links."
+        return "Require %s @ %s." % (name, without_secrets(reference.partition("#")[0]))
+    if "+" in parts.scheme and not parts.scheme.startswith("git+"):
         return "Check it out into a folder, and add to stage_build: {name: %s, source: FOLDER}." % name
-    if is_local:
-        return "Add to stage_build: {name: %s, source: %s}." % (name, path)
-    return "Fetch and read it, and add to stage_build: {name: %s, source: %s}." % (name, os.path.basename(path))
+    return "Add to stage_build: %s." % _build.build_entry(name, reference)
 
 
 def instead(name: str, reference: str) -> str:

@@ -280,12 +280,12 @@ def test_commit_that_pip_built_is_read_from_what_it_says():
         ),
         (
             "git+ssh://git@git.example/t.git@v1#subdirectory=py/t",
-            '{name: thing, vcs: "git+ssh://git@git.example/t.git@COMMIT#subdirectory=py/t"}, with, for COMMIT, what '
+            '{name: thing, vcs: "git+ssh://git@git.example/t.git@COMMIT#subdirectory=py/t"}, where COMMIT is what '
             "'git ls-remote ssh://git@git.example/t.git v1' prints",
         ),
         (
             "git+https://git.example/t.git",
-            '{name: thing, vcs: "git+https://git.example/t.git@COMMIT"}, with, for COMMIT, what '
+            '{name: thing, vcs: "git+https://git.example/t.git@COMMIT"}, where COMMIT is what '
             "'git ls-remote https://git.example/t.git HEAD' prints",
         ),
         ("git+file:///srv/t.git@" + "a" * 40, '{name: thing, vcs: "git+file:///srv/t.git@%s"}' % ("a" * 40)),
