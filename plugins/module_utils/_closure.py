@@ -15,7 +15,7 @@ import email
 import email.message
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _wheel
+from ansible_collections.airgap.python.plugins.module_utils import _secrets, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
@@ -180,6 +180,8 @@ class _Walk:
         name = normalize(requirement.name)
         marker = str(requirement.marker or "")
         wanted = str(requirement).partition(";")[0].strip()
+        if requirement.url:
+            wanted = "%s @ %s" % (name, _secrets.public(requirement.url))
         where = "%s; its marker %s is true there)" % (self.target[:-1], marker) if marker else self.target
         needs = "%s needs %s on %s" % (self.who(asker), wanted, where)
         if isinstance(asker, str):

@@ -258,6 +258,7 @@ import shutil
 import sys
 import tempfile
 import time
+import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
@@ -578,9 +579,18 @@ class Download:
             origin = written.get(plain.partition("#")[0])
             if origin is None:
                 origin = _secrets.hide(plain, self.pip.found)
+                # Says that the index gave the link a query, without which the file may not be had.
+                origin += "?" if urllib.parse.urlsplit(pin.origin).query else ""
             self.sources[pin.sha256] = pin.origin
             kept.append(pin._replace(origin=origin))
         return kept
+
+    def lost_address(self, lock):
+        """Say whether a file of a lock is to be fetched again from a link whose query only the index knows."""
+        return any(
+            pin.origin.endswith("?") and not os.path.isfile(os.path.join(self.params["dest"], pin.filename))
+            for pin in lock.pins
+        )
 
     def url_of(self, pin):
         """Return where to ask for a file."""
@@ -768,7 +778,10 @@ class Download:
         stale = [
             target
             for target in self.targets
-            if again or before[target] is None or before[target].inputs != digests[target]
+            if again
+            or before[target] is None
+            or before[target].inputs != digests[target]
+            or self.lost_address(before[target])
         ]
         pins = {target: list(before[target].pins) for target in self.targets if target not in stale}
         if stale:

@@ -333,6 +333,10 @@ def test_secret_of_the_environment_and_a_query_are_in_no_lock_log_result_or_bund
     assert "probe" in failed["msg"]
     index.add("probe", "1.0")
     assert download(requirements=wanted, **options)["resolved"] == []
+    # Only the index knows the query of its own link.
+    (download.pool / plain).unlink()
+    again = download(requirements=wanted, **options)
+    assert (again["resolved"], again["downloaded"]) == (["old"], [plain])
     described = run_module(
         "bundle_manifest",
         path=str(download.parent),
