@@ -32,8 +32,11 @@ class Former:
         """Say whether a change was begun and neither ended well nor was taken back."""
         return os.path.exists(self.path)
 
-    def note(self, texts: t.Iterable[str], owned: t.Iterable[str]) -> None:
-        """Write down files with their text, and of others the owner and mode. What is noted already stays: that worked."""
+    def note(self, texts: t.Iterable[str], owned: t.Iterable[str], ran: bool) -> None:
+        """Write down files with their text, of others the owner and mode, and whether the unit ran.
+
+        What is noted already stays: that worked.
+        """
         if self.is_noted:
             return
         entries = []
@@ -41,7 +44,12 @@ class Former:
             data = read_if_there(path)
             entries.append(dict(_owner(path), text=None if data is None else data.decode("utf-8", "surrogateescape")))
         entries += [_owner(path) for path in owned if os.path.exists(path)]
-        write_atomic(self.path, json.dumps(entries).encode("utf-8"), 0o600)
+        write_atomic(self.path, json.dumps({"ran": ran, "entries": entries}).encode("utf-8"), 0o600)
+
+    @property
+    def ran(self) -> bool:
+        """Say whether the unit ran as it is noted."""
+        return bool(self._noted().get("ran"))
 
     def text_of(self, path: str) -> str:
         """Return the former text of a file that was noted, or ""."""
@@ -70,8 +78,11 @@ class Former:
             os.unlink(self.path)
 
     def _entries(self) -> t.List[t.Dict[str, t.Any]]:
+        return self._noted().get("entries", [])
+
+    def _noted(self) -> t.Dict[str, t.Any]:
         data = read_if_there(self.path)
-        return json.loads(data.decode("utf-8")) if data else []
+        return json.loads(data.decode("utf-8")) if data else {}
 
 
 def _owner(path: str) -> t.Dict[str, t.Any]:

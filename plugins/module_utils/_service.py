@@ -551,7 +551,7 @@ _CAUSES = (
         "Stage the bundle for this host's target again.",
     ),
     (r"MemoryError|Cannot allocate memory|oom", "It needs more memory, or a smaller devpi_argon2_memory_cost."),
-    (r"secret", "Look at the file that devpi_config_dir holds."),
+    (r"\bfatal: ", "Correct what it names, in devpi_options or devpi_config_dir."),
 )
 _NOISE = re.compile(
     r"^\s*$|^(Started|Starting|Stopping|Stopped|Failed to start) |^Traceback|^  |: (Failed with result|Main process exited|Scheduled restart|"

@@ -383,10 +383,11 @@ class Service:
         """Do what the plan says: what lies beside the server first, then the trial, then the server itself."""
         wanted = self.wanted
         self.ran = found.runs.active == "active"
-        if self.ran and plan.changed:
+        if plan.changed and wanted.unit_path in found.entries:
             self.former.note(
                 [wanted.unit_path, wanted.config_path],
                 [wanted.config_dir, wanted.data_dir, wanted.secret_path, wanted.password_path],
+                self.ran,
             )
         if "group" in plan.steps:
             self.run("groupadd", "--system", wanted.user)
@@ -492,7 +493,7 @@ class Service:
         if not has_venv and not self.former.is_noted:
             return ""
         urls = _service.urls_of(self.former.text_of(self.wanted.config_path) or _service.config(self.wanted))
-        was_noted = self.former.is_noted
+        was_noted, had_run = self.former.is_noted, self.former.ran
         is_former = self.runs_former()
         _former.swap_back(self.wanted.venv)
         self.former.bring_back()
@@ -501,6 +502,10 @@ class Service:
             return "The former environment is back."
         if is_former:
             return "It was tried beside the index that runs, which was not stopped; everything is as it was."
+        if not had_run:
+            if self.ended:
+                self.systemd.call("stop", self.systemd.name)
+            return "Unit, configuration and environment are as they were, and the server is stopped, as it was before."
         try:
             self.systemd.start("restart", urls, self.module.params["wait"])
         except _service.ServiceError as error:

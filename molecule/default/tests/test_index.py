@@ -121,7 +121,7 @@ def test_port_that_is_taken_is_named_before_anything_is_changed():
         said = refusal("-e", "devpi_port=3999")
     finally:
         read("index", "systemctl stop squatter")
-    assert "Port 3999 on index is taken" in said
+    assert "Port 3999 on this host is taken" in said
     assert "set devpi_port to a free port" in said
 
 

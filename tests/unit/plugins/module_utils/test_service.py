@@ -391,6 +391,11 @@ def test_failure_is_seen_as_soon_as_systemd_sees_it():
             "--threads",
             "devpi_options",
         ),
+        (
+            ["fatal: The backend 'x' can't be found, is the plugin not installed?.", "Started x"],
+            "fatal: The backend 'x' can't be found, is the plugin not installed",
+            "devpi_options",
+        ),
         (["x.service: Main process exited, code=killed, status=9/KILL"], "code=killed", ""),
         ([], "it said nothing", ""),
     ],
