@@ -19,6 +19,8 @@ description:
     C(bin/pip) works there for people, too.
   - pip reads none of the host's settings. Its configuration files, C(PIP_*) variables, netrc and proxies are left out,
     so that the result depends on the module's options alone.
+  - What pip fetches lies in the environment until it is installed, and not in C(/tmp). A full disk is told by its file
+    system and the bytes that are free there.
   - Two runs at the same environment do not mix; the second one fails.
   - An environment that a killed run left half-made, that belongs to a Python which the host has no more, or whose
     metadata are damaged, is made anew. One that something else made is left alone, and is an error.

@@ -85,6 +85,9 @@ def test_who_is_there_is_printed_and_a_limit_that_leaves_nobody_stops_the_run(co
     rc, said = control.play("nodes", "--tags", "none", "--limit", "idx")
     assert rc != 0, said
     assert "--limit idx leaves out every host that this playbook is for: node00, node01" in said
+    control.write(dict(groups, airgap_bastion=["hop"]))
+    rc, said = control.play("transfer", "--tags", "none", "--limit", "hop")
+    assert rc == 0, said
     rc, said = control.play("site", "--tags", "none", "--limit", "node01")
     assert rc == 0, said
     assert "'airgap_nodes: node01'" in said
