@@ -72,6 +72,30 @@ def test_venv_that_lost_a_package_is_mended_and_only_that():
     read("node311", "/opt/airgap/base/bin/python -c 'import flask'")
 
 
+def test_settings_of_a_user_that_win_are_named_and_none_of_them_stops_us():
+    read(
+        "node311",
+        "mkdir -p /home/ops/.config/pip && printf '[global]\\nno-index = true\\n' > /home/ops/.config/pip/pip.conf",
+    )
+    read(
+        "node311",
+        "cp -a /etc/environment /root/environment.before; echo http_proxy=http://127.0.0.1:9 >> /etc/environment",
+    )
+    read(
+        "node311",
+        "echo machine > /root/.netrc; rm -rf /opt/airgap/.pip /opt/airgap/base/lib/python3*/site-packages/flask*",
+    )
+    try:
+        result = play("playbooks/nodes.yml", "--limit", "node311")
+    finally:
+        read("node311", "rm -rf /home/ops/.config/pip /root/.netrc && mv /root/environment.before /etc/environment")
+    said = " ".join(result.out.split())
+    assert result.failed == 0, result.out[-2000:]
+    assert "node311: ~/.config/pip/pip.conf of ops changes what /etc/pip.conf says: pip asks no index" in said
+    assert "/etc/environment changes what /etc/pip.conf says: pip asks the index through the proxy" in said
+    assert "~/.netrc of root" in said
+
+
 def test_pip_conf_trusts_a_certificate_with_https_and_the_host_only_with_http():
     # Looked at in check mode: the lab's index speaks http.
     https = [
