@@ -31,7 +31,7 @@ _WHY = (
         "Check index_url and extra_index_urls (stage_index_url, stage_extra_index_urls), and the proxy",
     ),
     (
-        r"407|[Pp]roxy|tunnel error",
+        r"\b407\b|[Pp]roxy|tunnel error",
         "the proxy does not let the request pass",
         "Check proxy (stage_proxy), with user and password if it asks for them",
     ),
@@ -88,8 +88,8 @@ class Pages(t.NamedTuple):
 
 def why(reason: str) -> t.Tuple[str, str]:
     """Return what an engine's reason means, and what to look at."""
-    # The URL may hold any number.
-    plain = re.sub(r"https?://\S+", "", reason)
+    # A URL and a port may hold any number.
+    plain = re.sub(r"https?://\S+|port=\d+", "", reason)
     return next((what, mend) for pattern, what, mend in _WHY if re.search(pattern, plain))
 
 

@@ -32,6 +32,12 @@ TWO = "https://two.example/407/simple"
             "not answer",
             "index_url",
         ),
+        (
+            "HTTPConnectionPool(host='127.0.0.1', port=40735): Max retries exceeded (too many 500 error responses)",
+            "trouble of its own",
+            "reaches the index",
+        ),
+        ("HTTPConnectionPool(host='h', port=407): timed out", "not answer", "proxy"),
         ("timed out", "not answer", "proxy"),
         ("no answer from https://h/503/401/simple/app/: timed out", "not answer", "proxy"),
     ],
