@@ -246,7 +246,7 @@ class Shared:
 
         for requirement, found in zip(asked, self.ahead.map(best, asked)):
             if found is None:
-                print(NONE + str(requirement).partition(";")[0].strip())
+                sys.stdout.write(NONE + str(requirement).partition(";")[0].strip() + "\n")
         sys.stdout.flush()
         os._exit(0)
 
