@@ -25,7 +25,11 @@ SEED = os.environ["HOSTILE_SEED"]
 IN_ALL = "its facts, in every task"
 EACH = "every text, in every task"
 # What cannot be carried out twice: the other end of the line serves once. Each of its lies is a play.
-ONCE = ("airgap.python.transfer : Take it in file by file, check the whole bundle and put it in its place",)
+ONCE = (
+    "airgap.python.transfer : Take it in file by file, check the whole bundle and put it in its place",
+    "airgap.python.media : Take them in",
+    "airgap.python.media : Take it in from the control host",
+)
 
 
 class Run(t.NamedTuple):
