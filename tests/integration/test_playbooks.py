@@ -166,8 +166,10 @@ def test_each_role_and_each_step_has_its_tag_and_the_readme_lists_them(control):
     for name in ("site", "inside", "outside", "approve", "history", "survey", "kubespray", "teardown"):
         rc, said = control.play(name, "--list-tasks")
         assert rc == 0, said
-        for task, its in re.findall(r"(?:TAGS: \[[^]]*\]|tasks:) ((?:(?!TAGS: ).)+?) TAGS: \[([^]]*)\]", said):
-            if task.startswith("play #"):
+        parts = re.split(r"TAGS: \[([^]]*)\]", said)
+        for before, its in zip(parts[::2], parts[1::2]):
+            task = before.rpartition("tasks:")[2].strip()
+            if "play #" in task:
                 continue
             role = re.match(r"airgap\.python\.(\w+) : ", task)
             assert its, (name, task)
