@@ -376,7 +376,7 @@ def test_import_is_written_down_once_with_who_what_and_how_it_ended(site):
     with open(os.path.join(site.hop, "inventory.json"), encoding="utf-8") as stream:
         inventory = json.load(stream)
     assert inventory["imported"] == [site.manifest["id"]]
-    assert [set(one) for one in inventory["files"]] == [{"path", "name", "version", "sha256", "size"}] * 2
+    assert [set(one) for one in inventory["files"]] == [{"path", "name", "version", "sha256", "size", "origin"}] * 2
     assert os.stat(site.ledger).st_mode & 0o777 == 0o644
 
 
