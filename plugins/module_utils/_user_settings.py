@@ -20,6 +20,9 @@ from urllib.parse import urlsplit
 SECTIONS = ("global", "install", "download", "wheel", "index", "list")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+# What a name of DNS and a port have, in characters (RFC 1035).
+LONGEST = 253 + len(":65535")
 # What a message names of many users.
 MOST = 3
 
@@ -39,7 +42,8 @@ def place(value: str) -> str:
     except ValueError:
         return "another place"
     host = parts.netloc.rpartition("@")[2]
-    if not host or re.search(r"[^A-Za-z0-9.:_\[\]-]", host):
+    known = parts.scheme in SCHEMES and 0 < len(host) <= LONGEST
+    if not known or re.search(r"[^A-Za-z0-9.:_\[\]-]", host):
         return "another place"
     return "%s://%s" % (parts.scheme, host)
 

@@ -114,17 +114,19 @@ LOGIN = (
 def opened(path: str) -> t.Optional[int]:
     """Return a descriptor of a file of somebody's; None where there is none that a person would write."""
     try:
-        # Neither a pipe nor a device of a user's may hold this up.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        # Opening a pipe or a device of a user's choice would do something already; O_PATH (open(2)) does nothing.
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            about = os.fstat(place)
+            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+                return None
+            return os.open("/proc/self/fd/%d" % place, os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(place)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise
         return None
-    about = os.fstat(handle)
-    if stat.S_ISREG(about.st_mode) and about.st_size <= LARGEST:
-        return handle
-    os.close(handle)
-    return None
 
 
 def text_of(path: str) -> t.Optional[str]:

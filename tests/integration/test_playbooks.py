@@ -104,6 +104,16 @@ def test_kubesprays_former_names_of_groups_work(control):
     assert "'kube-master: first'" in said
 
 
+@pytest.mark.parametrize("name", ["inside", "site"])
+def test_site_whose_nodes_are_all_kubesprays_needs_no_other_group(control, name):
+    control.write({"airgap_stage": ["out"], "airgap_index": ["idx"], "kube_node": ["second"]})
+    rc, said = control.play(name, "--tags", "none")
+    assert rc == 0, said
+    control.write({"airgap_stage": ["out"], "airgap_index": ["idx"]})
+    rc, said = control.play(name, "--tags", "none")
+    assert "No host is in the group airgap_nodes or kube_control_plane" in said
+
+
 def test_loopback_address_of_a_tunnel_is_refused_on_each_node_but_the_index_host_itself(control):
     addresses = ["127.0.0.1", "127.9.9.9", "::1", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "LOCALHOST.localdomain."]
     nodes = {"node%d" % number: {"pip_conf_index_address": one} for number, one in enumerate(addresses)}

@@ -16,6 +16,8 @@ HTTPS = "https://index.example/airgap/prod/+simple/"
         ("[global]\nindex-url = https://joe:pw@pypi.example/simple?key=pw\n", "asks https://pypi.example in place of"),
         ("[install]\nindex_url: https://pypi.example/simple\n", "asks https://pypi.example in place of the index"),
         ("[global]\nextra-index-url =\n  %s\n  https://more.example/\n" % URL, "also asks https://more.example, and"),
+        ("[global]\nindex-url = http://%s/\n" % ("a" * 300), "asks another place in place of"),
+        ("[global]\nindex-url = %s://host/\n" % ("a" * 300), "asks another place in place of"),
         ("[global]\nno-index = yes\n", "asks no index"),
         ("[download]\nfind-links = /wheels\n", "also takes files from other places"),
         ("[global]\nproxy = joe:pw@proxy.example:3128\n", "through the proxy another place"),

@@ -82,5 +82,22 @@ def test_pipe_device_and_huge_file_of_a_user_hold_nothing_up(look):
     assert look() == []
 
 
+def test_what_is_no_file_is_not_even_opened(look, monkeypatch):
+    opened, real = [], os.open
+
+    def noting(path, flags, *more, **options):
+        opened.append((path, flags))
+        return real(path, flags, *more, **options)
+
+    home = look.root / "home/eve"
+    home.mkdir(parents=True)
+    os.mkfifo(str(home / ".netrc"))
+    monkeypatch.setattr(os, "open", noting)
+    assert look() == []
+    asked = [flags for path, flags in opened if str(path).endswith("eve/.netrc")]
+    assert asked and all(flags & os.O_PATH for flags in asked)
+    assert not [path for path, flags in opened if str(path).startswith("/proc/self/fd/")]
+
+
 def test_name_that_would_act_on_a_terminal_or_a_template_is_only_shown():
     assert module.plain("a\x1b[2J{{ b }}{% c") == "a\\x1b[2J(" + "{ b }}(% c"
