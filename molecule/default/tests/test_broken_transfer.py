@@ -72,14 +72,18 @@ def test_damage_on_the_index_host_is_found_before_it_is_served():
 
 
 def fill_the_disk():
-    """Return what a transfer says that finds no more room on the index host."""
-    read("index", "mkdir -p /srv/airgap/incoming && mount -t tmpfs -o size=24m,mode=0700 tmpfs /srv/airgap/incoming")
+    """Return what a transfer says on whose disk somebody else takes the room when 20 MB have come."""
+    size = int(read("bastion", "du -sk " + BUNDLE).split()[0]) + 2048
+    place = "/srv/airgap/incoming"
+    read("index", "mkdir -p %s && mount -t tmpfs -o size=%dk,mode=0700 tmpfs %s" % (place, size, place))
+    other = "until test $(du -sk . | cut -f1) -gt 20480; do sleep 0.01; done; cat /dev/zero > full"
+    read("index", "cd %s && nohup timeout 120 sh -c '%s' > /dev/null 2>&1 < /dev/null &" % (place, other))
     try:
         broken = play("playbooks/transfer.yml")
-        read("index", "cp -a /srv/airgap/incoming /srv/airgap/arrived")
+        read("index", "rm %s/full && cp -a %s /srv/airgap/arrived" % (place, place))
     finally:
-        read("index", "umount /srv/airgap/incoming")
-    read("index", "rm -rf /srv/airgap/incoming && mv /srv/airgap/arrived /srv/airgap/incoming")
+        read("index", "umount --lazy " + place)
+    read("index", "rm -rf %s && mv /srv/airgap/arrived %s" % (place, place))
     return broken, "No space left"
 
 
@@ -111,6 +115,18 @@ def test_transfer_that_broke_goes_on_with_the_rest(way, tmp_path):
     assert moved <= whole - arrived
     for host in ("bastion", "index"):
         assert read(host, "ls -d /tmp/.airgap-* 2> /dev/null || true") == ""
+
+
+def test_disk_that_is_too_small_is_said_before_anything_moves():
+    read("index", "rm -rf %s /srv/airgap/incoming && mkdir -p /srv/airgap/incoming" % BUNDLE)
+    read("index", "mount -t tmpfs -o size=24m,mode=0700 tmpfs /srv/airgap/incoming")
+    try:
+        broken = play("playbooks/transfer.yml")
+        assert read("index", "find /srv/airgap/incoming -type f") == ""
+    finally:
+        read("index", "umount /srv/airgap/incoming")
+    assert broken.hosts["index"]["failed"] == 1
+    assert "bytes have to come, and the file system of /srv/airgap/incoming has" in " ".join(broken.out.split())
 
 
 def test_direct_mode_leaves_nothing_on_the_bastion():
