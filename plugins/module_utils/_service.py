@@ -382,7 +382,12 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
         return []
     said = []
     needed = FORMATS.get(wanted.version.split(".")[0], data.format)
-    if needed != data.format:
+    if not data.format:
+        said.append(
+            "%s/.serverversion is not as devpi-server writes it: a file with the number of a format. Bring the folder back "
+            "from a backup, or set devpi_data_dir to another one." % where
+        )
+    elif needed != data.format:
         said.append(
             "The data in %s have format %s, and devpi-server %s of the bundle needs %s. Run devpi-export with the version "
             "that made them, move the folder away, and run devpi-import with the new version into an empty one; or stage a "

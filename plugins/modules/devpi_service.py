@@ -137,6 +137,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import stat
@@ -268,19 +269,35 @@ def look_at_data(path: str) -> _service.Data:
         return _service.Data()
     if ".serverversion" not in names:
         return _service.Data(tuple(names))
-    version = (_files.read_if_there(os.path.join(path, ".serverversion")) or b"").decode("ascii", "replace").strip()
+    # One line of digits and dots; anything else is not repeated.
+    version = re.match(rb"[0-9]+(\.[0-9]+)*\s*\Z", start_of(os.path.join(path, ".serverversion"), 64))
     try:
-        role = json.loads(_files.read_if_there(os.path.join(path, ".nodeinfo")) or b"{}").get("role", "")
-    except (ValueError, AttributeError):
+        role = json.loads(start_of(os.path.join(path, ".nodeinfo"), 4096) or b"{}").get("role", "")
+    except (ValueError, AttributeError, RecursionError):
         role = ""
     owners = {}
     for name in names:
-        uid = os.lstat(os.path.join(path, name)).st_uid
+        try:
+            uid = os.lstat(os.path.join(path, name)).st_uid
+        except FileNotFoundError:
+            # A journal of the database comes and goes.
+            continue
         try:
             owners[uid] = pwd.getpwuid(uid).pw_name
         except KeyError:
             owners[uid] = ""
-    return _service.Data(tuple(names), version.split(".")[0], str(role), owners)
+    return _service.Data(
+        tuple(names), version.group().split(b".")[0].strip().decode("ascii") if version else "", str(role), owners
+    )
+
+
+def start_of(path: str, size: int) -> bytes:
+    """Return how a file begins that lies where the account may put anything, a link or a pipe too; b"" for such."""
+    try:
+        with _files.open_plain(path) as stream:
+            return stream.read(size)
+    except (_files.FileError, OSError):
+        return b""
 
 
 def closed_folder(path: str, account: t.Optional[_service.Account]) -> str:

@@ -13,11 +13,14 @@ import sys
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _lock
+from ansible_collections.airgap.python.plugins.modules import devpi_service
 
 from tests.integration import small_bundle
 from tests.integration.simple_index import make_wheel
 from tests.integration.test_devpi_modules import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.test_signatures import run
+
+MODULE = "ansible_collections.airgap.python.plugins.modules.devpi_service"
 
 
 class Environment:
@@ -123,3 +126,51 @@ def test_host_without_systemd_is_refused_in_words(tmp_path):
     refused = run("devpi_service", user="devpi", unit="[Unit]\n", unit_path=str(tmp_path / "x.service"), **folders)
     assert refused["failed"] and "is not run by systemd" in refused["msg"]
     assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture(name="data")
+def data_fixture(tmp_path):
+    """Return a folder as devpi-server leaves it."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / ".serverversion").write_text("4\n")
+    (folder / ".nodeinfo").write_text('{"role": "replica"}')
+    return folder
+
+
+def test_what_devpi_wrote_of_its_data_is_read(data):
+    seen = devpi_service.look_at_data(str(data))
+    assert (seen.format, seen.role, list(seen.owners)) == ("4", "replica", [os.geteuid()])
+
+
+@pytest.mark.parametrize("text", ["root:$6$secret", "4\nsecret", "x" * 100, ""])
+def test_what_is_no_format_of_data_is_not_repeated(data, text):
+    (data / ".serverversion").write_text(text)
+    assert devpi_service.look_at_data(str(data)).format == ""
+
+
+@pytest.mark.parametrize("name", [".serverversion", ".nodeinfo"])
+def test_link_or_pipe_that_the_account_put_among_the_data_is_not_read_by_root(data, tmp_path, name):
+    (data / name).rename(tmp_path / "elsewhere")
+    (data / name).symlink_to(tmp_path / "elsewhere")
+    seen = devpi_service.look_at_data(str(data))
+    assert "" in (seen.format, seen.role)
+    (data / name).unlink()
+    os.mkfifo(data / name)
+    opened = subprocess.run(
+        [sys.executable, "-c", "import sys; from %s import look_at_data; look_at_data(sys.argv[1])" % MODULE, str(data)],
+        env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
+        timeout=20,
+        check=False,
+    )
+    assert opened.returncode == 0
+
+
+def test_nested_data_end_no_run(data):
+    (data / ".nodeinfo").write_text("[" * 200000)
+    assert devpi_service.look_at_data(str(data)).role == ""
+
+
+def test_file_that_goes_while_the_data_are_looked_at_ends_no_run(data, monkeypatch):
+    monkeypatch.setattr(os, "listdir", lambda path: [".serverversion", ".nodeinfo", ".sqlite-journal"])
+    assert devpi_service.look_at_data(str(data)).format == "4"

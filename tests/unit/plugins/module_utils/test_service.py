@@ -283,6 +283,7 @@ def test_data_are_moved_only_by_hand_with_the_server_stopped():
         (_service.Data(("photos",)), ["photos", "not devpi's"]),
         (_service.Data((".serverversion",), "3", "", {999: "devpi"}), ["have format 3", "devpi-export"]),
         (_service.Data((".serverversion",), "4", "replica", {999: "devpi"}), ["replica"]),
+        (_service.Data((".serverversion",), "", "", {999: "devpi"}), [DATA + "/.serverversion", "backup"]),
     ],
 )
 def test_data_that_cannot_be_served_are_refused(data, names):
