@@ -8,11 +8,14 @@ and carries the plan out.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _addresses
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY
+from ansible_collections.airgap.python.plugins.module_utils._former import FORMER, NEW
 from ansible_collections.airgap.python.plugins.module_utils._listeners import Port
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
@@ -23,6 +26,8 @@ SHELL = "/usr/sbin/nologin"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys")
 # The format of the data folder (.serverversion) that each major version of devpi-server writes.
 FORMATS = {"4": "4", "5": "4", "6": "4"}
+# What the index has in its configuration folder.
+CONFIG_NAMES = re.compile(r"(secret|.+\.password|devpi-server\.yml|trial\.yml|%s.*)\Z" % re.escape(TEMPORARY))
 # Options of devpi-server that follow from variables of the role, and that it always sets.
 OWNED = {
     "host": "Set devpi_host.",
@@ -123,7 +128,8 @@ class Found(t.NamedTuple):
 
     ``closed`` names a folder that the account may not pass, by path. ``mute`` says of addresses why nothing can listen
     there. ``elsewhere`` is the data folder of the unit that is there, if it is another and devpi's data are in it.
-    ``venv_changed`` is when the environment got its content, ``now`` when all this was seen.
+    ``venv_changed`` is when the environment got its content, ``now`` when all this was seen, ``config_names`` are the names
+    in the configuration folder.
     """
 
     is_root: bool
@@ -141,6 +147,7 @@ class Found(t.NamedTuple):
     runs: Runs
     venv_changed: float
     now: float
+    config_names: t.Tuple[str, ...] = ()
 
 
 class Plan(t.NamedTuple):
@@ -264,12 +271,41 @@ def _wrong_paths(wanted: Wanted, found: Found) -> t.List[str]:
             )
     if said:
         return said
-    if len(set(paths.values())) < len(paths):
-        said.append("devpi_data_dir, devpi_venv and devpi_config_dir must be three folders. Give each one of its own.")
+    said += _nested(paths, found)
+    if _is_foreign(found.config_names):
+        said.append(
+            "devpi_config_dir is %s, and that holds what is not the index's: %s. Its owner and mode would change. Choose "
+            "a folder of its own." % (wanted.config_dir, ", ".join(foreign(found.config_names)[:5]))
+        )
     for name, path in dict(paths, devpi_python=wanted.python).items():
         real = found.real.get(path, path)
         said += ["%s is %s. Choose another place." % (name, one) for one in _unseen(path, real, wanted, found)]
     return said
+
+
+def _nested(paths: t.Mapping[str, str], found: Found) -> t.List[str]:
+    """Say which folder is another one or lies in it; one would be replaced, written to or removed with the other."""
+    places = {name: [path, found.real.get(path, path)] for name, path in paths.items()}
+    shown = {name: path if path == real else "%s (%s in truth)" % (path, real) for name, (path, real) in places.items()}
+    places["devpi_venv"] += [path + suffix for path in places["devpi_venv"] for suffix in (FORMER, NEW)]
+    for inner, outer in itertools.permutations(paths, 2):
+        if any((one + "/").startswith(two + "/") for one in places[inner] for two in places[outer]):
+            return [
+                "%s is %s, which is or lies in %s, %s. They must be three folders, none in another, and what is called as "
+                "devpi_venv with %s or %s behind it is taken too. Give each one a folder of its own."
+                % (inner, shown[inner], outer, shown[outer], FORMER, NEW)
+            ]
+    return []
+
+
+def _is_foreign(names: t.Sequence[str]) -> bool:
+    """Say whether a configuration folder is somebody else's: what an operator put beside the index's own is let be."""
+    return bool(foreign(names)) and "devpi-server.yml" not in names and not {"secret", "root.password"} <= set(names)
+
+
+def foreign(names: t.Iterable[str]) -> t.List[str]:
+    """Return the names in a configuration folder that are not the index's."""
+    return sorted(name for name in names if name != "lost+found" and not CONFIG_NAMES.match(name))
 
 
 def _unseen(path: str, real: str, wanted: Wanted, found: Found) -> t.List[str]:
@@ -601,10 +637,15 @@ def why_not_removed(folder: str, names: t.Sequence[str], wanted: Wanted) -> str:
         return (
             "%s is not removed: it is no absolute path of two parts or more. Set the variable that names it." % folder
         )
-    known = {".serverversion", ".init", "lost+found"} if folder == wanted.data_dir else {"secret", "root.password"}
-    if names and not known & set(names):
+    if folder == wanted.data_dir and names and not {".serverversion", ".init", "lost+found"} & set(names):
         return "%s is not removed: it is not devpi's (%s). Set the variable that names it." % (
             folder,
             ", ".join(sorted(names)[:5]),
         )
     return ""
+
+
+def removed_of_config(names: t.Iterable[str]) -> t.List[str]:
+    """Return the names in a configuration folder that go with the data: nothing where the index never was."""
+    known = [name for name in names if CONFIG_NAMES.match(name)]
+    return known if {"secret", "root.password"} & set(known) else []

@@ -374,7 +374,13 @@ def look(wanted: _service.Wanted, systemd: Systemd) -> _service.Found:
         systemd.show() if has_systemd else _service.Runs(),
         copy.changed if copy else 0,
         time.time(),
+        tuple(names_in(wanted.config_dir)),
     )
+
+
+def names_in(folder: str) -> t.List[str]:
+    """Return the names in a folder, none where there is no folder."""
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
 class Service:
@@ -414,7 +420,8 @@ class Service:
         uid, gid = account.pw_uid, account.pw_gid
         for path, owner in ((wanted.config_dir, 0), (wanted.data_dir, uid)):
             _files.make_folder(path)
-            _files.own(path, owner, gid, 0o750)
+            # The folder itself may be a link of the operator's, to a larger disk.
+            _files.own(os.path.realpath(path), owner, gid, 0o750)
         _files.keep_secret(wanted.secret_path, None, uid, gid)
         given = self.module.params["root_password"] if "password" in plan.steps else ""
         entry = found.entries.get(wanted.password_path)
@@ -590,7 +597,7 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
     account, gid, members = look_at_account(wanted.user)
     folders = [wanted.data_dir, wanted.config_dir] if with_data else []
     for folder in folders:
-        reason = _service.why_not_removed(folder, os.listdir(folder) if os.path.isdir(folder) else [], wanted)
+        reason = _service.why_not_removed(folder, names_in(folder), wanted)
         if reason:
             raise _service.ServiceError(reason)
     is_ours = account is not None and _service.is_ours(account)
@@ -599,10 +606,13 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
         for name, is_there in (
             ("unit", os.path.exists(wanted.unit_path)),
             ("config", os.path.exists(wanted.config_path)),
-            *(
-                (folder, os.path.lexists(folder) and bool(not os.path.isdir(folder) or os.listdir(folder)))
-                for folder in folders
+            (
+                wanted.data_dir,
+                with_data
+                and os.path.lexists(wanted.data_dir)
+                and bool(not os.path.isdir(wanted.data_dir) or os.listdir(wanted.data_dir)),
             ),
+            (wanted.config_dir, with_data and bool(_service.removed_of_config(names_in(wanted.config_dir)))),
             ("account", with_data and is_ours),
             ("group", with_data and gid is not None and not members and (is_ours or account is None)),
         )
@@ -619,8 +629,13 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
         # The secret and the passwords belong to the data: without them the data could not be served again.
         if "config" in steps:
             os.unlink(wanted.config_path)
-        for folder in folders:
-            remove_folder(folder)
+        if with_data:
+            remove_folder(wanted.data_dir)
+            left = remove_config(wanted.config_dir)
+            if left:
+                module.warn(
+                    "%s stays, as it holds what is not the index's: %s." % (wanted.config_dir, ", ".join(left[:5]))
+                )
         if "account" in steps:
             service.run("userdel", wanted.user)
         # userdel takes the group along where it is the account's own.
@@ -640,6 +655,25 @@ def remove_folder(path: str) -> None:
                 shutil.rmtree(one)
         else:
             os.unlink(one)
+    remove_empty(path)
+
+
+def remove_config(path: str) -> t.List[str]:
+    """Remove of the configuration folder what is the index's, and the folder if no more is in it; return what stays."""
+    if not os.path.isdir(path):
+        return []
+    for name in _service.removed_of_config(os.listdir(path)):
+        one = os.path.join(path, name)
+        if os.path.islink(one) or not os.path.isdir(one):
+            os.unlink(one)
+    left = [name for name in names_in(path) if name != "lost+found"]
+    if not left:
+        remove_empty(path)
+    return left
+
+
+def remove_empty(path: str) -> None:
+    """Remove a folder with nothing in it, unless a file system is mounted there."""
     if os.path.islink(path):
         os.unlink(path)
     elif not os.path.ismount(path):

@@ -158,7 +158,12 @@ def test_link_or_pipe_that_the_account_put_among_the_data_is_not_read_by_root(da
     (data / name).unlink()
     os.mkfifo(data / name)
     opened = subprocess.run(
-        [sys.executable, "-c", "import sys; from %s import look_at_data; look_at_data(sys.argv[1])" % MODULE, str(data)],
+        [
+            sys.executable,
+            "-c",
+            "import sys; from %s import look_at_data; look_at_data(sys.argv[1])" % MODULE,
+            str(data),
+        ],
         env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
         timeout=20,
         check=False,
@@ -174,3 +179,18 @@ def test_nested_data_end_no_run(data):
 def test_file_that_goes_while_the_data_are_looked_at_ends_no_run(data, monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda path: [".serverversion", ".nodeinfo", ".sqlite-journal"])
     assert devpi_service.look_at_data(str(data)).format == "4"
+
+
+def test_folder_of_the_configuration_goes_but_for_what_is_not_the_index_s(tmp_path):
+    folder = tmp_path / "etc"
+    (folder / "keys.password").mkdir(parents=True)
+    for name in ("secret", "root.password", "notes.txt"):
+        (folder / name).write_text("x")
+    assert devpi_service.remove_config(str(folder)) == ["keys.password", "notes.txt"]
+    assert sorted(os.listdir(folder)) == ["keys.password", "notes.txt"]
+    (folder / "notes.txt").unlink()
+    (folder / "keys.password").rmdir()
+    (folder / "secret").write_text("x")
+    assert devpi_service.remove_config(str(folder)) == []
+    assert not folder.exists()
+    assert devpi_service.remove_config(str(folder)) == []

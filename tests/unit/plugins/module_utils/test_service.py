@@ -208,6 +208,52 @@ def test_one_folder_for_two_purposes_is_refused():
     assert "three folders" in refused(wanted(venv=DATA))
 
 
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        ({"data_dir": VENV + "/data"}, ["devpi_data_dir is %s/data" % VENV, "in devpi_venv, " + VENV]),
+        ({"data_dir": VENV + ".former"}, ["devpi_data_dir is %s.former" % VENV, "devpi_venv"]),
+        ({"config_dir": VENV + ".new/etc"}, ["devpi_config_dir is %s.new/etc" % VENV, "devpi_venv"]),
+        ({"venv": DATA + "/venv"}, ["devpi_venv is %s/venv" % DATA, "in devpi_data_dir, " + DATA]),
+        ({"config_dir": DATA + "/etc"}, ["devpi_config_dir is %s/etc" % DATA, "in devpi_data_dir"]),
+        ({"data_dir": CONFIG + "/data"}, ["devpi_data_dir is %s/data" % CONFIG, "in devpi_config_dir"]),
+    ],
+)
+def test_folder_in_another_one_of_the_index_is_refused(places, names):
+    said = refused(wanted(has_password=True, **places))
+    assert all(name in said for name in names), said
+
+
+def test_folder_that_is_in_another_one_by_a_link_is_refused():
+    said = refused(real=dict(found().real, **{DATA: VENV + "/data"}))
+    assert VENV + "/data in truth" in said and "devpi_venv" in said
+
+
+def test_folder_with_a_longer_name_is_another_one():
+    assert _service.problems(wanted(config_dir=DATA + "-config", has_password=True), found()) == []
+
+
+def test_configuration_folder_of_somebody_else_is_refused():
+    said = refused(config_names=("bundle", "ledger.json", "secret"))
+    assert "devpi_config_dir is %s" % CONFIG in said and "bundle, ledger.json" in said and "secret" not in said
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (),
+        ("airgap.password", "secret"),
+        ("devpi-server.yml", "root.password", "secret", "trial.yml"),
+        ("lost+found", ".tmp-airgap-x1"),
+        # What an operator put beside it.
+        ("devpi-server.yml", "notes.txt", "root.password", "secret"),
+        ("notes.txt", "root.password", "secret"),
+    ],
+)
+def test_configuration_folder_of_the_index_is_known(names):
+    assert _service.problems(wanted(), found(config_names=names)) == []
+
+
 def test_account_may_pass_folders_as_the_kernel_says():
     assert _service.may_pass(_service.Entry(0, 0, 0o755), OURS)
     assert not _service.may_pass(_service.Entry(0, 0, 0o750), OURS)
@@ -427,7 +473,7 @@ def test_trial_is_the_same_but_for_the_address():
 # Removal.
 
 
-@pytest.mark.parametrize(("folder", "names"), [("/srv", []), ("/a/../b", []), (DATA, ["photos"]), (CONFIG, ["passwd"])])
+@pytest.mark.parametrize(("folder", "names"), [("/srv", []), ("/a/../b", []), (DATA, ["photos"])])
 def test_folder_that_may_be_somebody_elses_is_not_removed(folder, names):
     assert folder in _service.why_not_removed(folder, names, wanted())
 
@@ -435,3 +481,19 @@ def test_folder_that_may_be_somebody_elses_is_not_removed(folder, names):
 @pytest.mark.parametrize(("folder", "names"), [(DATA, [".serverversion", "+files"]), (DATA, []), (CONFIG, ["secret"])])
 def test_folder_of_devpi_is_removed(folder, names):
     assert _service.why_not_removed(folder, names, wanted()) == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "goes"),
+    [
+        (["ssl", "db.password"], []),
+        (["notes.txt", "secret", "root.password", "airgap.password"], ["secret", "root.password", "airgap.password"]),
+        (
+            ["devpi-server.yml", "trial.yml", ".tmp-airgap-x1", "secret"],
+            ["devpi-server.yml", "trial.yml", ".tmp-airgap-x1", "secret"],
+        ),
+        (["root.password", "lost+found"], ["root.password"]),
+    ],
+)
+def test_of_the_configuration_folder_goes_what_is_the_index_s(names, goes):
+    assert _service.removed_of_config(names) == goes
