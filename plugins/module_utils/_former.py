@@ -14,7 +14,7 @@ import shutil
 import stat
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import FileError, own, read_if_there, write_atomic
 
 # What an environment is called that another has taken the place of, and one that is being made.
 FORMER = ".former"
@@ -35,15 +35,17 @@ class Former:
     def note(self, texts: t.Iterable[str], owned: t.Iterable[str], ran: bool) -> None:
         """Write down files with their text, of others the owner and mode, and whether the unit ran.
 
-        What is noted already stays: that worked.
+        What is noted already stays: that worked. A link is let be, as what it leads to may be anybody's.
         """
         if self.is_noted:
             return
         entries = []
         for path in texts:
+            if os.path.islink(path):
+                continue
             data = read_if_there(path)
             entries.append(dict(_owner(path), text=None if data is None else data.decode("utf-8", "surrogateescape")))
-        entries += [_owner(path) for path in owned if os.path.exists(path)]
+        entries += [_owner(path) for path in owned if os.path.exists(path) and not os.path.islink(path)]
         write_atomic(self.path, json.dumps({"ran": ran, "entries": entries}).encode("utf-8"), 0o600)
 
     @property
@@ -67,9 +69,8 @@ class Former:
                 data = entry["text"].encode("utf-8", "surrogateescape")
                 if read_if_there(path) != data:
                     write_atomic(path, data, entry["mode"])
-            if os.path.exists(path):
-                os.chmod(path, entry["mode"])
-                os.chown(path, entry["uid"], entry["gid"])
+            with contextlib.suppress(FileError):
+                own(path, entry["uid"], entry["gid"], entry["mode"])
         self.forget()
 
     def forget(self) -> None:

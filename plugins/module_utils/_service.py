@@ -129,7 +129,7 @@ class Found(t.NamedTuple):
     ``closed`` names a folder that the account may not pass, by path. ``mute`` says of addresses why nothing can listen
     there. ``elsewhere`` is the data folder of the unit that is there, if it is another and devpi's data are in it.
     ``venv_changed`` is when the environment got its content, ``now`` when all this was seen, ``config_names`` are the names
-    in the configuration folder.
+    in the configuration folder. ``links`` tells of files and the data folder what they lead to, where they are links.
     """
 
     is_root: bool
@@ -148,6 +148,7 @@ class Found(t.NamedTuple):
     venv_changed: float
     now: float
     config_names: t.Tuple[str, ...] = ()
+    links: t.Mapping[str, str] = {}
 
 
 class Plan(t.NamedTuple):
@@ -272,6 +273,7 @@ def _wrong_paths(wanted: Wanted, found: Found) -> t.List[str]:
     if said:
         return said
     said += _nested(paths, found)
+    said += _linked(wanted, found)
     if _is_foreign(found.config_names):
         said.append(
             "devpi_config_dir is %s, and that holds what is not the index's: %s. Its owner and mode would change. Choose "
@@ -296,6 +298,22 @@ def _nested(paths: t.Mapping[str, str], found: Found) -> t.List[str]:
                 % (inner, shown[inner], outer, shown[outer], FORMER, NEW)
             ]
     return []
+
+
+def _linked(wanted: Wanted, found: Found) -> t.List[str]:
+    """Say which file is a link: what it leads to would be read, replaced or given away."""
+    said = []
+    for path in (wanted.unit_path, wanted.config_path, wanted.secret_path, wanted.password_path):
+        target = found.links.get(path)
+        if target == "/dev/null" and path == wanted.unit_path:
+            name = path.rpartition("/")[2]
+            said.append(
+                "%s is masked: %s leads to /dev/null. If it is to run again, run 'systemctl unmask %s' first."
+                % (name, path, name)
+            )
+        elif target is not None:
+            said.append("%s is a link to %s, and is to be a file itself. Remove the link." % (path, target))
+    return said
 
 
 def _is_foreign(names: t.Sequence[str]) -> bool:

@@ -375,6 +375,7 @@ def look(wanted: _service.Wanted, systemd: Systemd) -> _service.Found:
         copy.changed if copy else 0,
         time.time(),
         tuple(names_in(wanted.config_dir)),
+        {path: os.readlink(path) for path in entries if os.path.islink(path)},
     )
 
 
@@ -409,7 +410,11 @@ class Service:
         if plan.changed and wanted.unit_path in found.entries:
             self.former.note(
                 [wanted.unit_path, wanted.config_path],
-                [wanted.config_dir, wanted.data_dir, wanted.secret_path, wanted.password_path],
+                [
+                    *(os.path.realpath(folder) for folder in (wanted.config_dir, wanted.data_dir)),
+                    wanted.secret_path,
+                    wanted.password_path,
+                ],
                 self.ran,
             )
         if "group" in plan.steps:

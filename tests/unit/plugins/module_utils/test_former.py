@@ -64,6 +64,23 @@ def test_note_is_for_root_alone_and_holds_no_secret(unit):
         assert "former secret" not in stream.read()
 
 
+def test_what_a_link_names_is_neither_noted_nor_changed(unit):
+    (unit / "device").write_text("")
+    (unit / "device").chmod(0o666)
+    (unit / "config").unlink()
+    (unit / "config").symlink_to(unit / "device")
+    former = noted(unit)
+    (unit / "config").unlink()
+    (unit / "config").write_text("new")
+    former.bring_back()
+    assert (unit / "config").read_text() == "new" and (unit / "config").stat().st_mode & 0o777 != 0o666
+    former = noted(unit)
+    (unit / "secret").unlink()
+    (unit / "secret").symlink_to(unit / "device")
+    former.bring_back()
+    assert (unit / "device").stat().st_mode & 0o777 == 0o666
+
+
 def venv(path, text):
     os.mkdir(path)
     with open(os.path.join(path, "what"), "w", encoding="utf-8") as stream:

@@ -254,6 +254,22 @@ def test_configuration_folder_of_the_index_is_known(names):
     assert _service.problems(wanted(), found(config_names=names)) == []
 
 
+def test_masked_unit_is_not_unmasked_silently():
+    said = refused(links={UNIT: "/dev/null"})
+    assert UNIT in said and "is masked" in said and "systemctl unmask unit.service" in said
+
+
+@pytest.mark.parametrize("name", ["devpi-server.yml", "secret", "root.password"])
+def test_file_of_the_configuration_that_is_a_link_is_refused(name):
+    path = CONFIG + "/" + name
+    said = refused(links={path: "/etc/shadow"})
+    assert "%s is a link to /etc/shadow" % path in said and "Remove the link" in said
+
+
+def test_folder_may_be_a_link_to_a_larger_disk():
+    assert _service.problems(wanted(), found(links={DATA: "/srv/big"})) == []
+
+
 def test_account_may_pass_folders_as_the_kernel_says():
     assert _service.may_pass(_service.Entry(0, 0, 0o755), OURS)
     assert not _service.may_pass(_service.Entry(0, 0, 0o750), OURS)
