@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _addresses
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY
-from ansible_collections.airgap.python.plugins.module_utils._former import FORMER, NEW
+from ansible_collections.airgap.python.plugins.module_utils._former import FORMER, KEPT, NEW
 from ansible_collections.airgap.python.plugins.module_utils._listeners import Port
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
@@ -27,7 +27,9 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/
 # The format of the data folder (.serverversion) that each major version of devpi-server writes.
 FORMATS = {"4": "4", "5": "4", "6": "4"}
 # What the index has in its configuration folder.
-CONFIG_NAMES = re.compile(r"(secret|.+\.password|devpi-server\.yml|trial\.yml|%s.*)\Z" % re.escape(TEMPORARY))
+CONFIG_NAMES = re.compile(
+    r"(secret|.+\.password|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z" % (re.escape(KEPT), re.escape(TEMPORARY))
+)
 # Options of devpi-server that follow from variables of the role, and that it always sets.
 OWNED = {
     "host": "Set devpi_host.",
@@ -216,13 +218,16 @@ def read_config(text: str) -> t.Dict[str, t.Any]:
 
 
 def urls_of(text: str) -> t.List[str]:
-    """Return the URLs by which the host reaches a server with this configuration."""
-    options = read_config(text)
-    listen = options.get("listen")
-    if isinstance(listen, list) and listen:
-        port = int(str(listen[0]).rpartition(":")[2])
-        return _addresses.own_urls([str(one).rpartition(":")[0] for one in listen], port)
-    return _addresses.own_urls([str(options.get("host", "localhost"))], int(options.get("port", 3141)))
+    """Return the URLs by which the host reaches a server with this configuration; none where that cannot be read."""
+    try:
+        options = read_config(text)
+        listen = options.get("listen")
+        if isinstance(listen, list) and listen:
+            port = int(str(listen[0]).rpartition(":")[2])
+            return _addresses.own_urls([str(one).rpartition(":")[0] for one in listen], port)
+        return _addresses.own_urls([str(options.get("host", "localhost"))], int(options.get("port", 3141)))
+    except (TypeError, ValueError):
+        return []
 
 
 def trial(wanted: Wanted, config_path: str, port: int) -> t.Tuple[str, str]:

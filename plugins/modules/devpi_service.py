@@ -521,7 +521,6 @@ class Service:
         has_venv = _former.has_former(self.wanted.venv)
         if not has_venv and not self.former.is_noted:
             return ""
-        urls = _service.urls_of(self.former.text_of(self.wanted.config_path) or _service.config(self.wanted))
         was_noted, had_run = self.former.is_noted, self.former.ran
         is_former = self.runs_former()
         _former.swap_back(self.wanted.venv)
@@ -535,11 +534,24 @@ class Service:
             if self.ended:
                 self.systemd.call("stop", self.systemd.name)
             return "Unit, configuration and environment are as they were, and the server is stopped, as it was before."
+        config = (_files.read_if_there(self.wanted.config_path) or b"").decode("utf-8", "replace")
+        urls = _service.urls_of(config) or self.urls
         try:
             self.systemd.start("restart", urls, self.module.params["wait"])
         except _service.ServiceError as error:
             return "The former unit, configuration and environment are back, but do not run either: %s" % error
         return "The former unit, configuration and environment are back, and the index answers at %s." % urls[0]
+
+    def try_take_back(self) -> str:
+        """Take back what can be, and say what came of that; what it says is no more than a part of an error."""
+        try:
+            return self.take_back()
+        except OSError as error:
+            return "The former state is not all back: %s: %s (%s). Mend that, and run this again." % (
+                error.filename or "a command of systemd",
+                error.strerror,
+                _files.room(self.wanted.unit_path, self.wanted.config_dir, self.wanted.venv),
+            )
 
 
 def wanted_of(params: t.Mapping[str, t.Any]) -> _service.Wanted:
@@ -714,12 +726,12 @@ def main() -> None:
         result = (present if module.params["state"] == "present" else absent)(module, service)
     except (_service.ServiceError, _devpi_data.DataError, _files.FileError, OSError) as error:
         said = str(error) if not isinstance(error, OSError) else "%s: %s." % (error.filename, error.strerror)
-        back = "" if module.check_mode or module.params["state"] == "absent" else service.take_back()
+        back = "" if module.check_mode or module.params["state"] == "absent" else service.try_take_back()
         see = "" if not service.ended else " See 'journalctl -u %s' on this host." % service.systemd.name
         module.fail_json(msg=" ".join(part for part in (said, back) if part) + see)
     except BaseException:
         if not module.check_mode:
-            service.take_back()
+            service.try_take_back()
         raise
     module.exit_json(**result)
 

@@ -6,13 +6,14 @@ The unit itself is tried in molecule/default/tests/test_index.py, where there is
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import subprocess
 import sys
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _lock
+from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _lock, _service
 from ansible_collections.airgap.python.plugins.modules import devpi_service
 
 from tests.integration import small_bundle
@@ -194,3 +195,34 @@ def test_folder_of_the_configuration_goes_but_for_what_is_not_the_index_s(tmp_pa
     assert devpi_service.remove_config(str(folder)) == []
     assert not folder.exists()
     assert devpi_service.remove_config(str(folder)) == []
+
+
+@pytest.fixture(name="service")
+def service_fixture(tmp_path):
+    """Return the server as it is wanted in folders of its own, without an Ansible around it."""
+    (tmp_path / "etc").mkdir()
+    wanted = _service.Wanted(
+        "devpi",
+        sys.executable,
+        str(tmp_path / "venv"),
+        str(tmp_path / "data"),
+        str(tmp_path / "etc"),
+        str(tmp_path / "x.service"),
+        "[Unit]\n",
+        ("0.0.0.0",),
+        3141,
+        {},
+        8192,
+        "",
+        False,
+    )
+    return devpi_service.Service(None, wanted)
+
+
+def test_error_on_the_way_back_is_said_with_the_room_there_is(service, monkeypatch):
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), service.wanted.config_path)
+
+    monkeypatch.setattr(service, "take_back", full)
+    said = service.try_take_back()
+    assert service.wanted.config_path + ": No space left" in said and "bytes free" in said and "run this again" in said

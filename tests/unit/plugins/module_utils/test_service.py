@@ -150,6 +150,11 @@ def test_configuration_of_the_former_role_is_read():
     assert _service.urls_of(text) == ["http://10.0.0.1:3142"]
 
 
+@pytest.mark.parametrize("line", ['port: "x"', 'host: "\\q"', 'port:\n  - "1"', 'listen:\n  - "::x"'])
+def test_configuration_that_was_edited_by_hand_has_no_urls(line):
+    assert _service.urls_of("devpi-server:\n  " + line + "\n") == []
+
+
 def test_address_that_this_host_has_not_is_refused_with_the_reason():
     said = refused(wanted(hosts=("::",)), mute={"::": "IPv6 is off here"})
     assert "::" in said and "IPv6 is off here" in said and "devpi_host" in said
@@ -244,7 +249,7 @@ def test_configuration_folder_of_somebody_else_is_refused():
         (),
         ("airgap.password", "secret"),
         ("devpi-server.yml", "root.password", "secret", "trial.yml"),
-        ("lost+found", ".tmp-airgap-x1"),
+        ("lost+found", ".tmp-airgap-x1", "devpi-server.yml.kept"),
         # What an operator put beside it.
         ("devpi-server.yml", "notes.txt", "root.password", "secret"),
         ("notes.txt", "root.password", "secret"),
