@@ -158,6 +158,9 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 
 SHOWN = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState", "MainPID", "NRestarts")
 POLL = 0.25
+TRIAL_CONFIG = "trial.yml"
+# Where a unit lies that is gone after a reboot.
+RUN_UNITS = "/run/systemd/system"
 
 
 def run(module: AnsibleModule, *argv: str) -> t.Tuple[int, str, str]:
@@ -391,6 +394,7 @@ class Service:
         self.module = module
         self.wanted = wanted
         self.systemd = Systemd(module, os.path.basename(wanted.unit_path))
+        self.trial = Systemd(module, self.systemd.name.replace(".service", "-trial.service"))
         self.former = _former.Former(wanted.unit_path)
         self.urls = _addresses.own_urls(wanted.hosts, wanted.port)
         # Whether a server ran, and whether it had to end for this.
@@ -406,6 +410,7 @@ class Service:
     def carry_out(self, plan: _service.Plan, found: _service.Found) -> None:
         """Do what the plan says: what lies beside the server first, then the trial, then the server itself."""
         wanted = self.wanted
+        self.end_trial()
         self.ran = found.runs.active == "active"
         if plan.changed and wanted.unit_path in found.entries:
             self.former.note(
@@ -463,14 +468,13 @@ class Service:
     @contextlib.contextmanager
     def trial_config(self, text: str, gid: int) -> t.Iterator[str]:
         """Give the path of a configuration that is only tried."""
-        path = os.path.join(self.wanted.config_dir, "trial.yml")
+        path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
         try:
             _files.write_atomic(path, text.encode("utf-8"), 0o640)
             _files.own(path, 0, gid, 0o640)
             yield path
         finally:
-            if os.path.exists(path):
-                os.unlink(path)
+            remove_if_there(path)
 
     def have_devpi_read(self, gid: int) -> None:
         """Have devpi-server itself read the configuration; raises ServiceError where it does not take it all."""
@@ -493,21 +497,24 @@ class Service:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        name = self.systemd.name.replace(".service", "-trial.service")
-        path = "/run/systemd/system/" + name
-        systemd = Systemd(self.module, name)
-        config_path = os.path.join(self.wanted.config_dir, "trial.yml")
-        unit, config = _service.trial(self.wanted, config_path, port)
-        with self.trial_config(config, gid):
-            try:
-                _files.write_atomic(path, unit.encode("utf-8"))
-                systemd.must("daemon-reload")
-                systemd.start("start", ["http://127.0.0.1:%d" % port], self.module.params["wait"])
-            finally:
-                systemd.call("stop", name)
-                os.unlink(path)
-                systemd.call("reset-failed", name)
-                systemd.call("daemon-reload")
+        unit, config = _service.trial(self.wanted, os.path.join(self.wanted.config_dir, TRIAL_CONFIG), port)
+        try:
+            with self.trial_config(config, gid):
+                _files.write_atomic(os.path.join(RUN_UNITS, self.trial.name), unit.encode("utf-8"))
+                self.trial.must("daemon-reload")
+                self.trial.start("start", ["http://127.0.0.1:%d" % port], self.module.params["wait"])
+        finally:
+            self.end_trial()
+
+    def end_trial(self) -> None:
+        """Leave nothing of a trial, be it of this run or of one that was killed."""
+        unit = os.path.join(RUN_UNITS, self.trial.name)
+        remove_if_there(os.path.join(self.wanted.config_dir, TRIAL_CONFIG))
+        if os.path.exists(unit):
+            self.trial.call("stop", self.trial.name)
+            remove_if_there(unit)
+            self.trial.call("daemon-reload")
+            self.trial.call("reset-failed", self.trial.name)
 
     def runs_former(self) -> bool:
         """Say whether what runs began before the first of what took the place of the former."""
@@ -636,6 +643,7 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
         if is_there
     ]
     if not module.check_mode:
+        service.end_trial()
         if "unit" in steps:
             service.systemd.call("disable", "--quiet", "--now", service.systemd.name)
             os.unlink(wanted.unit_path)
@@ -659,6 +667,12 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
         if "group" in steps and look_at_account(wanted.user)[1] is not None:
             service.run("groupdel", wanted.user)
     return {"changed": bool(steps), "steps": steps, "restart": ""}
+
+
+def remove_if_there(path: str) -> None:
+    """Remove a file, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def remove_folder(path: str) -> None:

@@ -11,6 +11,7 @@ import os
 import pwd
 import subprocess
 import sys
+import types
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _lock, _service
@@ -226,3 +227,71 @@ def test_error_on_the_way_back_is_said_with_the_room_there_is(service, monkeypat
     monkeypatch.setattr(service, "take_back", full)
     said = service.try_take_back()
     assert service.wanted.config_path + ": No space left" in said and "bytes free" in said and "run this again" in said
+
+
+class Manager:
+    """systemd as far as it is asked here: it writes down what it is told, and fails where it is to."""
+
+    def __init__(self, name, log, fails=()):
+        self.name = name
+        self.log = log
+        self.fails = fails
+        self.runs = _service.Runs()
+
+    def call(self, verb, *arguments):
+        """Note a command."""
+        self.log.append(" ".join((verb, *arguments)))
+
+    def must(self, *arguments):
+        """Note a command that must succeed."""
+        self.call(*arguments)
+
+    def show(self):
+        """Return what the unit does."""
+        return self.runs
+
+    def start(self, verb, _urls, _patience):
+        """Note a start that is waited for."""
+        self.call(verb, self.name)
+        if verb in self.fails:
+            raise _service.ServiceError("It ended.")
+
+
+@pytest.fixture(name="log")
+def log_fixture(service, tmp_path, monkeypatch):
+    """Have systemd write down what it is told, and return that."""
+    log = []
+    service.systemd = Manager("x.service", log)
+    service.trial = Manager("x-trial.service", log)
+    service.module = types.SimpleNamespace(params={"wait": 1})
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(devpi_service, "RUN_UNITS", str(tmp_path / "run"))
+    return log
+
+
+def test_trial_that_a_killed_run_left_is_ended_and_nothing_of_it_stays(service, log, tmp_path):
+    (tmp_path / "run/x-trial.service").write_text("[Unit]\n")
+    (tmp_path / "etc/trial.yml").write_text("devpi-server:\n")
+    service.end_trial()
+    assert log == ["stop x-trial.service", "daemon-reload", "reset-failed x-trial.service"]
+    assert os.listdir(tmp_path / "run") + os.listdir(tmp_path / "etc") == []
+    del log[:]
+    service.end_trial()
+    assert log == []
+
+
+def test_trial_leaves_nothing_whether_it_fails_or_not(service, log, tmp_path):
+    service.try_beside(os.getegid())
+    assert [line for line in log if "start" in line] == ["start x-trial.service"]
+    service.trial.fails = ["start"]
+    with pytest.raises(_service.ServiceError, match="It ended"):
+        service.try_beside(os.getegid())
+    assert log[-3:] == ["stop x-trial.service", "daemon-reload", "reset-failed x-trial.service"]
+    assert os.listdir(tmp_path / "run") + os.listdir(tmp_path / "etc") == []
+
+
+def test_error_of_a_trial_that_could_not_be_written_is_the_one_that_is_said(service, log, tmp_path):
+    (tmp_path / "run").rmdir()
+    with pytest.raises(OSError, match="run") as error:
+        service.try_beside(os.getegid())
+    assert error.value.__context__ is None
