@@ -306,8 +306,14 @@ def _nested(paths: t.Mapping[str, str], found: Found) -> t.List[str]:
 
 
 def _linked(wanted: Wanted, found: Found) -> t.List[str]:
-    """Say which file is a link: what it leads to would be read, replaced or given away."""
+    """Say which file is a link: what it leads to would be read, replaced or given away. A folder may be one."""
     said = []
+    for name, folder in (("devpi_data_dir", wanted.data_dir), ("devpi_config_dir", wanted.config_dir)):
+        if folder in found.links and folder not in found.entries:
+            said.append(
+                "%s is %s, a link to %s, which is not there: is its disk mounted? Mount it, or make that folder."
+                % (name, folder, found.links[folder])
+            )
     for path in (wanted.unit_path, wanted.config_path, wanted.secret_path, wanted.password_path):
         target = found.links.get(path)
         if target == "/dev/null" and path == wanted.unit_path:
@@ -437,6 +443,13 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
                 "The index that is here has its data in %s, and devpi_data_dir is %s, where there are none. To move them, stop "
                 "the server ('systemctl stop devpi-server'), move what is in the one folder to the other, and run this again. To "
                 "begin with an empty index, play teardown first, which keeps the data." % (found.elsewhere, where)
+            ]
+        secret = found.entries.get(wanted.secret_path)
+        if not data.names and wanted.unit_path in found.entries and secret is not None and not secret.empty:
+            return [
+                "An index was set up on this host (%s is there), and there are no data in %s any more: is its disk mounted? "
+                "Mount it, and run this again. To begin with an empty index, play teardown first."
+                % (wanted.unit_path, where)
             ]
         return []
     said = []

@@ -302,7 +302,9 @@ def test_account_that_the_role_did_not_make_is_refused(account):
 
 
 def test_group_of_others_is_refused():
-    assert "jane" in refused(wanted(user="staff"), account=None, members=("jane",), data=_service.Data())
+    assert "jane" in refused(
+        wanted(user="staff"), account=None, members=("jane",), data=_service.Data(), entries={UNIT: None}
+    )
 
 
 def test_data_of_another_account_are_refused_with_both_ways_out():
@@ -342,6 +344,34 @@ def test_data_are_moved_only_by_hand_with_the_server_stopped():
     assert "/var/lib/old" in said and "systemctl stop devpi-server" in said
     # What was moved is used.
     assert _service.problems(wanted(), found(elsewhere="")) == []
+
+
+def test_data_that_are_gone_are_not_silently_replaced_by_none():
+    said = refused(data=_service.Data())
+    assert DATA in said and "mounted" in said and "teardown" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "entries"),
+    [
+        # After teardown, a first run, one that was killed as it made the data, and a full disk.
+        (_service.Data(), {UNIT: None}),
+        (_service.Data(), {UNIT: None, CONFIG + "/secret": None}),
+        (_service.Data((".init",)), {}),
+        (_service.Data(), {CONFIG + "/secret": _service.Entry(999, 997, 0o600, 900, None, True)}),
+    ],
+)
+def test_data_that_are_yet_to_be_made_are_made(data, entries):
+    host = found(data=data, entries=entries)
+    assert _service.problems(wanted(), host) == []
+    assert "data" in _service.plan(wanted(), host).steps
+
+
+@pytest.mark.parametrize(("path", "name"), [(DATA, "devpi_data_dir"), (CONFIG, "devpi_config_dir")])
+def test_link_to_a_folder_that_is_not_there_is_refused(path, name):
+    # As if the unit had never been, so that the data are not missed as well.
+    said = refused(wanted(has_password=True), links={path: "/srv/big"}, entries={path: None, UNIT: None})
+    assert "%s is %s" % (name, path) in said and "/srv/big" in said and "mounted" in said
 
 
 @pytest.mark.parametrize(
