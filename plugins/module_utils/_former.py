@@ -40,8 +40,8 @@ class Former:
         """Say whether a change was begun and neither ended well nor was taken back."""
         return os.path.exists(self.path)
 
-    def note(self, texts: t.Iterable[str], owned: t.Iterable[str], ran: bool) -> None:
-        """Write down files with their text, of others the owner and mode, and whether the unit ran.
+    def note(self, texts: t.Iterable[str], owned: t.Iterable[str], active: str) -> None:
+        """Write down files with their text, of others the owner and mode, and the state that systemd gave of the unit.
 
         What is noted already stays: that worked. A link is let be, as what it leads to may be anybody's.
         """
@@ -56,12 +56,12 @@ class Former:
                 _keep(path)
             entries.append(dict(_owner(path), text=None if data is None else data.decode("utf-8", "surrogateescape")))
         entries += [_owner(path) for path in owned if os.path.exists(path) and not os.path.islink(path)]
-        write_atomic(self.path, json.dumps({"ran": ran, "entries": entries}).encode("utf-8"), 0o600)
+        write_atomic(self.path, json.dumps({"active": active, "entries": entries}).encode("utf-8"), 0o600)
 
     @property
-    def ran(self) -> bool:
-        """Say whether the unit ran as it is noted."""
-        return bool(self._noted().get("ran"))
+    def active(self) -> str:
+        """Return the state of the unit as it is noted."""
+        return str(self._noted().get("active", "inactive"))
 
     def bring_back(self) -> None:
         """Have everything as it was noted; raises OSError, and keeps the note, if something is not back after all was tried."""

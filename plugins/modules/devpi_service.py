@@ -420,7 +420,7 @@ class Service:
                     wanted.secret_path,
                     wanted.password_path,
                 ],
-                self.ran,
+                found.runs.active,
             )
         if "group" in plan.steps:
             self.run("groupadd", "--system", wanted.user)
@@ -528,7 +528,7 @@ class Service:
         has_venv = _former.has_former(self.wanted.venv)
         if not has_venv and not self.former.is_noted:
             return ""
-        was_noted, had_run = self.former.is_noted, self.former.ran
+        was_noted, was = self.former.is_noted, self.former.active
         is_former = self.runs_former()
         _former.swap_back(self.wanted.venv)
         self.former.bring_back()
@@ -537,7 +537,13 @@ class Service:
             return "The former environment is back."
         if is_former:
             return "It was tried beside the index that runs, which was not stopped; everything is as it was."
-        if not had_run:
+        if was == "activating":
+            # Whether it can start does not depend on this run: nobody waits for it.
+            self.systemd.call("restart", "--no-block", self.systemd.name)
+            return (
+                "Unit, configuration and environment are as they were, and systemd goes on trying to start the server."
+            )
+        if was not in ("active", "reloading"):
             if self.ended:
                 self.systemd.call("stop", self.systemd.name)
             return "Unit, configuration and environment are as they were, and the server is stopped, as it was before."

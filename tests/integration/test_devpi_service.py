@@ -14,7 +14,7 @@ import sys
 import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _lock, _service
+from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _files, _lock, _service
 from ansible_collections.airgap.python.plugins.modules import devpi_service
 
 from tests.integration import small_bundle
@@ -295,3 +295,36 @@ def test_error_of_a_trial_that_could_not_be_written_is_the_one_that_is_said(serv
     with pytest.raises(OSError, match="run") as error:
         service.try_beside(os.getegid())
     assert error.value.__context__ is None
+
+
+def begin(service, state, sub):
+    """Have a change noted while the unit was like this, and fail."""
+    service.systemd.runs = _service.Runs(state, sub)
+    with open(service.wanted.unit_path, "w", encoding="utf-8") as stream:
+        stream.write("former")
+    service.former.note([service.wanted.unit_path], [], state)
+    _files.write_atomic(service.wanted.unit_path, b"bad")
+
+
+def test_server_that_systemd_goes_on_starting_is_not_stopped_by_a_change_that_fails(service, log):
+    begin(service, "activating", "auto-restart")
+    service.ended = True
+    said = service.take_back()
+    assert log == ["daemon-reload", "restart --no-block x.service"]
+    assert "systemd goes on trying to start" in said and "stopped" not in said
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_server_that_was_stopped_is_stopped_after_a_change_that_fails(service, log, state):
+    begin(service, state, "dead")
+    service.ended = True
+    assert "stopped, as it was before" in service.take_back()
+    assert log == ["daemon-reload", "stop x.service"]
+
+
+@pytest.mark.parametrize("state", ["active", "reloading"])
+def test_server_that_ran_is_awaited_after_a_change_that_fails(service, log, state):
+    begin(service, state, "running")
+    service.ended = True
+    assert "are back, and the index answers" in service.take_back()
+    assert log == ["daemon-reload", "restart x.service"]

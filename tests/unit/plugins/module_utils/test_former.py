@@ -22,7 +22,9 @@ def unit_fixture(tmp_path):
 
 def noted(folder):
     former = _former.Former(str(folder / "unit"))
-    former.note([str(folder / "unit"), str(folder / "config"), str(folder / "absent")], [str(folder / "secret")], True)
+    former.note(
+        [str(folder / "unit"), str(folder / "config"), str(folder / "absent")], [str(folder / "secret")], "active"
+    )
     return former
 
 
@@ -100,7 +102,7 @@ def test_second_run_does_not_take_what_a_killed_one_left_for_what_worked(unit):
     noted(unit)
     (unit / "unit").write_text("bad")
     again = noted(unit)
-    assert again.ran
+    assert again.active == "active"
     again.bring_back()
     assert (unit / "unit").read_text() == "former unit"
 
