@@ -238,9 +238,12 @@ def trial(wanted: Wanted, config_path: str, port: int) -> t.Tuple[str, str]:
     text = config(
         wanted._replace(hosts=("127.0.0.1",), port=port, options=dict(wanted.options, **{"requests-only": True}))
     )
-    unit = wanted.unit.partition("\n[Install]")[0] + "\n"
-    unit = unit.replace(wanted.config_path, config_path).replace("Restart=on-failure", "Restart=no")
-    return unit, text
+    return trial_unit(wanted.unit.partition("\n[Install]")[0] + "\n", wanted, config_path), text
+
+
+def trial_unit(text: str, wanted: Wanted, config_path: str) -> str:
+    """Return the text of a unit, or of what a site adds to it, for the server that is only tried."""
+    return text.replace(wanted.config_path, config_path).replace("Restart=on-failure", "Restart=no")
 
 
 # What is wrong.

@@ -15,9 +15,9 @@ description:
     devpi-server answering with them.
   - Looks at everything first, and refuses all that is wrong in one message before anything is changed. In check mode it
     does that, and tells what it would do.
-  - Where a server runs, what is to run is started beside it first, by the same unit and configuration on a port of loopback.
-    Only when it answers does the server start anew. If either fails, the former unit, configuration, owners and environment
-    come back by themselves, and the error says so.
+  - Where a server runs, what is to run is started beside it first, by the same unit, what the site adds to it (UNIT.d) and
+    configuration on a port of loopback. Only when it answers does the server start anew. If either fails, the former unit,
+    configuration, owners and environment come back by themselves, and the error says so.
   - The server starts anew when what runs is not what is there, whichever run changed that. The unit, the configuration, the
     secret and the environment are compared with the process.
   - It waits no longer than until systemd says that the server failed.
@@ -497,22 +497,37 @@ class Service:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        unit, config = _service.trial(self.wanted, os.path.join(self.wanted.config_dir, TRIAL_CONFIG), port)
+        config_path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
+        unit, config = _service.trial(self.wanted, config_path, port)
         try:
             with self.trial_config(config, gid):
+                self.add_site_settings(config_path)
                 _files.write_atomic(os.path.join(RUN_UNITS, self.trial.name), unit.encode("utf-8"))
                 self.trial.must("daemon-reload")
                 self.trial.start("start", ["http://127.0.0.1:%d" % port], self.module.params["wait"])
         finally:
             self.end_trial()
 
+    def add_site_settings(self, config_path: str) -> None:
+        """Have the trial run with what the site adds to the unit (systemd.unit(5): UNIT.d/*.conf); it may hold secrets."""
+        source, target = self.wanted.unit_path + ".d", os.path.join(RUN_UNITS, self.trial.name + ".d")
+        for name in names_in(source):
+            if name.endswith(".conf"):
+                text = (_files.read_if_there(os.path.join(source, name)) or b"").decode("utf-8", "surrogateescape")
+                text = _service.trial_unit(text, self.wanted, config_path)
+                _files.make_folder(target)
+                _files.write_atomic(os.path.join(target, name), text.encode("utf-8", "surrogateescape"), 0o600)
+
     def end_trial(self) -> None:
         """Leave nothing of a trial, be it of this run or of one that was killed."""
         unit = os.path.join(RUN_UNITS, self.trial.name)
         remove_if_there(os.path.join(self.wanted.config_dir, TRIAL_CONFIG))
-        if os.path.exists(unit):
+        is_there = os.path.exists(unit)
+        if is_there:
             self.trial.call("stop", self.trial.name)
-            remove_if_there(unit)
+        remove_if_there(unit)
+        shutil.rmtree(unit + ".d", ignore_errors=True)
+        if is_there:
             self.trial.call("daemon-reload")
             self.trial.call("reset-failed", self.trial.name)
 

@@ -328,3 +328,26 @@ def test_server_that_ran_is_awaited_after_a_change_that_fails(service, log, stat
     service.ended = True
     assert "are back, and the index answers" in service.take_back()
     assert log == ["daemon-reload", "restart x.service"]
+
+
+def test_trial_has_the_settings_that_the_site_adds_to_the_unit(service, log, tmp_path, monkeypatch):
+    (tmp_path / "x.service.d").mkdir()
+    (tmp_path / "x.service.d/site.conf").write_text("[Service]\nEnvironment=TOKEN=secret\n")
+    (tmp_path / "x.service.d/README").write_text("no settings")
+    seen = {}
+
+    def start(*_arguments):
+        for path in (tmp_path / "run/x-trial.service.d").iterdir():
+            seen[path.name] = (path.read_text(), path.stat().st_mode & 0o777)
+
+    monkeypatch.setattr(service.trial, "start", start)
+    service.try_beside(os.getegid())
+    assert seen == {"site.conf": ("[Service]\nEnvironment=TOKEN=secret\n", 0o600)}
+    assert os.listdir(tmp_path / "run") == []
+
+
+def test_settings_of_a_trial_that_was_killed_as_it_began_do_not_stay(service, log, tmp_path):
+    (tmp_path / "run/x-trial.service.d").mkdir()
+    (tmp_path / "run/x-trial.service.d/old.conf").write_text("[Service]\n")
+    service.end_trial()
+    assert os.listdir(tmp_path / "run") == []

@@ -521,6 +521,16 @@ def test_trial_is_the_same_but_for_the_address():
     assert [line.partition("=")[0] for line in same if line] == ["ExecStart", "Restart", "[Install]", "WantedBy"]
 
 
+def test_settings_that_a_site_adds_to_the_unit_are_tried_with_the_configuration_that_is_tried():
+    text = (
+        "[Service]\nEnvironment=A=b\nExecStart=\nExecStart=/x --configfile %s/devpi-server.yml\nRestart=on-failure\n"
+        % CONFIG
+    )
+    assert _service.trial_unit(text, wanted(), CONFIG + "/trial.yml") == (
+        "[Service]\nEnvironment=A=b\nExecStart=\nExecStart=/x --configfile %s/trial.yml\nRestart=no\n" % CONFIG
+    )
+
+
 # Removal.
 
 
