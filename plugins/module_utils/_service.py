@@ -284,8 +284,9 @@ def _wrong_paths(wanted: Wanted, found: Found) -> t.List[str]:
     said += _linked(wanted, found)
     if _is_foreign(found.config_names):
         said.append(
-            "devpi_config_dir is %s, and that holds what is not the index's: %s. Its owner and mode would change. Choose "
-            "a folder of its own." % (wanted.config_dir, ", ".join(foreign(found.config_names)[:5]))
+            "devpi_config_dir is %s, and that holds what is not the index's: %s. Its owner and mode would change. Move "
+            "that away, or choose a folder of its own."
+            % (wanted.config_dir, ", ".join(foreign(found.config_names)[:5]))
         )
     for name, path in dict(paths, devpi_python=wanted.python).items():
         real = found.real.get(path, path)
@@ -676,7 +677,8 @@ def why_not_removed(folder: str, names: t.Sequence[str], wanted: Wanted) -> str:
         return (
             "%s is not removed: it is no absolute path of two parts or more. Set the variable that names it." % folder
         )
-    if folder == wanted.data_dir and names and not {".serverversion", ".init", "lost+found"} & set(names):
+    known = {".serverversion", ".init", "lost+found"} if folder == wanted.data_dir else {"secret", "root.password"}
+    if names and not known & set(names):
         return "%s is not removed: it is not devpi's (%s). Set the variable that names it." % (
             folder,
             ", ".join(sorted(names)[:5]),

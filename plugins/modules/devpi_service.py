@@ -641,7 +641,9 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
     with_data = module.params["remove_data"]
     account, gid, members = look_at_account(wanted.user)
     folders = [wanted.data_dir, wanted.config_dir] if with_data else []
-    for folder in folders:
+    has_data = bool(names_in(wanted.data_dir))
+    # Without data what is left in the configuration folder is what an earlier removal let be.
+    for folder in folders if has_data else folders[:1]:
         reason = _service.why_not_removed(folder, names_in(folder), wanted)
         if reason:
             raise _service.ServiceError(reason)
@@ -653,9 +655,7 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
             ("config", os.path.exists(wanted.config_path)),
             (
                 wanted.data_dir,
-                with_data
-                and os.path.lexists(wanted.data_dir)
-                and bool(not os.path.isdir(wanted.data_dir) or os.listdir(wanted.data_dir)),
+                with_data and (has_data or os.path.lexists(wanted.data_dir) and not os.path.isdir(wanted.data_dir)),
             ),
             (wanted.config_dir, with_data and bool(_service.removed_of_config(names_in(wanted.config_dir)))),
             ("account", with_data and is_ours),

@@ -534,7 +534,7 @@ def test_settings_that_a_site_adds_to_the_unit_are_tried_with_the_configuration_
 # Removal.
 
 
-@pytest.mark.parametrize(("folder", "names"), [("/srv", []), ("/a/../b", []), (DATA, ["photos"])])
+@pytest.mark.parametrize(("folder", "names"), [("/srv", []), ("/a/../b", []), (DATA, ["photos"]), (CONFIG, ["passwd"])])
 def test_folder_that_may_be_somebody_elses_is_not_removed(folder, names):
     assert folder in _service.why_not_removed(folder, names, wanted())
 
