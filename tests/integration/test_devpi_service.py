@@ -351,3 +351,11 @@ def test_settings_of_a_trial_that_was_killed_as_it_began_do_not_stay(service, lo
     (tmp_path / "run/x-trial.service.d/old.conf").write_text("[Service]\n")
     service.end_trial()
     assert os.listdir(tmp_path / "run") == []
+
+
+def test_secret_that_is_a_link_is_refused_in_words(tmp_path):
+    (tmp_path / "shadow").write_text("root:x\n")
+    (tmp_path / "secret").symlink_to(tmp_path / "shadow")
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    said = run("secret_file", path=str(tmp_path / "secret"), owner=owner)
+    assert said["failed"] and "secret is a link" in said["msg"] and "Remove the link" in said["msg"]
