@@ -200,16 +200,28 @@ def keep_secret(path: str, content: t.Optional[str], uid: int, gid: int, check_m
 
 
 def own(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
-    """Give a file or folder that is there its owner and mode; say whether it had, or would have, others before."""
-    if not os.path.exists(path):
+    """Give a file or folder that is there its owner and mode; say whether it had, or would have, others before.
+
+    Raises FileError for a link: what it names may be anybody's.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
         return False
-    found = os.stat(path)
-    if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (uid, gid, mode):
-        return False
-    if not check_mode:
-        os.chmod(path, mode)
-        os.chown(path, uid, gid)
-    return True
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileError("%s is a link, and is to be a file or a folder itself. Remove the link." % path) from error
+        raise
+    try:
+        found = os.fstat(handle)
+        if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (uid, gid, mode):
+            return False
+        if not check_mode:
+            os.fchmod(handle, mode)
+            os.fchown(handle, uid, gid)
+        return True
+    finally:
+        os.close(handle)
 
 
 def adopt(source: str, path: str, mode: int = 0o644) -> None:

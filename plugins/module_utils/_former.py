@@ -14,11 +14,19 @@ import shutil
 import stat
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import (
+    FileError,
+    fsync_dir,
+    own,
+    read_if_there,
+    write_atomic,
+)
 
 # What an environment is called that another has taken the place of, and one that is being made.
 FORMER = ".former"
 NEW = ".new"
+# What a former file is called beside the one in its place: a second name for it, which comes back on a full disk too.
+KEPT = ".kept"
 
 
 class Former:
@@ -32,50 +40,47 @@ class Former:
         """Say whether a change was begun and neither ended well nor was taken back."""
         return os.path.exists(self.path)
 
-    def note(self, texts: t.Iterable[str], owned: t.Iterable[str], ran: bool) -> None:
-        """Write down files with their text, of others the owner and mode, and whether the unit ran.
+    def note(self, texts: t.Iterable[str], owned: t.Iterable[str], active: str) -> None:
+        """Write down files with their text, of others the owner and mode, and the state that systemd gave of the unit.
 
-        What is noted already stays: that worked.
+        What is noted already stays: that worked. A link is let be, as what it leads to may be anybody's.
         """
         if self.is_noted:
             return
         entries = []
         for path in texts:
+            if os.path.islink(path):
+                continue
             data = read_if_there(path)
+            if data is not None:
+                _keep(path)
             entries.append(dict(_owner(path), text=None if data is None else data.decode("utf-8", "surrogateescape")))
-        entries += [_owner(path) for path in owned if os.path.exists(path)]
-        write_atomic(self.path, json.dumps({"ran": ran, "entries": entries}).encode("utf-8"), 0o600)
+        entries += [_owner(path) for path in owned if os.path.exists(path) and not os.path.islink(path)]
+        write_atomic(self.path, json.dumps({"active": active, "entries": entries}).encode("utf-8"), 0o600)
 
     @property
-    def ran(self) -> bool:
-        """Say whether the unit ran as it is noted."""
-        return bool(self._noted().get("ran"))
-
-    def text_of(self, path: str) -> str:
-        """Return the former text of a file that was noted, or ""."""
-        return next((entry["text"] or "" for entry in self._entries() if entry["path"] == path and "text" in entry), "")
+    def active(self) -> str:
+        """Return the state of the unit as it is noted."""
+        return str(self._noted().get("active", "inactive"))
 
     def bring_back(self) -> None:
-        """Have everything as it was noted."""
+        """Have everything as it was noted; raises OSError, and keeps the note, if something is not back after all was tried."""
+        failed = None
         for entry in self._entries():
-            path = entry["path"]
-            if "text" in entry and entry["text"] is None:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-                continue
-            if "text" in entry:
-                data = entry["text"].encode("utf-8", "surrogateescape")
-                if read_if_there(path) != data:
-                    write_atomic(path, data, entry["mode"])
-            if os.path.exists(path):
-                os.chmod(path, entry["mode"])
-                os.chown(path, entry["uid"], entry["gid"])
+            try:
+                _bring_back(entry)
+            except OSError as error:
+                failed = OSError(error.errno, error.strerror, entry["path"])
+        if failed is not None:
+            raise failed
         self.forget()
 
     def forget(self) -> None:
         """Let go of it: the change works, or was taken back."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+        kept = [entry["path"] + KEPT for entry in self._entries() if "text" in entry]
+        for path in (self.path, *kept):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
     def _entries(self) -> t.List[t.Dict[str, t.Any]]:
         return self._noted().get("entries", [])
@@ -83,6 +88,32 @@ class Former:
     def _noted(self) -> t.Dict[str, t.Any]:
         data = read_if_there(self.path)
         return json.loads(data.decode("utf-8")) if data else {}
+
+
+def _keep(path: str) -> None:
+    """Give a file a second name; where the file system has no hard links, the note has the text."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path + KEPT)
+    with contextlib.suppress(OSError):
+        os.link(path, path + KEPT)
+
+
+def _bring_back(entry: t.Mapping[str, t.Any]) -> None:
+    path = entry["path"]
+    if "text" in entry and entry["text"] is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    if "text" in entry:
+        data = entry["text"].encode("utf-8", "surrogateescape")
+        if read_if_there(path) != data:
+            if read_if_there(path + KEPT) == data:
+                os.rename(path + KEPT, path)
+                fsync_dir(os.path.dirname(path))
+            else:
+                write_atomic(path, data, entry["mode"])
+    with contextlib.suppress(FileError):
+        own(path, entry["uid"], entry["gid"], entry["mode"])
 
 
 def _owner(path: str) -> t.Dict[str, t.Any]:

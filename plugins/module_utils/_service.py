@@ -8,11 +8,14 @@ and carries the plan out.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _addresses
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY
+from ansible_collections.airgap.python.plugins.module_utils._former import FORMER, KEPT, NEW
 from ansible_collections.airgap.python.plugins.module_utils._listeners import Port
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
@@ -23,6 +26,10 @@ SHELL = "/usr/sbin/nologin"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys")
 # The format of the data folder (.serverversion) that each major version of devpi-server writes.
 FORMATS = {"4": "4", "5": "4", "6": "4"}
+# What the index has in its configuration folder.
+CONFIG_NAMES = re.compile(
+    r"(secret|.+\.password|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z" % (re.escape(KEPT), re.escape(TEMPORARY))
+)
 # Options of devpi-server that follow from variables of the role, and that it always sets.
 OWNED = {
     "host": "Set devpi_host.",
@@ -123,7 +130,8 @@ class Found(t.NamedTuple):
 
     ``closed`` names a folder that the account may not pass, by path. ``mute`` says of addresses why nothing can listen
     there. ``elsewhere`` is the data folder of the unit that is there, if it is another and devpi's data are in it.
-    ``venv_changed`` is when the environment got its content, ``now`` when all this was seen.
+    ``venv_changed`` is when the environment got its content, ``now`` when all this was seen, ``config_names`` are the names
+    in the configuration folder. ``links`` tells of files and the data folder what they lead to, where they are links.
     """
 
     is_root: bool
@@ -141,6 +149,8 @@ class Found(t.NamedTuple):
     runs: Runs
     venv_changed: float
     now: float
+    config_names: t.Tuple[str, ...] = ()
+    links: t.Mapping[str, str] = {}
 
 
 class Plan(t.NamedTuple):
@@ -208,13 +218,16 @@ def read_config(text: str) -> t.Dict[str, t.Any]:
 
 
 def urls_of(text: str) -> t.List[str]:
-    """Return the URLs by which the host reaches a server with this configuration."""
-    options = read_config(text)
-    listen = options.get("listen")
-    if isinstance(listen, list) and listen:
-        port = int(str(listen[0]).rpartition(":")[2])
-        return _addresses.own_urls([str(one).rpartition(":")[0] for one in listen], port)
-    return _addresses.own_urls([str(options.get("host", "localhost"))], int(options.get("port", 3141)))
+    """Return the URLs by which the host reaches a server with this configuration; none where that cannot be read."""
+    try:
+        options = read_config(text)
+        listen = options.get("listen")
+        if isinstance(listen, list) and listen:
+            port = int(str(listen[0]).rpartition(":")[2])
+            return _addresses.own_urls([str(one).rpartition(":")[0] for one in listen], port)
+        return _addresses.own_urls([str(options.get("host", "localhost"))], int(options.get("port", 3141)))
+    except (TypeError, ValueError):
+        return []
 
 
 def trial(wanted: Wanted, config_path: str, port: int) -> t.Tuple[str, str]:
@@ -225,9 +238,12 @@ def trial(wanted: Wanted, config_path: str, port: int) -> t.Tuple[str, str]:
     text = config(
         wanted._replace(hosts=("127.0.0.1",), port=port, options=dict(wanted.options, **{"requests-only": True}))
     )
-    unit = wanted.unit.partition("\n[Install]")[0] + "\n"
-    unit = unit.replace(wanted.config_path, config_path).replace("Restart=on-failure", "Restart=no")
-    return unit, text
+    return trial_unit(wanted.unit.partition("\n[Install]")[0] + "\n", wanted, config_path), text
+
+
+def trial_unit(text: str, wanted: Wanted, config_path: str) -> str:
+    """Return the text of a unit, or of what a site adds to it, for the server that is only tried."""
+    return text.replace(wanted.config_path, config_path).replace("Restart=on-failure", "Restart=no")
 
 
 # What is wrong.
@@ -264,12 +280,65 @@ def _wrong_paths(wanted: Wanted, found: Found) -> t.List[str]:
             )
     if said:
         return said
-    if len(set(paths.values())) < len(paths):
-        said.append("devpi_data_dir, devpi_venv and devpi_config_dir must be three folders. Give each one of its own.")
+    said += _nested(paths, found)
+    said += _linked(wanted, found)
+    if _is_foreign(found.config_names):
+        said.append(
+            "devpi_config_dir is %s, and that holds what is not the index's: %s. Its owner and mode would change. Move "
+            "that away, or choose a folder of its own."
+            % (wanted.config_dir, ", ".join(foreign(found.config_names)[:5]))
+        )
     for name, path in dict(paths, devpi_python=wanted.python).items():
         real = found.real.get(path, path)
         said += ["%s is %s. Choose another place." % (name, one) for one in _unseen(path, real, wanted, found)]
     return said
+
+
+def _nested(paths: t.Mapping[str, str], found: Found) -> t.List[str]:
+    """Say which folder is another one or lies in it; one would be replaced, written to or removed with the other."""
+    places = {name: [path, found.real.get(path, path)] for name, path in paths.items()}
+    shown = {name: path if path == real else "%s (%s in truth)" % (path, real) for name, (path, real) in places.items()}
+    places["devpi_venv"] += [path + suffix for path in places["devpi_venv"] for suffix in (FORMER, NEW)]
+    for inner, outer in itertools.permutations(paths, 2):
+        if any((one + "/").startswith(two + "/") for one in places[inner] for two in places[outer]):
+            return [
+                "%s is %s, which is or lies in %s, %s. They must be three folders, none in another, and what is called as "
+                "devpi_venv with %s or %s behind it is taken too. Give each one a folder of its own."
+                % (inner, shown[inner], outer, shown[outer], FORMER, NEW)
+            ]
+    return []
+
+
+def _linked(wanted: Wanted, found: Found) -> t.List[str]:
+    """Say which file is a link: what it leads to would be read, replaced or given away. A folder may be one."""
+    said = []
+    for name, folder in (("devpi_data_dir", wanted.data_dir), ("devpi_config_dir", wanted.config_dir)):
+        if folder in found.links and folder not in found.entries:
+            said.append(
+                "%s is %s, a link to %s, which is not there: is its disk mounted? Mount it, or make that folder."
+                % (name, folder, found.links[folder])
+            )
+    for path in (wanted.unit_path, wanted.config_path, wanted.secret_path, wanted.password_path):
+        target = found.links.get(path)
+        if target == "/dev/null" and path == wanted.unit_path:
+            name = path.rpartition("/")[2]
+            said.append(
+                "%s is masked: %s leads to /dev/null. If it is to run again, run 'systemctl unmask %s' first."
+                % (name, path, name)
+            )
+        elif target is not None:
+            said.append("%s is a link to %s, and is to be a file itself. Remove the link." % (path, target))
+    return said
+
+
+def _is_foreign(names: t.Sequence[str]) -> bool:
+    """Say whether a configuration folder is somebody else's: what an operator put beside the index's own is let be."""
+    return bool(foreign(names)) and "devpi-server.yml" not in names and not {"secret", "root.password"} <= set(names)
+
+
+def foreign(names: t.Iterable[str]) -> t.List[str]:
+    """Return the names in a configuration folder that are not the index's."""
+    return sorted(name for name in names if name != "lost+found" and not CONFIG_NAMES.match(name))
 
 
 def _unseen(path: str, real: str, wanted: Wanted, found: Found) -> t.List[str]:
@@ -379,10 +448,22 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
                 "the server ('systemctl stop devpi-server'), move what is in the one folder to the other, and run this again. To "
                 "begin with an empty index, play teardown first, which keeps the data." % (found.elsewhere, where)
             ]
+        secret = found.entries.get(wanted.secret_path)
+        if not data.names and wanted.unit_path in found.entries and secret is not None and not secret.empty:
+            return [
+                "An index was set up on this host (%s is there), and there are no data in %s any more: is its disk mounted? "
+                "Mount it, and run this again. To begin with an empty index, play teardown first."
+                % (wanted.unit_path, where)
+            ]
         return []
     said = []
     needed = FORMATS.get(wanted.version.split(".")[0], data.format)
-    if needed != data.format:
+    if not data.format:
+        said.append(
+            "%s/.serverversion is not as devpi-server writes it: a file with the number of a format. Bring the folder back "
+            "from a backup, or set devpi_data_dir to another one." % where
+        )
+    elif needed != data.format:
         said.append(
             "The data in %s have format %s, and devpi-server %s of the bundle needs %s. Run devpi-export with the version "
             "that made them, move the folder away, and run devpi-import with the new version into an empty one; or stage a "
@@ -603,3 +684,9 @@ def why_not_removed(folder: str, names: t.Sequence[str], wanted: Wanted) -> str:
             ", ".join(sorted(names)[:5]),
         )
     return ""
+
+
+def removed_of_config(names: t.Iterable[str]) -> t.List[str]:
+    """Return the names in a configuration folder that go with the data: nothing where the index never was."""
+    known = [name for name in names if CONFIG_NAMES.match(name)]
+    return known if {"secret", "root.password"} & set(known) else []

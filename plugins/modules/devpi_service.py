@@ -15,9 +15,9 @@ description:
     devpi-server answering with them.
   - Looks at everything first, and refuses all that is wrong in one message before anything is changed. In check mode it
     does that, and tells what it would do.
-  - Where a server runs, what is to run is started beside it first, by the same unit and configuration on a port of loopback.
-    Only when it answers does the server start anew. If either fails, the former unit, configuration, owners and environment
-    come back by themselves, and the error says so.
+  - Where a server runs, what is to run is started beside it first, by the same unit, what the site adds to it (UNIT.d) and
+    configuration on a port of loopback. Only when it answers does the server start anew. If either fails, the former unit,
+    configuration, owners and environment come back by themselves, and the error says so.
   - The server starts anew when what runs is not what is there, whichever run changed that. The unit, the configuration, the
     secret and the environment are compared with the process.
   - It waits no longer than until systemd says that the server failed.
@@ -137,6 +137,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import stat
@@ -157,6 +158,9 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 
 SHOWN = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState", "MainPID", "NRestarts")
 POLL = 0.25
+TRIAL_CONFIG = "trial.yml"
+# Where a unit lies that is gone after a reboot.
+RUN_UNITS = "/run/systemd/system"
 
 
 def run(module: AnsibleModule, *argv: str) -> t.Tuple[int, str, str]:
@@ -268,19 +272,35 @@ def look_at_data(path: str) -> _service.Data:
         return _service.Data()
     if ".serverversion" not in names:
         return _service.Data(tuple(names))
-    version = (_files.read_if_there(os.path.join(path, ".serverversion")) or b"").decode("ascii", "replace").strip()
+    # One line of digits and dots; anything else is not repeated.
+    version = re.match(rb"[0-9]+(\.[0-9]+)*\s*\Z", start_of(os.path.join(path, ".serverversion"), 64))
     try:
-        role = json.loads(_files.read_if_there(os.path.join(path, ".nodeinfo")) or b"{}").get("role", "")
-    except (ValueError, AttributeError):
+        role = json.loads(start_of(os.path.join(path, ".nodeinfo"), 4096) or b"{}").get("role", "")
+    except (ValueError, AttributeError, RecursionError):
         role = ""
     owners = {}
     for name in names:
-        uid = os.lstat(os.path.join(path, name)).st_uid
+        try:
+            uid = os.lstat(os.path.join(path, name)).st_uid
+        except FileNotFoundError:
+            # A journal of the database comes and goes.
+            continue
         try:
             owners[uid] = pwd.getpwuid(uid).pw_name
         except KeyError:
             owners[uid] = ""
-    return _service.Data(tuple(names), version.split(".")[0], str(role), owners)
+    return _service.Data(
+        tuple(names), version.group().split(b".")[0].strip().decode("ascii") if version else "", str(role), owners
+    )
+
+
+def start_of(path: str, size: int) -> bytes:
+    """Return how a file begins that lies where the account may put anything, a link or a pipe too; b"" for such."""
+    try:
+        with _files.open_plain(path) as stream:
+            return stream.read(size)
+    except (_files.FileError, OSError):
+        return b""
 
 
 def closed_folder(path: str, account: t.Optional[_service.Account]) -> str:
@@ -357,7 +377,14 @@ def look(wanted: _service.Wanted, systemd: Systemd) -> _service.Found:
         systemd.show() if has_systemd else _service.Runs(),
         copy.changed if copy else 0,
         time.time(),
+        tuple(names_in(wanted.config_dir)),
+        {path: os.readlink(path) for path in entries if os.path.islink(path)},
     )
+
+
+def names_in(folder: str) -> t.List[str]:
+    """Return the names in a folder, none where there is no folder."""
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
 class Service:
@@ -367,6 +394,7 @@ class Service:
         self.module = module
         self.wanted = wanted
         self.systemd = Systemd(module, os.path.basename(wanted.unit_path))
+        self.trial = Systemd(module, self.systemd.name.replace(".service", "-trial.service"))
         self.former = _former.Former(wanted.unit_path)
         self.urls = _addresses.own_urls(wanted.hosts, wanted.port)
         # Whether a server ran, and whether it had to end for this.
@@ -382,12 +410,17 @@ class Service:
     def carry_out(self, plan: _service.Plan, found: _service.Found) -> None:
         """Do what the plan says: what lies beside the server first, then the trial, then the server itself."""
         wanted = self.wanted
+        self.end_trial()
         self.ran = found.runs.active == "active"
         if plan.changed and wanted.unit_path in found.entries:
             self.former.note(
                 [wanted.unit_path, wanted.config_path],
-                [wanted.config_dir, wanted.data_dir, wanted.secret_path, wanted.password_path],
-                self.ran,
+                [
+                    *(os.path.realpath(folder) for folder in (wanted.config_dir, wanted.data_dir)),
+                    wanted.secret_path,
+                    wanted.password_path,
+                ],
+                found.runs.active,
             )
         if "group" in plan.steps:
             self.run("groupadd", "--system", wanted.user)
@@ -397,7 +430,8 @@ class Service:
         uid, gid = account.pw_uid, account.pw_gid
         for path, owner in ((wanted.config_dir, 0), (wanted.data_dir, uid)):
             _files.make_folder(path)
-            _files.own(path, owner, gid, 0o750)
+            # The folder itself may be a link of the operator's, to a larger disk.
+            _files.own(os.path.realpath(path), owner, gid, 0o750)
         _files.keep_secret(wanted.secret_path, None, uid, gid)
         given = self.module.params["root_password"] if "password" in plan.steps else ""
         entry = found.entries.get(wanted.password_path)
@@ -434,14 +468,13 @@ class Service:
     @contextlib.contextmanager
     def trial_config(self, text: str, gid: int) -> t.Iterator[str]:
         """Give the path of a configuration that is only tried."""
-        path = os.path.join(self.wanted.config_dir, "trial.yml")
+        path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
         try:
             _files.write_atomic(path, text.encode("utf-8"), 0o640)
             _files.own(path, 0, gid, 0o640)
             yield path
         finally:
-            if os.path.exists(path):
-                os.unlink(path)
+            remove_if_there(path)
 
     def have_devpi_read(self, gid: int) -> None:
         """Have devpi-server itself read the configuration; raises ServiceError where it does not take it all."""
@@ -464,21 +497,39 @@ class Service:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        name = self.systemd.name.replace(".service", "-trial.service")
-        path = "/run/systemd/system/" + name
-        systemd = Systemd(self.module, name)
-        config_path = os.path.join(self.wanted.config_dir, "trial.yml")
+        config_path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
         unit, config = _service.trial(self.wanted, config_path, port)
-        with self.trial_config(config, gid):
-            try:
-                _files.write_atomic(path, unit.encode("utf-8"))
-                systemd.must("daemon-reload")
-                systemd.start("start", ["http://127.0.0.1:%d" % port], self.module.params["wait"])
-            finally:
-                systemd.call("stop", name)
-                os.unlink(path)
-                systemd.call("reset-failed", name)
-                systemd.call("daemon-reload")
+        try:
+            with self.trial_config(config, gid):
+                self.add_site_settings(config_path)
+                _files.write_atomic(os.path.join(RUN_UNITS, self.trial.name), unit.encode("utf-8"))
+                self.trial.must("daemon-reload")
+                self.trial.start("start", ["http://127.0.0.1:%d" % port], self.module.params["wait"])
+        finally:
+            self.end_trial()
+
+    def add_site_settings(self, config_path: str) -> None:
+        """Have the trial run with what the site adds to the unit (systemd.unit(5): UNIT.d/*.conf); it may hold secrets."""
+        source, target = self.wanted.unit_path + ".d", os.path.join(RUN_UNITS, self.trial.name + ".d")
+        for name in names_in(source):
+            if name.endswith(".conf"):
+                text = (_files.read_if_there(os.path.join(source, name)) or b"").decode("utf-8", "surrogateescape")
+                text = _service.trial_unit(text, self.wanted, config_path)
+                _files.make_folder(target)
+                _files.write_atomic(os.path.join(target, name), text.encode("utf-8", "surrogateescape"), 0o600)
+
+    def end_trial(self) -> None:
+        """Leave nothing of a trial, be it of this run or of one that was killed."""
+        unit = os.path.join(RUN_UNITS, self.trial.name)
+        remove_if_there(os.path.join(self.wanted.config_dir, TRIAL_CONFIG))
+        is_there = os.path.exists(unit)
+        if is_there:
+            self.trial.call("stop", self.trial.name)
+        remove_if_there(unit)
+        shutil.rmtree(unit + ".d", ignore_errors=True)
+        if is_there:
+            self.trial.call("daemon-reload")
+            self.trial.call("reset-failed", self.trial.name)
 
     def runs_former(self) -> bool:
         """Say whether what runs began before the first of what took the place of the former."""
@@ -492,8 +543,7 @@ class Service:
         has_venv = _former.has_former(self.wanted.venv)
         if not has_venv and not self.former.is_noted:
             return ""
-        urls = _service.urls_of(self.former.text_of(self.wanted.config_path) or _service.config(self.wanted))
-        was_noted, had_run = self.former.is_noted, self.former.ran
+        was_noted, was = self.former.is_noted, self.former.active
         is_former = self.runs_former()
         _former.swap_back(self.wanted.venv)
         self.former.bring_back()
@@ -502,15 +552,34 @@ class Service:
             return "The former environment is back."
         if is_former:
             return "It was tried beside the index that runs, which was not stopped; everything is as it was."
-        if not had_run:
+        if was == "activating":
+            # Whether it can start does not depend on this run: nobody waits for it.
+            self.systemd.call("restart", "--no-block", self.systemd.name)
+            return (
+                "Unit, configuration and environment are as they were, and systemd goes on trying to start the server."
+            )
+        if was not in ("active", "reloading"):
             if self.ended:
                 self.systemd.call("stop", self.systemd.name)
             return "Unit, configuration and environment are as they were, and the server is stopped, as it was before."
+        config = (_files.read_if_there(self.wanted.config_path) or b"").decode("utf-8", "replace")
+        urls = _service.urls_of(config) or self.urls
         try:
             self.systemd.start("restart", urls, self.module.params["wait"])
         except _service.ServiceError as error:
             return "The former unit, configuration and environment are back, but do not run either: %s" % error
         return "The former unit, configuration and environment are back, and the index answers at %s." % urls[0]
+
+    def try_take_back(self) -> str:
+        """Take back what can be, and say what came of that; what it says is no more than a part of an error."""
+        try:
+            return self.take_back()
+        except OSError as error:
+            return "The former state is not all back: %s: %s (%s). Mend that, and run this again." % (
+                error.filename or "a command of systemd",
+                error.strerror,
+                _files.room(self.wanted.unit_path, self.wanted.config_dir, self.wanted.venv),
+            )
 
 
 def wanted_of(params: t.Mapping[str, t.Any]) -> _service.Wanted:
@@ -572,8 +641,10 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
     with_data = module.params["remove_data"]
     account, gid, members = look_at_account(wanted.user)
     folders = [wanted.data_dir, wanted.config_dir] if with_data else []
-    for folder in folders:
-        reason = _service.why_not_removed(folder, os.listdir(folder) if os.path.isdir(folder) else [], wanted)
+    has_data = bool(names_in(wanted.data_dir))
+    # Without data what is left in the configuration folder is what an earlier removal let be.
+    for folder in folders if has_data else folders[:1]:
+        reason = _service.why_not_removed(folder, names_in(folder), wanted)
         if reason:
             raise _service.ServiceError(reason)
     is_ours = account is not None and _service.is_ours(account)
@@ -582,16 +653,18 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
         for name, is_there in (
             ("unit", os.path.exists(wanted.unit_path)),
             ("config", os.path.exists(wanted.config_path)),
-            *(
-                (folder, os.path.lexists(folder) and bool(not os.path.isdir(folder) or os.listdir(folder)))
-                for folder in folders
+            (
+                wanted.data_dir,
+                with_data and (has_data or os.path.lexists(wanted.data_dir) and not os.path.isdir(wanted.data_dir)),
             ),
+            (wanted.config_dir, with_data and bool(_service.removed_of_config(names_in(wanted.config_dir)))),
             ("account", with_data and is_ours),
             ("group", with_data and gid is not None and not members and (is_ours or account is None)),
         )
         if is_there
     ]
     if not module.check_mode:
+        service.end_trial()
         if "unit" in steps:
             service.systemd.call("disable", "--quiet", "--now", service.systemd.name)
             os.unlink(wanted.unit_path)
@@ -602,14 +675,25 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
         # The secret and the passwords belong to the data: without them the data could not be served again.
         if "config" in steps:
             os.unlink(wanted.config_path)
-        for folder in folders:
-            remove_folder(folder)
+        if with_data:
+            remove_folder(wanted.data_dir)
+            left = remove_config(wanted.config_dir)
+            if left:
+                module.warn(
+                    "%s stays, as it holds what is not the index's: %s." % (wanted.config_dir, ", ".join(left[:5]))
+                )
         if "account" in steps:
             service.run("userdel", wanted.user)
         # userdel takes the group along where it is the account's own.
         if "group" in steps and look_at_account(wanted.user)[1] is not None:
             service.run("groupdel", wanted.user)
     return {"changed": bool(steps), "steps": steps, "restart": ""}
+
+
+def remove_if_there(path: str) -> None:
+    """Remove a file, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def remove_folder(path: str) -> None:
@@ -623,6 +707,25 @@ def remove_folder(path: str) -> None:
                 shutil.rmtree(one)
         else:
             os.unlink(one)
+    remove_empty(path)
+
+
+def remove_config(path: str) -> t.List[str]:
+    """Remove of the configuration folder what is the index's, and the folder if no more is in it; return what stays."""
+    if not os.path.isdir(path):
+        return []
+    for name in _service.removed_of_config(os.listdir(path)):
+        one = os.path.join(path, name)
+        if os.path.islink(one) or not os.path.isdir(one):
+            os.unlink(one)
+    left = [name for name in names_in(path) if name != "lost+found"]
+    if not left:
+        remove_empty(path)
+    return left
+
+
+def remove_empty(path: str) -> None:
+    """Remove a folder with nothing in it, unless a file system is mounted there."""
     if os.path.islink(path):
         os.unlink(path)
     elif not os.path.ismount(path):
@@ -658,12 +761,12 @@ def main() -> None:
         result = (present if module.params["state"] == "present" else absent)(module, service)
     except (_service.ServiceError, _devpi_data.DataError, _files.FileError, OSError) as error:
         said = str(error) if not isinstance(error, OSError) else "%s: %s." % (error.filename, error.strerror)
-        back = "" if module.check_mode or module.params["state"] == "absent" else service.take_back()
+        back = "" if module.check_mode or module.params["state"] == "absent" else service.try_take_back()
         see = "" if not service.ended else " See 'journalctl -u %s' on this host." % service.systemd.name
         module.fail_json(msg=" ".join(part for part in (said, back) if part) + see)
     except BaseException:
         if not module.check_mode:
-            service.take_back()
+            service.try_take_back()
         raise
     module.exit_json(**result)
 

@@ -52,7 +52,7 @@ path:
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._files import keep_secret
+from ansible_collections.airgap.python.plugins.module_utils._files import FileError, keep_secret
 
 
 def main():
@@ -81,6 +81,8 @@ def main():
         module.fail_json(
             msg="%s is to belong to %s, and there is no such user. Create it first." % (path, module.params["owner"])
         )
+    except FileError as error:
+        module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(
             msg="%s cannot be written: %s. Make its folder first, and run as root." % (path, error.strerror or error)

@@ -6,18 +6,23 @@ The unit itself is tried in molecule/default/tests/test_index.py, where there is
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import subprocess
 import sys
+import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _lock
+from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _files, _lock, _service
+from ansible_collections.airgap.python.plugins.modules import devpi_service
 
 from tests.integration import small_bundle
 from tests.integration.simple_index import make_wheel
 from tests.integration.test_devpi_modules import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.test_signatures import run
+
+MODULE = "ansible_collections.airgap.python.plugins.modules.devpi_service"
 
 
 class Environment:
@@ -123,3 +128,234 @@ def test_host_without_systemd_is_refused_in_words(tmp_path):
     refused = run("devpi_service", user="devpi", unit="[Unit]\n", unit_path=str(tmp_path / "x.service"), **folders)
     assert refused["failed"] and "is not run by systemd" in refused["msg"]
     assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture(name="data")
+def data_fixture(tmp_path):
+    """Return a folder as devpi-server leaves it."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / ".serverversion").write_text("4\n")
+    (folder / ".nodeinfo").write_text('{"role": "replica"}')
+    return folder
+
+
+def test_what_devpi_wrote_of_its_data_is_read(data):
+    seen = devpi_service.look_at_data(str(data))
+    assert (seen.format, seen.role, list(seen.owners)) == ("4", "replica", [os.geteuid()])
+
+
+@pytest.mark.parametrize("text", ["root:$6$secret", "4\nsecret", "x" * 100, ""])
+def test_what_is_no_format_of_data_is_not_repeated(data, text):
+    (data / ".serverversion").write_text(text)
+    assert devpi_service.look_at_data(str(data)).format == ""
+
+
+@pytest.mark.parametrize("name", [".serverversion", ".nodeinfo"])
+def test_link_or_pipe_that_the_account_put_among_the_data_is_not_read_by_root(data, tmp_path, name):
+    (data / name).rename(tmp_path / "elsewhere")
+    (data / name).symlink_to(tmp_path / "elsewhere")
+    seen = devpi_service.look_at_data(str(data))
+    assert "" in (seen.format, seen.role)
+    (data / name).unlink()
+    os.mkfifo(data / name)
+    opened = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from %s import look_at_data; look_at_data(sys.argv[1])" % MODULE,
+            str(data),
+        ],
+        env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
+        timeout=20,
+        check=False,
+    )
+    assert opened.returncode == 0
+
+
+def test_nested_data_end_no_run(data):
+    (data / ".nodeinfo").write_text("[" * 200000)
+    assert devpi_service.look_at_data(str(data)).role == ""
+
+
+def test_file_that_goes_while_the_data_are_looked_at_ends_no_run(data, monkeypatch):
+    monkeypatch.setattr(os, "listdir", lambda path: [".serverversion", ".nodeinfo", ".sqlite-journal"])
+    assert devpi_service.look_at_data(str(data)).format == "4"
+
+
+def test_folder_of_the_configuration_goes_but_for_what_is_not_the_index_s(tmp_path):
+    folder = tmp_path / "etc"
+    (folder / "keys.password").mkdir(parents=True)
+    for name in ("secret", "root.password", "notes.txt"):
+        (folder / name).write_text("x")
+    assert devpi_service.remove_config(str(folder)) == ["keys.password", "notes.txt"]
+    assert sorted(os.listdir(folder)) == ["keys.password", "notes.txt"]
+    (folder / "notes.txt").unlink()
+    (folder / "keys.password").rmdir()
+    (folder / "secret").write_text("x")
+    assert devpi_service.remove_config(str(folder)) == []
+    assert not folder.exists()
+    assert devpi_service.remove_config(str(folder)) == []
+
+
+@pytest.fixture(name="service")
+def service_fixture(tmp_path):
+    """Return the server as it is wanted in folders of its own, without an Ansible around it."""
+    (tmp_path / "etc").mkdir()
+    wanted = _service.Wanted(
+        "devpi",
+        sys.executable,
+        str(tmp_path / "venv"),
+        str(tmp_path / "data"),
+        str(tmp_path / "etc"),
+        str(tmp_path / "x.service"),
+        "[Unit]\n",
+        ("0.0.0.0",),
+        3141,
+        {},
+        8192,
+        "",
+        False,
+    )
+    return devpi_service.Service(None, wanted)
+
+
+def test_error_on_the_way_back_is_said_with_the_room_there_is(service, monkeypatch):
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), service.wanted.config_path)
+
+    monkeypatch.setattr(service, "take_back", full)
+    said = service.try_take_back()
+    assert service.wanted.config_path + ": No space left" in said and "bytes free" in said and "run this again" in said
+
+
+class Manager:
+    """systemd as far as it is asked here: it writes down what it is told, and fails where it is to."""
+
+    def __init__(self, name, log, fails=()):
+        self.name = name
+        self.log = log
+        self.fails = fails
+        self.runs = _service.Runs()
+
+    def call(self, verb, *arguments):
+        """Note a command."""
+        self.log.append(" ".join((verb, *arguments)))
+
+    def must(self, *arguments):
+        """Note a command that must succeed."""
+        self.call(*arguments)
+
+    def show(self):
+        """Return what the unit does."""
+        return self.runs
+
+    def start(self, verb, _urls, _patience):
+        """Note a start that is waited for."""
+        self.call(verb, self.name)
+        if verb in self.fails:
+            raise _service.ServiceError("It ended.")
+
+
+@pytest.fixture(name="log")
+def log_fixture(service, tmp_path, monkeypatch):
+    """Have systemd write down what it is told, and return that."""
+    log = []
+    service.systemd = Manager("x.service", log)
+    service.trial = Manager("x-trial.service", log)
+    service.module = types.SimpleNamespace(params={"wait": 1})
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(devpi_service, "RUN_UNITS", str(tmp_path / "run"))
+    return log
+
+
+def test_trial_that_a_killed_run_left_is_ended_and_nothing_of_it_stays(service, log, tmp_path):
+    (tmp_path / "run/x-trial.service").write_text("[Unit]\n")
+    (tmp_path / "etc/trial.yml").write_text("devpi-server:\n")
+    service.end_trial()
+    assert log == ["stop x-trial.service", "daemon-reload", "reset-failed x-trial.service"]
+    assert os.listdir(tmp_path / "run") + os.listdir(tmp_path / "etc") == []
+    del log[:]
+    service.end_trial()
+    assert log == []
+
+
+def test_trial_leaves_nothing_whether_it_fails_or_not(service, log, tmp_path):
+    service.try_beside(os.getegid())
+    assert [line for line in log if "start" in line] == ["start x-trial.service"]
+    service.trial.fails = ["start"]
+    with pytest.raises(_service.ServiceError, match="It ended"):
+        service.try_beside(os.getegid())
+    assert log[-3:] == ["stop x-trial.service", "daemon-reload", "reset-failed x-trial.service"]
+    assert os.listdir(tmp_path / "run") + os.listdir(tmp_path / "etc") == []
+
+
+def test_error_of_a_trial_that_could_not_be_written_is_the_one_that_is_said(service, log, tmp_path):
+    (tmp_path / "run").rmdir()
+    with pytest.raises(OSError, match="run") as error:
+        service.try_beside(os.getegid())
+    assert error.value.__context__ is None
+
+
+def begin(service, state, sub):
+    """Have a change noted while the unit was like this, and fail."""
+    service.systemd.runs = _service.Runs(state, sub)
+    with open(service.wanted.unit_path, "w", encoding="utf-8") as stream:
+        stream.write("former")
+    service.former.note([service.wanted.unit_path], [], state)
+    _files.write_atomic(service.wanted.unit_path, b"bad")
+
+
+def test_server_that_systemd_goes_on_starting_is_not_stopped_by_a_change_that_fails(service, log):
+    begin(service, "activating", "auto-restart")
+    service.ended = True
+    said = service.take_back()
+    assert log == ["daemon-reload", "restart --no-block x.service"]
+    assert "systemd goes on trying to start" in said and "stopped" not in said
+
+
+@pytest.mark.parametrize("state", ["inactive", "failed"])
+def test_server_that_was_stopped_is_stopped_after_a_change_that_fails(service, log, state):
+    begin(service, state, "dead")
+    service.ended = True
+    assert "stopped, as it was before" in service.take_back()
+    assert log == ["daemon-reload", "stop x.service"]
+
+
+@pytest.mark.parametrize("state", ["active", "reloading"])
+def test_server_that_ran_is_awaited_after_a_change_that_fails(service, log, state):
+    begin(service, state, "running")
+    service.ended = True
+    assert "are back, and the index answers" in service.take_back()
+    assert log == ["daemon-reload", "restart x.service"]
+
+
+def test_trial_has_the_settings_that_the_site_adds_to_the_unit(service, log, tmp_path, monkeypatch):
+    (tmp_path / "x.service.d").mkdir()
+    (tmp_path / "x.service.d/site.conf").write_text("[Service]\nEnvironment=TOKEN=secret\n")
+    (tmp_path / "x.service.d/README").write_text("no settings")
+    seen = {}
+
+    def start(*_arguments):
+        for path in (tmp_path / "run/x-trial.service.d").iterdir():
+            seen[path.name] = (path.read_text(), path.stat().st_mode & 0o777)
+
+    monkeypatch.setattr(service.trial, "start", start)
+    service.try_beside(os.getegid())
+    assert seen == {"site.conf": ("[Service]\nEnvironment=TOKEN=secret\n", 0o600)}
+    assert os.listdir(tmp_path / "run") == []
+
+
+def test_settings_of_a_trial_that_was_killed_as_it_began_do_not_stay(service, log, tmp_path):
+    (tmp_path / "run/x-trial.service.d").mkdir()
+    (tmp_path / "run/x-trial.service.d/old.conf").write_text("[Service]\n")
+    service.end_trial()
+    assert os.listdir(tmp_path / "run") == []
+
+
+def test_secret_that_is_a_link_is_refused_in_words(tmp_path):
+    (tmp_path / "shadow").write_text("root:x\n")
+    (tmp_path / "secret").symlink_to(tmp_path / "shadow")
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    said = run("secret_file", path=str(tmp_path / "secret"), owner=owner)
+    assert said["failed"] and "secret is a link" in said["msg"] and "Remove the link" in said["msg"]

@@ -158,8 +158,8 @@ def left_over():
     """Return what a change that ended, well or not, may not leave behind."""
     return read(
         "index",
-        "ls -d /opt/airgap/*.former /opt/airgap/*.new /etc/systemd/system/*.former /run/systemd/system/*-trial.service "
-        "/etc/devpi-server/trial.yml 2> /dev/null || true",
+        "ls -d /opt/airgap/*.former /opt/airgap/*.new /etc/systemd/system/*.former /etc/systemd/system/*.kept "
+        "/run/systemd/system/*-trial.service* /etc/devpi-server/*.kept /etc/devpi-server/trial.yml 2> /dev/null || true",
     )
 
 
@@ -221,9 +221,10 @@ def test_option_that_devpi_does_not_know_is_refused(untouched):
 def test_start_that_fails_brings_the_former_index_back():
     drop_in = "/etc/systemd/system/%s.d" % UNIT
     config = read("index", "sha256sum /etc/devpi-server/devpi-server.yml /etc/systemd/system/" + UNIT)
+    # The trial has the drop-in too, with its own configuration in it where the path is written out.
     read(
         "index",
-        "mkdir %s && printf '[Service]\nExecStartPre=+/bin/sh -c \"! grep threads /etc/devpi-server/devpi-server.yml\"\n' "
+        "mkdir %s && printf '[Service]\nExecStartPre=+/bin/sh -c \"! grep threads /etc/devpi-server/devpi-serve?.yml\"\n' "
         "> %s/test.conf && systemctl daemon-reload" % (drop_in, drop_in),
     )
     try:

@@ -27,3 +27,22 @@ def test_folder_of_a_bundle_is_nobody_elses_to_write_whatever_the_umask(tmp_path
     finally:
         os.umask(before)
     assert [(tmp_path / path).stat().st_mode & 0o777 for path in ("bundle", "bundle/wheels")] == [0o755, 0o755]
+
+
+def test_owner_and_mode_of_what_a_link_names_stay(tmp_path):
+    (tmp_path / "shadow").write_text("x")
+    (tmp_path / "shadow").chmod(0o644)
+    (tmp_path / "secret").symlink_to(tmp_path / "shadow")
+    with pytest.raises(_files.FileError, match="secret is a link"):
+        _files.keep_secret(str(tmp_path / "secret"), None, os.geteuid(), os.getegid())
+    assert (tmp_path / "shadow").stat().st_mode & 0o777 == 0o644
+
+
+def test_owner_and_mode_of_what_is_there_are_mended_once(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for path, mode in ((tmp_path, 0o750), (tmp_path / "file", 0o600)):
+        path.chmod(0o755)
+        own = (str(path), os.geteuid(), os.getegid(), mode)
+        assert _files.own(*own, True) and _files.own(*own) and not _files.own(*own)
+        assert path.stat().st_mode & 0o777 == mode
+    assert not _files.own(str(tmp_path / "absent"), 0, 0, 0o600)

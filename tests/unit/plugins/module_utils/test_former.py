@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _former
+from ansible_collections.airgap.python.plugins.module_utils import _files, _former
 
 
 @pytest.fixture(name="unit")
@@ -21,7 +22,9 @@ def unit_fixture(tmp_path):
 
 def noted(folder):
     former = _former.Former(str(folder / "unit"))
-    former.note([str(folder / "unit"), str(folder / "config"), str(folder / "absent")], [str(folder / "secret")], True)
+    former.note(
+        [str(folder / "unit"), str(folder / "config"), str(folder / "absent")], [str(folder / "secret")], "active"
+    )
     return former
 
 
@@ -47,12 +50,59 @@ def test_what_did_not_change_keeps_its_time(unit):
     assert (unit / "unit").stat().st_mtime == 5
 
 
+def full(*_arguments):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+
+
+def test_files_come_back_on_a_disk_that_is_full(unit, monkeypatch):
+    former = noted(unit)
+    for name in ("unit", "config"):
+        _files.write_atomic(str(unit / name), b"bad")
+    monkeypatch.setattr(_former, "write_atomic", full)
+    former.bring_back()
+    assert (unit / "unit").read_text() == "former unit"
+    assert (unit / "config").read_text() == "former config"
+    assert (unit / "config").stat().st_mode & 0o777 == 0o640
+    assert sorted(os.listdir(unit)) == ["config", "secret", "unit"]
+
+
+def test_files_come_back_where_there_are_no_hard_links(unit, monkeypatch):
+    monkeypatch.setattr(os, "link", full)
+    former = noted(unit)
+    (unit / "unit").write_text("bad")
+    former.bring_back()
+    assert (unit / "unit").read_text() == "former unit"
+
+
+def test_all_that_can_come_back_does_and_the_rest_is_tried_again(unit, monkeypatch):
+    monkeypatch.setattr(os, "link", full)
+    former = noted(unit)
+    (unit / "unit").write_text("bad")
+    (unit / "absent").write_text("new")
+    monkeypatch.setattr(_former, "write_atomic", full)
+    with pytest.raises(OSError, match="unit"):
+        former.bring_back()
+    assert not (unit / "absent").exists() and former.is_noted
+    monkeypatch.undo()
+    former.bring_back()
+    assert (unit / "unit").read_text() == "former unit"
+
+
+def test_nothing_is_left_beside_the_files_when_the_new_ones_work(unit):
+    # A run that was killed before it had noted anything.
+    (unit / "unit.kept").write_text("of an earlier run")
+    former = noted(unit)
+    _files.write_atomic(str(unit / "unit"), b"good")
+    former.forget()
+    assert sorted(os.listdir(unit)) == ["config", "secret", "unit"]
+    assert (unit / "unit").read_text() == "good"
+
+
 def test_second_run_does_not_take_what_a_killed_one_left_for_what_worked(unit):
     noted(unit)
     (unit / "unit").write_text("bad")
     again = noted(unit)
-    assert again.ran
-    assert again.text_of(str(unit / "unit")) == "former unit"
+    assert again.active == "active"
     again.bring_back()
     assert (unit / "unit").read_text() == "former unit"
 
@@ -62,6 +112,23 @@ def test_note_is_for_root_alone_and_holds_no_secret(unit):
     assert os.stat(former.path).st_mode & 0o777 == 0o600
     with open(former.path, encoding="utf-8") as stream:
         assert "former secret" not in stream.read()
+
+
+def test_what_a_link_names_is_neither_noted_nor_changed(unit):
+    (unit / "device").write_text("")
+    (unit / "device").chmod(0o666)
+    (unit / "config").unlink()
+    (unit / "config").symlink_to(unit / "device")
+    former = noted(unit)
+    (unit / "config").unlink()
+    (unit / "config").write_text("new")
+    former.bring_back()
+    assert (unit / "config").read_text() == "new" and (unit / "config").stat().st_mode & 0o777 != 0o666
+    former = noted(unit)
+    (unit / "secret").unlink()
+    (unit / "secret").symlink_to(unit / "device")
+    former.bring_back()
+    assert (unit / "device").stat().st_mode & 0o777 == 0o666
 
 
 def venv(path, text):

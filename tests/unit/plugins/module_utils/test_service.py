@@ -150,6 +150,11 @@ def test_configuration_of_the_former_role_is_read():
     assert _service.urls_of(text) == ["http://10.0.0.1:3142"]
 
 
+@pytest.mark.parametrize("line", ['port: "x"', 'host: "\\q"', 'port:\n  - "1"', 'listen:\n  - "::x"'])
+def test_configuration_that_was_edited_by_hand_has_no_urls(line):
+    assert _service.urls_of("devpi-server:\n  " + line + "\n") == []
+
+
 def test_address_that_this_host_has_not_is_refused_with_the_reason():
     said = refused(wanted(hosts=("::",)), mute={"::": "IPv6 is off here"})
     assert "::" in said and "IPv6 is off here" in said and "devpi_host" in said
@@ -208,6 +213,68 @@ def test_one_folder_for_two_purposes_is_refused():
     assert "three folders" in refused(wanted(venv=DATA))
 
 
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        ({"data_dir": VENV + "/data"}, ["devpi_data_dir is %s/data" % VENV, "in devpi_venv, " + VENV]),
+        ({"data_dir": VENV + ".former"}, ["devpi_data_dir is %s.former" % VENV, "devpi_venv"]),
+        ({"config_dir": VENV + ".new/etc"}, ["devpi_config_dir is %s.new/etc" % VENV, "devpi_venv"]),
+        ({"venv": DATA + "/venv"}, ["devpi_venv is %s/venv" % DATA, "in devpi_data_dir, " + DATA]),
+        ({"config_dir": DATA + "/etc"}, ["devpi_config_dir is %s/etc" % DATA, "in devpi_data_dir"]),
+        ({"data_dir": CONFIG + "/data"}, ["devpi_data_dir is %s/data" % CONFIG, "in devpi_config_dir"]),
+    ],
+)
+def test_folder_in_another_one_of_the_index_is_refused(places, names):
+    said = refused(wanted(has_password=True, **places))
+    assert all(name in said for name in names), said
+
+
+def test_folder_that_is_in_another_one_by_a_link_is_refused():
+    said = refused(real=dict(found().real, **{DATA: VENV + "/data"}))
+    assert VENV + "/data in truth" in said and "devpi_venv" in said
+
+
+def test_folder_with_a_longer_name_is_another_one():
+    assert _service.problems(wanted(config_dir=DATA + "-config", has_password=True), found()) == []
+
+
+def test_configuration_folder_of_somebody_else_is_refused():
+    said = refused(config_names=("bundle", "ledger.json", "secret"))
+    assert "devpi_config_dir is %s" % CONFIG in said and "bundle, ledger.json" in said and "secret" not in said
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (),
+        ("airgap.password", "secret"),
+        ("devpi-server.yml", "root.password", "secret", "trial.yml"),
+        ("lost+found", ".tmp-airgap-x1", "devpi-server.yml.kept"),
+        # What an operator put beside it.
+        ("devpi-server.yml", "notes.txt", "root.password", "secret"),
+        ("notes.txt", "root.password", "secret"),
+    ],
+)
+def test_configuration_folder_of_the_index_is_known(names):
+    assert _service.problems(wanted(), found(config_names=names)) == []
+
+
+def test_masked_unit_is_not_unmasked_silently():
+    said = refused(links={UNIT: "/dev/null"})
+    assert UNIT in said and "is masked" in said and "systemctl unmask unit.service" in said
+
+
+@pytest.mark.parametrize("name", ["devpi-server.yml", "secret", "root.password"])
+def test_file_of_the_configuration_that_is_a_link_is_refused(name):
+    path = CONFIG + "/" + name
+    said = refused(links={path: "/etc/shadow"})
+    assert "%s is a link to /etc/shadow" % path in said and "Remove the link" in said
+
+
+def test_folder_may_be_a_link_to_a_larger_disk():
+    assert _service.problems(wanted(), found(links={DATA: "/srv/big"})) == []
+
+
 def test_account_may_pass_folders_as_the_kernel_says():
     assert _service.may_pass(_service.Entry(0, 0, 0o755), OURS)
     assert not _service.may_pass(_service.Entry(0, 0, 0o750), OURS)
@@ -235,7 +302,9 @@ def test_account_that_the_role_did_not_make_is_refused(account):
 
 
 def test_group_of_others_is_refused():
-    assert "jane" in refused(wanted(user="staff"), account=None, members=("jane",), data=_service.Data())
+    assert "jane" in refused(
+        wanted(user="staff"), account=None, members=("jane",), data=_service.Data(), entries={UNIT: None}
+    )
 
 
 def test_data_of_another_account_are_refused_with_both_ways_out():
@@ -277,12 +346,41 @@ def test_data_are_moved_only_by_hand_with_the_server_stopped():
     assert _service.problems(wanted(), found(elsewhere="")) == []
 
 
+def test_data_that_are_gone_are_not_silently_replaced_by_none():
+    said = refused(data=_service.Data())
+    assert DATA in said and "mounted" in said and "teardown" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "entries"),
+    [
+        # After teardown, a first run, one that was killed as it made the data, and a full disk.
+        (_service.Data(), {UNIT: None}),
+        (_service.Data(), {UNIT: None, CONFIG + "/secret": None}),
+        (_service.Data((".init",)), {}),
+        (_service.Data(), {CONFIG + "/secret": _service.Entry(999, 997, 0o600, 900, None, True)}),
+    ],
+)
+def test_data_that_are_yet_to_be_made_are_made(data, entries):
+    host = found(data=data, entries=entries)
+    assert _service.problems(wanted(), host) == []
+    assert "data" in _service.plan(wanted(), host).steps
+
+
+@pytest.mark.parametrize(("path", "name"), [(DATA, "devpi_data_dir"), (CONFIG, "devpi_config_dir")])
+def test_link_to_a_folder_that_is_not_there_is_refused(path, name):
+    # As if the unit had never been, so that the data are not missed as well.
+    said = refused(wanted(has_password=True), links={path: "/srv/big"}, entries={path: None, UNIT: None})
+    assert "%s is %s" % (name, path) in said and "/srv/big" in said and "mounted" in said
+
+
 @pytest.mark.parametrize(
     ("data", "names"),
     [
         (_service.Data(("photos",)), ["photos", "not devpi's"]),
         (_service.Data((".serverversion",), "3", "", {999: "devpi"}), ["have format 3", "devpi-export"]),
         (_service.Data((".serverversion",), "4", "replica", {999: "devpi"}), ["replica"]),
+        (_service.Data((".serverversion",), "", "", {999: "devpi"}), [DATA + "/.serverversion", "backup"]),
     ],
 )
 def test_data_that_cannot_be_served_are_refused(data, names):
@@ -423,6 +521,16 @@ def test_trial_is_the_same_but_for_the_address():
     assert [line.partition("=")[0] for line in same if line] == ["ExecStart", "Restart", "[Install]", "WantedBy"]
 
 
+def test_settings_that_a_site_adds_to_the_unit_are_tried_with_the_configuration_that_is_tried():
+    text = (
+        "[Service]\nEnvironment=A=b\nExecStart=\nExecStart=/x --configfile %s/devpi-server.yml\nRestart=on-failure\n"
+        % CONFIG
+    )
+    assert _service.trial_unit(text, wanted(), CONFIG + "/trial.yml") == (
+        "[Service]\nEnvironment=A=b\nExecStart=\nExecStart=/x --configfile %s/trial.yml\nRestart=no\n" % CONFIG
+    )
+
+
 # Removal.
 
 
@@ -434,3 +542,19 @@ def test_folder_that_may_be_somebody_elses_is_not_removed(folder, names):
 @pytest.mark.parametrize(("folder", "names"), [(DATA, [".serverversion", "+files"]), (DATA, []), (CONFIG, ["secret"])])
 def test_folder_of_devpi_is_removed(folder, names):
     assert _service.why_not_removed(folder, names, wanted()) == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "goes"),
+    [
+        (["ssl", "db.password"], []),
+        (["notes.txt", "secret", "root.password", "airgap.password"], ["secret", "root.password", "airgap.password"]),
+        (
+            ["devpi-server.yml", "trial.yml", ".tmp-airgap-x1", "secret"],
+            ["devpi-server.yml", "trial.yml", ".tmp-airgap-x1", "secret"],
+        ),
+        (["root.password", "lost+found"], ["root.password"]),
+    ],
+)
+def test_of_the_configuration_folder_goes_what_is_the_index_s(names, goes):
+    assert _service.removed_of_config(names) == goes
