@@ -9,6 +9,7 @@ import hashlib
 import pytest
 
 from tests.integration.pip_download import OLD, WINDOWS, pins
+from tests.integration.simple_index import make_sdist
 
 
 @pytest.fixture(name="of_lines")
@@ -111,3 +112,21 @@ def test_lock_for_several_systems_gives_one_word_for_each_target(of_lines, tmp_p
     assert "and 7 more, which %s names" % log in str(warning)
     last = "extra==1; sys_platform == 'win32' and python_version > '3.8' (reqs/base.txt, line 11)"
     assert last in log.read_text()
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_constraint_by_the_url_of_a_wheel_holds_for_what_only_another_wheel_asks_for(of_lines, index, resolver):
+    url = index.url.replace("/simple/", "/files/backport-1.2-py3-none-any.whl")
+    assert "backport==1.2" in pins(of_lines("app", constraints=["backport @ " + url], resolver=resolver), "old")
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_constraint_that_would_be_built_is_named_where_only_another_wheel_asks_for_it(
+    of_lines, index, tmp_path, resolver
+):
+    name, data = make_sdist("backport", "1.2")
+    index.files[name] = data
+    url = index.url.replace("/simple/", "/files/" + name)
+    said = of_lines("app", constraints=["backport @ " + url], resolver=resolver)["msg"]
+    assert "%s, line 1" % (tmp_path / "limits.txt") in said
+    assert "app-1.0" not in said
