@@ -181,7 +181,8 @@ def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
 def named(text: str, where: str) -> str:
     """Return a requirement with its project's name; raises RequirementsError where a path or URL does not tell it."""
     direct = _DIRECT.match(text)
-    if direct and "://" not in text and re.match(r"\s*\S", text[direct.end() :]):
+    # What a variable at the beginning stands for is a whole URL.
+    if direct and "://" not in text and re.match(r"\s*(?!\$\{)\S", text[direct.end() :]):
         name, path = re.split(r"[\s\[@]", text, maxsplit=1)[0], text[direct.end() :].partition(" ;")[0].strip()
         raise RequirementsError(_RELATIVE % (where, path, instead(name, path)))
     if _NAMED.match(text) and (direct or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
@@ -196,7 +197,7 @@ def named(text: str, where: str) -> str:
             "%s: %r does not say which project it is. If it is a wheel, write NAME @ URL. If not: %s"
             % (where, without_secrets(text)[:200], instead("NAME", place.strip()))
         )
-    if "://" not in url:
+    if "://" not in url and not url.startswith("${"):
         if not os.path.isabs(url):
             raise RequirementsError(_RELATIVE % (where, url, instead(name, url)))
         url = "file://" + urllib.parse.quote(os.path.abspath(url))
@@ -225,16 +226,21 @@ def _public(written: str, text: str, where: str) -> str:
         try:
             return public(named(written, where))
         except RequirementsError:
-            return re.split(r"[\s@]", named(text, where))[0]
+            # The name alone would be the index's namesake.
+            return public("%s @ %s" % (named(text, where).partition("@")[0].strip(), written))
     # A version, maybe; the pins say it as far as anybody needs to know.
     without = re.sub(r"(?:===|[<>=!~]=|[<>])\s*[^,;\s]*\$\{[A-Z0-9_]+\}[^,;\s]*,?", "", written)
     return text if "${" in without else without.strip()
 
 
 def whole(line: Line) -> str:
-    """Return a requirement with its URL as it is written, where no variables were filled in."""
+    """Return a requirement with its URL itself, in which variables are filled in."""
+    if not line.url:
+        return line.text
     found = reference(line.text)
-    return line.text.replace(found[1], line.url, 1) if found else line.text
+    if not found:
+        raise RequirementsError("%s: %r has no place for its URL. Write NAME @ URL." % (line.where, line.text))
+    return line.text.replace(found[1], line.url, 1)
 
 
 def parse_requirement(text: str, where: str, written: str = "") -> Line:
@@ -566,6 +572,11 @@ def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -
     """Raise RequirementsError for all lines that ``read``, which raises ValueError, cannot read (PEP 508)."""
     errors = []
     for line in lines:
+        unset = _VARIABLE.search(line.url)
+        if unset:
+            mend = "Set it, or write in its place what it stands for."
+            errors.append("%s: %s is not set in the environment of this host. %s" % (line.where, unset.group(), mend))
+            continue
         try:
             read(line.text)
         except ValueError as error:

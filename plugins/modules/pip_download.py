@@ -837,8 +837,8 @@ class Download:
 
     def refuse_sources(self, lines):
         """Refuse requirements of which a target would need something built; before an engine sees them."""
-        direct = [(line, _requirements.reference(line.text)) for line in lines]
-        sources = [(line, found) for line, found in direct if found and not _build.is_wheel(found[1])]
+        direct = [(line, _requirements.reference(line.text)) for line in lines if line.url]
+        sources = [(line, found) for line, found in direct if found and not _build.is_wheel(line.url)]
         if not sources:
             return
         from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging

@@ -130,3 +130,13 @@ def test_constraint_that_would_be_built_is_named_where_only_another_wheel_asks_f
     said = of_lines("app", constraints=["backport @ " + url], resolver=resolver)["msg"]
     assert "%s, line 1" % (tmp_path / "limits.txt") in said
     assert "app-1.0" not in said
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+@pytest.mark.parametrize("line", ["${BASE}/backport-1.2-py3-none-any.whl", "backport @ ${WHOLE}", "${LINE}"])
+def test_url_that_begins_in_the_environment_is_what_is_taken_and_not_the_namesake(of_lines, index, resolver, line):
+    index.add("backport", "9")
+    base = index.url.replace("/simple/", "/files")
+    whole = base + "/backport-1.2-py3-none-any.whl"
+    environment = {"BASE": base, "WHOLE": whole, "LINE": "backport @ " + whole}
+    assert pins(of_lines(line, resolver=resolver, environment=environment), "old") == ["backport==1.2"]

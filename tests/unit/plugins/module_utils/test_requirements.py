@@ -148,6 +148,8 @@ VARIABLES = {
     "HOST": "canary.example",
     "VERSION": "1.2",
     "ALL": "demo @ https://canary/demo-1-py3-none-any.whl",
+    "BASE": "https://canary/files",
+    "FILE": "demo-1-py3-none-any.whl",
 }
 
 
@@ -170,7 +172,10 @@ VARIABLES = {
             None,
         ),
         ("https://u:${TOKEN}@h/demo-1-py3-none-any.whl", "demo @ https://h/demo-1-py3-none-any.whl", None),
-        ("${ALL}", "demo", None),
+        ("${ALL}", "demo @ ${ALL}", None),
+        ("demo @ ${BASE}/demo-1-py3-none-any.whl", "demo @ ${BASE}/demo-1-py3-none-any.whl", None),
+        ("${BASE}/demo-1-py3-none-any.whl", "demo @ ${BASE}/demo-1-py3-none-any.whl", None),
+        ("https://u:pw@h/${FILE} ; os_name == 'x'", "demo @ https://h/${FILE} ; os_name == 'x'", None),
         (
             "demo[web]>=1,==${VERSION} ; os_name == 'x'",
             "demo[web]>=1,==1.2 ; os_name == 'x'",
@@ -185,6 +190,19 @@ def test_what_came_from_the_environment_and_queries_do_not_leave_the_host(line, 
     assert parsed.text == text
     assert parsed.public == (text if public is None else public)
     assert "canary" not in parsed.text + parsed.public
+
+
+@pytest.mark.parametrize("line", ["${ALL}", "demo @ ${BASE}/${FILE}", "${BASE}/${FILE}", "demo[x] @ ${BASE}/${FILE}"])
+def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(line):
+    (parsed,) = parse({"r.txt": line + "\n"}, variables=VARIABLES).requirements
+    assert _requirements.for_engine(parsed, {}, False).endswith(" @ " + parsed.url)
+    assert parsed.url.startswith("https://canary/")
+
+
+def test_variable_of_a_url_that_is_not_set_is_named_with_its_line():
+    (line,) = parse({"r.txt": "demo @ ${UNSET}/demo-1-py3-none-any.whl\n"}).requirements
+    with pytest.raises(_requirements.RequirementsError, match=r"^r.txt, line 1: \$\{UNSET\} is not set"):
+        _requirements.refuse_unreadable([line], str)
 
 
 def test_url_itself_and_what_is_secret_in_it_are_known():
