@@ -530,10 +530,13 @@ def for_engine(line: Line, built: t.Mapping[str, t.Tuple[str, str]], is_hashed: 
     return text + "".join(" --hash=" + one for one in hashes)
 
 
-def refuse_other_hashes(lines: t.Iterable[Line], have: t.Mapping[str, str], built: t.Container[str] = ()) -> None:
-    """Raise RequirementsError where a file, of project to SHA-256, is none of those that hashed requirements promise.
+def refuse_other_hashes(
+    lines: t.Iterable[Line], have: t.Mapping[str, str], built: t.Container[str] = (), is_checked: bool = False
+) -> None:
+    """Raise RequirementsError where a file, of project to SHA-256, is none of those that hashed lines promise.
 
-    pip looks for the promised files by itself; uv does not. What is in ``built`` has no such promise.
+    ``is_checked`` says that the engine looks for the promised files by itself, in whatever algorithm, as pip does for
+    requirements. What is in ``built`` has no such promise.
     """
     promised: t.Dict[str, t.List[Line]] = {}
     for line in lines:
@@ -541,11 +544,19 @@ def refuse_other_hashes(lines: t.Iterable[Line], have: t.Mapping[str, str], buil
             promised.setdefault(_canonical(line.text)[0], []).append(line)
     errors = []
     for name, some in sorted(promised.items()):
-        if name in have and name not in built and not any("sha256:" + have[name] in line.hashes for line in some):
+        if name not in have or name in built or any("sha256:" + have[name] in line.hashes for line in some):
+            continue
+        other = [line for line in some if not any(one.startswith("sha256:") for one in line.hashes)]
+        if other and not is_checked:
+            errors.append(
+                "%s: it promises no sha256, and no other hash can be compared here. Write --hash=sha256:HEX behind it."
+                % shown_with_place(other[0])
+            )
+        elif not other:
             errors.append(
                 "%s: the index's file for it has the sha256 %s, which is not among the promised. Do not go on before you "
-                "know why; if the index has more files of that version, resolver pip looks for the promised one."
-                % (shown_with_place(some[0]), have[name])
+                "know why; if the index has more files of that version, resolver pip looks for the promised one where the "
+                "hash stands behind a requirement." % (shown_with_place(some[0]), have[name])
             )
     if errors:
         raise RequirementsError("\n".join(errors))

@@ -292,7 +292,7 @@ def explain(output: str, target: Target, what: str, log: str = "") -> str:
         reasons = lines[-1:]
     if _WRONG_HASH in output:
         # pip names the file and both sums in the lines after the error.
-        asked = [line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}|https?://\S+", line)]
+        asked = [line for line in lines if re.search(r"Expected sha\d+|Got +[0-9a-f]{64}|https?://\S+", line)]
         reasons = ["the file does not have the promised hash"]
         mend = "The index served another file than it promised; do not go on before you know why."
     elif "No space left" in output:

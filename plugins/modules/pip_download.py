@@ -918,7 +918,8 @@ class Download:
             self.say("resolving for %s, %d of %d targets are resolved", target.name, len(resolved), len(targets))
             answer = self.resolve(target, keep[target])
             have = {pin.name: pin.sha256 for pin in answer[0]}
-            _requirements.refuse_other_hashes(self.inputs.requirements, have, self.inputs.built)
+            is_pip = isinstance(self.engine, PipEngine)
+            _requirements.refuse_other_hashes(self.inputs.requirements, have, self.inputs.built, is_pip)
             resolved.append(target)
             return answer
 

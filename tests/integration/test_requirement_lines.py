@@ -101,6 +101,13 @@ def test_hash_in_a_file_is_enforced_by_uv_as_well(of_lines, index):
     assert "promised" in said
 
 
+def test_hash_of_another_algorithm_is_enforced_by_pip(of_lines, index):
+    good = hashlib.sha512(index.files["backport-1.2-py3-none-any.whl"]).hexdigest()
+    assert pins(of_lines("backport==1.2 --hash=sha512:" + good), "old") == ["backport==1.2"]
+    said = of_lines("backport==1.2 --hash=sha512:" + "0" * 128)["msg"]
+    assert "promised hash" in said
+
+
 def test_lock_for_several_systems_gives_one_word_for_each_target(of_lines, tmp_path):
     windows = ["winlib==3; sys_platform == 'win32'"]
     windows += ["extra==1; sys_platform == 'win32' and python_version > '3.%d'" % n for n in range(9)]

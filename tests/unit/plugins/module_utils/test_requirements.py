@@ -418,3 +418,29 @@ def test_query_of_a_url_is_in_no_entry_that_is_shown():
     with pytest.raises(_requirements.RequirementsError) as error:
         parse({"r.txt": "https://host/download?sig=canary\n"})
     assert "canary" not in str(error.value)
+
+
+def other_hashes(text, have, **options):
+    """Return what is said where the file that an engine chose has this SHA-256."""
+    try:
+        _requirements.refuse_other_hashes(parse({"r.txt": text + "\n"}).requirements, {"demo": have}, **options)
+    except _requirements.RequirementsError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("others", ["", " --hash=sha512:cc", " --hash=sha256:bb"])
+def test_file_of_another_hash_than_the_promised_is_refused_by_its_line(others):
+    assert other_hashes("demo==1 --hash=sha256:aa" + others, "aa") == ""
+    said = other_hashes("demo==1 --hash=sha256:aa" + others, "dd")
+    assert "demo==1 (r.txt, line 1)" in said
+    assert "Do not go on" in said
+
+
+def test_promise_in_another_algorithm_is_left_to_an_engine_that_keeps_to_it_and_refused_for_any_other():
+    assert other_hashes("demo==1 --hash=sha512:aa --hash=sha384:bb", "dd", is_checked=True) == ""
+    windows = "demo==1 ; os_name == 'nt' --hash=sha256:aa\ndemo==1 ; os_name != 'nt' --hash=sha512:bb"
+    assert other_hashes(windows, "dd", is_checked=True) == ""
+    said = other_hashes("demo==1 --hash=sha512:aa", "dd")
+    assert "demo==1 (r.txt, line 1)" in said
+    assert "Write --hash=sha256:HEX behind it" in said
