@@ -562,21 +562,38 @@ def refuse_other_hashes(
         raise RequirementsError("\n".join(errors))
 
 
+# Where conda builds what it installs; its pip freezes such places.
+_CONDA = re.compile(r"/croot/|/feedstock_root/|/conda-bld/|/tmp/build/[0-9a-f]{8}/|/C:/ci/|/work/ci_")
+
+
 def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bool]) -> None:
     """Raise RequirementsError for all lines that name a file which is not on this host, as a conda freeze does."""
     errors = []
     for line in lines:
-        match = re.match(r"^([A-Za-z0-9._-]+).*?@\s*file://(?:localhost)?(/[^\s#;]*)", line.text)
-        path = urllib.parse.unquote(match.group(2)) if match else ""
-        if match and not is_there(path):
-            wheel = re.match(r"^[^-]+-([^-]+)-", os.path.basename(path)) if path.endswith(".whl") else None
+        local, found = _local_path(line.url), reference(line.text)
+        if not local or not found or is_there(local):
+            continue
+        name, path = found[0], _local_path(found[1]) or found[1]
+        wheel = re.match(r"^[^-]+-([^-]+)-", os.path.basename(path)) if path.endswith(".whl") else None
+        pinned = "%s==%s" % (name, wheel.group(1) if wheel else "VERSION")
+        if _CONDA.search(path):
             errors.append(
-                "%s: %s comes from %s, a place on the machine where the list was written. Write %s==%s; "
-                "'pip list --format=freeze' writes all lines so."
-                % (line.where, match.group(1), path, match.group(1), wheel.group(1) if wheel else "VERSION")
+                "%s: %s comes from %s, a place on the machine where the list was written. Write %s; "
+                "'pip list --format=freeze' writes all lines so." % (line.where, name, path, pinned)
+            )
+        else:
+            mend = instead(pinned if wheel else name, path)
+            errors.append(
+                "%s: %s comes from %s, which is not on this host. Copy it there, or: %s" % (line.where, name, path, mend)
             )
     if errors:
         raise RequirementsError("\n".join(errors))
+
+
+def _local_path(url: str) -> str:
+    """Return the path that a URL names on this host, "" for any other URL."""
+    match = re.match(r"^file://(?:localhost)?(/[^\s#;]*)", url)
+    return urllib.parse.unquote(match.group(1)) if match else ""
 
 
 def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -> None:

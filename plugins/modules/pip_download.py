@@ -769,8 +769,6 @@ class Download:
                 self.urls[_requirements.reference(line.public)[1]] = line.url
         self.built = self.read_built()
         self.inputs = _inputs.Inputs(inputs, {one.name: (one.version, one.sha256) for one in self.built})
-        _requirements.refuse_missing_files(inputs.requirements + inputs.constraints, os.path.exists)
-        self.refuse_sources(inputs.requirements)
         digests = self.digests(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
         upgrade, not_locked = self.to_upgrade(before)
@@ -786,6 +784,7 @@ class Download:
         pins = {target: list(before[target].pins) for target in self.targets if target not in stale}
         if stale:
             self.check_inputs(stale)
+            self.refuse_places(stale)
             self.prepare_scratch()
             keep = {
                 target: before[target].pins if before[target] and not self.params["refresh"] else () for target in stale
@@ -835,19 +834,25 @@ class Download:
             "diff": [self.difference(target, before[target], pins[target]) for target in changes],
         }
 
-    def refuse_sources(self, lines):
-        """Refuse requirements of which a target would need something built; before an engine sees them."""
-        direct = [(line, _requirements.reference(line.text)) for line in lines if line.url]
-        sources = [(line, found) for line, found in direct if found and not _build.is_wheel(line.url)]
-        if not sources:
+    def refuse_places(self, targets):
+        """Refuse what these targets would need of files that are not here, or something built; before an engine sees it."""
+        requirements, constraints = self.inputs.requirements, self.inputs.constraints
+        direct = [line for line in requirements + constraints if line.url]
+        if not direct:
             return
         from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
 
         packaging = _packaging.load([self.pip.folder])
+        direct = [
+            line
+            for line in direct
+            if any(_closure.counts(packaging, line.text, target.markers()) for target in targets)
+        ]
+        _requirements.refuse_missing_files(direct, os.path.exists)
         errors = [
-            _build.told_own(line.where, name, url)
-            for line, (name, url) in sources
-            if any(_closure.counts(packaging, line.text, target.markers()) for target in self.targets)
+            _build.told_own(line.where, *_requirements.reference(line.text))
+            for line in direct
+            if line in requirements and not _build.is_wheel(line.url)
         ]
         if errors:
             raise _resolve.ResolveError("\n".join(errors))

@@ -9,7 +9,7 @@ import hashlib
 import pytest
 
 from tests.integration.pip_download import OLD, WINDOWS, pins
-from tests.integration.simple_index import make_sdist
+from tests.integration.simple_index import make_sdist, make_wheel
 
 
 @pytest.fixture(name="of_lines")
@@ -147,3 +147,19 @@ def test_url_that_begins_in_the_environment_is_what_is_taken_and_not_the_namesak
     whole = base + "/backport-1.2-py3-none-any.whl"
     environment = {"BASE": base, "WHOLE": whole, "LINE": "backport @ " + whole}
     assert pins(of_lines(line, resolver=resolver, environment=environment), "old") == ["backport==1.2"]
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_local_wheel_that_is_not_there_and_that_no_target_needs_is_no_error(of_lines, resolver):
+    line = "pywin @ file:///C:/wheels/pywin-1.0-py3-none-any.whl ; sys_platform == 'win32'"
+    assert "app==1.0" in pins(of_lines("app", line, resolver=resolver), "old")
+
+
+def test_local_wheel_that_the_pool_has_need_not_be_there_any_more(of_lines, tmp_path):
+    name, data = make_wheel("probe", "1.0")
+    (tmp_path / name).write_bytes(data)
+    line = "probe @ file://%s/%s" % (tmp_path, name)
+    assert of_lines(line)["changed"] is True
+    (tmp_path / name).unlink()
+    assert of_lines(line)["changed"] is False
+    assert "reqs/base.txt, line 1: probe comes from" in of_lines(line, refresh=True)["msg"]

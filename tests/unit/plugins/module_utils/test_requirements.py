@@ -298,6 +298,31 @@ def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_t
     assert "Write tool==VERSION" in second
 
 
+def missing(text, variables=None):
+    """Return what is said of lines where no file is there but those below /there."""
+    try:
+        lines = parse({"r.txt": text + "\n"}, variables=variables).requirements
+        _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
+    except _requirements.RequirementsError as error:
+        return str(error)
+    return ""
+
+
+def test_wheel_of_ones_own_that_is_not_there_is_not_exchanged_for_the_namesake_of_the_index():
+    said = missing("probe @ file:///wheels/probe-1.0+mine-py3-none-any.whl")
+    assert said.startswith("r.txt, line 1: probe comes from /wheels/probe-1.0+mine-py3-none-any.whl, which is not on this")
+    assert "Copy it there" in said
+    assert "stage_find_links" in said
+    assert "pip list" not in said
+    assert "stage_build: {name: tool, source: " in missing("tool @ file:///home/me/tool")
+
+
+def test_file_whose_folder_a_variable_names_is_looked_for_where_it_is_and_told_as_it_is_written():
+    line = "probe @ file:///${DIR}/probe-1.0-py3-none-any.whl"
+    assert missing(line, {"DIR": "there"}) == ""
+    assert "comes from /${DIR}/probe-1.0" in missing(line, {"DIR": "canary"})
+
+
 def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_lines():
     def read(text):
         if "build" in text:
