@@ -584,7 +584,8 @@ def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bo
         else:
             mend = instead(pinned if wheel else name, path)
             errors.append(
-                "%s: %s comes from %s, which is not on this host. Copy it there, or: %s" % (line.where, name, path, mend)
+                "%s: %s comes from %s, which is not on this host. Copy it there, or: %s"
+                % (line.where, name, path, mend)
             )
     if errors:
         raise RequirementsError("\n".join(errors))

@@ -132,10 +132,10 @@ options:
     default: []
   beside:
     description:
-      - Names of the folders beside O(lock_dest) whose locks share the pool and hold. A file that one of them names with
-        other content under the same name is an error; in check mode, which does not write the locks that may come before,
-        it is a warning.
-      - By default all of them.
+      - The locks beside O(lock_dest) that share the pool and hold, as C(FOLDER/TARGET), or C(FOLDER) for all that a folder
+        has. A file that one of them names with other content under the same name is an error; in check mode, which does not
+        write the locks that may come before, it is a warning, and so it is where both were built from the same source.
+      - By default those of all folders.
     type: list
     elements: str
   base:
@@ -251,6 +251,7 @@ engine:
 
 import concurrent.futures
 import contextlib
+import glob
 import inspect
 import json
 import os
@@ -793,7 +794,8 @@ class Download:
                 # uv mostly waits for the index: there is time to import pip.
                 self.start_fetcher()
             pins.update(self.resolve_all(stale, keep))
-        self.check_names(pins)
+        claims = [one for target in self.targets for one in _pool.claims(pins[target], self.lock_path(target))]
+        self.check_names(claims)
         union = {}
         for target in self.targets:
             for pin in pins[target]:
@@ -802,6 +804,8 @@ class Download:
         here = whole(places.items())
         self.damaged = [pin.filename for pin in places if pin not in here and os.path.isfile(places[pin])]
         wanted = [one for one in union.values() if one[1] not in here]
+        if stale or wanted:
+            self.check_beside(claims)
         self.warn("In the pool, %s had not the content that its lock names; it is fetched again.", self.damaged)
         if not self.module.check_mode:
             if wanted:
@@ -857,34 +861,39 @@ class Download:
         if errors:
             raise _resolve.ResolveError("\n".join(errors))
 
-    def check_names(self, pins):
-        """Refuse locks that give one name two contents: among themselves, with the base, and with locks beside them."""
-        mine = [one for target in self.targets for one in _pool.claims(pins[target], self.lock_path(target))]
+    def check_names(self, claims):
+        """Refuse locks that give one name two contents: among themselves, and with the base."""
         base = self.params["base"]
         there = os.path.isfile(base) if base else False
-        _pool.check(mine, _manifest.parse_base(_manifest.read_text(base), base).claims if there else ())
+        _pool.check(claims, _manifest.parse_base(_manifest.read_text(base), base).claims if there else ())
+
+    def check_beside(self, claims):
+        """Refuse locks that give a name another content than locks beside them; one that a new build has made outdated is warned of."""
         others = []
-        for path, data in self.locks_beside(self.params["beside"]):
+        for path in self.locks_beside(self.params["beside"]):
             # One that cannot be read holds for nothing; it is written anew when its set is staged.
-            with contextlib.suppress(_lock.LockError, UnicodeDecodeError):
-                others += _pool.claims(_lock.parse(data.decode("utf-8"), path), path)
+            with contextlib.suppress(_lock.LockError, UnicodeDecodeError, OSError):
+                others += _pool.claims(pins_of(path), path)
         try:
-            _pool.check_beside(mine, others)
+            warnings = _pool.check_beside(claims, others)
         except _pool.PoolError as error:
             if not self.module.check_mode:
                 raise
-            self.module.warn(str(error))
+            warnings = [str(error)]
+        for warning in warnings:
+            self.module.warn(warning)
 
-    def locks_beside(self, folders):
-        """Return path and content of each lock beside this call's, in the folders of these names or in all."""
+    def locks_beside(self, names):
+        """Return the path of each lock beside this call's: those of these names, FOLDER or FOLDER/TARGET, or all."""
         mine = {self.lock_path(target) for target in self.targets}
         parent = os.path.dirname(self.params["lock_dest"].rstrip("/"))
-        found = []
-        for top in [parent] if folders is None else [os.path.join(parent, name) for name in folders]:
-            for folder, _inside, names in os.walk(top):
-                paths = [os.path.join(folder, name) for name in sorted(names) if name.endswith(".txt")]
-                found += [(path, read_if_there(path) or b"") for path in paths if path not in mine]
-        return found
+        if names is None:
+            names = [os.path.basename(os.path.dirname(path)) for path in glob.glob(glob.escape(parent) + "/*/")]
+        paths = []
+        for path in [os.path.join(parent, name) for name in sorted(names)]:
+            paths += sorted(glob.glob(glob.escape(path) + "/*.txt")) if os.path.isdir(path) else [path + ".txt"]
+        # A pipe would never end.
+        return [path for path in paths if path not in mine and os.path.isfile(path)]
 
     def check_inputs(self, targets):
         """Refuse lines that no engine could take; say for each target, once, how many count for nothing there."""
@@ -964,8 +973,8 @@ class Download:
         mine = {self.lock_path(target): self.read_lock(target) for target in self.targets}
         gone = [path for path in mine if os.path.exists(path)]
         candidates = {pin.filename for lock in mine.values() if lock for pin in lock.pins}
-        for path, data in self.locks_beside(None):
-            candidates -= {pin.filename for pin in _lock.parse(data.decode("utf-8"), path)}
+        for path in self.locks_beside(None):
+            candidates -= {pin.filename for pin in pins_of(path)}
         candidates = {name for name in candidates if os.path.exists(os.path.join(self.params["dest"], name))}
         if not self.module.check_mode:
             for path in gone + [os.path.join(self.params["dest"], name) for name in sorted(candidates)]:
@@ -1026,6 +1035,15 @@ def read(path):
     """Return the text of a file."""
     with open(path, encoding="utf-8") as stream:
         return stream.read()
+
+
+def pins_of(path):
+    """Return the pins of a lock; of any other file, which may be large, no more than a line is read."""
+    header = _lock.HEADER.encode("utf-8") + b"\n"
+    with open(path, "rb") as stream:
+        if stream.readline(len(header)) != header:
+            return []
+        return _lock.parse((header + stream.read()).decode("utf-8"), path)
 
 
 def whole(places):

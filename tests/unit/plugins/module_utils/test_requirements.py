@@ -310,7 +310,9 @@ def missing(text, variables=None):
 
 def test_wheel_of_ones_own_that_is_not_there_is_not_exchanged_for_the_namesake_of_the_index():
     said = missing("probe @ file:///wheels/probe-1.0+mine-py3-none-any.whl")
-    assert said.startswith("r.txt, line 1: probe comes from /wheels/probe-1.0+mine-py3-none-any.whl, which is not on this")
+    assert said.startswith(
+        "r.txt, line 1: probe comes from /wheels/probe-1.0+mine-py3-none-any.whl, which is not on this"
+    )
     assert "Copy it there" in said
     assert "stage_find_links" in said
     assert "pip list" not in said
