@@ -427,6 +427,7 @@ class Download:
         self.damaged = []
         self.built = []
         self.inputs = None
+        self.packaging = None
         # The URLs behind origins, and those of files by their sums; only these may hold secrets, and are for requests alone.
         self.urls = {}
         self.sources = {}
@@ -841,17 +842,7 @@ class Download:
     def refuse_places(self, targets):
         """Refuse what these targets would need of files that are not here, or something built; before an engine sees it."""
         requirements, constraints = self.inputs.requirements, self.inputs.constraints
-        direct = [line for line in requirements + constraints if line.url]
-        if not direct:
-            return
-        from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
-
-        packaging = _packaging.load([self.pip.folder])
-        direct = [
-            line
-            for line in direct
-            if any(_closure.counts(packaging, line.text, target.markers()) for target in targets)
-        ]
+        direct = self.counting([line for line in requirements + constraints if line.url], targets)
         _requirements.refuse_missing_files(direct, os.path.exists)
         errors = [
             _build.told_own(line.where, *_requirements.reference(line.text))
@@ -900,7 +891,7 @@ class Download:
         # Late, as for the proof: an unchanged run does without.
         from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
 
-        packaging = _packaging.load([self.pip.folder])
+        self.packaging = packaging = _packaging.load([self.pip.folder])
         self.inputs.check(packaging.requirement)
         roots = [line.text for line in self.inputs.requirements]
         for target in targets:
@@ -910,6 +901,13 @@ class Download:
                 % (target.name, len(out), len(roots)),
                 [self.inputs.label(one) for one in out],
             )
+
+    def counting(self, lines, targets):
+        """Return those lines that count on any of the targets."""
+        from ansible_collections.airgap.python.plugins.module_utils import _closure
+
+        markers = [target.markers() for target in targets]
+        return [line for line in lines if any(_closure.counts(self.packaging, line.text, one) for one in markers)]
 
     def choose_engine(self):
         """Return the engine that resolves."""
@@ -933,7 +931,9 @@ class Download:
             answer = self.resolve(target, keep[target])
             have = {pin.name: pin.sha256 for pin in answer[0]}
             is_pip = isinstance(self.engine, PipEngine)
-            _requirements.refuse_other_hashes(self.inputs.requirements, have, self.inputs.built, is_pip)
+            for lines, is_checked in ((self.inputs.requirements, is_pip), (self.inputs.constraints, False)):
+                hashed = self.counting([line for line in lines if line.hashes], [target])
+                _requirements.refuse_other_hashes(hashed, have, self.inputs.built, is_checked)
             resolved.append(target)
             return answer
 

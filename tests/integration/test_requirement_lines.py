@@ -108,6 +108,16 @@ def test_hash_of_another_algorithm_is_enforced_by_pip(of_lines, index):
     assert "promised hash" in said
 
 
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_hash_of_a_constraint_is_enforced_and_only_where_the_constraint_counts(of_lines, index, resolver):
+    good = hashlib.sha256(index.files["backport-1.2-py3-none-any.whl"]).hexdigest()
+    limits = ["backport==1.2 --hash=sha256:%s --hash=sha256:%s" % (good, "0" * 64)]
+    limits += ["extra==1 ; sys_platform == 'win32' --hash=sha256:" + "0" * 64]
+    assert "backport==1.2" in pins(of_lines("app", constraints=limits, resolver=resolver), "old")
+    said = of_lines("app", constraints=["backport==1.2 --hash=sha256:" + "0" * 64], resolver=resolver)["msg"]
+    assert "limits.txt, line 1): the index's file for it has the sha256 " + good in said
+
+
 def test_lock_for_several_systems_gives_one_word_for_each_target(of_lines, tmp_path):
     windows = ["winlib==3; sys_platform == 'win32'"]
     windows += ["extra==1; sys_platform == 'win32' and python_version > '3.%d'" % n for n in range(9)]
