@@ -118,6 +118,13 @@ def test_hash_of_a_constraint_is_enforced_and_only_where_the_constraint_counts(o
     assert "limits.txt, line 1): the index's file for it has the sha256 " + good in said
 
 
+def test_what_pip_misses_a_hash_of_is_named_with_the_line_that_asks_for_it(of_lines, index):
+    good = hashlib.sha256(index.files["app-1.0-py3-none-any.whl"]).hexdigest()
+    said = of_lines("app==1.0 --hash=sha256:" + good)["msg"]
+    assert "backport>=1 (from app==1.0->app==1.0 (reqs/base.txt, line 1))" in said
+    assert "or give no line a hash" in said
+
+
 def test_lock_for_several_systems_gives_one_word_for_each_target(of_lines, tmp_path):
     windows = ["winlib==3; sys_platform == 'win32'"]
     windows += ["extra==1; sys_platform == 'win32' and python_version > '3.%d'" % n for n in range(9)]
