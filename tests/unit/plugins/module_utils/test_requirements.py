@@ -225,7 +225,14 @@ def test_identity_changes_with_the_file_that_is_asked_for_and_not_with_its_signa
     assert identity("demo @ https://u:pw@h/demo-1-py3-none-any.whl") == "demo @ https://h/demo-1-py3-none-any.whl"
 
 
-@pytest.mark.parametrize("line", ["demo", "demo[x] @ https://u:${PW}@h/demo-1-py3-none-any.whl?sig=a ; os_name == 'x'"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "demo",
+        "demo[x] @ https://u:${PW}@h/demo-1-py3-none-any.whl?sig=a ; os_name == 'x'",
+        "demo @ ${BASE}/demo-1-py3-none-any.whl",
+    ],
+)
 def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(line):
     assert _requirements.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line
 
