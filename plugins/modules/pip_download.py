@@ -266,7 +266,6 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
     _inputs,
     _lock,
-    _manifest,
     _missing,
     _pages,
     _pip_runner,
@@ -288,6 +287,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     write_atomic,
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, keep, note, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
@@ -854,9 +854,13 @@ class Download:
 
     def check_names(self, claims):
         """Refuse locks that give one name two contents: among themselves, and with the base."""
-        base = self.params["base"]
-        there = os.path.isfile(base) if base else False
-        _pool.check(claims, _manifest.parse_base(_manifest.read_text(base), base).claims if there else ())
+        base, inside = self.params["base"], ()
+        if base and os.path.isfile(base):
+            # Late, because most runs have no base, and what reads one takes long to import.
+            from ansible_collections.airgap.python.plugins.module_utils import _manifest
+
+            inside = _manifest.parse_base(_manifest.read_text(base), base).claims
+        _pool.check(claims, inside)
 
     def check_beside(self, claims):
         """Refuse locks that give a name another content than locks beside them; one that a new build has made outdated is warned of."""
@@ -1124,16 +1128,7 @@ def main():
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:
         result = Download(module).run()
-    except (
-        _build.BuildError,
-        _target.TargetError,
-        _lock.LockError,
-        _manifest.BundleError,
-        _pool.PoolError,
-        _requirements.RequirementsError,
-        _resolve.ResolveError,
-        OSError,
-    ) as error:
+    except (ShownError, OSError) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]
