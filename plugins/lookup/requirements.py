@@ -50,7 +50,9 @@ options:
     elements: dict
     default: []
   indexes:
-    description: The indexes that the site stages from. Others that C(pyproject.toml) names are refused.
+    description:
+      - The indexes that the site stages from. Others that C(pyproject.toml) names are refused.
+      - An empty one, or none, is pip's own default, if the control host has a pip that tells which that is.
     type: list
     elements: str
     default: []
@@ -129,9 +131,20 @@ class LookupModule(LookupBase):
         document = toml(path)
         found = _projects.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
         names = [project(line.text) for line in found]
-        for warning in _sources.judge(document, names, self.get_option("build"), self.get_option("indexes"), path):
+        # An index that is not named is pip's own default.
+        indexes = [one or default_index() for one in self.get_option("indexes") or [""]]
+        for warning in _sources.judge(document, names, self.get_option("build"), indexes, path):
             Display().warning(warning)
         return found
+
+
+def default_index():
+    """Return the index that pip takes where none is named, "" where the control host has no pip that tells."""
+    try:
+        from pip._internal.models.index import PyPI
+    except ImportError:
+        return ""
+    return str(getattr(PyPI, "simple_url", ""))
 
 
 def parse(path):

@@ -38,7 +38,9 @@ class Inputs:
         """
         paths: t.Tuple[t.List[str], t.List[str]] = ([], [])
         is_hashed = any(line.hashes for line in self.requirements)
-        for found, name, lines in zip(paths, (REQUIREMENTS, CONSTRAINTS), (self.requirements, self.constraints)):
+        # Where a constraint has a hash, pip wants one of everything; the files that were chosen are compared here.
+        constraints = [line._replace(hashes=()) for line in self.constraints]
+        for found, name, lines in zip(paths, (REQUIREMENTS, CONSTRAINTS), (self.requirements, constraints)):
             # An empty file of constraints is something that uv warns of.
             if lines or name == REQUIREMENTS:
                 found.append(os.path.join(folder, name))

@@ -88,17 +88,20 @@ def guard() -> bool:
     if not hasattr(preparer, "prepare_editable_requirement"):
         return False
 
+    def is_transitive(requirement: t.Any) -> bool:
+        # A link alone may be that of the index or of a constraint, which the asker knows nothing of.
+        asker = requirement.comes_from
+        return bool(getattr(requirement.req, "url", None) and asker and not isinstance(asker, str))
+
     def refuse(requirement: t.Any) -> None:
         asker = requirement.comes_from
-        parent = "" if asker is None or isinstance(asker, str) else str(getattr(asker.link, "filename", asker.req))
+        parent = str(getattr(asker.link, "filename", asker.req)) if is_transitive(requirement) else ""
         name = str(getattr(requirement.req, "name", "") or "")
         what = {"name": name, "reference": requirement.link.url, "asker": parent}
         raise error(REFUSED + json.dumps(what))
 
     def linked(self: t.Any, req: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
-        # Of what an index offers, the link is not the requirement's own.
-        is_transitive = req.original_link is not None and req.comes_from and not isinstance(req.comes_from, str)
-        if is_transitive or req.link.is_vcs or not req.link.is_wheel or req.link.is_existing_dir():
+        if is_transitive(req) or req.link.is_vcs or not req.link.is_wheel or req.link.is_existing_dir():
             refuse(req)
         return prepare(self, req, *arguments, **options)
 

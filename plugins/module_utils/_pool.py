@@ -79,11 +79,24 @@ def check(mine: t.Iterable[Claim], base: t.Iterable[Claim] = ()) -> None:
         )
 
 
-def check_beside(mine: t.Iterable[Claim], others: t.Iterable[Claim]) -> None:
-    """Raise PoolError where locks disagree with those of other sets."""
-    found = clash(mine, others)
+def check_beside(mine: t.Iterable[Claim], others: t.Iterable[Claim]) -> t.List[str]:
+    """Return warnings of locks of other sets that a new build has made outdated; raises PoolError where others disagree."""
+    mine = list(mine)
+    built = {one.filename.casefold(): one for one in mine if one.origin.startswith("built:")}
+    counting, warnings = [], []
+    for other in others:
+        new = built.get(other.filename.casefold())
+        if new is None or new.origin != other.origin or new.sha256 == other.sha256:
+            counting.append(other)
+        else:
+            warnings.append(
+                "%s names the %s that was built before. Stage its set again, or remove it if nobody needs it any more."
+                % (other.where, other.filename)
+            )
+    found = clash(mine, counting)
     if found:
         raise PoolError(
             "%s No lock of this set is written. %s If nobody needs %s any more, remove it."
             % (told(*found), SAME_FILE, found[1].where)
         )
+    return warnings

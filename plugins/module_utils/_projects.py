@@ -8,6 +8,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils import _build
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._lock_markers import settle
 from ansible_collections.airgap.python.plugins.module_utils._requirements import (
@@ -220,8 +221,15 @@ def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> t.Tuple[s
         archive = package["archive"]
         reference = archive.get("url") or os.path.normpath(os.path.join(os.path.dirname(where), archive["path"]))
         sha256 = archive.get("hashes", {}).get("sha256")
-        if archive.get("url", "").endswith(".whl") and sha256:
-            return "%s @ %s" % (name, reference), (sha256,)
+        if _build.is_wheel(reference):
+            if not sha256:
+                raise ProjectError(
+                    "%s: the lock has no sha256 of %s. Lock it again with hashes." % (place, without_secrets(reference))
+                )
+            if archive.get("url"):
+                return "%s @ %s" % (name, reference), (sha256,)
+            # It comes by way of stage_find_links; by its hash, no other is taken for it.
+            return "%s==%s" % (name, os.path.basename(reference).partition("-")[2].partition("-")[0]), (sha256,)
     if reference:
         raise ProjectError(
             "%s: the lock takes it from %s, and not from an index. %s"

@@ -181,7 +181,8 @@ def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
 def named(text: str, where: str) -> str:
     """Return a requirement with its project's name; raises RequirementsError where a path or URL does not tell it."""
     direct = _DIRECT.match(text)
-    if direct and "://" not in text and re.match(r"\s*\S", text[direct.end() :]):
+    # What a variable at the beginning stands for is a whole URL.
+    if direct and "://" not in text and re.match(r"\s*(?!\$\{)\S", text[direct.end() :]):
         name, path = re.split(r"[\s\[@]", text, maxsplit=1)[0], text[direct.end() :].partition(" ;")[0].strip()
         raise RequirementsError(_RELATIVE % (where, path, instead(name, path)))
     if _NAMED.match(text) and (direct or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
@@ -196,7 +197,7 @@ def named(text: str, where: str) -> str:
             "%s: %r does not say which project it is. If it is a wheel, write NAME @ URL. If not: %s"
             % (where, without_secrets(text)[:200], instead("NAME", place.strip()))
         )
-    if "://" not in url:
+    if "://" not in url and not url.startswith("${"):
         if not os.path.isabs(url):
             raise RequirementsError(_RELATIVE % (where, url, instead(name, url)))
         url = "file://" + urllib.parse.quote(os.path.abspath(url))
@@ -225,16 +226,21 @@ def _public(written: str, text: str, where: str) -> str:
         try:
             return public(named(written, where))
         except RequirementsError:
-            return re.split(r"[\s@]", named(text, where))[0]
+            # The name alone would be the index's namesake.
+            return public("%s @ %s" % (named(text, where).partition("@")[0].strip(), written))
     # A version, maybe; the pins say it as far as anybody needs to know.
     without = re.sub(r"(?:===|[<>=!~]=|[<>])\s*[^,;\s]*\$\{[A-Z0-9_]+\}[^,;\s]*,?", "", written)
     return text if "${" in without else without.strip()
 
 
 def whole(line: Line) -> str:
-    """Return a requirement with its URL as it is written, where no variables were filled in."""
+    """Return a requirement with its URL itself, in which variables are filled in."""
+    if not line.url:
+        return line.text
     found = reference(line.text)
-    return line.text.replace(found[1], line.url, 1) if found else line.text
+    if not found:
+        raise RequirementsError("%s: %r has no place for its URL. Write NAME @ URL." % (line.where, line.text))
+    return line.text.replace(found[1], line.url, 1)
 
 
 def parse_requirement(text: str, where: str, written: str = "") -> Line:
@@ -524,10 +530,13 @@ def for_engine(line: Line, built: t.Mapping[str, t.Tuple[str, str]], is_hashed: 
     return text + "".join(" --hash=" + one for one in hashes)
 
 
-def refuse_other_hashes(lines: t.Iterable[Line], have: t.Mapping[str, str], built: t.Container[str] = ()) -> None:
-    """Raise RequirementsError where a file, of project to SHA-256, is none of those that hashed requirements promise.
+def refuse_other_hashes(
+    lines: t.Iterable[Line], have: t.Mapping[str, str], built: t.Container[str] = (), is_checked: bool = False
+) -> None:
+    """Raise RequirementsError where a file, of project to SHA-256, is none of those that hashed lines promise.
 
-    pip looks for the promised files by itself; uv does not. What is in ``built`` has no such promise.
+    ``is_checked`` says that the engine looks for the promised files by itself, in whatever algorithm, as pip does for
+    requirements. What is in ``built`` has no such promise.
     """
     promised: t.Dict[str, t.List[Line]] = {}
     for line in lines:
@@ -535,37 +544,68 @@ def refuse_other_hashes(lines: t.Iterable[Line], have: t.Mapping[str, str], buil
             promised.setdefault(_canonical(line.text)[0], []).append(line)
     errors = []
     for name, some in sorted(promised.items()):
-        if name in have and name not in built and not any("sha256:" + have[name] in line.hashes for line in some):
+        if name not in have or name in built or any("sha256:" + have[name] in line.hashes for line in some):
+            continue
+        other = [line for line in some if not any(one.startswith("sha256:") for one in line.hashes)]
+        if other and not is_checked:
+            errors.append(
+                "%s: it promises no sha256, and no other hash can be compared here. Write --hash=sha256:HEX behind it."
+                % shown_with_place(other[0])
+            )
+        elif not other:
             errors.append(
                 "%s: the index's file for it has the sha256 %s, which is not among the promised. Do not go on before you "
-                "know why; if the index has more files of that version, resolver pip looks for the promised one."
-                % (shown_with_place(some[0]), have[name])
+                "know why; if the index has more files of that version, resolver pip looks for the promised one where the "
+                "hash stands behind a requirement." % (shown_with_place(some[0]), have[name])
             )
     if errors:
         raise RequirementsError("\n".join(errors))
+
+
+# Where conda builds what it installs; its pip freezes such places.
+_CONDA = re.compile(r"/croot/|/feedstock_root/|/conda-bld/|/tmp/build/[0-9a-f]{8}/|/C:/ci/|/work/ci_")
 
 
 def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bool]) -> None:
     """Raise RequirementsError for all lines that name a file which is not on this host, as a conda freeze does."""
     errors = []
     for line in lines:
-        match = re.match(r"^([A-Za-z0-9._-]+).*?@\s*file://(?:localhost)?(/[^\s#;]*)", line.text)
-        path = urllib.parse.unquote(match.group(2)) if match else ""
-        if match and not is_there(path):
-            wheel = re.match(r"^[^-]+-([^-]+)-", os.path.basename(path)) if path.endswith(".whl") else None
+        local, found = _local_path(line.url), reference(line.text)
+        if not local or not found or is_there(local):
+            continue
+        name, path = found[0], _local_path(found[1]) or found[1]
+        wheel = re.match(r"^[^-]+-([^-]+)-", os.path.basename(path)) if path.endswith(".whl") else None
+        pinned = "%s==%s" % (name, wheel.group(1) if wheel else "VERSION")
+        if _CONDA.search(path):
             errors.append(
-                "%s: %s comes from %s, a place on the machine where the list was written. Write %s==%s; "
-                "'pip list --format=freeze' writes all lines so."
-                % (line.where, match.group(1), path, match.group(1), wheel.group(1) if wheel else "VERSION")
+                "%s: %s comes from %s, a place on the machine where the list was written. Write %s; "
+                "'pip list --format=freeze' writes all lines so." % (line.where, name, path, pinned)
+            )
+        else:
+            mend = instead(pinned if wheel else name, path)
+            errors.append(
+                "%s: %s comes from %s, which is not on this host. Copy it there, or: %s"
+                % (line.where, name, path, mend)
             )
     if errors:
         raise RequirementsError("\n".join(errors))
+
+
+def _local_path(url: str) -> str:
+    """Return the path that a URL names on this host, "" for any other URL."""
+    match = re.match(r"^file://(?:localhost)?(/[^\s#;]*)", url)
+    return urllib.parse.unquote(match.group(1)) if match else ""
 
 
 def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -> None:
     """Raise RequirementsError for all lines that ``read``, which raises ValueError, cannot read (PEP 508)."""
     errors = []
     for line in lines:
+        unset = _VARIABLE.search(line.url)
+        if unset:
+            mend = "Set it, or write in its place what it stands for."
+            errors.append("%s: %s is not set in the environment of this host. %s" % (line.where, unset.group(), mend))
+            continue
         try:
             read(line.text)
         except ValueError as error:

@@ -280,10 +280,27 @@ def refused_metadata(output: str) -> t.Dict[str, str]:
     return found
 
 
+# More entries of a list that belongs to a reason help nobody.
+LISTED = 10
+
+
+def _reasons(output: str) -> t.List[str]:
+    """Return what pip says behind "ERROR:", with the indented list that some of it announces."""
+    reasons = []
+    for match in re.finditer(r"^[ ]*ERROR:(?P<said>.*)\n?(?P<list>(?:[ ]+(?!ERROR:)\S.*\n?)*)", output, re.MULTILINE):
+        said = match.group("said").strip()
+        listed = [re.sub(r" from https?://\S+", "", line.strip()) for line in match.group("list").splitlines()]
+        if listed and (said.endswith(":") or "Here is a list" in said) and said != "Exception:":
+            more = " and %d more" % (len(listed) - LISTED) if len(listed) > LISTED else ""
+            said += " " + ", ".join(listed[:LISTED]) + more
+        reasons.append(said)
+    return reasons
+
+
 def explain(output: str, target: Target, what: str, log: str = "") -> str:
     """Return pip's own reasons, short, with the target and a mend; ``log`` is the path of the log, if there is one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    reasons = [line[len("ERROR:") :].strip() for line in lines if line.startswith("ERROR:")]
+    reasons = _reasons(output)
     asked = [line for line in lines if re.match(r"^.+ depends on .+$|^The user requested .+$", line)]
     mend = "Read %s for all that pip said." % log if log else "Name a file in log to keep all that pip says."
     invalid = refused_metadata(output)
@@ -292,7 +309,7 @@ def explain(output: str, target: Target, what: str, log: str = "") -> str:
         reasons = lines[-1:]
     if _WRONG_HASH in output:
         # pip names the file and both sums in the lines after the error.
-        asked = [line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}|https?://\S+", line)]
+        asked = [line for line in lines if re.search(r"Expected sha\d+|Got +[0-9a-f]{64}|https?://\S+", line)]
         reasons = ["the file does not have the promised hash"]
         mend = "The index served another file than it promised; do not go on before you know why."
     elif "No space left" in output:
@@ -303,6 +320,8 @@ def explain(output: str, target: Target, what: str, log: str = "") -> str:
     elif invalid:
         reasons, asked = list(invalid.values()), []
         mend = "Name another version of %s." % ", ".join(invalid)
+    elif any("--require-hashes" in reason for reason in reasons):
+        mend = "Give each project that is needed a line with its version and hash, or give no line a hash."
     elif any("No matching distribution" in reason for reason in reasons):
         mend = "Check the name, or name a version that has a wheel for python %s on %s %s (%s)." % (
             target.python,

@@ -132,10 +132,10 @@ options:
     default: []
   beside:
     description:
-      - Names of the folders beside O(lock_dest) whose locks share the pool and hold. A file that one of them names with
-        other content under the same name is an error; in check mode, which does not write the locks that may come before,
-        it is a warning.
-      - By default all of them.
+      - The locks beside O(lock_dest) that share the pool and hold, as C(FOLDER/TARGET), or C(FOLDER) for all that a folder
+        has. A file that one of them names with other content under the same name is an error; in check mode, which does not
+        write the locks that may come before, it is a warning, and so it is where both were built from the same source.
+      - By default those of all folders.
     type: list
     elements: str
   base:
@@ -251,6 +251,7 @@ engine:
 
 import concurrent.futures
 import contextlib
+import glob
 import inspect
 import json
 import os
@@ -265,7 +266,6 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
     _inputs,
     _lock,
-    _manifest,
     _missing,
     _pages,
     _pip_runner,
@@ -287,6 +287,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     write_atomic,
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, keep, note, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
@@ -426,6 +427,7 @@ class Download:
         self.damaged = []
         self.built = []
         self.inputs = None
+        self.packaging = None
         # The URLs behind origins, and those of files by their sums; only these may hold secrets, and are for requests alone.
         self.urls = {}
         self.sources = {}
@@ -769,8 +771,6 @@ class Download:
                 self.urls[_requirements.reference(line.public)[1]] = line.url
         self.built = self.read_built()
         self.inputs = _inputs.Inputs(inputs, {one.name: (one.version, one.sha256) for one in self.built})
-        _requirements.refuse_missing_files(inputs.requirements + inputs.constraints, os.path.exists)
-        self.refuse_sources(inputs.requirements)
         digests = self.digests(inputs)
         before = {target: self.read_lock(target) for target in self.targets}
         upgrade, not_locked = self.to_upgrade(before)
@@ -786,6 +786,7 @@ class Download:
         pins = {target: list(before[target].pins) for target in self.targets if target not in stale}
         if stale:
             self.check_inputs(stale)
+            self.refuse_places(stale)
             self.prepare_scratch()
             keep = {
                 target: before[target].pins if before[target] and not self.params["refresh"] else () for target in stale
@@ -794,7 +795,8 @@ class Download:
                 # uv mostly waits for the index: there is time to import pip.
                 self.start_fetcher()
             pins.update(self.resolve_all(stale, keep))
-        self.check_names(pins)
+        claims = [one for target in self.targets for one in _pool.claims(pins[target], self.lock_path(target))]
+        self.check_names(claims)
         union = {}
         for target in self.targets:
             for pin in pins[target]:
@@ -803,6 +805,8 @@ class Download:
         here = whole(places.items())
         self.damaged = [pin.filename for pin in places if pin not in here and os.path.isfile(places[pin])]
         wanted = [one for one in union.values() if one[1] not in here]
+        if stale or wanted:
+            self.check_beside(claims)
         self.warn("In the pool, %s had not the content that its lock names; it is fetched again.", self.damaged)
         if not self.module.check_mode:
             if wanted:
@@ -835,58 +839,63 @@ class Download:
             "diff": [self.difference(target, before[target], pins[target]) for target in changes],
         }
 
-    def refuse_sources(self, lines):
-        """Refuse requirements of which a target would need something built; before an engine sees them."""
-        direct = [(line, _requirements.reference(line.text)) for line in lines]
-        sources = [(line, found) for line, found in direct if found and not _build.is_wheel(found[1])]
-        if not sources:
-            return
-        from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
-
-        packaging = _packaging.load([self.pip.folder])
+    def refuse_places(self, targets):
+        """Refuse what these targets would need of files that are not here, or something built; before an engine sees it."""
+        requirements, constraints = self.inputs.requirements, self.inputs.constraints
+        direct = self.counting([line for line in requirements + constraints if line.url], targets)
+        _requirements.refuse_missing_files(direct, os.path.exists)
         errors = [
-            _build.told_own(line.where, name, url)
-            for line, (name, url) in sources
-            if any(_closure.counts(packaging, line.text, target.markers()) for target in self.targets)
+            _build.told_own(line.where, *_requirements.reference(line.text))
+            for line in direct
+            if line in requirements and not _build.is_wheel(line.url)
         ]
         if errors:
             raise _resolve.ResolveError("\n".join(errors))
 
-    def check_names(self, pins):
-        """Refuse locks that give one name two contents: among themselves, with the base, and with locks beside them."""
-        mine = [one for target in self.targets for one in _pool.claims(pins[target], self.lock_path(target))]
-        base = self.params["base"]
-        there = os.path.isfile(base) if base else False
-        _pool.check(mine, _manifest.parse_base(_manifest.read_text(base), base).claims if there else ())
+    def check_names(self, claims):
+        """Refuse locks that give one name two contents: among themselves, and with the base."""
+        base, inside = self.params["base"], ()
+        if base and os.path.isfile(base):
+            # Late, because most runs have no base, and what reads one takes long to import.
+            from ansible_collections.airgap.python.plugins.module_utils import _manifest
+
+            inside = _manifest.parse_base(_manifest.read_text(base), base).claims
+        _pool.check(claims, inside)
+
+    def check_beside(self, claims):
+        """Refuse locks that give a name another content than locks beside them; one that a new build has made outdated is warned of."""
         others = []
-        for path, data in self.locks_beside(self.params["beside"]):
+        for path in self.locks_beside(self.params["beside"]):
             # One that cannot be read holds for nothing; it is written anew when its set is staged.
-            with contextlib.suppress(_lock.LockError, UnicodeDecodeError):
-                others += _pool.claims(_lock.parse(data.decode("utf-8"), path), path)
+            with contextlib.suppress(_lock.LockError, UnicodeDecodeError, OSError):
+                others += _pool.claims(pins_of(path), path)
         try:
-            _pool.check_beside(mine, others)
+            warnings = _pool.check_beside(claims, others)
         except _pool.PoolError as error:
             if not self.module.check_mode:
                 raise
-            self.module.warn(str(error))
+            warnings = [str(error)]
+        for warning in warnings:
+            self.module.warn(warning)
 
-    def locks_beside(self, folders):
-        """Return path and content of each lock beside this call's, in the folders of these names or in all."""
+    def locks_beside(self, names):
+        """Return the path of each lock beside this call's: those of these names, FOLDER or FOLDER/TARGET, or all."""
         mine = {self.lock_path(target) for target in self.targets}
         parent = os.path.dirname(self.params["lock_dest"].rstrip("/"))
-        found = []
-        for top in [parent] if folders is None else [os.path.join(parent, name) for name in folders]:
-            for folder, _inside, names in os.walk(top):
-                paths = [os.path.join(folder, name) for name in sorted(names) if name.endswith(".txt")]
-                found += [(path, read_if_there(path) or b"") for path in paths if path not in mine]
-        return found
+        if names is None:
+            names = [os.path.basename(os.path.dirname(path)) for path in glob.glob(glob.escape(parent) + "/*/")]
+        paths = []
+        for path in [os.path.join(parent, name) for name in sorted(names)]:
+            paths += sorted(glob.glob(glob.escape(path) + "/*.txt")) if os.path.isdir(path) else [path + ".txt"]
+        # A pipe would never end.
+        return [path for path in paths if path not in mine and os.path.isfile(path)]
 
     def check_inputs(self, targets):
         """Refuse lines that no engine could take; say for each target, once, how many count for nothing there."""
         # Late, as for the proof: an unchanged run does without.
         from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging
 
-        packaging = _packaging.load([self.pip.folder])
+        self.packaging = packaging = _packaging.load([self.pip.folder])
         self.inputs.check(packaging.requirement)
         roots = [line.text for line in self.inputs.requirements]
         for target in targets:
@@ -896,6 +905,13 @@ class Download:
                 % (target.name, len(out), len(roots)),
                 [self.inputs.label(one) for one in out],
             )
+
+    def counting(self, lines, targets):
+        """Return those lines that count on any of the targets."""
+        from ansible_collections.airgap.python.plugins.module_utils import _closure
+
+        markers = [target.markers() for target in targets]
+        return [line for line in lines if any(_closure.counts(self.packaging, line.text, one) for one in markers)]
 
     def choose_engine(self):
         """Return the engine that resolves."""
@@ -918,7 +934,10 @@ class Download:
             self.say("resolving for %s, %d of %d targets are resolved", target.name, len(resolved), len(targets))
             answer = self.resolve(target, keep[target])
             have = {pin.name: pin.sha256 for pin in answer[0]}
-            _requirements.refuse_other_hashes(self.inputs.requirements, have, self.inputs.built)
+            is_pip = isinstance(self.engine, PipEngine)
+            for lines, is_checked in ((self.inputs.requirements, is_pip), (self.inputs.constraints, False)):
+                hashed = self.counting([line for line in lines if line.hashes], [target])
+                _requirements.refuse_other_hashes(hashed, have, self.inputs.built, is_checked)
             resolved.append(target)
             return answer
 
@@ -958,8 +977,8 @@ class Download:
         mine = {self.lock_path(target): self.read_lock(target) for target in self.targets}
         gone = [path for path in mine if os.path.exists(path)]
         candidates = {pin.filename for lock in mine.values() if lock for pin in lock.pins}
-        for path, data in self.locks_beside(None):
-            candidates -= {pin.filename for pin in _lock.parse(data.decode("utf-8"), path)}
+        for path in self.locks_beside(None):
+            candidates -= {pin.filename for pin in pins_of(path)}
         candidates = {name for name in candidates if os.path.exists(os.path.join(self.params["dest"], name))}
         if not self.module.check_mode:
             for path in gone + [os.path.join(self.params["dest"], name) for name in sorted(candidates)]:
@@ -1020,6 +1039,15 @@ def read(path):
     """Return the text of a file."""
     with open(path, encoding="utf-8") as stream:
         return stream.read()
+
+
+def pins_of(path):
+    """Return the pins of a lock; of any other file, which may be large, no more than a line is read."""
+    header = _lock.HEADER.encode("utf-8") + b"\n"
+    with open(path, "rb") as stream:
+        if stream.readline(len(header)) != header:
+            return []
+        return _lock.parse((header + stream.read()).decode("utf-8"), path)
 
 
 def whole(places):
@@ -1100,16 +1128,7 @@ def main():
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:
         result = Download(module).run()
-    except (
-        _build.BuildError,
-        _target.TargetError,
-        _lock.LockError,
-        _manifest.BundleError,
-        _pool.PoolError,
-        _requirements.RequirementsError,
-        _resolve.ResolveError,
-        OSError,
-    ) as error:
+    except (ShownError, OSError) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

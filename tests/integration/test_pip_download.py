@@ -295,6 +295,30 @@ def test_two_sets_that_want_two_files_under_one_name_are_refused_and_the_first_s
     assert "locks/other/old.txt" in again["msg"]
 
 
+def test_what_lies_beside_the_locks_and_is_none_stops_nothing(download):
+    notes = download.parent / "locks/notes"
+    notes.mkdir(parents=True)
+    os.mkfifo(str(notes / "pipe.txt"))
+    (notes / "loop.txt").symlink_to("loop.txt")
+    (notes / "todo.txt").write_text("buy milk\n")
+    run = download.start(targets=[OLD])
+    try:
+        assert json.loads(run.communicate(timeout=30)[0]).get("changed")
+    finally:
+        run.kill()
+    removed = download(targets=[OLD], state="absent", requirements=None)["removed"]
+    assert "app-1.0-py3-none-any.whl" in removed
+
+
+def test_lock_of_a_target_that_is_gone_does_not_count_where_the_locks_that_do_are_named(download, urls):
+    download(targets=[OLD, NEW], requirements=["probe @ " + urls[0]])
+    other = {"requirements": ["probe @ " + urls[1]], "lock_dest": str(download.parent / "locks/other")}
+    download(targets=[NEW], requirements=["app"])
+    assert "locks/base/old.txt" in download(targets=[NEW], beside=["base"], **other)["msg"]
+    assert "locks/base/old.txt" in download(targets=[NEW], beside=["base/new", "base/old"], **other)["msg"]
+    assert "failed" not in download(targets=[NEW], beside=["base/new", "base/gone"], **other)
+
+
 def test_file_under_a_name_of_which_the_inside_has_another_content_is_refused(download, urls, tmp_path):
     there = {"path": "wheels/probe-1.0-py3-none-any.whl", "sha256": "a" * 64, "origin": "https://before.example/probe"}
     base = tmp_path / "base.json"

@@ -9,6 +9,7 @@ import hashlib
 import pytest
 
 from tests.integration.pip_download import OLD, WINDOWS, pins
+from tests.integration.simple_index import make_sdist, make_wheel
 
 
 @pytest.fixture(name="of_lines")
@@ -100,6 +101,30 @@ def test_hash_in_a_file_is_enforced_by_uv_as_well(of_lines, index):
     assert "promised" in said
 
 
+def test_hash_of_another_algorithm_is_enforced_by_pip(of_lines, index):
+    good = hashlib.sha512(index.files["backport-1.2-py3-none-any.whl"]).hexdigest()
+    assert pins(of_lines("backport==1.2 --hash=sha512:" + good), "old") == ["backport==1.2"]
+    said = of_lines("backport==1.2 --hash=sha512:" + "0" * 128)["msg"]
+    assert "promised hash" in said
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_hash_of_a_constraint_is_enforced_and_only_where_the_constraint_counts(of_lines, index, resolver):
+    good = hashlib.sha256(index.files["backport-1.2-py3-none-any.whl"]).hexdigest()
+    limits = ["backport==1.2 --hash=sha256:%s --hash=sha256:%s" % (good, "0" * 64)]
+    limits += ["extra==1 ; sys_platform == 'win32' --hash=sha256:" + "0" * 64]
+    assert "backport==1.2" in pins(of_lines("app", constraints=limits, resolver=resolver), "old")
+    said = of_lines("app", constraints=["backport==1.2 --hash=sha256:" + "0" * 64], resolver=resolver)["msg"]
+    assert "limits.txt, line 1): the index's file for it has the sha256 " + good in said
+
+
+def test_what_pip_misses_a_hash_of_is_named_with_the_line_that_asks_for_it(of_lines, index):
+    good = hashlib.sha256(index.files["app-1.0-py3-none-any.whl"]).hexdigest()
+    said = of_lines("app==1.0 --hash=sha256:" + good)["msg"]
+    assert "backport>=1 (from app==1.0->app==1.0 (reqs/base.txt, line 1))" in said
+    assert "or give no line a hash" in said
+
+
 def test_lock_for_several_systems_gives_one_word_for_each_target(of_lines, tmp_path):
     windows = ["winlib==3; sys_platform == 'win32'"]
     windows += ["extra==1; sys_platform == 'win32' and python_version > '3.%d'" % n for n in range(9)]
@@ -111,3 +136,47 @@ def test_lock_for_several_systems_gives_one_word_for_each_target(of_lines, tmp_p
     assert "and 7 more, which %s names" % log in str(warning)
     last = "extra==1; sys_platform == 'win32' and python_version > '3.8' (reqs/base.txt, line 11)"
     assert last in log.read_text()
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_constraint_by_the_url_of_a_wheel_holds_for_what_only_another_wheel_asks_for(of_lines, index, resolver):
+    url = index.url.replace("/simple/", "/files/backport-1.2-py3-none-any.whl")
+    assert "backport==1.2" in pins(of_lines("app", constraints=["backport @ " + url], resolver=resolver), "old")
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_constraint_that_would_be_built_is_named_where_only_another_wheel_asks_for_it(
+    of_lines, index, tmp_path, resolver
+):
+    name, data = make_sdist("backport", "1.2")
+    index.files[name] = data
+    url = index.url.replace("/simple/", "/files/" + name)
+    said = of_lines("app", constraints=["backport @ " + url], resolver=resolver)["msg"]
+    assert "%s, line 1" % (tmp_path / "limits.txt") in said
+    assert "app-1.0" not in said
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+@pytest.mark.parametrize("line", ["${BASE}/backport-1.2-py3-none-any.whl", "backport @ ${WHOLE}", "${LINE}"])
+def test_url_that_begins_in_the_environment_is_what_is_taken_and_not_the_namesake(of_lines, index, resolver, line):
+    index.add("backport", "9")
+    base = index.url.replace("/simple/", "/files")
+    whole = base + "/backport-1.2-py3-none-any.whl"
+    environment = {"BASE": base, "WHOLE": whole, "LINE": "backport @ " + whole}
+    assert pins(of_lines(line, resolver=resolver, environment=environment), "old") == ["backport==1.2"]
+
+
+@pytest.mark.parametrize("resolver", ["pip", "uv"])
+def test_local_wheel_that_is_not_there_and_that_no_target_needs_is_no_error(of_lines, resolver):
+    line = "pywin @ file:///C:/wheels/pywin-1.0-py3-none-any.whl ; sys_platform == 'win32'"
+    assert "app==1.0" in pins(of_lines("app", line, resolver=resolver), "old")
+
+
+def test_local_wheel_that_the_pool_has_need_not_be_there_any_more(of_lines, tmp_path):
+    name, data = make_wheel("probe", "1.0")
+    (tmp_path / name).write_bytes(data)
+    line = "probe @ file://%s/%s" % (tmp_path, name)
+    assert of_lines(line)["changed"] is True
+    (tmp_path / name).unlink()
+    assert of_lines(line)["changed"] is False
+    assert "reqs/base.txt, line 1: probe comes from" in of_lines(line, refresh=True)["msg"]

@@ -54,6 +54,18 @@ def test_source_beside_a_name_is_refused_unless_the_site_builds_it(site):
     assert site("pyproject.toml", build=build) == ["six"]
 
 
+def test_index_that_is_pips_own_default_may_stand_in_a_project_of_a_site_that_names_none(site):
+    default = pytest.importorskip("pip._internal.models.index").PyPI.simple_url
+    source = '[[tool.pdm.source]]\nname = "any"\nurl = "%s/"\n'
+    files = {"pyproject.toml": PROJECT + source % default}
+    assert site("pyproject.toml", files) == ["six"]
+    assert site("pyproject.toml", indexes=[""]) == ["six"]
+    with pytest.raises(AnsibleError, match="names the index any"):
+        site("pyproject.toml", indexes=["https://mirror.example/simple"])
+    with pytest.raises(AnsibleError, match="names the index any .*private.example.*stage_index_url"):
+        site("pyproject.toml", {"pyproject.toml": PROJECT + source % "https://private.example/simple"}, indexes=[""])
+
+
 def test_constraints_of_uv_in_a_project_constrain(site):
     assert site("pyproject.toml", {"pyproject.toml": PROJECT}, kind="constraints") == ["six<2"]
 

@@ -13,7 +13,9 @@ TEXT = "six>=1  # airgap: base.txt, line 1\nflask[dotenv]>2 ; os_name == 'posix'
 @pytest.fixture(name="inputs")
 def inputs_fixture():
     """Return the inputs of a file and an option."""
-    parsed = _requirements.parse(["attrs"], ["r.txt"], ["c.txt"], {"r.txt": TEXT, "c.txt": "six<2\n"}.__getitem__)
+    parsed = _requirements.parse(
+        ["attrs"], ["r.txt"], ["c.txt"], {"r.txt": TEXT, "c.txt": "six<2 --hash=sha256:dd\n"}.__getitem__
+    )
     return _inputs.Inputs(parsed, {"old": ("1", "bb"), "flask": ("3", "cc")})
 
 

@@ -43,3 +43,13 @@ def test_sets_that_disagree_among_themselves_are_not_this_sets_fault():
 def test_names_that_differ_in_case_only_are_one_name():
     with pytest.raises(_pool.PoolError):
         _pool.check(claim("a", "one") + claim("a", "two", filename=NAME.capitalize()))
+
+
+def test_wheel_that_was_built_anew_is_refused_by_no_lock_that_has_the_one_before():
+    mine, old = claim("a", "one", "built:source:own"), claim("b", "locks/two/x.txt", "built:source:own")
+    (warning,) = _pool.check_beside(mine, old)
+    assert "locks/two/x.txt" in warning
+    assert NAME in warning
+    assert _pool.check_beside(mine, claim("a", "two", "built:source:own")) == []
+    with pytest.raises(_pool.PoolError):
+        _pool.check_beside(mine, old + claim("c", "three"))

@@ -225,6 +225,28 @@ def test_package_without_a_wheel_is_left_to_the_targets_that_need_it():
     assert (line.text, line.hashes) == ("old==1 ; os_name == 'nt'", ("sha256:" + "b" * 64,))
 
 
+def test_pylock_with_a_wheel_in_a_folder_gives_its_pin_and_hash_by_which_no_namesake_is_taken():
+    archive = {"path": "whl/m-1.0+mine-py3-none-any.whl", "hashes": {"sha256": "a" * 64}}
+    document = {"lock-version": "1.0", "packages": [{"name": "m", "archive": archive}]}
+    (line,) = _projects.pylock(document, "/site/pylock.toml")
+    assert (line.text, line.hashes) == ("m==1.0+mine", ("sha256:" + "a" * 64,))
+
+
+def test_pylock_with_a_wheel_behind_a_signed_url_is_required_by_that_url():
+    archive = {"url": "https://files.example/part-1-py3-none-any.whl?sig=x", "hashes": {"sha256": "a" * 64}}
+    document = {"lock-version": "1.0", "packages": [{"name": "part", "version": "1", "archive": archive}]}
+    (line,) = _projects.pylock(document, "pylock.toml")
+    assert (line.url, line.hashes) == (archive["url"], ("sha256:" + "a" * 64,))
+
+
+@pytest.mark.parametrize(
+    "place", [{"url": "https://files.example/m-1-py3-none-any.whl"}, {"path": "m-1-py3-none-any.whl"}]
+)
+def test_pylock_with_a_wheel_without_a_hash_is_refused_with_what_gives_one(place):
+    with pytest.raises(_projects.ProjectError, match="/site/pylock.toml, m: .* no sha256.*Lock it again"):
+        pylock([{"name": "m", "version": "1", "archive": dict(place, hashes={})}])
+
+
 def test_pylock_with_a_package_that_has_no_hash_or_of_another_format_is_refused_by_name():
     with pytest.raises(_projects.ProjectError, match="old: .* no version or no sha256"):
         pylock([{"name": "old", "version": "1", "sdist": {}}])

@@ -148,6 +148,8 @@ VARIABLES = {
     "HOST": "canary.example",
     "VERSION": "1.2",
     "ALL": "demo @ https://canary/demo-1-py3-none-any.whl",
+    "BASE": "https://canary/files",
+    "FILE": "demo-1-py3-none-any.whl",
 }
 
 
@@ -170,7 +172,10 @@ VARIABLES = {
             None,
         ),
         ("https://u:${TOKEN}@h/demo-1-py3-none-any.whl", "demo @ https://h/demo-1-py3-none-any.whl", None),
-        ("${ALL}", "demo", None),
+        ("${ALL}", "demo @ ${ALL}", None),
+        ("demo @ ${BASE}/demo-1-py3-none-any.whl", "demo @ ${BASE}/demo-1-py3-none-any.whl", None),
+        ("${BASE}/demo-1-py3-none-any.whl", "demo @ ${BASE}/demo-1-py3-none-any.whl", None),
+        ("https://u:pw@h/${FILE} ; os_name == 'x'", "demo @ https://h/${FILE} ; os_name == 'x'", None),
         (
             "demo[web]>=1,==${VERSION} ; os_name == 'x'",
             "demo[web]>=1,==1.2 ; os_name == 'x'",
@@ -185,6 +190,19 @@ def test_what_came_from_the_environment_and_queries_do_not_leave_the_host(line, 
     assert parsed.text == text
     assert parsed.public == (text if public is None else public)
     assert "canary" not in parsed.text + parsed.public
+
+
+@pytest.mark.parametrize("line", ["${ALL}", "demo @ ${BASE}/${FILE}", "${BASE}/${FILE}", "demo[x] @ ${BASE}/${FILE}"])
+def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(line):
+    (parsed,) = parse({"r.txt": line + "\n"}, variables=VARIABLES).requirements
+    assert _requirements.for_engine(parsed, {}, False).endswith(" @ " + parsed.url)
+    assert parsed.url.startswith("https://canary/")
+
+
+def test_variable_of_a_url_that_is_not_set_is_named_with_its_line():
+    (line,) = parse({"r.txt": "demo @ ${UNSET}/demo-1-py3-none-any.whl\n"}).requirements
+    with pytest.raises(_requirements.RequirementsError, match=r"^r.txt, line 1: \$\{UNSET\} is not set"):
+        _requirements.refuse_unreadable([line], str)
 
 
 def test_url_itself_and_what_is_secret_in_it_are_known():
@@ -207,7 +225,14 @@ def test_identity_changes_with_the_file_that_is_asked_for_and_not_with_its_signa
     assert identity("demo @ https://u:pw@h/demo-1-py3-none-any.whl") == "demo @ https://h/demo-1-py3-none-any.whl"
 
 
-@pytest.mark.parametrize("line", ["demo", "demo[x] @ https://u:${PW}@h/demo-1-py3-none-any.whl?sig=a ; os_name == 'x'"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "demo",
+        "demo[x] @ https://u:${PW}@h/demo-1-py3-none-any.whl?sig=a ; os_name == 'x'",
+        "demo @ ${BASE}/demo-1-py3-none-any.whl",
+    ],
+)
 def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(line):
     assert _requirements.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line
 
@@ -278,6 +303,33 @@ def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_t
     assert "Write numpy==1.26.4" in first
     assert second.startswith("r.txt, line 2: tool comes from /home/conda/feedstock_root/tool_1/work,")
     assert "Write tool==VERSION" in second
+
+
+def missing(text, variables=None):
+    """Return what is said of lines where no file is there but those below /there."""
+    try:
+        lines = parse({"r.txt": text + "\n"}, variables=variables).requirements
+        _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
+    except _requirements.RequirementsError as error:
+        return str(error)
+    return ""
+
+
+def test_wheel_of_ones_own_that_is_not_there_is_not_exchanged_for_the_namesake_of_the_index():
+    said = missing("probe @ file:///wheels/probe-1.0+mine-py3-none-any.whl")
+    assert said.startswith(
+        "r.txt, line 1: probe comes from /wheels/probe-1.0+mine-py3-none-any.whl, which is not on this"
+    )
+    assert "Copy it there" in said
+    assert "stage_find_links" in said
+    assert "pip list" not in said
+    assert "stage_build: {name: tool, source: " in missing("tool @ file:///home/me/tool")
+
+
+def test_file_whose_folder_a_variable_names_is_looked_for_where_it_is_and_told_as_it_is_written():
+    line = "probe @ file:///${DIR}/probe-1.0-py3-none-any.whl"
+    assert missing(line, {"DIR": "there"}) == ""
+    assert "comes from /${DIR}/probe-1.0" in missing(line, {"DIR": "canary"})
 
 
 def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_lines():
@@ -400,3 +452,29 @@ def test_query_of_a_url_is_in_no_entry_that_is_shown():
     with pytest.raises(_requirements.RequirementsError) as error:
         parse({"r.txt": "https://host/download?sig=canary\n"})
     assert "canary" not in str(error.value)
+
+
+def other_hashes(text, have, **options):
+    """Return what is said where the file that an engine chose has this SHA-256."""
+    try:
+        _requirements.refuse_other_hashes(parse({"r.txt": text + "\n"}).requirements, {"demo": have}, **options)
+    except _requirements.RequirementsError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("others", ["", " --hash=sha512:cc", " --hash=sha256:bb"])
+def test_file_of_another_hash_than_the_promised_is_refused_by_its_line(others):
+    assert other_hashes("demo==1 --hash=sha256:aa" + others, "aa") == ""
+    said = other_hashes("demo==1 --hash=sha256:aa" + others, "dd")
+    assert "demo==1 (r.txt, line 1)" in said
+    assert "Do not go on" in said
+
+
+def test_promise_in_another_algorithm_is_left_to_an_engine_that_keeps_to_it_and_refused_for_any_other():
+    assert other_hashes("demo==1 --hash=sha512:aa --hash=sha384:bb", "dd", is_checked=True) == ""
+    windows = "demo==1 ; os_name == 'nt' --hash=sha256:aa\ndemo==1 ; os_name != 'nt' --hash=sha512:bb"
+    assert other_hashes(windows, "dd", is_checked=True) == ""
+    said = other_hashes("demo==1 --hash=sha512:aa", "dd")
+    assert "demo==1 (r.txt, line 1)" in said
+    assert "Write --hash=sha256:HEX behind it" in said

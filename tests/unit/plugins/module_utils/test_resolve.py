@@ -208,6 +208,23 @@ def test_long_lists_of_versions_are_cut():
     assert len(said) < 500
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "all requirements must be pinned with ==. These do not:",
+        "Hashes are missing. Here is a list of those. Add them.",
+    ],
+)
+def test_list_that_pip_gives_with_its_reason_is_a_part_of_it(reason):
+    out = "    before\nERROR: %s\n    a>=1 from https://i/a.whl#sha256=aa (from b==1->-r /s/r.txt (line 1))\n    c==2 --hash=x\n"
+    said = _resolve.explain(out % reason + "\nother\n    after\n", TARGET, "what")
+    assert "%s a>=1 (from b==1->-r /s/r.txt (line 1)), c==2 --hash=x" % reason in said
+    assert "before" not in said
+    assert "after" not in said
+    many = "ERROR: These do not:\n" + "".join("    p%d>=1\n" % number for number in range(90))
+    assert "p9>=1 and 80 more" in _resolve.explain(many, TARGET, "what")
+
+
 def test_log_is_named_with_its_path_where_it_is_the_mend():
     assert "Read /srv/pip.log for all that pip said" in _resolve.explain("ERROR: odd\n", TARGET, "what", "/srv/pip.log")
     assert "log" not in _resolve.explain("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")
