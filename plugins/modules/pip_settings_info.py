@@ -65,7 +65,7 @@ findings:
       description: What pip does because of it.
       type: list
       elements: str
-      sample: ["asks https://pypi.org in place of the index"]
+      sample: ["asks https://pypi.example in place of the index"]
 """
 
 import errno

@@ -22,7 +22,7 @@ HTTPS = "https://index.example/airgap/prod/+simple/"
         ("[download]\nfind-links = /wheels\n", "also takes files from other places"),
         ("[global]\nproxy = joe:pw@proxy.example:3128\n", "through the proxy another place"),
         ("[global]\nproxy = http://joe:pw@proxy.example:3128\n", "through the proxy http://proxy.example:3128"),
-        ("[global]\ntrusted-host = pypi.org\n", "does not take 10.0.0.5 for trusted"),
+        ("[global]\ntrusted-host = pypi.example\n", "does not take 10.0.0.5 for trusted"),
         ("[global]\nno-binary = :all:\n", "builds from source"),
         ("index-url = x\n", "does not start"),
     ],
@@ -38,7 +38,7 @@ def test_setting_of_a_pip_conf_that_wins_is_told_by_its_effect(text, said):
     [
         "",
         "[global]\nindex-url = %s\ntimeout = 60\n" % URL.rstrip("/"),
-        "[global]\ntrusted-host = pypi.org 10.0.0.5\nno-index = false\ncert = /etc/x.pem\n",
+        "[global]\ntrusted-host = pypi.example 10.0.0.5\nno-index = false\ncert = /etc/x.pem\n",
         "[freeze]\nindex-url = https://pypi.example/\n",
         "[global]\nindex-url =\n",
     ],
