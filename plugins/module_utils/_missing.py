@@ -63,7 +63,7 @@ def requirements(output: str) -> t.List[str]:
         r"^\s*(?:ERROR: )?No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE
     )
     flat = " ".join(output.split())
-    for name in re.findall(r"(%s)(?:[=<>!~]\S+)? (?:has no (?:usable )?wheels|was not found in)" % _NAME, flat):
+    for name in re.findall(r"(%s)(?:[=<>!~]\S+)? (?:ha(?:s|ve) no (?:usable )?wheels|was not found in)" % _NAME, flat):
         asked = re.search(r"(?:you require|depends on) (%s(?:[=<>!~]\S*)?)(?: |$)" % re.escape(name), flat)
         found.append(asked.group(1).rstrip(",.") if asked else name)
     return list(dict.fromkeys(found))[:MOST]

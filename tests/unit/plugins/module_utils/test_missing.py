@@ -29,6 +29,8 @@ def test_requirement_is_read_from_pip_and_from_uv():
     assert _missing.requirements("Because nope was not found in the package registry and you require nope, we") == [
         "nope"
     ]
+    many = "Because all versions of my-lib have no wheels with a matching Python ABI tag and you require my-lib, we"
+    assert _missing.requirements(many) == ["my-lib"]
     assert _missing.requirements("ERROR: ResolutionImpossible") == []
 
 
