@@ -16,8 +16,8 @@ from ansible_collections.airgap.python.plugins.module_utils._requirements import
     parse_requirement,
     split_marker,
     stage_build_entry,
-    without_secrets,
 )
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 

@@ -18,12 +18,11 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _build, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets, without_user
 from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
-_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]*@")
-_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#]*)\?[^\s#]*")
 _NAMED = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:$|[\[<>=!~;@(])")
 _DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
 _WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-[A-Za-z0-9][^/-]*(?:-[^/-]+){3,4}\.whl$")
@@ -128,16 +127,6 @@ def read_file(path: str) -> str:
     """Return the text of a requirements file; raises OSError, and what decode() raises."""
     with open(path, "rb") as stream:
         return decode(stream.read())
-
-
-def without_user(text: str) -> str:
-    """Return a requirement whose URL has no user and password."""
-    return _USER.sub(lambda match: match.group("scheme"), text)
-
-
-def without_secrets(text: str) -> str:
-    """Return a requirement or URL as messages may show it: without user, password and query, which may be a signature."""
-    return _QUERY.sub(lambda match: match.group(1), without_user(text))
 
 
 def stage_build_entry(name: str, reference: str) -> str:

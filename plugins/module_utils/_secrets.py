@@ -16,6 +16,19 @@ SHORTEST = 4
 TOKEN = 12
 # The path of a URL, with or without what comes before it, and its query.
 _QUERY = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:/)?/[^\s?#'\"<>]*)\?[^\s'\"<>)]+")
+# In a text: the user and password of a URL, and a URL with a query.
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s?#]*@")
+_URL_AND_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#]*)\?[^\s#]*")
+
+
+def without_user(text: str) -> str:
+    """Return a text, such as a requirement, whose URLs have no user and password."""
+    return _USER.sub(lambda match: match.group(1), text)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text as messages may show it: without user, password and query, which may be a signature, in its URLs."""
+    return _URL_AND_QUERY.sub(lambda match: match.group(1), without_user(text))
 
 
 def without_password(url: str) -> str:

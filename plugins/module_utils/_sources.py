@@ -18,11 +18,8 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._projects import ProjectError
-from ansible_collections.airgap.python.plugins.module_utils._requirements import (
-    stage_build_entry,
-    without_secrets,
-    without_user,
-)
+from ansible_collections.airgap.python.plugins.module_utils._requirements import stage_build_entry
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets, without_user
 
 INDEX_MEND = "Name it in stage_index_url (one that serves the public projects, too) or stage_extra_index_urls"
 

@@ -40,3 +40,11 @@ def test_log_has_neither_the_secret_nor_a_query(tmp_path):
     log = tmp_path / "log"
     _pip.keep(["pip"], 1, 0.1, "t0ken at https://h/a.whl?sig=canary\n", str(log), {"t0ken": "${TOKEN}"})
     assert "${TOKEN} at https://h/a.whl?********\n" in log.read_text()
+
+
+def test_texts_show_neither_a_password_with_an_at_sign_nor_a_query_and_keep_all_else():
+    text = "a @ git+https://joe:p@ss@git.example/a.git@v1#egg=a and https://host?mail=x@y.example and ssh://git@host/b"
+    assert _secrets.without_user(text) == (
+        "a @ git+https://git.example/a.git@v1#egg=a and https://host?mail=x@y.example and ssh://host/b"
+    )
+    assert "mail" not in _secrets.without_secrets(text)
