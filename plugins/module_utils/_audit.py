@@ -15,7 +15,7 @@ import math
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 FORMAT = 1
 # A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
@@ -31,10 +31,6 @@ NOT = "not audited"
 SERVICES = {"pypi": "https://pypi.org", "osv": "https://api.osv.dev/v1/query"}
 OWN = "it was built from a source of the site's own, whose name is told to nobody"
 Version = t.Tuple[str, str]
-
-
-class AuditError(ShownError, ValueError):
-    """The audit cannot be made as asked; the message names the setting, the reason and the mend."""
 
 
 class Answer(t.NamedTuple):
@@ -54,32 +50,32 @@ class Ignore(t.NamedTuple):
 
 
 def parse_ignore(raw: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Ignore]:
-    """Return the list of what is ignored; raises AuditError for an entry without id, reason or last day."""
+    """Return the list of what is ignored; raises AirgapError for an entry without id, reason or last day."""
     found = []
     for one in raw:
         name = str(one.get("id") or "").strip()
         reason = " ".join(str(one.get("reason") or "").split())
         until = str(one.get("until") or "").strip()
         if not name:
-            raise AuditError("stage_audit_ignore: %r names no id, such as CVE-2026-12345." % (dict(one),))
+            raise AirgapError("stage_audit_ignore: %r names no id, such as CVE-2026-12345." % (dict(one),))
         if set(one) - {"id", "reason", "until"}:
-            raise AuditError(
+            raise AirgapError(
                 "stage_audit_ignore: %s has %s; an entry has id, reason and until."
                 % (name, ", ".join(sorted(set(one) - {"id", "reason", "until"})))
             )
         if not reason:
-            raise AuditError("stage_audit_ignore: %s has no reason. Write why it does no harm here." % name)
+            raise AirgapError("stage_audit_ignore: %s has no reason. Write why it does no harm here." % name)
         try:
             datetime.datetime.strptime(until, "%Y-%m-%d")
         except ValueError as error:
-            raise AuditError(
+            raise AirgapError(
                 "stage_audit_ignore: %s is to be ignored until %r. Write the last day as YYYY-MM-DD." % (name, until)
             ) from error
         found.append(Ignore(name, reason, until))
     names = [one.id.lower() for one in found]
     for name in names:
         if names.count(name) > 1:
-            raise AuditError("stage_audit_ignore names %s twice. Keep one of them." % name.upper())
+            raise AirgapError("stage_audit_ignore names %s twice. Keep one of them." % name.upper())
     return found
 
 

@@ -15,6 +15,7 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 FORMAT = 1
 KINDS = ("added", "upgraded", "downgraded", "replaced", "removed")
@@ -30,7 +31,7 @@ def parse_state(text: str) -> t.Optional[t.Dict[str, t.Any]]:
         for key in ("sealed", "before"):
             if state[key] is not None or key == "sealed":
                 _manifest.parse_manifest(json.dumps(state[key]))
-    except (ValueError, KeyError, TypeError, _manifest.BundleError):
+    except (ValueError, KeyError, TypeError, AirgapError):
         return None
     return state
 

@@ -16,6 +16,7 @@ import email.message
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
@@ -266,7 +267,7 @@ class _Walk:
             project, declared = _wheel.check_declared(wheel.filename, distribution.message)
             tags = _wheel.tags(wheel.filename)
             same = self.packaging.parse_version(declared["Version"]) == self.packaging.parse_version(wheel.version)
-        except (_wheel.WheelError, ValueError) as error:
+        except (AirgapError, ValueError) as error:
             self.fail("metadata", "%s: %s" % (self.target, error), wheel.filename, known)
             return
         if project != name or not same:

@@ -20,6 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _proof,
     _target,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_there, write_atomic
 
 # The number that the JSON reports of ours carry.
@@ -29,15 +30,6 @@ AUDIT = "audit.json"
 CHANGES = "changes.json"
 REPORT = "report.html"
 DEPENDENCIES = "dependencies.txt"
-# What reading a bundle may raise.
-ERRORS = (
-    _manifest.BundleError,
-    _lock.LockError,
-    _packaging.PackagingError,
-    _proof.ProofError,
-    _target.TargetError,
-    OSError,
-)
 
 
 class LockEvidence(t.NamedTuple):
@@ -64,13 +56,13 @@ class Evidence(t.NamedTuple):
 
 
 def read_manifest(root: str) -> t.Dict[str, t.Any]:
-    """Return the manifest of a bundle; raises BundleError."""
+    """Return the manifest of a bundle; raises AirgapError."""
     where = os.path.join(root, _manifest.MANIFEST)
     return _manifest.parse_manifest(_manifest.read_text(where), where)
 
 
 def read(root: str) -> Evidence:
-    """Read a bundle whose manifest is written; raises one of ERRORS."""
+    """Read a bundle whose manifest is written; raises AirgapError and OSError."""
     manifest = read_manifest(root)
     targets = {target.name: target for target in _target.parse_all(manifest["targets"])[0]}
     # The sums in the manifest are those of the files: bundle_manifest has just compared them.
@@ -79,7 +71,7 @@ def read(root: str) -> Evidence:
     locks = []
     for one, name, lock in _proof.read_locks(root, manifest):
         if name not in targets:
-            raise _manifest.BundleError(
+            raise AirgapError(
                 "Set %s is for %s, which is no target of the bundle %s. Stage it again." % (one["name"], name, root)
             )
         roots = tuple(_proof.roots_of(one, lock)[0])

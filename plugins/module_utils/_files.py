@@ -17,17 +17,13 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # What is read and written at a time: more does not stay in a processor's cache.
 BLOCK = 1 << 18
 # How a file is called while it is being written; what a killed run leaves is known by it.
 TEMPORARY = ".tmp-airgap-"
 NO_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
-
-
-class FileError(ShownError):
-    """A file or a file name cannot be used; the message names it, the reason and the mend."""
 
 
 def sha256_file(path: str) -> str:
@@ -93,17 +89,17 @@ def is_sha256(text: str) -> bool:
 def open_plain(path: str) -> t.BinaryIO:
     """Open a file for reading, neither through a link nor waiting for the other end of a pipe.
 
-    Raises FileError for what is no file, and OSError.
+    Raises AirgapError for what is no file, and OSError.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise FileError(NO_FILE % path) from error
+            raise AirgapError(NO_FILE % path) from error
         raise
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise FileError(NO_FILE % path)
+        raise AirgapError(NO_FILE % path)
     return os.fdopen(handle, "rb")
 
 
@@ -117,7 +113,7 @@ def other_writers(status: os.stat_result) -> str:
 
 
 def check_way(path: str) -> None:
-    """Raise FileError if somebody else can put another thing in the place of a path: by a folder above it, or a link.
+    """Raise AirgapError if somebody else can put another thing in the place of a path: by a folder above it, or a link.
 
     A folder with the sticky bit, such as /tmp, lets nobody rename what is another's.
     """
@@ -127,7 +123,7 @@ def check_way(path: str) -> None:
             status = os.lstat(way)
             reason = other_writers(status)
             if reason and not (status.st_mode & stat.S_ISVTX and status.st_uid in (0, os.geteuid())):
-                raise FileError(
+                raise AirgapError(
                     "%s lies below %s, and others can change that while it is used: %s. Use a copy in a folder of your "
                     "own (cp -r), or run 'chmod go-w' and 'chown' on %s." % (path, way, reason, way)
                 )
@@ -202,7 +198,7 @@ def keep_secret(path: str, content: t.Optional[str], uid: int, gid: int, check_m
 def own(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
     """Give a file or folder that is there its owner and mode; say whether it had, or would have, others before.
 
-    Raises FileError for a link: what it names may be anybody's.
+    Raises AirgapError for a link: what it names may be anybody's.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -210,7 +206,9 @@ def own(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> b
         return False
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise FileError("%s is a link, and is to be a file or a folder itself. Remove the link." % path) from error
+            raise AirgapError(
+                "%s is a link, and is to be a file or a folder itself. Remove the link." % path
+            ) from error
         raise
     try:
         found = os.fstat(handle)
@@ -246,7 +244,7 @@ def read_if_there(path: str) -> t.Optional[bytes]:
 def held(folder: str, check_mode: bool, patience: t.Optional[float] = None) -> t.Iterator[None]:
     """Hold a folder for this run alone; the kernel lets go of it when the run ends, however it ends.
 
-    Waits for another run, at most ``patience`` seconds if that is given; then raises FileError.
+    Waits for another run, at most ``patience`` seconds if that is given; then raises AirgapError.
     """
     if check_mode:
         yield
@@ -271,7 +269,7 @@ def _lock_soon(handle: int, folder: str, patience: float) -> None:
             return
         except BlockingIOError as error:
             if time.monotonic() > deadline:
-                raise FileError(
+                raise AirgapError(
                     "Another run has been at work in %s for %d seconds. Run this again when it has ended."
                     % (folder, patience)
                 ) from error

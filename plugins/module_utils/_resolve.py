@@ -12,10 +12,10 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # pip's settings that say how to reach an index. All others change what is resolved, and count
 # only when the module is told of them.
@@ -29,7 +29,7 @@ OLDEST_PIP = (23, 2)
 QUIETLY = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
 
 
-class ResolveError(ShownError):
+class ResolveError(AirgapError):
     """Something cannot be resolved or fetched; the message names it, the reason and the mend.
 
     ``output`` is all that the engine said, where it was the engine that failed.

@@ -12,8 +12,8 @@ import re
 import typing as t
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin, normalize
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # Written before anything else, so that a half-made environment is known as ours.
 OWNER_FILE = ".airgap-venv"
@@ -43,14 +43,6 @@ print(json.dumps({
     "installed": [[d.metadata["Name"] or "", d.metadata["Version"] or ""] for d in distributions(path=folders)],
 }))
 """
-
-
-class VenvError(ShownError):
-    """The environment cannot be made; the message names the thing, the reason and the mend."""
-
-    def __init__(self, message: str, **details: t.Any) -> None:
-        super().__init__(message)
-        self.details = details
 
 
 class Python(t.NamedTuple):
@@ -141,7 +133,7 @@ def pip_wheel_version(filename: str) -> str:
     """Return the version that the name of a pip wheel states (PEP 427)."""
     match = re.fullmatch(r"pip-([0-9][A-Za-z0-9.!+_]*)-py3-none-any\.whl", filename)
     if match is None:
-        raise VenvError(
+        raise AirgapError(
             "%s is no wheel of pip: the name must have the form pip-VERSION-py3-none-any.whl, because pip itself reads it. "
             "Give the file its own name back, or name another in pip_wheel." % filename
         )
@@ -188,7 +180,7 @@ def _lines(pins: t.Mapping[str, str], sums: t.Mapping[str, str]) -> t.Tuple[str,
 def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_version: str) -> Plan:
     """Return what makes the environment hold exactly the pins, and pip.
 
-    pip comes from its own wheel unless the lock pins it. Raises VenvError
+    pip comes from its own wheel unless the lock pins it. Raises AirgapError
     where the path is not ours to write.
     """
     check_owner(path, found)
@@ -225,14 +217,16 @@ def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_ver
 
 
 def check_owner(path: str, found: Found) -> None:
-    """Raise VenvError unless the path is free or an environment of ours."""
+    """Raise AirgapError unless the path is free or an environment of ours."""
     if found.kind == "venv":
-        raise VenvError(
+        raise AirgapError(
             "%s is a virtual environment that something else made, and its packages would be removed. "
             "Remove it, or choose another path." % path
         )
     if found.kind == "other":
-        raise VenvError("%s exists and is no virtual environment of ours. Move it away, or choose another path." % path)
+        raise AirgapError(
+            "%s exists and is no virtual environment of ours. Move it away, or choose another path." % path
+        )
 
 
 def split_secret(url: str) -> t.Tuple[str, t.Tuple[str, ...]]:

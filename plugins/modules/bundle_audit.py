@@ -149,9 +149,9 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _evidence,
     _manifest,
     _pip,
-    _resolve,
     _secrets,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 
 # All severities together may take so many seconds, and each answer so many bytes.
@@ -175,12 +175,12 @@ class Audit:
         name = self.params["service"]
         url = self.params["url"] or _audit.SERVICES[name]
         if name == "pypi" and url != _audit.SERVICES[name]:
-            raise _audit.AuditError(
+            raise AirgapError(
                 "stage_audit_url is %s, but pip-audit asks the service pypi at pypi.org alone. Leave it empty, or set "
                 "stage_audit_service to osv." % _secrets.without_password(url)
             )
         if url != _secrets.without_password(url):
-            raise _audit.AuditError("stage_audit_url holds a password, which a command line would show. Leave it out.")
+            raise AirgapError("stage_audit_url holds a password, which a command line would show. Leave it out.")
         return {"name": name, "url": url, "tool": "pip-audit"}
 
     def connect(self):
@@ -341,7 +341,7 @@ def main():
         module.exit_json(changed=True, dest=dest, status=_audit.NOT, asked="", counts={}, objections=[])
     try:
         result = Audit(module).run()
-    except (_audit.AuditError, _resolve.ResolveError) + _evidence.ERRORS as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -71,16 +71,17 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _changes, _evidence, _manifest, _packaging
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 
 
 def read_base(path):
-    """Return a base, which is a manifest or an inventory; raises BundleError."""
+    """Return a base, which is a manifest or an inventory; raises AirgapError."""
     text = _manifest.read_text(path)
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise _manifest.BundleError("%s is not JSON: %s. Name a manifest or an inventory." % (path, error)) from error
+        raise AirgapError("%s is not JSON: %s. Name a manifest or an inventory." % (path, error)) from error
     if isinstance(document, dict) and "imported" in document and isinstance(document.get("files"), list):
         return document
     return _manifest.parse_manifest(text, path)
@@ -118,7 +119,7 @@ def main():
         earlier = choose(state, base, manifest["id"])
         changes = _changes.compare(earlier, manifest, _packaging.load().parse_version)
         result = _evidence.put(root, _evidence.CHANGES, _manifest.render_json(changes), module.check_mode)
-    except _evidence.ERRORS + (ValueError,) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     result.update(against=(changes["against"] or {}).get("id") or "", counts=changes["counts"])
     module.exit_json(**result)

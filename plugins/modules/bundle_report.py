@@ -81,19 +81,19 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _license,
     _manifest,
     _report,
-    _signature,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def read_report(root, name):
-    """Return one of our JSON reports; raises BundleError."""
+    """Return one of our JSON reports; raises AirgapError."""
     path = os.path.join(root, _manifest.REPORTS, name)
     try:
         document = json.loads(_manifest.read_text(path))
     except ValueError as error:
-        raise _manifest.BundleError("%s is not JSON: %s. Stage the bundle again." % (path, error)) from error
+        raise AirgapError("%s is not JSON: %s. Stage the bundle again." % (path, error)) from error
     if not isinstance(document, dict) or document.get("format") != _evidence.FORMAT:
-        raise _manifest.BundleError("%s is no report of format %d. Stage again." % (path, _evidence.FORMAT))
+        raise AirgapError("%s is no report of format %d. Stage again." % (path, _evidence.FORMAT))
     return document
 
 
@@ -137,7 +137,7 @@ def main():
         result = _evidence.put(root, _evidence.REPORT, page.render(), module.check_mode)
         trees = _dependencies.render(evidence.locks)
         beside = _evidence.put(root, _evidence.DEPENDENCIES, trees, module.check_mode)
-    except (*_evidence.ERRORS, _signature.SignatureError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     result["dependencies"] = beside["dest"]
     result["changed"] = result["changed"] or beside["changed"]

@@ -187,6 +187,7 @@ import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _venv
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def full(*paths: str) -> str:
@@ -212,13 +213,13 @@ def look_at_python(module: AnsibleModule, name: str) -> _venv.Python:
         answer = json.loads(output)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise _venv.VenvError(
+        raise AirgapError(
             "There is no usable Python at %s: %s. Install Python 3.8 or newer there, or name another with python."
             % (name, reason)
         ) from error
     version = tuple(answer["version"])
     if version < _venv.OLDEST_PYTHON:
-        raise _venv.VenvError(
+        raise AirgapError(
             "%s is Python %s, and %s is the oldest that works. Name a newer one with python."
             % (name, _venv.dotted(version), _venv.dotted(_venv.OLDEST_PYTHON))
         )
@@ -235,7 +236,7 @@ def look_at_path(module: AnsibleModule, path: str) -> _venv.Found:
         return _venv.Found("venv" if os.path.exists(os.path.join(path, "pyvenv.cfg")) else "other")
     reason = _files.other_writers(os.lstat(path))
     if reason:
-        raise _venv.VenvError(
+        raise AirgapError(
             "Others can change %s, and its Python is run: %s. Run this as the user to whom it belongs (become_user), or give "
             "it back (chown -R, chmod go-w)." % (path, reason)
         )
@@ -275,33 +276,31 @@ def read_lock(module: AnsibleModule) -> t.Optional[str]:
     except FileNotFoundError as error:
         if module.check_mode:
             return None
-        raise _venv.VenvError(
-            "The lock %s is not there. Put it there first, or name another with lock." % path
-        ) from error
+        raise AirgapError("The lock %s is not there. Put it there first, or name another with lock." % path) from error
     except (OSError, ValueError) as error:
-        raise _venv.VenvError("The lock %s cannot be read: %s." % (path, error)) from error
+        raise AirgapError("The lock %s cannot be read: %s." % (path, error)) from error
 
 
 def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, folder: str) -> str:
-    """Return a copy of the wheel of pip, which is run; raises VenvError unless it is the right one, and for this Python."""
+    """Return a copy of the wheel of pip, which is run; raises AirgapError unless it is the right one, and for this Python."""
     try:
         copy = os.path.join(folder, os.path.basename(path))
         with open(path, "rb") as source, open(copy, "xb") as target:
             found = _files.sha256_stream(source, target.write)
         if sha256 and found != sha256.lower():
-            raise _venv.VenvError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
+            raise AirgapError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
         with zipfile.ZipFile(copy) as wheel:
             version = _venv.pip_wheel_version(os.path.basename(path))
             metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
     except FileNotFoundError as error:
-        raise _venv.VenvError(
+        raise AirgapError(
             "The wheel of pip %s is not there. Put it there first, or name another with pip_wheel." % path
         ) from error
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise _venv.VenvError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
+        raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
     oldest = _venv.oldest_python_of(metadata)
     if python.version < oldest:
-        raise _venv.VenvError(
+        raise AirgapError(
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
             % (os.path.basename(path), _venv.dotted(oldest), _venv.dotted(python.version))
         )
@@ -335,7 +334,7 @@ class Environment:
             try:
                 fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise _venv.VenvError(
+                raise AirgapError(
                     "Another run is changing %s. Wait until it ends, and run again." % self.path
                 ) from error
             if mark.tell() == 0:
@@ -421,7 +420,7 @@ class Environment:
             said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
             if _venv.explain(output)[0] == _venv.FULL:
                 said = full(self.path)
-            raise _venv.VenvError(
+            raise AirgapError(
                 "%s cannot make a virtual environment at %s: %s" % (name, self.path, said), rc=rc, pip_output=output
             )
 
@@ -445,7 +444,7 @@ class Environment:
         reason, lines, mend = _venv.explain(output, "--no-index" in argv)
         if reason == _venv.FULL:
             reason += ": " + _files.room(self.path)
-        raise _venv.VenvError(
+        raise AirgapError(
             "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
             rc=rc,
             pip_output=output,
@@ -456,7 +455,7 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
     """Make the environment hold what the lock says."""
     params = module.params
     if not params["index_url"] and not params["no_index"]:
-        raise _venv.VenvError(
+        raise AirgapError(
             "Neither index_url nor no_index is given. Name the index, or take everything from find_links."
         )
     pip_version = _venv.pip_wheel_version(os.path.basename(params["pip_wheel"]))
@@ -519,11 +518,11 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
 def check_result(
     module: AnsibleModule, path: str, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str
 ) -> None:
-    """Raise VenvError unless the environment holds just what the lock says."""
+    """Raise AirgapError unless the environment holds just what the lock says."""
     found = look_at_path(module, path)._replace(recorded=tuple(pins))
     left = _venv.plan(path, found, python, pins, pip_version)
     if left.changed:
-        raise _venv.VenvError(
+        raise AirgapError(
             "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
             % (path, ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
         )
@@ -587,10 +586,8 @@ def main() -> None:
     os.umask(0o022)
     try:
         result = present(module, secrets) if params["state"] == "present" else absent(module)
-    except _venv.VenvError as error:
+    except AirgapError as error:
         module.fail_json(msg=_venv.redact(str(error), secrets), **error.details)
-    except _lock.LockError as error:
-        module.fail_json(msg=str(error))
     except OSError as error:
         # The wheel of pip goes through the module's own folder.
         said = full(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error

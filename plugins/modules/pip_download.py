@@ -276,6 +276,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _target,
     _uv,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
@@ -287,7 +288,6 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     write_atomic,
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, keep, note, run_logged
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
@@ -454,7 +454,7 @@ class Download:
         wheels = [_build.built(read(path), path) for path in self.params["built"]]
         for wheel in wheels:
             if not os.path.isfile(wheel.path) or sha256_file(wheel.path) != wheel.sha256:
-                raise _build.BuildError("%s is not what its record says. Build it again." % wheel.path)
+                raise AirgapError("%s is not what its record says. Build it again." % wheel.path)
         return wheels
 
     def offer_built(self, target, scratch):
@@ -484,10 +484,10 @@ class Download:
                 path = os.path.join(self.scratch, pin.filename)
                 shutil.copyfile(wheel.path, path)
                 if sha256_file(path) != pin.sha256:
-                    raise _build.BuildError("%s changed while it was copied. Run again." % wheel.path)
+                    raise AirgapError("%s changed while it was copied. Run again." % wheel.path)
                 adopt(path, os.path.join(self.params["dest"], pin.filename))
                 return True
-        raise _build.BuildError(
+        raise AirgapError(
             "%s is in a lock and not in the pool, and was built from %s, which is not among the built wheels. "
             "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
         )
@@ -548,7 +548,7 @@ class Download:
         text = read_if_there(self.lock_path(target))
         try:
             return _lock.read(text.decode("utf-8"), self.lock_path(target)) if text else None
-        except (_lock.LockError, UnicodeDecodeError):
+        except (AirgapError, UnicodeDecodeError):
             return None
 
     def resolve(self, target, keep):
@@ -616,7 +616,7 @@ class Download:
             if os.path.isfile(path):
                 try:
                     requires[pin.name] = _resolve.required_names(_wheel.read_metadata(path))
-                except _wheel.WheelError as error:
+                except AirgapError as error:
                     raise _resolve.ResolveError(str(error)) from error
         moving = _resolve.neighbours(names, requires)
         return [held, [pin for pin in held if pin.name not in moving], []]
@@ -700,11 +700,11 @@ class Download:
                 self.warn("target %s: nothing asks for %%s, which pip chose." % target.name, proof.unused)
                 extras += [(target, one) for one in proof.unknown_extras]
             if failures:
-                raise _proof.ProofError("No lock is written:\n" + _closure.explain(failures))
+                raise AirgapError("No lock is written:", *_closure.explain(failures).split("\n"))
             self.judge_extras(extras)
             if self.params["resolver"] == "uv":
                 self.warn_of_uv({pin.filename: prover.head(pin) for target in stale for pin in pins[target]})
-        except (_packaging.PackagingError, _proof.ProofError, _resolve.ResolveError) as error:
+        except AirgapError as error:
             for name in set(new) - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
             raise _resolve.ResolveError(str(error)) from error
@@ -867,11 +867,11 @@ class Download:
         others = []
         for path in self.locks_beside(self.params["beside"]):
             # One that cannot be read holds for nothing; it is written anew when its set is staged.
-            with contextlib.suppress(_lock.LockError, UnicodeDecodeError, OSError):
+            with contextlib.suppress(AirgapError, UnicodeDecodeError, OSError):
                 others += _pool.claims(pins_of(path), path)
         try:
             warnings = _pool.check_beside(claims, others)
-        except _pool.PoolError as error:
+        except AirgapError as error:
             if not self.module.check_mode:
                 raise
             warnings = [str(error)]
@@ -1128,7 +1128,7 @@ def main():
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:
         result = Download(module).run()
-    except (ShownError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

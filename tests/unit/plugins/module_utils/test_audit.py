@@ -7,6 +7,7 @@ import json
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _audit
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 OSV = {"name": "osv", "url": "https://osv.example/v1/query", "tool": "pip-audit"}
 MANIFEST = {
@@ -175,12 +176,12 @@ def test_expired_entry_counts_for_nothing_and_is_named():
     ],
 )
 def test_entry_without_reason_or_last_day_is_an_error(entry, said):
-    with pytest.raises(_audit.AuditError, match=said):
+    with pytest.raises(AirgapError, match=said):
         _audit.parse_ignore([entry])
 
 
 def test_entry_that_stands_there_twice_is_an_error():
-    with pytest.raises(_audit.AuditError, match="CVE-1 twice"):
+    with pytest.raises(AirgapError, match="CVE-1 twice"):
         _audit.parse_ignore([{"id": one, "reason": "x", "until": TODAY} for one in ("CVE-1", "cve-1")])
 
 

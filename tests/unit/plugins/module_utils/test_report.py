@@ -16,8 +16,8 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _lock,
     _manifest,
     _report,
-    _signature,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from packaging.version import Version
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202etxt.exe\x1b[2J"
@@ -242,7 +242,7 @@ def test_page_shows_the_key_that_counts_and_none_from_within_an_option():
 
 @pytest.mark.parametrize("line", ["alice ssh-ed25519 AAAA", "alice " + KEY + "\nbob " + KEY])
 def test_page_is_not_made_with_a_signer_that_the_check_refuses(line):
-    with pytest.raises(_signature.SignatureError, match="allowed signer"):
+    with pytest.raises(AirgapError, match="allowed signer"):
         render(signers=[line])
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _venv
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin
 
 PATH = "/opt/airgap/base"
@@ -92,7 +93,7 @@ def test_a_new_patch_version_of_the_same_python_keeps_the_environment():
 
 @pytest.mark.parametrize("kind", ["venv", "other"])
 def test_what_is_not_ours_is_never_planned_away(kind):
-    with pytest.raises(_venv.VenvError, match="another path"):
+    with pytest.raises(AirgapError, match="another path"):
         plan(_venv.Found(kind))
 
 
@@ -122,7 +123,7 @@ def test_different_versions_stay_different(one, other):
 
 def test_the_name_of_the_pip_wheel_gives_its_version():
     assert _venv.pip_wheel_version("pip-26.0.1-py3-none-any.whl") == "26.0.1"
-    with pytest.raises(_venv.VenvError, match="its own name back"):
+    with pytest.raises(AirgapError, match="its own name back"):
         _venv.pip_wheel_version("pip.whl")
 
 
