@@ -16,6 +16,13 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _target
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_CACHE,
+    NO_DEPENDENCIES,
+    ONLY_WHEELS,
+    RESOLVE_ONLY,
+    pip_arguments,
+)
 from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password
 
 FORMAT = 1
@@ -243,8 +250,7 @@ def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version:
 
 def find_arguments(wanted: Order, listing: str, report: str) -> t.List[str]:
     """Return pip's arguments that find the sdist of a project and write its URL and hash into a report."""
-    arguments = ["install", "--dry-run", "--ignore-installed", "--no-deps", "--no-binary", wanted.name]
-    arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--no-cache-dir"]
+    arguments = pip_arguments("install", *RESOLVE_ONLY, NO_DEPENDENCIES, NO_CACHE, "--no-binary", wanted.name)
     return arguments + ["--report", report, "--requirement", listing]
 
 
@@ -266,8 +272,14 @@ def read_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
 
 def build_arguments(listing: str, dest: str) -> t.List[str]:
     """Return pip's arguments that build one wheel in an environment of its own (PEP 517), and tell all about it."""
-    arguments = ["wheel", "--verbose", "--no-deps", "--no-cache-dir", "--no-input", "--progress-bar", "off"]
-    return arguments + ["--disable-pip-version-check", "--wheel-dir", dest, "--requirement", listing]
+    arguments = pip_arguments("wheel", "--verbose", NO_DEPENDENCIES, NO_CACHE)
+    return arguments + ["--wheel-dir", dest, "--requirement", listing]
+
+
+def tool_arguments(dest: str, report: str, *tools: str) -> t.List[str]:
+    """Return pip's arguments that install tools into a folder, and write their versions into a report."""
+    arguments = pip_arguments("install", ONLY_WHEELS, NO_CACHE)
+    return arguments + ["--target", dest, "--report", report, *tools]
 
 
 def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:

@@ -16,6 +16,12 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages, _resolve
 from ansible_collections.airgap.python.plugins.module_utils._pip import Pip
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_DEPENDENCIES,
+    ONLY_WHEELS,
+    options,
+    pip_arguments,
+)
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
 # pip says of as many requirements as it meets; more than a few help nobody.
@@ -24,7 +30,7 @@ _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 # Nobody may publish a local version on a public index (PEP 440).
 NEVER = "==0+airgap.asks.what.there.is"
 # With -vv pip says of which pages an index gave none, and why.
-_COMMAND = ["-m", "pip", "download", "-vv", "--no-deps", "--no-input", "--disable-pip-version-check"]
+_COMMAND = pip_arguments("download", "-vv", NO_DEPENDENCIES, "--dest", os.devnull)
 # Runs where pip is, which brings what reads versions (PEP 440) and markers (PEP 508).
 _JUDGE = """
 import json, sys
@@ -83,14 +89,14 @@ def versions(output: str) -> t.List[str]:
 
 def _ask(pip: Pip, name: str, arguments: t.Sequence[str]) -> t.Optional[t.List[str]]:
     """Return the versions of a project that fit; None where an index did not answer."""
-    dummy, out = pip.run([*_COMMAND, *arguments, "--dest", os.devnull, name + NEVER])
+    dummy, out = pip.run([*_COMMAND, *arguments, name + NEVER])
     is_answered = "No matching distribution found for " + name in out and not _pages.of_pip(out)
     return versions(out) if is_answered else None
 
 
 def unread(pip: Pip, name: str, variables: t.Optional[t.Mapping[str, str]] = None) -> t.Dict[str, str]:
     """Return the pages of a project that pip cannot read, and why; it is asked again, and tells all."""
-    return _pages.of_pip(pip.run([*_COMMAND, "--dest", os.devnull, name + NEVER], variables)[1])
+    return _pages.of_pip(pip.run([*_COMMAND, name + NEVER], variables)[1])
 
 
 def forbids_nobody(pip: Pip) -> t.Set[str]:
@@ -103,11 +109,11 @@ def explain(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Se
 
     Returns "" where the output tells of no such failure or an index does not answer.
     """
-    links = [part for folder in find_links for part in ("--find-links", folder)]
+    links = options("--find-links", find_links)
     told = []
     for requirement in requirements(output):
         name = project(requirement)
-        have = {one.name: _ask(pip, name, ["--only-binary", ":all:"] + one.pip_arguments() + links) for one in targets}
+        have = {one.name: _ask(pip, name, [ONLY_WHEELS] + one.pip_arguments() + links) for one in targets}
         sdists = _ask(pip, name, ["--no-binary", name])
         if sdists is None or any(one is None for one in have.values()):
             continue

@@ -14,6 +14,14 @@ import urllib.parse
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_DEPENDENCIES,
+    ONLY_WHEELS,
+    REQUIRE_HASHES,
+    RESOLVE_ONLY,
+    options,
+    pip_arguments,
+)
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
@@ -25,8 +33,6 @@ INDEXES = ("index-url", "extra-index-url")
 OUR_CONFIG = "# Written by Ansible, role airgap.python.pip_conf."
 # The oldest pip whose report and markers this was tried on.
 OLDEST_PIP = (23, 2)
-# What pip is told whenever it works for a module.
-QUIETLY = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
 
 
 class ResolveError(AirgapError):
@@ -181,21 +187,16 @@ def resolve_arguments(
     scratch: str,
 ) -> t.List[str]:
     """Return pip's arguments that resolve requirement files for a target into scratch/report.json."""
-    arguments = ["install", "--dry-run", "--ignore-installed", *QUIETLY, "--only-binary", ":all:"]
+    arguments = pip_arguments("install", *RESOLVE_ONLY, ONLY_WHEELS)
     arguments += ["--target", os.path.join(scratch, "nowhere"), "--report", os.path.join(scratch, "report.json")]
     arguments += target.pip_arguments()
-    for folder in find_links:
-        arguments += ["--find-links", folder]
-    for path in requirements:
-        arguments += ["--requirement", path]
-    for path in constraints:
-        arguments += ["--constraint", path]
-    return arguments
+    arguments += options("--find-links", find_links)
+    return arguments + options("--requirement", requirements) + options("--constraint", constraints)
 
 
 def fetch_arguments(target: Target, listing: str, dest: str) -> t.List[str]:
     """Return pip's arguments that fetch the files of a listing, each with its hash."""
-    arguments = ["download", "--no-deps", *QUIETLY, "--only-binary", ":all:", "--require-hashes", "--dest", dest]
+    arguments = pip_arguments("download", NO_DEPENDENCIES, ONLY_WHEELS, REQUIRE_HASHES, "--dest", dest)
     return arguments + target.pip_arguments() + ["--requirement", listing]
 
 

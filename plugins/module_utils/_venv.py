@@ -14,6 +14,16 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin, normalize
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_CACHE,
+    NO_DEPENDENCIES,
+    NO_INDEX,
+    ONLY_WHEELS,
+    REINSTALL,
+    REQUIRE_HASHES,
+    options,
+    pip_arguments,
+)
 
 # Written before anything else, so that a half-made environment is known as ours.
 OWNER_FILE = ".airgap-venv"
@@ -274,32 +284,33 @@ class PipOptions(t.NamedTuple):
     timeout: int = 15
 
 
-def pip_argv(python: str, pip_wheel: str, command: str) -> t.List[str]:
-    """Return the start of a pip command line that runs pip out of its wheel (a zip that Python runs)."""
-    return [python, "-I", pip_wheel + "/pip", command, "--disable-pip-version-check", "--no-input"]
+def pip_argv(python: str, pip_wheel: str, command: str, *more: str) -> t.List[str]:
+    """Return a command line that runs pip out of its wheel, which is a zip file that Python runs."""
+    return [python, "-I", pip_wheel + "/pip", *pip_arguments(command, *more)]
 
 
-def install_argv(python: str, pip_wheel: str, options: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
+def uninstall_argv(python: str, pip_wheel: str, names: t.Iterable[str]) -> t.List[str]:
+    """Return the command line that removes projects."""
+    return pip_argv(python, pip_wheel, "uninstall", "--yes", *names)
+
+
+def install_pip_argv(python: str, pip_wheel: str) -> t.List[str]:
+    """Return the command line that installs pip from its own wheel, and asks nobody for anything."""
+    return pip_argv(python, pip_wheel, "install", NO_INDEX, NO_DEPENDENCIES, NO_CACHE, pip_wheel)
+
+
+def install_argv(python: str, pip_wheel: str, source: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
     """Return the command line that installs a lock; with reinstall, each pin anew and nothing beside it."""
-    argv = pip_argv(python, pip_wheel, "install")
-    argv += [
-        "--no-cache-dir",
-        "--progress-bar=off",
-        "--only-binary=:all:",
-        "--retries=2",
-        "--timeout=%d" % options.timeout,
-    ]
-    if options.no_index:
-        argv.append("--no-index")
-    for folder in options.find_links:
-        argv.append("--find-links=" + folder)
-    if options.cert:
-        argv.append("--cert=" + options.cert)
-    for host in options.trusted_host:
-        argv.append("--trusted-host=" + host)
+    argv = pip_argv(python, pip_wheel, "install", NO_CACHE, ONLY_WHEELS, "--retries=2", "--timeout=%d" % source.timeout)
+    if source.no_index:
+        argv.append(NO_INDEX)
+    argv += options("--find-links", source.find_links)
+    if source.cert:
+        argv.append("--cert=" + source.cert)
+    argv += options("--trusted-host", source.trusted_host)
     if reinstall:
-        argv += ["--force-reinstall", "--no-deps"]
-    return argv + ["--require-hashes", "-r", lock]
+        argv += [REINSTALL, NO_DEPENDENCIES]
+    return argv + [REQUIRE_HASHES, "-r", lock]
 
 
 FULL = "the disk is full"

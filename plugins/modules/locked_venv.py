@@ -374,10 +374,9 @@ class Environment:
             folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
             _files.write_atomic(os.path.join(folder, _venv.SYSCONFIG_PTH), _venv.SYSCONFIG_TEXT.encode())
         if plan.remove:
-            self.pip(_venv.pip_argv(self.python, self.pip_wheel, "uninstall") + ["--yes", *plan.remove])
+            self.pip(_venv.uninstall_argv(self.python, self.pip_wheel, plan.remove))
         if plan.pip:
-            argv = _venv.pip_argv(self.python, self.pip_wheel, "install")
-            self.pip(argv + ["--no-index", "--no-deps", "--no-cache-dir", self.pip_wheel])
+            self.pip(_venv.install_pip_argv(self.python, self.pip_wheel))
         pins = {pin.name: pin for pin in _lock.parse(lock_text)}
         if plan.reinstall:
             self.install(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)

