@@ -383,47 +383,6 @@ def grafted(output: str) -> t.List[str]:
     return sorted(set(re.findall(r"Grafting: (\S+) ->", output)))
 
 
-class Hidden(t.NamedTuple):
-    """pip's settings without passwords, and the places where pip finds them instead."""
-
-    settings: t.Dict[str, str]
-    netrc: str
-    variables: t.Dict[str, str]
-
-
-def hide_passwords(settings: t.Mapping[str, str]) -> Hidden:
-    """Take the passwords out of pip's settings.
-
-    For the environment of a build pip starts itself with the indexes and the
-    proxy as arguments, which every user of the machine can read. It also reads
-    netrc(5), and the variables that name a proxy. Raises AirgapError for two
-    logins on one machine, which netrc cannot hold.
-    """
-    plain = dict(settings)
-    logins: t.Dict[str, t.Tuple[str, str]] = {}
-    for key in ("index-url", "extra-index-url"):
-        for url in settings.get(key, "").split():
-            parts = urllib.parse.urlsplit(url)
-            if parts.username is None:
-                continue
-            login = (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
-            if logins.setdefault(parts.hostname or "", login) != login:
-                raise AirgapError("%s has two logins among the indexes. Use one for both." % parts.hostname)
-        if settings.get(key):
-            plain[key] = " ".join(without_password(url) for url in settings[key].split())
-    for text in (part for login in logins.values() for part in login):
-        if re.search(r"[\s\"\\]", text):
-            raise AirgapError(
-                "An index's user or password has a space, a quote or a backslash, which netrc cannot hold."
-            )
-    lines = ["machine %s login %s password %s\n" % ((host,) + logins[host]) for host in sorted(logins)]
-    variables = {}
-    if "@" in settings.get("proxy", ""):
-        proxy = plain.pop("proxy")
-        variables = {key: proxy for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
-    return Hidden(plain, "".join(lines), variables)
-
-
 def explain(output: str, wanted: Order, log: str = "") -> str:
     """Return why pip could not build a project, short, with a mend; ``log`` is the path of the log, if there is one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]

@@ -163,7 +163,7 @@ class Pip:
 
     def secrets(self) -> t.Dict[str, str]:
         """Return the passwords in the settings, and what was found to be secret in what is asked for; and what is shown."""
-        return dict(self.found, **{one: _secrets.HIDDEN for one in _secrets.passwords(self.settings.values())})
+        return dict(self.found, **_secrets.masks(_secrets.passwords(self.settings.values())))
 
 
 class Fetcher:

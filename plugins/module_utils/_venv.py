@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin, normalize
@@ -237,28 +236,6 @@ def check_owner(path: str, found: Found) -> None:
         raise AirgapError(
             "%s exists and is no virtual environment of ours. Move it away, or choose another path." % path
         )
-
-
-def split_secret(url: str) -> t.Tuple[str, t.Tuple[str, ...]]:
-    """Return a URL as it may be shown, and the spellings of the password in it."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url, ()
-    login, host = parts.netloc.rsplit("@", 1)
-    user, colon, password = login.partition(":")
-    secret = password if colon else user
-    shown = urlunsplit(
-        (parts.scheme, ("%s:****@" % user if colon else "****@") + host, parts.path, parts.query, parts.fragment)
-    )
-    spellings = {secret, unquote(secret), quote(unquote(secret), safe="")} - {""}
-    return shown, tuple(sorted(spellings, key=len, reverse=True))
-
-
-def redact(text: str, secrets: t.Iterable[str]) -> str:
-    """Return a text without the secrets in it."""
-    for secret in secrets:
-        text = text.replace(secret, "****")
-    return text
 
 
 def clean_environment(environ: t.Mapping[str, str], index_url: str = "") -> t.Dict[str, str]:

@@ -186,7 +186,7 @@ import typing as t
 import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _secrets, _venv
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -310,7 +310,7 @@ def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
 class Environment:
     """The environment at a path, and the steps that a plan is made of."""
 
-    def __init__(self, module: AnsibleModule, secrets: t.Sequence[str], pip_wheel: str, path: str) -> None:
+    def __init__(self, module: AnsibleModule, secrets: t.Mapping[str, str], pip_wheel: str, path: str) -> None:
         params = module.params
         self.module = module
         self.secrets = secrets
@@ -439,7 +439,7 @@ class Environment:
             # pip takes a page that it did not get for one that is not there, and says so only when it tells all.
             unread = _pages.of_pip(run(self.module, argv + ["-vv"])[1])
             output += "".join("%s: %s\n" % one for one in sorted(unread.items()))
-        output = _venv.redact(output, self.secrets)
+        output = _secrets.hide(output, self.secrets)
         reason, lines, mend = _venv.explain(output, "--no-index" in argv)
         if reason == _venv.FULL:
             reason += ": " + _files.room(self.path)
@@ -450,7 +450,7 @@ class Environment:
         )
 
 
-def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.Any]:
+def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, t.Any]:
     """Make the environment hold what the lock says."""
     params = module.params
     if not params["index_url"] and not params["no_index"]:
@@ -574,10 +574,8 @@ def main() -> None:
     if not os.path.isabs(params["path"]):
         module.fail_json(msg="path is %r and must be absolute. Write it from the root on." % params["path"])
     params["path"] = os.path.normpath(params["path"])
-    secrets: t.Tuple[str, ...] = ()
-    if params["index_url"]:
-        secrets = _venv.split_secret(params["index_url"])[1]
-        module.no_log_values.update(secrets)
+    secrets = _secrets.masks(_secrets.passwords([params["index_url"]]))
+    module.no_log_values.update(secrets)
     environment = _venv.clean_environment(os.environ, params["index_url"] or "")
     os.environ.clear()
     os.environ.update(environment)
@@ -586,7 +584,7 @@ def main() -> None:
     try:
         result = present(module, secrets) if params["state"] == "present" else absent(module)
     except AirgapError as error:
-        module.fail_json(msg=_venv.redact(str(error), secrets), **error.details)
+        module.fail_json(msg=_secrets.hide(str(error), secrets), **error.details)
     except OSError as error:
         # The wheel of pip goes through the module's own folder.
         said = full(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error

@@ -283,7 +283,7 @@ class Build:
     def prepare(self):
         """Set the environment of the build: no passwords in it, and the same bytes from the same source."""
         secrets = self.pip.secrets()
-        hidden = _build.hide_passwords(self.pip.settings)
+        hidden = _secrets.out_of_settings(self.pip.settings)
         self.variables = dict(
             hidden.variables,
             # Debug symbols would name the folder of the build, which is another one each time.

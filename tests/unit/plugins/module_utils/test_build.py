@@ -195,31 +195,6 @@ def test_refused_targets_are_named_with_their_reasons():
     assert _build.explain_unfit([wheel], ["other"], targets) == ""
 
 
-def test_passwords_leave_the_settings_for_places_that_no_command_line_shows():
-    settings = {
-        "index-url": "https://me:s3%40cret@h.example/simple",
-        "extra-index-url": "https://plain.example/simple",
-        "proxy": "http://p:word@proxy.example:3128",
-        "cert": "/ca.pem",
-    }
-    hidden = _build.hide_passwords(settings)
-    assert hidden.settings == {
-        "index-url": "https://h.example/simple",
-        "extra-index-url": "https://plain.example/simple",
-        "cert": "/ca.pem",
-    }
-    assert hidden.netrc == "machine h.example login me password s3@cret\n"
-    assert hidden.variables["https_proxy"] == settings["proxy"]
-    assert _build.hide_passwords({"proxy": "http://proxy.example"}).variables == {}
-
-
-def test_two_logins_on_one_machine_are_an_error_without_them():
-    settings = {"index-url": "https://a:s3cr3t@h.example/x", "extra-index-url": "https://b:s3cr3t@h.example/y"}
-    with pytest.raises(AirgapError, match="h.example has two logins") as error:
-        _build.hide_passwords(settings)
-    assert "s3cr3t" not in str(error.value)
-
-
 def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_name_do_not():
     for path in (".git", "a/__pycache__", "a/b.pyc", "x.egg-info", "src/x.egg-info", ".venv"):
         assert _build.is_skipped(path, False), path
