@@ -23,6 +23,7 @@ from ansible_collections.airgap.python.plugins.module_utils._pip_arguments impor
     RESOLVE_ONLY,
     pip_arguments,
 )
+from ansible_collections.airgap.python.plugins.module_utils._pip_failure import BUILDING, diagnose
 from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password
 
 FORMAT = 1
@@ -383,27 +384,10 @@ def grafted(output: str) -> t.List[str]:
     return sorted(set(re.findall(r"Grafting: (\S+) ->", output)))
 
 
-def explain(output: str, wanted: Order, log: str = "") -> str:
-    """Return why pip could not build a project, short, with a mend; ``log`` is the path of the log, if there is one."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    reasons = [line for line in lines if re.search(r"^(ERROR|error|fatal):|^\w*(Error|Exception): ", line)]
-    mend = "%s has all that the build said." % log if log else "Name a file in log to keep all that the build says."
-    mend += " If what builds it is too new for it, add build_constraints to its entry, such as [setuptools<82]."
-    if "Cannot find command 'git'" in output:
-        mend = "Install git on the internet host."
-    elif "DO NOT MATCH THE HASHES" in output:
-        reasons = ["the source does not have the promised sha256"] + [
-            line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}", line)
-        ]
-        mend = "Do not go on before you know why."
-    elif re.search(r"has inconsistent name|produced metadata for project name", output):
-        reasons = [line for line in lines if re.search(r"inconsistent name|produced metadata for project", line)]
-        mend = "Write the name that the project itself has."
-    elif "No matching distribution" in output:
-        mend = "The index has no such sdist for the Python of the internet host: check name and version."
-    elif re.search(r"gcc|cc1|\bcc'|Python\.h|compiler", output):
-        mend = "It needs a compiler or headers on the internet host: install them there (gcc, python3-dev)."
-    return "%s cannot be built: %s. %s" % (wanted.name, "; ".join((reasons or lines)[-5:]), mend)
+def why_not_built(output: str, wanted: Order, log: str = "") -> str:
+    """Return why pip could not build a project, and the fix; ``log`` is the path of the log, if there is one."""
+    cause, lines, fix = diagnose(output, BUILDING, log=log)
+    return "%s cannot be built: %s. %s" % (wanted.name, "; ".join(part for part in (cause, *lines) if part), fix)
 
 
 class Built(t.NamedTuple):
@@ -483,7 +467,7 @@ def mentioned(wheels: t.Iterable[Built], output: str) -> t.Set[str]:
     return {one.name for one in wheels if one.is_own and one.name in words}
 
 
-def explain_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
+def told_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
     """Say which of the built wheels of these projects cannot serve which targets, and what to do; "" if all can."""
     names, said = set(names), []
     for wheel in wheels:

@@ -12,7 +12,7 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _pip_fetch, _resolve, _secrets
+from ansible_collections.airgap.python.plugins.module_utils import _pip_failure, _pip_fetch, _resolve, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import pip_arguments
 
@@ -155,7 +155,7 @@ class Pip:
         """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
         for number in range(TRIES):
             rc, out = self.run(arguments, variables, program)
-            if rc == 0 or not _resolve.is_passing(out):
+            if rc == 0 or not _pip_failure.is_passing(out):
                 break
             if number + 1 < TRIES:
                 time.sleep(number + 1)

@@ -186,7 +186,15 @@ import typing as t
 import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _secrets, _venv
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _files,
+    _former,
+    _lock,
+    _pages,
+    _pip_failure,
+    _secrets,
+    _venv,
+)
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -417,7 +425,7 @@ class Environment:
         rc, output = run(self.module, [name, "-I", "-m", "venv", "--without-pip", self.path])
         if rc != 0:
             said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
-            if _venv.explain(output)[0] == _venv.FULL:
+            if _pip_failure.is_full_disk(output):
                 said = full(self.path)
             raise AirgapError(
                 "%s cannot make a virtual environment at %s: %s" % (name, self.path, said), rc=rc, pip_output=output
@@ -435,16 +443,17 @@ class Environment:
         rc, output = run(self.module, argv)
         if rc == 0:
             return
-        if "No matching distribution found" in output and "--no-index" not in argv:
+        place = _pip_failure.OFFLINE if self.module.params["no_index"] else _pip_failure.INSTALLING
+        if _pip_failure.not_found(output) and place == _pip_failure.INSTALLING:
             # pip takes a page that it did not get for one that is not there, and says so only when it tells all.
             unread = _pages.of_pip(run(self.module, argv + ["-vv"])[1])
             output += "".join("%s: %s\n" % one for one in sorted(unread.items()))
         output = _secrets.hide(output, self.secrets)
-        reason, lines, mend = _venv.explain(output, "--no-index" in argv)
-        if reason == _venv.FULL:
-            reason += ": " + _files.room(self.path)
+        cause, lines, fix = _pip_failure.diagnose(output, place)
+        if cause == _pip_failure.FULL:
+            cause += ": " + _files.room(self.path)
         raise AirgapError(
-            "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
+            "%s is not complete: %s. %s pip said: %s" % (self.path, cause, fix, " | ".join(lines)),
             rc=rc,
             pip_output=output,
         )

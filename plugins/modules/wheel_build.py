@@ -147,6 +147,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _interpreter,
     _missing,
     _pages,
+    _pip_failure,
     _resolve,
     _secrets,
     _target,
@@ -318,11 +319,11 @@ class Build:
     def failure(self, output):
         """Return why pip failed; where it found nothing, whether an index gave no answer."""
         unread = {}
-        for requirement in _missing.requirements(output):
+        for requirement in _pip_failure.not_found(output):
             unread.update(_missing.unread(self.pip, _missing.project(requirement), self.variables))
         if unread:
             return AirgapError("%s cannot be built: %s" % (self.order.name, _pages.told(unread)))
-        return AirgapError(_build.explain(output, self.order, self.params["log"] or ""))
+        return AirgapError(_build.why_not_built(output, self.order, self.params["log"] or ""))
 
     def locate(self, source_sha256):
         """Return URL and SHA-256 of what is built; a commit has no hash but its own."""

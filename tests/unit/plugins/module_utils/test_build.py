@@ -189,10 +189,10 @@ def test_record_that_could_lead_elsewhere_is_refused(broken):
 def test_refused_targets_are_named_with_their_reasons():
     wheel = built("tool-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
     targets = [target(name="same"), target(name="desktop", os="windows", libc="")]
-    said = _build.explain_unfit([wheel], ["tool"], targets)
+    said = _build.told_unfit([wheel], ["tool"], targets)
     assert "desktop (os is linux, here windows)" in said
     assert "same" not in said
-    assert _build.explain_unfit([wheel], ["other"], targets) == ""
+    assert _build.told_unfit([wheel], ["other"], targets) == ""
 
 
 def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_name_do_not():
@@ -222,11 +222,11 @@ def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_n
     ],
 )
 def test_failure_says_its_reason_and_what_to_do(output, said):
-    assert said in _build.explain(output, _build.order({"name": "x"}))
+    assert said in _build.why_not_built(output, _build.order({"name": "x"}))
 
 
 def test_log_of_a_failed_build_is_named_with_its_path():
-    assert "/srv/pip.log has all that the build said" in _build.explain(
+    assert "/srv/pip.log has all that the build said" in _build.why_not_built(
         "odd\n", _build.order({"name": "x"}), "/srv/pip.log"
     )
 
