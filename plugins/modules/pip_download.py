@@ -699,7 +699,7 @@ class Download:
                 self.warn("target %s: nothing asks for %%s, which pip chose." % target.name, proof.unused)
                 extras += [(target, one) for one in proof.unknown_extras]
             if failures:
-                raise AirgapError("No lock is written:", *_closure.explain(failures).split("\n"))
+                raise AirgapError("No lock is written:", *_closure.describe_failures(failures).split("\n"))
             self.judge_extras(extras)
             if self.params["resolver"] == "uv":
                 self.warn_of_uv({pin.filename: prover.head(pin) for target in stale for pin in pins[target]})
