@@ -116,7 +116,7 @@ def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> 
 def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version]) -> Answer:
     """Return what pip-audit answered; ``text`` is its JSON, or None where it wrote none."""
     if text is None:
-        return Answer([], [], why_it_failed(output))
+        return Answer([], [], explain(output))
     try:
         dependencies = {one["name"]: one for one in json.loads(text)["dependencies"]}
         findings, skipped = [], []
@@ -160,7 +160,7 @@ def _line(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def why_it_failed(output: str) -> str:
+def explain(output: str) -> str:
     """Return why pip-audit failed, in words that are the same when it fails the same way again."""
     where = re.search(r"host='([^']+)', port=(\d+)", output)
     host = "%s (port %s)" % where.groups() if where else "the service"

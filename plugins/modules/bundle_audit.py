@@ -239,7 +239,7 @@ class Audit:
                     try:
                         known[name] = self.look_up("%s/%s" % (url, name))
                     except (OSError, UrlError, http.client.HTTPException) as error:
-                        return "%s could not be asked: %s" % (url, _audit.why_it_failed(str(error)))
+                        return "%s could not be asked: %s" % (url, _audit.explain(str(error)))
                 finding["severity"] = known[name]
                 if known[name] != "unknown":
                     break
