@@ -8,9 +8,10 @@ core metadata specification, expressions are SPDX's (PEP 639).
 
 from __future__ import annotations
 
-import email
 import re
 import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _wheel
 
 # What a line of a report can hold.
 LONGEST = 80
@@ -143,7 +144,7 @@ def read(head: str) -> License:
     License-Expression counts first, then the field License if it is a name
     that is known, then the classifiers, then the first line of License.
     """
-    message = email.message_from_string(head)
+    message = _wheel.parse_metadata(head)
     expression = " ".join(str(message.get("License-Expression", "")).split())
     if expression and expression != "UNKNOWN":
         return License(_short(expression), "License-Expression", expression)

@@ -186,7 +186,7 @@ import typing as t
 import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _venv, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -290,7 +290,7 @@ def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
         if sha256 and found != sha256.lower():
             raise AirgapError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
         with zipfile.ZipFile(copy) as wheel:
-            version = _venv.pip_wheel_version(os.path.basename(path))
+            version = _wheel.pip_version(os.path.basename(path))
             metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
     except FileNotFoundError as error:
         raise AirgapError(
@@ -298,7 +298,7 @@ def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
         ) from error
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
-    oldest = _venv.oldest_python_of(metadata)
+    oldest = _wheel.oldest_python(_wheel.parse_metadata(metadata))
     if python.version < oldest:
         raise AirgapError(
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
@@ -458,7 +458,7 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
         raise AirgapError(
             "Neither index_url nor no_index is given. Name the index, or take everything from find_links."
         )
-    pip_version = _venv.pip_wheel_version(os.path.basename(params["pip_wheel"]))
+    pip_version = _wheel.pip_version(os.path.basename(params["pip_wheel"]))
     if params["keep_former"] and not module.check_mode and not os.path.lexists(params["path"]):
         # A run was killed between taking the one away and putting the other in its place.
         _former.swap_back(params["path"])

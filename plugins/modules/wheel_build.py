@@ -76,6 +76,7 @@ options:
 requirements:
   - python >= 3.8
   - pip >= 23.2
+  - packaging >= 22, or pip >= 24.1
   - git for O(vcs)
 extends_documentation_fragment:
   - airgap.python.pip
@@ -146,10 +147,12 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
     _interpreter,
     _missing,
+    _packaging,
     _pages,
     _resolve,
     _secrets,
     _target,
+    _wheel,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
@@ -162,7 +165,6 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._manifest import render_json
 from ansible_collections.airgap.python.plugins.module_utils._pip import Pip, run_logged
-from ansible_collections.airgap.python.plugins.module_utils._wheel import describe
 
 
 class Build:
@@ -355,9 +357,10 @@ class Build:
         requirements = _build.build_requirements(out)
         path = self.only_wheel(folder)
         repair = {}
-        if _build.needs_repair(os.path.basename(path)):
+        wheel = self.describe(path)
+        if _build.needs_repair(wheel.tags):
             path, repair = self.repair(path)
-        wheel = describe(path, sha256_file(path))
+            wheel = self.describe(path)
         if wheel.project != self.order.name:
             raise AirgapError("%s: the source is that of %s. Write that name." % (self.order.name, wheel.project))
         record = {
@@ -367,7 +370,7 @@ class Build:
             "filename": wheel.filename,
             "sha256": wheel.sha256,
             "size": os.path.getsize(path),
-            "tags": _build.tags(wheel.filename),
+            "tags": list(wheel.tags),
             "origin": _build.origin(self.order, url, sha256),
             "build_requirements": requirements,
             "repair": repair,
@@ -377,6 +380,11 @@ class Build:
         adopt(path, os.path.join(self.params["dest"], wheel.filename))
         write_atomic(self.record_path, render_json(record).encode("utf-8"))
         return record
+
+    def describe(self, path):
+        """Return what a built wheel declares."""
+        packaging = _packaging.load([self.pip.folder])
+        return _wheel.describe(packaging, path, sha256_file(path))
 
     def only_wheel(self, folder):
         """Return the one wheel in a folder."""
@@ -405,7 +413,7 @@ class Build:
         folder = os.path.join(self.scratch, "repaired")
         command = [self.pip.python, "-m", "auditwheel", "-v", "repair", "--wheel-dir", folder, path]
         rc, out = run_logged(command, environment, self.params["log"], self.pip.secrets())
-        if rc != 0 or _build.needs_repair(os.path.basename(self.only_wheel(folder))):
+        if rc != 0 or _build.needs_repair(self.describe(self.only_wheel(folder)).tags):
             raise AirgapError(
                 "%s cannot be made fit for other machines than this host: %s. Install such a library on this host, so that "
                 "it can be put into the wheel, or build without it." % (os.path.basename(path), _build.external(out))
