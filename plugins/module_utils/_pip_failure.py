@@ -165,7 +165,7 @@ _BEFORE_REQUESTS = (
                 "again, and if nothing changes, find out who changed the file.",
             ),
         },
-        shows=r"Expected sha\d+|^\s*Got\s|^\s*\S+(?: @ \S+)? from (?:https?|file):",
+        shows=r"Expected sha\d+|^\s*Got\s|^\s*\S+(?:(?: @)? \S+://\S+)? from (?:https?|file):",
     ),
     Cause(
         r"--require-hashes mode",
