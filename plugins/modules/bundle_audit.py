@@ -208,8 +208,7 @@ class Audit:
         arguments = _audit.arguments(self.params["service"], self.params["url"] or "", listing, answer, cache)
         command = [sys.executable, "-m", "pip_audit"] + arguments
         dummy, out = _pip.run_logged(command, self.environment, self.params["log"], self.secrets, seconds)
-        for secret in self.secrets:
-            out = out.replace(secret, "********")
+        out = _secrets.hide(out, self.secrets)
         text = read_if_there(answer)
         return _audit.parse_answer(None if text is None else text.decode("utf-8", "replace"), out, versions)
 
