@@ -42,6 +42,7 @@ options:
     type: int
 requirements:
   - packaging >= 22, or pip >= 24.1
+  - license-expression >= 30, where a wheel declares an SPDX expression
 seealso:
   - module: airgap.python.bundle_audit
   - module: airgap.python.bundle_changes
