@@ -80,7 +80,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _evidence,
     _license,
     _manifest,
-    _report,
+    _page,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
@@ -126,7 +126,7 @@ def main():
         required = 1 if signers else 0
     try:
         evidence = _evidence.read(root)
-        page = _report.Page(
+        page = _page.Page(
             evidence,
             read_report(root, _evidence.AUDIT),
             read_report(root, _evidence.CHANGES),

@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils import (
     _ledger,
     _manifest,
-    _report,
+    _page,
     _text,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
@@ -32,7 +32,7 @@ def test_each_error_shows_what_it_names():
 
 
 def test_reports_and_the_table_of_imports_show_what_they_name():
-    assert _report.text("<" + EVIL) == "&lt;" + SHOWN
+    assert _page.text("<" + EVIL) == "&lt;" + SHOWN
     one = _ledger.Import(
         "r" * 32,
         "0" * 32,

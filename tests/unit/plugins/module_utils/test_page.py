@@ -15,7 +15,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _license,
     _lock,
     _manifest,
-    _report,
+    _page,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from packaging.version import Version
@@ -70,7 +70,7 @@ def render(evidence=None, earlier=None, report=None, **options):
     """Return the page."""
     evidence = evidence or bundle()
     changes = _changes.compare(earlier, evidence.manifest, Version)
-    return _report.render(evidence, report or audit(evidence), changes, **options)
+    return _page.render(evidence, report or audit(evidence), changes, **options)
 
 
 class Reader(html.parser.HTMLParser):
@@ -133,7 +133,7 @@ def test_strangers_texts_stay_texts():
     )
     earlier = bundle([("lib", "1")]).manifest
     changes = _changes.compare(earlier, evidence.manifest, lambda version: version)
-    page = _report.render(evidence, report, changes, [HOSTILE], ["<img/src=x/onerror=alert(1)> " + KEY], 2)
+    page = _page.render(evidence, report, changes, [HOSTILE], ["<img/src=x/onerror=alert(1)> " + KEY], 2)
     page += render(evidence, report=audit(evidence, failure=HOSTILE))
     read = Reader(page)
     assert not {"script", "img"} & set(read.tags)
@@ -252,4 +252,4 @@ def test_same_bundle_gives_the_same_page():
 
 @pytest.mark.parametrize(("size", "told"), [(0, "0 kB"), (1234567, "1.2 MB"), (5 * 10**9, "5.00 GB")])
 def test_sizes_have_their_unit(size, told):
-    assert _report.weight(size) == told
+    assert _page.weight(size) == told
