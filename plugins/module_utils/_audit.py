@@ -15,9 +15,9 @@ import math
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils import _report_files
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
-FORMAT = 1
 # A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
 PROBE = ("requests", "2.19.0")
 # Seconds: for one answer of the service, for the probe as a whole, and for each version after it.
@@ -29,7 +29,7 @@ AUDITED = "audited"
 PARTLY = "partly audited"
 NOT = "not audited"
 SERVICES = {"pypi": "https://pypi.org", "osv": "https://api.osv.dev/v1/query"}
-OWN = "it was built from a source of the site's own, whose name is told to nobody"
+OWN = "it was built from the site's own source, whose name is sent to nobody"
 Version = t.Tuple[str, str]
 
 
@@ -64,7 +64,7 @@ def parse_ignore(raw: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Ignore]:
                 % (name, ", ".join(sorted(set(one) - {"id", "reason", "until"})))
             )
         if not reason:
-            raise AirgapError("stage_audit_ignore: %s has no reason. Write why it does no harm here." % name)
+            raise AirgapError("stage_audit_ignore: %s has no reason. Write why it is harmless here." % name)
         try:
             datetime.datetime.strptime(until, "%Y-%m-%d")
         except ValueError as error:
@@ -116,7 +116,7 @@ def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> 
 def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version]) -> Answer:
     """Return what pip-audit answered; ``text`` is its JSON, or None where it wrote none."""
     if text is None:
-        return Answer([], [], explain(output))
+        return Answer([], [], explain_pip_audit_failure(output))
     try:
         dependencies = {one["name"]: one for one in json.loads(text)["dependencies"]}
         findings, skipped = [], []
@@ -160,7 +160,7 @@ def _line(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def explain(output: str) -> str:
+def explain_pip_audit_failure(output: str) -> str:
     """Return why pip-audit failed, in words that are the same when it fails the same way again."""
     where = re.search(r"host='([^']+)', port=(\d+)", output)
     host = "%s (port %s)" % where.groups() if where else "the service"
@@ -179,7 +179,7 @@ def explain(output: str) -> str:
     if match:
         return "the service answered %s" % _line(match.group(1), 160)
     if "JSONDecodeError" in output:
-        return "the service answered with something that is no JSON"
+        return "the service answered with something that is not JSON"
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     last = re.sub(r" ?(object )?at 0x[0-9a-f]+", "", lines[-1]) if lines else "it said nothing"
     return "pip-audit failed: %s" % _line(last, 200)
@@ -229,7 +229,7 @@ def users_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[Version, t.List
 def not_audited(manifest: t.Mapping[str, t.Any], service: t.Mapping[str, str], reason: str) -> t.Dict[str, t.Any]:
     """Return a report that says that nothing is known, and why; it has no date, so that it stays the same."""
     return {
-        "format": FORMAT,
+        "format": _report_files.FORMAT,
         "bundle": manifest["id"],
         "status": NOT,
         "reason": reason,
@@ -255,7 +255,7 @@ def audited(
         return not_audited(manifest, service, "the service knows none of the %d versions" % len(versions))
     skipped = sorted(answer.skipped + own, key=lambda one: (one["name"], one["version"]))
     return {
-        "format": FORMAT,
+        "format": _report_files.FORMAT,
         "bundle": manifest["id"],
         "status": PARTLY if skipped else AUDITED,
         "reason": "",
@@ -268,77 +268,85 @@ def audited(
     }
 
 
-def finish(
+def complete(
     report: t.Mapping[str, t.Any],
     manifest: t.Mapping[str, t.Any],
     ignore: t.Iterable[Ignore],
     today: str,
     earlier: t.Optional[t.Mapping[str, t.Any]],
 ) -> t.Dict[str, t.Any]:
-    """Return a report with what is ignored today (YYYY-MM-DD), who uses what, and counts.
+    """Return a report with what is ignored today (YYYY-MM-DD), which locks have what, and counts.
 
-    ``earlier`` is the report before: where nobody answered now, an answer of
-    it about the same versions is kept beside, so that it is not forgotten.
+    ``earlier`` is the report before: where nobody answered now, its answer
+    about the same versions is kept, so that it is not forgotten.
     """
-    users = users_of(manifest["files"])
-    found = dict(report, bundle=manifest["id"])
     entries = list(ignore)
-    current = [one for one in entries if one.until >= today]
+    current = {one.id.lower(): one for one in entries if one.until >= today}
+    users = users_of(manifest["files"])
     used = set()
     findings = []
     for one in report["findings"]:
-        names = {name.lower() for name in [one["id"]] + one["aliases"]}
-        match = next((entry for entry in current if entry.id.lower() in names), None)
+        names = [name.lower() for name in [one["id"]] + one["aliases"]]
+        match = next((entry for name, entry in current.items() if name in names), None)
         if match:
-            used.add(match.id)
+            used.add(match)
         one = dict(one, ignored=match._asdict() if match else None)
         one.setdefault("severity", "unknown")
         one["used_by"] = users.get((one["name"], one["version"]), [])
         findings.append(one)
     findings.sort(key=lambda one: (SEVERITIES.index(one["severity"]), one["name"], one["version"], one["id"]))
-    found["findings"] = findings
-    found["ignore"] = {
-        "expired": [one._asdict() for one in entries if one not in current],
-        "unused": [one._asdict() for one in current if one.id not in used],
-    }
-    found["counts"] = {}
-    if found["status"] != NOT:
+    return dict(
+        report,
+        bundle=manifest["id"],
+        findings=findings,
+        ignore={
+            "expired": [one._asdict() for one in entries if one.id.lower() not in current],
+            "unused": [one._asdict() for one in current.values() if one not in used],
+        },
         # A zero must mean that somebody was asked.
-        found["counts"] = {severity: 0 for severity in SEVERITIES + ("ignored",)}
-        for one in findings:
-            found["counts"]["ignored" if one["ignored"] else one["severity"]] += 1
-    found["earlier"] = None
-    if found["status"] == NOT and earlier is not None and earlier.get("versions") == found["versions"]:
-        if earlier.get("asked"):
-            found["earlier"] = {key: earlier[key] for key in ("asked", "service", "findings")}
-        else:
-            found["earlier"] = earlier.get("earlier")
-    return found
+        counts={} if report["status"] == NOT else _counts(findings),
+        earlier=_last_answer(earlier, report["versions"]) if report["status"] == NOT else None,
+    )
+
+
+def _counts(findings: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[str, int]:
+    counts = dict.fromkeys(SEVERITIES + ("ignored",), 0)
+    for one in findings:
+        counts["ignored" if one["ignored"] else one["severity"]] += 1
+    return counts
+
+
+def _last_answer(earlier: t.Optional[t.Mapping[str, t.Any]], versions: t.Sequence[str]) -> t.Any:
+    """Return the last answer about these versions that an earlier report has or kept, or None."""
+    if earlier is None or earlier.get("versions") != versions:
+        return None
+    if not earlier.get("asked"):
+        return earlier.get("earlier")
+    return {key: earlier[key] for key in ("asked", "service", "findings")}
 
 
 def objections(report: t.Mapping[str, t.Any]) -> t.List[str]:
     """Return why stage_audit: enforce stops."""
     if report["status"] == NOT:
-        return ["The bundle is not audited: %s." % report["reason"]]
-    return [
-        "%s %s has %s (%s)%s."
-        % (
-            one["name"],
-            one["version"],
-            one["id"],
-            one["severity"] if one["severity"] != "unknown" else "severity unknown",
-            "; mended in " + ", ".join(one["fix_versions"]) if one["fix_versions"] else "",
-        )
-        for one in report["findings"]
-        if not one["ignored"]
-    ]
+        return [_not_audited_sentence(report)]
+    return [_finding_sentence(one) for one in report["findings"] if not one["ignored"]]
+
+
+def _not_audited_sentence(report: t.Mapping[str, t.Any]) -> str:
+    return "The bundle is not audited: %s." % report["reason"]
+
+
+def _finding_sentence(one: t.Mapping[str, t.Any]) -> str:
+    severity = "severity unknown" if one["severity"] == "unknown" else one["severity"]
+    fixed = "; fixed in " + ", ".join(one["fix_versions"]) if one["fix_versions"] else ""
+    return "%s %s has %s (%s)%s." % (one["name"], one["version"], one["id"], severity, fixed)
 
 
 def warnings(report: t.Mapping[str, t.Any]) -> t.List[str]:
     """Return what the operator should know although nothing stops."""
     found = []
     if report["status"] == NOT:
-        found.append("The bundle is not audited: %s." % report["reason"])
+        found.append(_not_audited_sentence(report))
     if report["skipped"]:
         names = ["%s %s" % (one["name"], one["version"]) for one in report["skipped"]]
         more = " and %d more" % (len(names) - 10) if len(names) > 10 else ""

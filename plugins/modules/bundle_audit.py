@@ -61,7 +61,7 @@ options:
         description: The finding's id or one of its aliases.
         type: str
       reason:
-        description: Why it does no harm here.
+        description: Why it is harmless here.
         type: str
       until:
         description: The last day on which it is ignored, as C(YYYY-MM-DD).
@@ -149,6 +149,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _evidence,
     _manifest,
     _pip,
+    _report_files,
     _secrets,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
@@ -240,7 +241,7 @@ class Audit:
                     try:
                         known[name] = self.look_up("%s/%s" % (url, name))
                     except (OSError, UrlError, http.client.HTTPException) as error:
-                        return "%s could not be asked: %s" % (url, _audit.explain(str(error)))
+                        return "%s could not be asked: %s" % (url, _audit.explain_pip_audit_failure(str(error)))
                 finding["severity"] = known[name]
                 if known[name] != "unknown":
                     break
@@ -275,12 +276,10 @@ class Audit:
         return _audit.audited(manifest, service, now, answer, severities)
 
     def before(self):
-        """Return the report that is there, or None."""
-        data = read_if_there(os.path.join(self.root, _manifest.REPORTS, _evidence.AUDIT))
+        """Return the report that is there, or None where none can be read."""
         try:
-            report = json.loads((data or b"").decode("utf-8"))
-            return report if isinstance(report, dict) and report.get("format") == _audit.FORMAT else None
-        except ValueError:
+            return _report_files.read_report(self.root, _report_files.AUDIT)
+        except AirgapError:
             return None
 
     def run(self):
@@ -301,8 +300,9 @@ class Audit:
             report = before or _audit.not_audited(manifest, service, "check mode asks nobody")
         else:
             report = self.asked(manifest, service, now)
-        report = _audit.finish(report, manifest, ignore, now[:10], before)
-        result = _evidence.put(self.root, _evidence.AUDIT, _manifest.render_json(report), self.module.check_mode)
+        report = _audit.complete(report, manifest, ignore, now[:10], before)
+        text = _manifest.render_json(report)
+        result = _report_files.write_report(self.root, _report_files.AUDIT, text, self.module.check_mode)
         # Nobody knows what it would say; where it said nothing before, it most likely says nothing again.
         if self.module.check_mode and due and (before or {}).get("status") != _audit.NOT:
             result["changed"] = True
@@ -337,7 +337,7 @@ def main():
     )
     root = module.params["path"]
     if module.check_mode and not os.path.exists(os.path.join(root, _manifest.MANIFEST)):
-        dest = os.path.join(root, _manifest.REPORTS, _evidence.AUDIT)
+        dest = _report_files.report_path(root, _report_files.AUDIT)
         module.exit_json(changed=True, dest=dest, status=_audit.NOT, asked="", counts={}, objections=[])
     try:
         result = Audit(module).run()

@@ -18,6 +18,7 @@ import time
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.airgap.python.plugins.action.bundle_report import own_file
 from ansible_collections.airgap.python.plugins.module_utils import _lock
 from ansible_collections.airgap.python.plugins.modules import (
     bundle_audit,
@@ -45,6 +46,8 @@ MODULES = {
     "bundle_sbom": bundle_sbom,
     "bundle_seal": bundle_seal,
 }
+# As the action plugin fills them in.
+PAGE = {"template": own_file("report.html.j2"), "style": own_file("report.css")}
 REPORTS = ("sbom.cdx.json", "audit.json", "changes.json", "report.html", "dependencies.txt")
 
 
@@ -120,7 +123,7 @@ class Bundle:
             "sbom": run("bundle_sbom", check, path=self.path),
             "audit": run("bundle_audit", check, path=self.path, **options),
             "changes": run("bundle_changes", check, path=self.path, memory=self.memory),
-            "report": run("bundle_report", check, path=self.path),
+            "report": run("bundle_report", check, path=self.path, **PAGE),
         }
         assert not [one for one in results.values() if "failed" in one], results
         return results
@@ -237,7 +240,7 @@ def test_what_the_service_knows_is_found_with_its_severity(bundle, service):
     service.known[("lib", "1.5")] = [record("lib", "2026-7", "HIGH", fixed="1.6")]
     audit = bundle.stage()["audit"]
     assert audit["status"] == "audited" and audit["counts"]["high"] == 1
-    assert audit["objections"] == ["lib 1.5 has PYSEC-2026-7 (high); mended in 1.6."]
+    assert audit["objections"] == ["lib 1.5 has PYSEC-2026-7 (high); fixed in 1.6."]
     report = bundle.read("audit.json")
     assert report["findings"][0]["used_by"] == ["base/new", "base/old"]
     assert report["service"]["url"] == service.base + "/query"
@@ -249,7 +252,7 @@ def test_what_the_service_knows_is_found_with_its_severity(bundle, service):
         ("pip", "25.0"),
     }
     page = (bundle.root / "bundle/reports/report.html").read_text()
-    assert "PYSEC-2026-7" in page and "mended in 1.6" in page
+    assert "PYSEC-2026-7" in page and "fixed in 1.6" in page
 
 
 def test_ignoring_a_finding_asks_nobody_again(bundle, service):
@@ -302,7 +305,7 @@ def test_own_source_is_told_to_nobody_and_named_as_not_audited(bundle, service):
     ("trouble", "reason"),
     [
         ("silence", "the service says nothing of requests 2.19.0"),
-        ("garbage", "the service answered with something that is no JSON"),
+        ("garbage", "the service answered with something that is not JSON"),
         (503, "the service answered 503"),
         (30.0, "gave no answer within 5 seconds"),
     ],

@@ -33,12 +33,12 @@ def report(findings=(), skipped=(), ignore=(), earlier=None, today=TODAY):
     """Return the report of an answer."""
     answer = _audit.Answer(list(findings), list(skipped))
     found = _audit.audited(MANIFEST, OSV, "2026-11-21T10:00:00Z", answer, "")
-    return _audit.finish(found, MANIFEST, _audit.parse_ignore(ignore), today, earlier)
+    return _audit.complete(found, MANIFEST, _audit.parse_ignore(ignore), today, earlier)
 
 
 def unreachable(earlier=None):
     """Return the report where nobody answered."""
-    return _audit.finish(_audit.not_audited(MANIFEST, OSV, "no way"), MANIFEST, [], TODAY, earlier)
+    return _audit.complete(_audit.not_audited(MANIFEST, OSV, "no way"), MANIFEST, [], TODAY, earlier)
 
 
 def test_every_version_is_asked_about_but_those_of_the_site():
@@ -112,7 +112,10 @@ def test_answer_that_cannot_be_read_is_a_failure(text):
             "requests.exceptions.HTTPError: 503 Server Error: Busy for url: http://h/v1\n\nServiceError",
             "the service answered 503 Server Error: Busy",
         ),
-        ("requests.exceptions.JSONDecodeError: Expecting value", "the service answered with something that is no JSON"),
+        (
+            "requests.exceptions.JSONDecodeError: Expecting value",
+            "the service answered with something that is not JSON",
+        ),
         ("Traceback\n  odd <x object at 0x7f00aa> thing", "pip-audit failed: odd <x> thing"),
         ("", "pip-audit failed: it said nothing"),
     ],
@@ -160,7 +163,7 @@ def test_ignored_finding_stays_in_the_report_with_its_reason_and_does_not_count(
 def test_expired_entry_counts_for_nothing_and_is_named():
     found = report([finding()], ignore=[{"id": "CVE-1", "reason": "unused here", "until": "2026-11-20"}])
     assert found["findings"][0]["ignored"] is None
-    assert _audit.objections(found) == ["a 1 has PYSEC-1 (severity unknown); mended in 9."]
+    assert _audit.objections(found) == ["a 1 has PYSEC-1 (severity unknown); fixed in 9."]
     assert "CVE-1 was to be ignored until 2026-11-20 and counts again (unused here)" in _audit.warnings(found)[1]
 
 

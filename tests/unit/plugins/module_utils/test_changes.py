@@ -85,19 +85,19 @@ def test_inventory_is_compared_by_its_files():
 
 def test_bundle_that_is_staged_again_is_compared_with_what_it_was_compared_with():
     state = _changes.remember(None, ONE)
-    assert _changes.before(None, ONE["id"]) is None
-    assert _changes.before(state, ONE["id"]) is None
-    assert _changes.before(state, TWO["id"]) == ONE
+    assert _changes.choose_earlier(None, ONE["id"]) is None
+    assert _changes.choose_earlier(state, ONE["id"]) is None
+    assert _changes.choose_earlier(state, TWO["id"]) == ONE
     state = _changes.remember(state, TWO)
-    assert _changes.before(state, TWO["id"]) == ONE
+    assert _changes.choose_earlier(state, TWO["id"]) == ONE
     assert _changes.remember(state, TWO) is None
-    assert _changes.before(state, "0" * 32) == TWO
+    assert _changes.choose_earlier(state, "0" * 32) == TWO
 
 
 def test_way_back_is_a_change_too():
     state = _changes.remember(_changes.remember(None, ONE), TWO)
-    assert _changes.before(state, ONE["id"]) == TWO
-    assert _changes.before(_changes.remember(state, ONE), ONE["id"]) == TWO
+    assert _changes.choose_earlier(state, ONE["id"]) == TWO
+    assert _changes.choose_earlier(_changes.remember(state, ONE), ONE["id"]) == TWO
 
 
 @pytest.mark.parametrize(
