@@ -15,7 +15,7 @@ import math
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _report_files
+from ansible_collections.airgap.python.plugins.module_utils import _report_files, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
@@ -26,15 +26,15 @@ PROBE_SECONDS = 20
 VERSION_SECONDS = 1.0
 SEVERITIES = ("critical", "high", "medium", "low", "unknown")
 AUDITED = "audited"
-PARTLY = "partly audited"
-NOT = "not audited"
+PARTLY_AUDITED = "partly audited"
+NOT_AUDITED = "not audited"
 SERVICES = {"pypi": "https://pypi.org", "osv": "https://api.osv.dev/v1/query"}
-OWN = "it was built from the site's own source, whose name is sent to nobody"
+OWN_SOURCE = "it was built from the site's own source, whose name is sent to nobody"
 Version = t.Tuple[str, str]
 
 
 class Answer(t.NamedTuple):
-    """What the service said: findings and skipped versions, or the ``failure`` for which it said nothing."""
+    """What the service said: findings and skipped versions, or the ``failure`` because of which it said nothing."""
 
     findings: t.List[t.Dict[str, t.Any]]
     skipped: t.List[t.Dict[str, t.Any]]
@@ -79,6 +79,19 @@ def parse_ignore(raw: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Ignore]:
     return found
 
 
+def describe_service(name: str, url: t.Optional[str]) -> t.Dict[str, str]:
+    """Return the service that is asked, as the report names it; raises AirgapError for a URL that cannot be used."""
+    where = url or SERVICES[name]
+    if name == "pypi" and where != SERVICES[name]:
+        raise AirgapError(
+            "stage_audit_url is %s, but pip-audit asks the service pypi at pypi.org alone. Leave it empty, or set "
+            "stage_audit_service to osv." % _secrets.without_password(where)
+        )
+    if where != _secrets.without_password(where):
+        raise AirgapError("stage_audit_url holds a password, which a command line would show. Leave it out.")
+    return {"name": name, "url": where, "tool": "pip-audit"}
+
+
 def versions_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Version], t.List[t.Dict[str, str]]]:
     """Return (name, version) of all files in a manifest, and those that no service may be asked about."""
     asked: t.Set[Version] = set()
@@ -86,11 +99,13 @@ def versions_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Vers
     for entry in files:
         private = entry.get("origin", "").startswith(("built:source:", "built:git+"))
         (own if private else asked).add((entry["name"], entry["version"]))
-    return sorted(asked), [{"name": name, "version": version, "reason": OWN} for name, version in sorted(own - asked)]
+    return sorted(asked), [
+        {"name": name, "version": version, "reason": OWN_SOURCE} for name, version in sorted(own - asked)
+    ]
 
 
-def rounds(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
-    """Share versions out, for pip-audit takes one version of a project at a time."""
+def batches(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
+    """Return versions in batches with one version of each project: pip-audit takes no more at a time."""
     found: t.List[t.List[Version]] = []
     names: t.List[t.Set[str]] = []
     for name, version in versions:
@@ -106,7 +121,7 @@ def rounds(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
 
 
 def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> t.List[str]:
-    """Return pip-audit's arguments: ask about a listing of pins as they stand, and resolve nothing."""
+    """Return pip-audit's arguments: ask about exactly the pins in a listing, and resolve nothing."""
     found = ["--requirement", listing, "--disable-pip", "--no-deps", "--format", "json", "--output", answer]
     found += ["--vulnerability-service", service, "--timeout", str(SOCKET_SECONDS), "--progress-spinner", "off"]
     found += ["--desc", "on", "--aliases", "on", "--cache-dir", cache]
@@ -142,11 +157,11 @@ def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version])
     return Answer(findings, skipped)
 
 
-def judge_probe(answer: Answer) -> str:
-    """Return why a service's answers are worth nothing, or "" if it knows what everybody knows."""
+def probe_failure(answer: Answer) -> str:
+    """Return why a service's answers are worth nothing, or "" if it knows the vulnerability of the PROBE."""
     if answer.failure:
         return answer.failure
-    what = "%s %s, whose vulnerability is known since 2018" % PROBE
+    what = "%s %s, whose vulnerability has been known since 2018" % PROBE
     if answer.skipped:
         return "the service does not know %s: it has no vulnerability data" % what
     if not answer.findings:
@@ -185,7 +200,32 @@ def explain_pip_audit_failure(output: str) -> str:
     return "pip-audit failed: %s" % _line(last, 200)
 
 
-def is_due(
+class Plan(t.NamedTuple):
+    """Why the service must be asked, "" if it need not be, and what is reported if nobody is asked."""
+
+    due: str
+    report: t.Mapping[str, t.Any]
+
+
+def plan(
+    manifest: t.Mapping[str, t.Any],
+    earlier: t.Optional[t.Mapping[str, t.Any]],
+    service: t.Mapping[str, str],
+    is_on: bool,
+    refresh: bool,
+    max_age: float,
+    now: str,
+) -> Plan:
+    """Return whether the service must be asked about a bundle; ``earlier`` is the report that is there, if any."""
+    if not is_on:
+        return Plan("", not_audited(manifest, service, "stage_audit is off"))
+    due = why_due(earlier, versions_of(manifest["files"])[0], service, max_age, now)
+    if refresh:
+        due = "it is to be asked in any case"
+    return Plan(due, earlier or not_audited(manifest, service, "check mode asks nobody"))
+
+
+def why_due(
     report: t.Optional[t.Mapping[str, t.Any]],
     versions: t.Sequence[Version],
     service: t.Mapping[str, str],
@@ -195,7 +235,7 @@ def is_due(
     """Return why the service must be asked (again), or ""; ``max_age`` is in hours, ``now`` RFC 3339 in UTC."""
     if report is None:
         return "there is no answer yet"
-    if report.get("status") not in (AUDITED, PARTLY) or not report.get("asked"):
+    if report.get("status") not in (AUDITED, PARTLY_AUDITED) or not report.get("asked"):
         return "the last time there was no answer"
     if report.get("versions") != pins(versions):
         return "the versions changed"
@@ -231,7 +271,7 @@ def not_audited(manifest: t.Mapping[str, t.Any], service: t.Mapping[str, str], r
     return {
         "format": _report_files.FORMAT,
         "bundle": manifest["id"],
-        "status": NOT,
+        "status": NOT_AUDITED,
         "reason": reason,
         "service": dict(service),
         "asked": None,
@@ -249,7 +289,7 @@ def audited(
     answer: Answer,
     severities: str,
 ) -> t.Dict[str, t.Any]:
-    """Return the report of what a service answered; ``severities`` says who told them."""
+    """Return the report of what a service answered; ``severities`` says where they are from."""
     versions, own = versions_of(manifest["files"])
     if versions and len(answer.skipped) == len(versions):
         return not_audited(manifest, service, "the service knows none of the %d versions" % len(versions))
@@ -257,7 +297,7 @@ def audited(
     return {
         "format": _report_files.FORMAT,
         "bundle": manifest["id"],
-        "status": PARTLY if skipped else AUDITED,
+        "status": PARTLY_AUDITED if skipped else AUDITED,
         "reason": "",
         "service": dict(service),
         "asked": asked,
@@ -304,8 +344,8 @@ def complete(
             "unused": [one._asdict() for one in current.values() if one not in used],
         },
         # A zero must mean that somebody was asked.
-        counts={} if report["status"] == NOT else _counts(findings),
-        earlier=_last_answer(earlier, report["versions"]) if report["status"] == NOT else None,
+        counts={} if report["status"] == NOT_AUDITED else _counts(findings),
+        earlier=_last_answer(earlier, report["versions"]) if report["status"] == NOT_AUDITED else None,
     )
 
 
@@ -327,7 +367,7 @@ def _last_answer(earlier: t.Optional[t.Mapping[str, t.Any]], versions: t.Sequenc
 
 def objections(report: t.Mapping[str, t.Any]) -> t.List[str]:
     """Return why stage_audit: enforce stops."""
-    if report["status"] == NOT:
+    if report["status"] == NOT_AUDITED:
         return [_not_audited_sentence(report)]
     return [_finding_sentence(one) for one in report["findings"] if not one["ignored"]]
 
@@ -345,7 +385,7 @@ def _finding_sentence(one: t.Mapping[str, t.Any]) -> str:
 def warnings(report: t.Mapping[str, t.Any]) -> t.List[str]:
     """Return what the operator should know although nothing stops."""
     found = []
-    if report["status"] == NOT:
+    if report["status"] == NOT_AUDITED:
         found.append(_not_audited_sentence(report))
     if report["skipped"]:
         names = ["%s %s" % (one["name"], one["version"]) for one in report["skipped"]]
@@ -360,21 +400,21 @@ def warnings(report: t.Mapping[str, t.Any]) -> t.List[str]:
 
 
 def severity_ids(finding: t.Mapping[str, t.Any]) -> t.List[str]:
-    """Return the ids under which a severity may be told, the most telling first, and only what fits in a URL."""
+    """Return the ids under which a severity may be found, the likeliest first, and only what fits in a URL."""
     names = [finding["id"]] + list(finding["aliases"])
     good = [name for name in names if re.match(r"^[A-Za-z0-9][A-Za-z0-9-]{2,60}$", name)]
     return sorted(good, key=lambda name: (not name.startswith("GHSA-"), not name.startswith("PYSEC-"), name))
 
 
 def severity_of(record: t.Any) -> str:
-    """Return the severity that an OSV record tells (OSV schema: severity, database_specific.severity)."""
+    """Return the severity in an OSV record (OSV schema: severity, database_specific.severity)."""
     if not isinstance(record, dict):
         return "unknown"
     special = record.get("database_specific")
-    told = str(special.get("severity", "")).lower() if isinstance(special, dict) else ""
-    told = {"moderate": "medium"}.get(told, told)
-    if told in SEVERITIES:
-        return told
+    rated = str(special.get("severity", "")).lower() if isinstance(special, dict) else ""
+    rated = {"moderate": "medium"}.get(rated, rated)
+    if rated in SEVERITIES:
+        return rated
     vectors = record.get("severity")
     for one in vectors if isinstance(vectors, list) else []:
         score = cvss3(str(one.get("score", ""))) if isinstance(one, dict) else None

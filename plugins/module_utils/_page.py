@@ -249,7 +249,7 @@ def unusual_files(evidence: Evidence, usual: t.Sequence[str] = _license.USUAL) -
 
 
 class Locks:
-    """The locks of a bundle, and how a reader is told in which of them something is."""
+    """The locks of a bundle, and how the page names those that something is in."""
 
     def __init__(self, locks: t.Iterable[LockEvidence]) -> None:
         targets: t.Dict[str, t.Set[str]] = {}
@@ -312,7 +312,7 @@ def _news(changes: t.Mapping[str, t.Any], locks: Locks) -> News:
 
 
 def _vulnerabilities(audit: t.Mapping[str, t.Any], entries: t.Sequence[Entry], locks: Locks) -> Vulnerabilities:
-    is_audited = audit["status"] != _audit.NOT
+    is_audited = audit["status"] != _audit.NOT_AUDITED
     findings = [_finding(one, locks) for one in audit["findings"]]
     counts = [(RATINGS.get(one, one), audit["counts"][one]) for one in _audit.SEVERITIES if is_audited]
     unknown = {"%(name)s==%(version)s" % one for one in audit["skipped"]} & set(audit["versions"])

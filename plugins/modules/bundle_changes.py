@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_changes
-short_description: Write what a bundle changes against the one before
+short_description: Write what changed in a bundle since the one before
 version_added: 0.1.0
 description:
   - Writes C(reports/changes.json) with what was added, upgraded, downgraded, replaced (another file of the same version)
@@ -35,7 +35,7 @@ options:
     description:
       - The bundle that this one adds to; a C(manifest.json), or an C(inventory.json) of an index host.
       - An inventory does not know sets. Unless O(memory) has the manifest that it names, each lock is compared with all
-        its files, and what was removed is told over all only.
+        its files, and what was removed is only known for the bundle as a whole.
     type: path
 requirements:
   - packaging >= 22, or pip >= 24.1

@@ -293,7 +293,7 @@ def test_several_versions_of_one_project_are_all_asked_about(bundle, service, tm
     assert {("lib", "1.4"), ("lib", lib.version)} <= set(service.queries)
 
 
-def test_own_source_is_told_to_nobody_and_named_as_not_audited(bundle, service):
+def test_own_source_is_sent_to_nobody_and_named_as_not_audited(bundle, service):
     bundle.put("secret", "1", origin="built:source:secret#sha256=00")
     audit = bundle.stage()["audit"]
     assert audit["status"] == "partly audited"
