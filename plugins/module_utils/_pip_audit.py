@@ -22,6 +22,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _manifest,
     _pip,
     _report_files,
+    _secrets,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
@@ -122,8 +123,7 @@ class PipAudit:
         arguments = _audit.arguments(self.options["service"], self.options["url"] or "", listing, answer, cache)
         command = [sys.executable, "-m", "pip_audit"] + arguments
         dummy, out = _pip.run_logged(command, self.environment, self.options["log"], self.secrets, seconds)
-        for secret in self.secrets:
-            out = out.replace(secret, "********")
+        out = _secrets.hide(out, self.secrets)
         text = read_if_there(answer)
         return _audit.parse_answer(None if text is None else text.decode("utf-8", "replace"), out, versions)
 

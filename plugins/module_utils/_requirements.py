@@ -298,7 +298,7 @@ class _Reader:
         line = parse_requirement(self.expand(written), where, written)
         if line.url:
             values = {name: self.variables.get(name, "") for name in _VARIABLE.findall(written)}
-            self.secrets.update({secret: _secrets.HIDDEN for secret in _secrets.passwords([line.url])})
+            self.secrets.update(_secrets.masks(_secrets.passwords([line.url])))
             for name, value in values.items():
                 if len(value) >= _secrets.SHORTEST:
                     self.secrets.update({one: "${%s}" % name for one in (value, urllib.parse.quote(value))})
