@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -18,8 +19,7 @@ import time
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.airgap.python.plugins.action.bundle_report import own_file
-from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _page_html
 from ansible_collections.airgap.python.plugins.modules import (
     bundle_audit,
     bundle_changes,
@@ -46,8 +46,12 @@ MODULES = {
     "bundle_sbom": bundle_sbom,
     "bundle_seal": bundle_seal,
 }
-# As the action plugin fills them in.
-PAGE = {"template": own_file("report.html.j2"), "style": own_file("report.css")}
+# What the action plugin fills in. It is not imported: it would have modules warn through the control host's display.
+BESIDE = pathlib.Path(_page_html.__file__)
+PAGE = {
+    "template": BESIDE.with_name(_page_html.TEMPLATE).read_text(encoding="utf-8"),
+    "style": BESIDE.with_name(_page_html.STYLE).read_text(encoding="utf-8"),
+}
 REPORTS = ("sbom.cdx.json", "audit.json", "changes.json", "report.html", "dependencies.txt")
 
 
