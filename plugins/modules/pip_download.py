@@ -498,13 +498,13 @@ class Download:
                 return _build.told_transitive(error.asker, error.name, error.reference)
             name = _lock.normalize(error.name)
             lines = self.inputs.requirements + self.inputs.constraints
-            where = [line.where for line in lines if _lock.normalize(_missing.project(line.text)) == name]
+            where = [line.where for line in lines if _lock.normalize(_lock.project_of(line.text)) == name]
             return _build.told_own(" and ".join(where) or "The requirements", error.name, error.reference)
         if isinstance(error, _resolve.UnreadError):
             return str(error)
         output = error.output or str(error)
         requirements = _pip_failure.not_found(output)
-        names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, output)
+        names = {_lock.project_of(one) for one in requirements} | _build.mentioned(self.built, output)
         names -= set(_pip_failure.refused_metadata(output))
         said = [_build.told_unfit(self.built, names, self.targets)]
         if names and not said[0]:
@@ -728,7 +728,7 @@ class Download:
                 asking = [
                     line.text
                     for line in inputs.requirements
-                    if _missing.project(line.text) == name and _resolve.asks_for_extra(line.text, extra)
+                    if _lock.project_of(line.text) == name and _resolve.asks_for_extra(line.text, extra)
                 ]
                 for root in asking or [""]:
                     message = _closure.unknown_extra(root or "A project", name, extra, version, known)

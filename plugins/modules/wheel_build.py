@@ -145,6 +145,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
     _interpreter,
+    _lock,
     _missing,
     _pages,
     _pip_failure,
@@ -320,7 +321,7 @@ class Build:
         """Return why pip failed; where it found nothing, whether an index gave no answer."""
         unread = {}
         for requirement in _pip_failure.not_found(output):
-            unread.update(_missing.unread(self.pip, _missing.project(requirement), self.variables))
+            unread.update(_missing.unread(self.pip, _lock.project_of(requirement), self.variables))
         if unread:
             return AirgapError("%s cannot be built: %s" % (self.order.name, _pages.told(unread)))
         return AirgapError(_build.why_not_built(output, self.order, self.params["log"] or ""))
