@@ -23,12 +23,12 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._venv_look import (
-    full,
+    copy_pip_wheel,
+    full_disk,
     look_at_path,
     look_at_python,
     read_lock,
     run,
-    take_pip_wheel,
 )
 
 
@@ -69,7 +69,7 @@ class Environment:
                 _files.fsync_dir(self.path)
             yield
 
-    def carry_out(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+    def apply(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
         """Do what the plan says; the copy of the lock goes first and comes back last."""
         copy = os.path.join(self.path, _venv.LOCK_COPY)
         if os.path.exists(copy):
@@ -80,7 +80,7 @@ class Environment:
         if plan.create or plan.remake:
             self.create()
         with self.scratch():
-            self.fill(plan, python, lock_text)
+            self.change_packages(plan, python, lock_text)
 
     @contextlib.contextmanager
     def scratch(self) -> t.Iterator[None]:
@@ -93,22 +93,22 @@ class Environment:
             finally:
                 del os.environ["TMPDIR"]
 
-    def fill(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+    def change_packages(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
         """Change the packages."""
         if python.version < (3, 10):
             folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
             _files.write_atomic(os.path.join(folder, _venv.SYSCONFIG_PTH), _venv.SYSCONFIG_TEXT.encode())
         if plan.remove:
-            self.pip(_venv.uninstall_argv(self.python, self.pip_wheel, plan.remove))
+            self.run_pip(_venv.uninstall_argv(self.python, self.pip_wheel, plan.remove))
         if plan.pip:
-            self.pip(_venv.install_pip_argv(self.python, self.pip_wheel))
+            self.run_pip(_venv.install_pip_argv(self.python, self.pip_wheel))
         pins = {pin.name: pin for pin in _lock.parse(lock_text)}
         if plan.reinstall:
-            self.install(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
+            self.install_lock(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
         if plan.install or plan.change:
-            self.install(lock_text)
+            self.install_lock(lock_text)
 
-    def say_where(self, path: str) -> None:
+    def rewrite_paths(self, path: str) -> None:
         """Have the scripts name the path that the environment is about to get."""
         scripts = [os.path.join(self.path, "bin", name) for name in os.listdir(os.path.join(self.path, "bin"))]
         for name in [*scripts, os.path.join(self.path, "pyvenv.cfg")]:
@@ -122,7 +122,7 @@ class Environment:
             if changed != data:
                 _files.write_atomic(name, changed, os.stat(name).st_mode & 0o777)
 
-    def finish(self, lock_text: str) -> None:
+    def mark_complete(self, lock_text: str) -> None:
         """Mark the environment as complete."""
         _files.write_atomic(os.path.join(self.path, _venv.LOCK_COPY), lock_text.encode())
 
@@ -144,19 +144,19 @@ class Environment:
         if rc != 0:
             said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
             if _pip_failure.is_full_disk(output):
-                said = full(self.path)
+                said = full_disk(self.path)
             raise AirgapError(
                 "%s cannot make a virtual environment at %s: %s" % (name, self.path, said), rc=rc, pip_output=output
             )
 
-    def install(self, lock_text: str, reinstall: bool = False) -> None:
+    def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
         """Let pip install a lock."""
         with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.folder, encoding="utf-8") as lock:
             lock.write(lock_text)
             lock.flush()
-            self.pip(_venv.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
+            self.run_pip(_venv.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
 
-    def pip(self, argv: t.List[str]) -> None:
+    def run_pip(self, argv: t.List[str]) -> None:
         """Run pip, and turn a failure into an error that says why."""
         rc, output = run(self.module, argv)
         if rc == 0:
@@ -191,17 +191,25 @@ def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, 
     python = look_at_python(module, params["python"])
     found = look_at_path(module, params["path"])
     lock_text = read_lock(module)
-    result: t.Dict[str, t.Any] = {"path": params["path"], "python": _venv.dotted(python.version)}
     if lock_text is None:
         _venv.check_owner(params["path"], found)
         module.warn("The lock %s is not there yet, so nobody can say which packages would change." % params["lock"])
-        return dict(result, changed=True)
+        return {"path": params["path"], "python": _venv.dotted(python.version), "changed": True}
     pins = _lock.parse(lock_text, params["lock"] or "The lock")
     plan = _venv.plan(params["path"], found, python, pins, pip_version)
-    result.update(
-        changed=plan.changed,
-        packages=dict(line.split("  ")[0].split("==") for line in plan.after),
-        actions={
+    if plan.changed and not module.check_mode:
+        apply(module, secrets, plan, found, python, lock_text, pip_version)
+    return result(params["path"], python, plan)
+
+
+def result(path: str, python: _venv.Python, plan: _venv.Plan) -> t.Dict[str, t.Any]:
+    """Return what the module says of a plan, whether it was carried out or not."""
+    return {
+        "path": path,
+        "python": _venv.dotted(python.version),
+        "changed": plan.changed,
+        "packages": dict(line.split("  ")[0].split("==") for line in plan.after),
+        "actions": {
             "created": plan.create,
             "remade": plan.remake,
             "pip": plan.pip,
@@ -210,18 +218,30 @@ def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, 
             "reinstalled": list(plan.reinstall),
             "removed": list(plan.remove),
         },
-        diff={
-            "before_header": params["path"],
-            "after_header": params["path"],
+        "diff": {
+            "before_header": path,
+            "after_header": path,
             "before": "".join(line + "\n" for line in plan.before),
             "after": "".join(line + "\n" for line in plan.after),
         },
-    )
-    if module.check_mode or not plan.changed:
-        return result
+    }
+
+
+def apply(
+    module: AnsibleModule,
+    secrets: t.Mapping[str, str],
+    plan: _venv.Plan,
+    found: _venv.Found,
+    python: _venv.Python,
+    lock_text: str,
+    pip_version: str,
+) -> None:
+    """Carry a plan out: in place, or in a new environment that then takes the place of the former one."""
+    params = module.params
+    pins = _lock.parse(lock_text, params["lock"] or "The lock")
     # The module's own folder: nobody else can change what lies there.
     with tempfile.TemporaryDirectory(dir=module.tmpdir, prefix=_files.TEMPORARY) as folder:
-        pip_wheel = take_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python, folder)
+        pip_wheel = copy_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python, folder)
         aside = params["keep_former"] and found.recorded is not None
         path = params["path"] + _former.NEW if aside else params["path"]
         if aside:
@@ -229,19 +249,18 @@ def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, 
             plan = _venv.plan(path, _venv.Found("absent"), python, pins, pip_version)
         environment = Environment(module, secrets, pip_wheel, path)
         with environment.claim():
-            environment.carry_out(plan, python, lock_text)
-            check_result(module, path, python, pins, pip_version)
+            environment.apply(plan, python, lock_text)
+            verify(module, path, python, pins, pip_version)
             if aside:
-                environment.say_where(params["path"])
-            environment.finish(lock_text)
+                environment.rewrite_paths(params["path"])
+            environment.mark_complete(lock_text)
         if aside:
             _former.swap_in(params["path"])
             # Later than any process that still began with the former one.
             os.utime(os.path.join(params["path"], _venv.LOCK_COPY))
-    return result
 
 
-def check_result(
+def verify(
     module: AnsibleModule, path: str, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str
 ) -> None:
     """Raise AirgapError unless the environment holds just what the lock says."""
@@ -268,3 +287,26 @@ def absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
         "changed": there,
         "diff": {"before": "%s\n" % path if there else "", "after": ""},
     }
+
+
+def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
+    """Do what the module's options ask for, with nothing of the host's settings; raises AirgapError without secrets."""
+    params = module.params
+    if not os.path.isabs(params["path"]):
+        raise AirgapError("path is %r and must be absolute. Write it from the root on." % params["path"])
+    params["path"] = os.path.normpath(params["path"])
+    secrets = _secrets.masks(_secrets.passwords([params["index_url"]]))
+    module.no_log_values.update(secrets)
+    environment = _venv.clean_environment(os.environ, params["index_url"] or "")
+    os.environ.clear()
+    os.environ.update(environment)
+    # A strict umask of root's would make an environment that nobody else can use.
+    os.umask(0o022)
+    try:
+        return present(module, secrets) if params["state"] == "present" else absent(module)
+    except AirgapError as error:
+        raise AirgapError(*_secrets.hide(str(error), secrets).split("\n"), **error.details) from error
+    except OSError as error:
+        # The wheel of pip goes through the module's own folder.
+        said = full_disk(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error
+        raise AirgapError("%s cannot be written: %s" % (params["path"], said)) from error

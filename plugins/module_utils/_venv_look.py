@@ -15,7 +15,7 @@ from ansible_collections.airgap.python.plugins.module_utils import _files, _lock
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
-def full(*paths: str) -> str:
+def full_disk(*paths: str) -> str:
     """Return what to say where a disk is full."""
     return "the disk is full: %s. Free some space, and run again." % _files.room(*paths)
 
@@ -106,7 +106,7 @@ def read_lock(module: AnsibleModule) -> t.Optional[str]:
         raise AirgapError("The lock %s cannot be read: %s." % (path, error)) from error
 
 
-def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, folder: str) -> str:
+def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, folder: str) -> str:
     """Return a copy of the wheel of pip, which is run; raises AirgapError unless it is the right one, and for this Python."""
     try:
         copy = os.path.join(folder, os.path.basename(path))

@@ -176,11 +176,9 @@ pip_output:
   type: str
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _secrets, _venv, _venv_apply, _venv_look
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._venv_apply import run_module
 
 
 def main() -> None:
@@ -210,25 +208,10 @@ def main() -> None:
         mutually_exclusive=[["lock", "lock_content"]],
         supports_check_mode=True,
     )
-    params = module.params
-    if not os.path.isabs(params["path"]):
-        module.fail_json(msg="path is %r and must be absolute. Write it from the root on." % params["path"])
-    params["path"] = os.path.normpath(params["path"])
-    secrets = _secrets.masks(_secrets.passwords([params["index_url"]]))
-    module.no_log_values.update(secrets)
-    environment = _venv.clean_environment(os.environ, params["index_url"] or "")
-    os.environ.clear()
-    os.environ.update(environment)
-    # A strict umask of root's would make an environment that nobody else can use.
-    os.umask(0o022)
     try:
-        result = _venv_apply.present(module, secrets) if params["state"] == "present" else _venv_apply.absent(module)
+        result = run_module(module)
     except AirgapError as error:
-        module.fail_json(msg=_secrets.hide(str(error), secrets), **error.details)
-    except OSError as error:
-        # The wheel of pip goes through the module's own folder.
-        said = _venv_look.full(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error
-        module.fail_json(msg="%s cannot be written: %s" % (params["path"], said))
+        module.fail_json(msg=str(error), **error.details)
     module.exit_json(**result)
 
 
