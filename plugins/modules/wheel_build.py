@@ -135,7 +135,7 @@ build_requirements:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._building import Build
+from ansible_collections.airgap.python.plugins.module_utils._building import run_module
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -168,7 +168,7 @@ def main():
         _secrets.passwords([params["index_url"], params["proxy"], params["vcs"]] + params["extra_index_urls"])
     )
     try:
-        result = Build(module).run()
+        result = run_module(module)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
