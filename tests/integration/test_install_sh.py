@@ -408,12 +408,12 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     swap = "\n".join(
         [
             "import os",
-            "from ansible_collections.airgap.python.plugins.modules import locked_venv",
-            "real = locked_venv.Environment.claim",
+            "from ansible_collections.airgap.python.plugins.module_utils import _venv_apply",
+            "real = _venv_apply.Environment.claim",
             "def claim(self):",
             "    os.replace(%r, %r)" % (str(tmp_path / "evil"), str(wheel)),
             "    return real(self)",
-            "locked_venv.Environment.claim = claim",
+            "_venv_apply.Environment.claim = claim",
         ]
     )
     done = subprocess.run(
