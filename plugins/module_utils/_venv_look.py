@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import typing as t
-import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv, _wheel
@@ -114,16 +113,14 @@ def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
             found = _files.sha256_stream(source, target.write)
         if sha256 and found != sha256.lower():
             raise AirgapError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
-        with zipfile.ZipFile(copy) as wheel:
-            version = _wheel.pip_version(os.path.basename(path))
-            metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
+        _wheel.pip_version(os.path.basename(path))
+        oldest = _wheel.oldest_python(_wheel.parse_metadata(_wheel.read_metadata(copy)))
     except FileNotFoundError as error:
         raise AirgapError(
             "The wheel of pip %s is not there. Put it there first, or name another with pip_wheel." % path
         ) from error
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
-    oldest = _wheel.oldest_python(_wheel.parse_metadata(metadata))
     if python.version < oldest:
         raise AirgapError(
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
