@@ -176,23 +176,16 @@ pip_output:
   type: str
 """
 
-import contextlib
-import fcntl
+import functools
 import json
 import os
 import shutil
 import tempfile
 import typing as t
-import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _environment, _files, _former, _lock, _pages, _venv
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-
-
-def full(*paths: str) -> str:
-    """Return what to say where a disk is full."""
-    return "the disk is full: %s. Free some space, and run again." % _files.room(*paths)
 
 
 def run(module: AnsibleModule, argv: t.List[str]) -> t.Tuple[int, str]:
@@ -226,43 +219,6 @@ def look_at_python(module: AnsibleModule, name: str) -> _venv.Python:
     return _venv.Python(version, answer["executable"])
 
 
-def look_at_path(module: AnsibleModule, path: str) -> _venv.Found:
-    """Return what lies at the path of the environment."""
-    if os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path)):
-        return _venv.Found("other")
-    if not os.path.isdir(path) or not os.listdir(path):
-        return _venv.Found("absent")
-    if not os.path.exists(os.path.join(path, _venv.OWNER_FILE)):
-        return _venv.Found("venv" if os.path.exists(os.path.join(path, "pyvenv.cfg")) else "other")
-    reason = _files.other_writers(os.lstat(path))
-    if reason:
-        raise AirgapError(
-            "Others can change %s, and its Python is run: %s. Run this as the user to whom it belongs (become_user), or give "
-            "it back (chown -R, chmod go-w)." % (path, reason)
-        )
-    recorded = None
-    copy = _files.read_if_there(os.path.join(path, _venv.LOCK_COPY))
-    if copy is not None:
-        try:
-            recorded = tuple(_lock.parse(copy.decode("utf-8")))
-        except ValueError:
-            # A copy that nobody can read proves nothing: as if the run had not finished.
-            recorded = None
-    try:
-        rc, output = run(module, [os.path.join(path, "bin", "python"), "-I", "-c", _venv.PROBE_VENV])
-        answer = json.loads(output) if rc == 0 else None
-    except (OSError, ValueError):
-        answer = None
-    if answer is None:
-        return _venv.Found("ours", recorded)
-    return _venv.Found(
-        "ours",
-        recorded,
-        _venv.Python(tuple(answer["version"]), answer["executable"]),
-        tuple((name, version) for name, version in answer["installed"]),
-    )
-
-
 def read_lock(module: AnsibleModule) -> t.Optional[str]:
     """Return the lock's text, or None in check mode where the file is not there yet."""
     content = module.params["lock_content"]
@@ -281,6 +237,17 @@ def read_lock(module: AnsibleModule) -> t.Optional[str]:
         raise AirgapError("The lock %s cannot be read: %s." % (path, error)) from error
 
 
+class FromIndex(_environment.Environment):
+    """An environment whose packages may come from an index."""
+
+    def unread(self, argv: t.List[str], output: str) -> str:
+        """Ask pip again where it took a page that it did not get for one that is not there: it says so only then."""
+        if "No matching distribution found" not in output or "--no-index" in argv:
+            return ""
+        pages = _pages.of_pip(self.run(argv + ["-vv"])[1])
+        return "".join("%s: %s\n" % one for one in sorted(pages.items()))
+
+
 def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, folder: str) -> str:
     """Return a copy of the wheel of pip, which is run; raises AirgapError unless it is the right one, and for this Python."""
     try:
@@ -289,166 +256,19 @@ def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
             found = _files.sha256_stream(source, target.write)
         if sha256 and found != sha256.lower():
             raise AirgapError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
-        with zipfile.ZipFile(copy) as wheel:
-            version = _venv.pip_wheel_version(os.path.basename(path))
-            metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
     except FileNotFoundError as error:
         raise AirgapError(
             "The wheel of pip %s is not there. Put it there first, or name another with pip_wheel." % path
         ) from error
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
-    oldest = _venv.oldest_python_of(metadata)
+    oldest = _environment.oldest_python(copy)
     if python.version < oldest:
         raise AirgapError(
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
             % (os.path.basename(path), _venv.dotted(oldest), _venv.dotted(python.version))
         )
     return copy
-
-
-class Environment:
-    """The environment at a path, and the steps that a plan is made of."""
-
-    def __init__(self, module: AnsibleModule, secrets: t.Sequence[str], pip_wheel: str, path: str) -> None:
-        params = module.params
-        self.module = module
-        self.secrets = secrets
-        self.path = path
-        self.python = os.path.join(self.path, "bin", "python")
-        self.pip_wheel = pip_wheel
-        self.folder = module.tmpdir
-        self.options = _venv.PipOptions(
-            params["no_index"],
-            tuple(params["find_links"]),
-            params["cert"] or "",
-            tuple(params["trusted_host"]),
-            params["timeout"],
-        )
-
-    @contextlib.contextmanager
-    def claim(self) -> t.Iterator[None]:
-        """Mark the folder as ours and keep other runs out of it."""
-        os.makedirs(self.path, exist_ok=True)
-        with open(os.path.join(self.path, _venv.OWNER_FILE), "a", encoding="utf-8") as mark:
-            try:
-                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise AirgapError(
-                    "Another run is changing %s. Wait until it ends, and run again." % self.path
-                ) from error
-            if mark.tell() == 0:
-                mark.write(_venv.OWNER_TEXT)
-                mark.flush()
-                os.fsync(mark.fileno())
-                _files.fsync_dir(self.path)
-            yield
-
-    def carry_out(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
-        """Do what the plan says; the copy of the lock goes first and comes back last."""
-        copy = os.path.join(self.path, _venv.LOCK_COPY)
-        if os.path.exists(copy):
-            os.unlink(copy)
-            _files.fsync_dir(self.path)
-        if plan.remake:
-            self.empty()
-        if plan.create or plan.remake:
-            self.create()
-        with self.scratch():
-            self.fill(plan, python, lock_text)
-
-    @contextlib.contextmanager
-    def scratch(self) -> t.Iterator[None]:
-        """Have pip put what it fetches beside the environment: /tmp is often small, and another disk."""
-        with tempfile.TemporaryDirectory(dir=self.path, prefix=_files.TEMPORARY) as folder:
-            os.environ["TMPDIR"] = folder
-            self.folder = folder
-            try:
-                yield
-            finally:
-                del os.environ["TMPDIR"]
-
-    def fill(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
-        """Change the packages."""
-        if python.version < (3, 10):
-            folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
-            _files.write_atomic(os.path.join(folder, _venv.SYSCONFIG_PTH), _venv.SYSCONFIG_TEXT.encode())
-        if plan.remove:
-            self.pip(_venv.pip_argv(self.python, self.pip_wheel, "uninstall") + ["--yes", *plan.remove])
-        if plan.pip:
-            argv = _venv.pip_argv(self.python, self.pip_wheel, "install")
-            self.pip(argv + ["--no-index", "--no-deps", "--no-cache-dir", self.pip_wheel])
-        pins = {pin.name: pin for pin in _lock.parse(lock_text)}
-        if plan.reinstall:
-            self.install(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
-        if plan.install or plan.change:
-            self.install(lock_text)
-
-    def say_where(self, path: str) -> None:
-        """Have the scripts name the path that the environment is about to get."""
-        scripts = [os.path.join(self.path, "bin", name) for name in os.listdir(os.path.join(self.path, "bin"))]
-        for name in [*scripts, os.path.join(self.path, "pyvenv.cfg")]:
-            if os.path.islink(name) or not os.path.isfile(name):
-                continue
-            with open(name, "rb") as stream:
-                data = stream.read()
-            # By the last part alone: the prompt has no more of it.
-            changed = data.replace(*(os.fsencode(os.path.basename(one)) for one in (self.path, path)))
-            if changed != data:
-                _files.write_atomic(name, changed, os.stat(name).st_mode & 0o777)
-
-    def finish(self, lock_text: str) -> None:
-        """Mark the environment as complete."""
-        _files.write_atomic(os.path.join(self.path, _venv.LOCK_COPY), lock_text.encode())
-
-    def empty(self) -> None:
-        """Remove all but the mark of ownership, so that a killed run leaves it known as ours."""
-        for name in os.listdir(self.path):
-            if name == _venv.OWNER_FILE:
-                continue
-            entry = os.path.join(self.path, name)
-            if os.path.isdir(entry) and not os.path.islink(entry):
-                shutil.rmtree(entry)
-            else:
-                os.unlink(entry)
-
-    def create(self) -> None:
-        """Make the environment without pip."""
-        name = self.module.params["python"]
-        rc, output = run(self.module, [name, "-I", "-m", "venv", "--without-pip", self.path])
-        if rc != 0:
-            said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
-            if _venv.explain(output)[0] == _venv.FULL:
-                said = full(self.path)
-            raise AirgapError(
-                "%s cannot make a virtual environment at %s: %s" % (name, self.path, said), rc=rc, pip_output=output
-            )
-
-    def install(self, lock_text: str, reinstall: bool = False) -> None:
-        """Let pip install a lock."""
-        with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.folder, encoding="utf-8") as lock:
-            lock.write(lock_text)
-            lock.flush()
-            self.pip(_venv.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
-
-    def pip(self, argv: t.List[str]) -> None:
-        """Run pip, and turn a failure into an error that says why."""
-        rc, output = run(self.module, argv)
-        if rc == 0:
-            return
-        if "No matching distribution found" in output and "--no-index" not in argv:
-            # pip takes a page that it did not get for one that is not there, and says so only when it tells all.
-            unread = _pages.of_pip(run(self.module, argv + ["-vv"])[1])
-            output += "".join("%s: %s\n" % one for one in sorted(unread.items()))
-        output = _venv.redact(output, self.secrets)
-        reason, lines, mend = _venv.explain(output, "--no-index" in argv)
-        if reason == _venv.FULL:
-            reason += ": " + _files.room(self.path)
-        raise AirgapError(
-            "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
-            rc=rc,
-            pip_output=output,
-        )
 
 
 def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.Any]:
@@ -463,7 +283,7 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
         # A run was killed between taking the one away and putting the other in its place.
         _former.swap_back(params["path"])
     python = look_at_python(module, params["python"])
-    found = look_at_path(module, params["path"])
+    found = _environment.look(params["path"], functools.partial(run, module))
     lock_text = read_lock(module)
     result: t.Dict[str, t.Any] = {"path": params["path"], "python": _venv.dotted(python.version)}
     if lock_text is None:
@@ -501,10 +321,17 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
         if aside:
             shutil.rmtree(path, ignore_errors=True)
             plan = _venv.plan(path, _venv.Found("absent"), python, pins, pip_version)
-        environment = Environment(module, secrets, pip_wheel, path)
+        options = _venv.PipOptions(
+            params["no_index"],
+            tuple(params["find_links"]),
+            params["cert"] or "",
+            tuple(params["trusted_host"]),
+            params["timeout"],
+        )
+        environment = FromIndex(path, params["python"], pip_wheel, options, functools.partial(run, module), secrets)
         with environment.claim():
             environment.carry_out(plan, python, lock_text)
-            check_result(module, path, python, pins, pip_version)
+            environment.check(python, pins, pip_version)
             if aside:
                 environment.say_where(params["path"])
             environment.finish(lock_text)
@@ -515,23 +342,10 @@ def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.An
     return result
 
 
-def check_result(
-    module: AnsibleModule, path: str, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str
-) -> None:
-    """Raise AirgapError unless the environment holds just what the lock says."""
-    found = look_at_path(module, path)._replace(recorded=tuple(pins))
-    left = _venv.plan(path, found, python, pins, pip_version)
-    if left.changed:
-        raise AirgapError(
-            "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
-            % (path, ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
-        )
-
-
 def absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
     """Remove the environment, if it is ours."""
     path = module.params["path"]
-    found = look_at_path(module, path)
+    found = _environment.look(path, functools.partial(run, module))
     _venv.check_owner(path, found)
     there = found.kind == "ours"
     if there and not module.check_mode:
@@ -590,7 +404,7 @@ def main() -> None:
         module.fail_json(msg=_venv.redact(str(error), secrets), **error.details)
     except OSError as error:
         # The wheel of pip goes through the module's own folder.
-        said = full(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error
+        said = _environment.disk_is_full(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error
         module.fail_json(msg="%s cannot be written: %s" % (params["path"], said))
     module.exit_json(**result)
 

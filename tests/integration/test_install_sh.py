@@ -409,11 +409,11 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
         [
             "import os",
             "from ansible_collections.airgap.python.plugins.modules import locked_venv",
-            "real = locked_venv.Environment.claim",
+            "real = locked_venv.FromIndex.claim",
             "def claim(self):",
             "    os.replace(%r, %r)" % (str(tmp_path / "evil"), str(wheel)),
             "    return real(self)",
-            "locked_venv.Environment.claim = claim",
+            "locked_venv.FromIndex.claim = claim",
         ]
     )
     done = subprocess.run(
