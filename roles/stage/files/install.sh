@@ -100,5 +100,9 @@ class Sources(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
 
 
 sys.meta_path.insert(0, Sources())
-sys.exit(importlib.import_module(PACKAGE + "._install_program").start(sys.argv[2:]))
+try:
+    program = importlib.import_module(PACKAGE + "._install_program")
+except Exception as error:
+    sys.exit("install.sh: %s cannot be loaded: %r. It was damaged or changed. Fetch it again." % (sys.argv[1], error))
+sys.exit(program.start(sys.argv[2:]))
 PYTHON
