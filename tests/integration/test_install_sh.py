@@ -324,7 +324,7 @@ def test_an_unknown_set_is_answered_with_those_that_are_there(install):
 
 def test_a_target_that_does_not_fit_is_named_with_the_reason(install):
     """The user sees what the bundle is for, and what is here."""
-    refused(install.set("--target", "other"), "other (python is 3.8.1, here 3.", "that fit: here")
+    refused(install.set("--target", "other"), "other (python is 3.8, here 3.", "that fit: here")
     refused(install.set("--target", "moon"), "no target moon", "here, other")
 
 
@@ -865,7 +865,7 @@ def test_a_wrong_call_ends_with_two(install, officers):
     )
     for arguments in calls:
         assert install(*arguments).returncode == 2
-    refused(install("--verify-only", "--allowed-signers", "/nowhere"), "/nowhere is not there")
+    refused(install("--verify-only", "--allowed-signers", "/nowhere"), "/nowhere does not exist")
 
 
 # --- deltas -----------------------------------------------------------------------------------------------------------
