@@ -569,7 +569,11 @@ def test_a_bundle_that_others_can_change_is_refused_by_name(bundle, install, tmp
     (bundle / APP).chmod(0o644)
     os.link(str(bundle / APP), str(tmp_path / "outside"))
     refused(install("--verify-only"), APP, "hard link", "cp -r")
-    (tmp_path / "outside").unlink()
+    # Where a reception links what it has already is no folder of the user's.
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "outside").rename(tmp_path / "incoming/app")
+    refused(install("--verify-only"), APP, "hard link", "cp -r")
+    shutil.rmtree(tmp_path / "incoming")
     tmp_path.chmod(0o777)
     refused(install("--verify-only"), str(tmp_path), "its mode 0777 lets others write")
     tmp_path.chmod(0o755)
