@@ -13,7 +13,7 @@ import tempfile
 import typing as t
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _pip_failure, _secrets, _venv
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # Runs a command outside of any folder of the user's; returns its code and its output. Raises OSError if it cannot start.
@@ -25,7 +25,7 @@ def python_in(path: str) -> str:
     return os.path.join(path, "bin", "python")
 
 
-def disk_is_full(*paths: str) -> str:
+def full_disk(*paths: str) -> str:
     """Return what to say where a disk is full."""
     return "the disk is full: %s. Free some space, and run again." % _files.room(*paths)
 
@@ -88,7 +88,7 @@ class Environment:
         pip_wheel: str,
         options: _venv.PipOptions,
         run: Run,
-        secrets: t.Sequence[str] = (),
+        secrets: t.Optional[t.Mapping[str, str]] = None,
     ) -> None:
         """Remember what the steps need.
 
@@ -98,7 +98,7 @@ class Environment:
             pip_wheel: A wheel of pip that nobody else can change.
             options: Where pip gets files from.
             run: Runs a command.
-            secrets: What is left out of all that is said.
+            secrets: What is hidden in all that is said, with what is shown in its place.
         """
         self.path = path
         self.interpreter = interpreter
@@ -106,7 +106,7 @@ class Environment:
         self.pip_wheel = pip_wheel
         self.options = options
         self.run = run
-        self.secrets = secrets
+        self.secrets = secrets or {}
         self.folder = path
 
     @contextlib.contextmanager
@@ -127,7 +127,7 @@ class Environment:
                 _files.fsync_dir(self.path)
             yield
 
-    def carry_out(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+    def apply(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
         """Do what the plan says; the copy of the lock goes first and comes back last."""
         copy = os.path.join(self.path, _venv.LOCK_COPY)
         if os.path.exists(copy):
@@ -138,7 +138,7 @@ class Environment:
         if plan.create or plan.remake:
             self.create()
         with self.scratch():
-            self.fill(plan, python, lock_text)
+            self.change_packages(plan, python, lock_text)
 
     @contextlib.contextmanager
     def scratch(self) -> t.Iterator[None]:
@@ -151,22 +151,22 @@ class Environment:
             finally:
                 del os.environ["TMPDIR"]
 
-    def fill(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+    def change_packages(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
         """Change the packages."""
         if python.version < (3, 10):
             folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
             _files.write_atomic(os.path.join(folder, _venv.SYSCONFIG_PTH), _venv.SYSCONFIG_TEXT.encode())
         if plan.remove:
-            self.pip(_venv.pip_argv(self.python, self.pip_wheel, "uninstall") + ["--yes", *plan.remove])
+            self.run_pip(_venv.uninstall_argv(self.python, self.pip_wheel, plan.remove))
         if plan.pip:
             self.install_pip()
         pins = {pin.name: pin for pin in _lock.parse(lock_text)}
         if plan.reinstall:
-            self.install(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
+            self.install_lock(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
         if plan.install or plan.change:
-            self.install(lock_text)
+            self.install_lock(lock_text)
 
-    def say_where(self, path: str) -> None:
+    def rewrite_paths(self, path: str) -> None:
         """Have the scripts name the path that the environment is about to get."""
         scripts = [os.path.join(self.path, "bin", name) for name in os.listdir(os.path.join(self.path, "bin"))]
         for name in [*scripts, os.path.join(self.path, "pyvenv.cfg")]:
@@ -175,12 +175,12 @@ class Environment:
             with open(name, "rb") as stream:
                 data = stream.read()
             # By the last part alone: the prompt has no more of it.
-            now, then = (os.fsencode(os.path.basename(one)) for one in (self.path, path))
-            changed = data.replace(now, then)
+            old, new = (os.fsencode(os.path.basename(one)) for one in (self.path, path))
+            changed = data.replace(old, new)
             if changed != data:
                 _files.write_atomic(name, changed, os.stat(name).st_mode & 0o777)
 
-    def finish(self, lock_text: str) -> None:
+    def mark_complete(self, lock_text: str) -> None:
         """Mark the environment as complete."""
         _files.write_atomic(os.path.join(self.path, _venv.LOCK_COPY), lock_text.encode())
 
@@ -200,8 +200,8 @@ class Environment:
         rc, output = self.run([self.interpreter, "-I", "-m", "venv", "--without-pip", self.path])
         if rc != 0:
             said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
-            if _venv.explain(output)[0] == _venv.FULL:
-                said = disk_is_full(self.path)
+            if _pip_failure.is_full_disk(output):
+                said = full_disk(self.path)
             raise AirgapError(
                 "%s cannot make a virtual environment at %s: %s" % (self.interpreter, self.path, said),
                 rc=rc,
@@ -210,28 +210,28 @@ class Environment:
 
     def install_pip(self) -> None:
         """Install pip from its own wheel."""
-        argv = _venv.pip_argv(self.python, self.pip_wheel, "install")
-        self.pip(argv + ["--no-index", "--no-deps", "--no-cache-dir", self.pip_wheel])
+        self.run_pip(_venv.install_pip_argv(self.python, self.pip_wheel))
 
-    def install(self, lock_text: str, reinstall: bool = False) -> None:
+    def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
         """Let pip install a lock."""
         with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.folder, encoding="utf-8") as lock:
             lock.write(lock_text)
             lock.flush()
-            self.pip(_venv.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
+            self.run_pip(_venv.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
 
-    def pip(self, argv: t.List[str]) -> None:
+    def run_pip(self, argv: t.List[str]) -> None:
         """Run pip, and turn a failure into an error that says why."""
         rc, output = self.run(argv)
         if rc == 0:
             return
+        place = _pip_failure.OFFLINE if self.options.no_index else _pip_failure.INSTALLING
         output += self.unread(argv, output)
-        output = _venv.redact(output, self.secrets)
-        reason, lines, mend = _venv.explain(output, "--no-index" in argv)
-        if reason == _venv.FULL:
-            reason += ": " + _files.room(self.path)
+        output = _secrets.hide(output, self.secrets)
+        cause, lines, fix = _pip_failure.diagnose(output, place)
+        if cause == _pip_failure.FULL:
+            cause += ": " + _files.room(self.path)
         raise AirgapError(
-            "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
+            "%s is not complete: %s. %s pip said: %s" % (self.path, cause, fix, " | ".join(lines)),
             rc=rc,
             pip_output=output,
         )
@@ -240,7 +240,7 @@ class Environment:
         """Return what is to be added to pip's output about pages of an index that it could not read."""
         return ""
 
-    def check(self, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str) -> None:
+    def verify(self, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str) -> None:
         """Raise AirgapError unless the environment holds just what the lock says."""
         found = look(self.path, self.run)._replace(recorded=tuple(pins))
         left = _venv.plan(self.path, found, python, pins, pip_version)

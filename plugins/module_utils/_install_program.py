@@ -32,6 +32,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _interpreter,
     _lock,
     _manifest,
+    _pip_failure,
     _signature,
     _target,
     _venv,
@@ -346,7 +347,7 @@ class FromBundle(_environment.Environment):
         self.uv = uv
         self.uv_program = ""
 
-    def fill(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+    def change_packages(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
         """Copy the wheels and install them: pip hashes a file and opens it again, so only copies come before it."""
         copies = os.path.join(self.folder, _manifest.POOL)
         os.mkdir(copies)
@@ -355,7 +356,7 @@ class FromBundle(_environment.Environment):
         self.options = _venv.PipOptions(no_index=True, find_links=(copies,))
         if self.uv:
             self.uv_program = unpack_uv(self.bundle.copy(self.uv, self.folder), self.folder)
-        super().fill(plan, python, lock_text)
+        super().change_packages(plan, python, lock_text)
 
     def install_pip(self) -> None:
         """Install pip from its own wheel."""
@@ -364,10 +365,10 @@ class FromBundle(_environment.Environment):
         else:
             super().install_pip()
 
-    def install(self, lock_text: str, reinstall: bool = False) -> None:
+    def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
         """Let pip or uv install a lock."""
         if not self.uv_program:
-            super().install(lock_text, reinstall)
+            super().install_lock(lock_text, reinstall)
             return
         lock = os.path.join(self.folder, "lock.txt")
         with open(lock, "w", encoding="utf-8") as stream:
@@ -382,7 +383,7 @@ class FromBundle(_environment.Environment):
         rc, output = self.run(argv)
         if rc == 0:
             return
-        if _venv.explain(output, True)[0] == _venv.FULL:
+        if _pip_failure.is_full_disk(output):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         lines = [line.rstrip() for line in output.splitlines() if line.strip()]
         raise AirgapError("uv failed with code %d:" % rc, *("  " + line for line in lines[-12:]))
@@ -459,9 +460,9 @@ def install(
         plan = _venv.plan(path, _venv.Found("ours"), python, pins, pip.version)
     environment = FromBundle(path, pip_wheel, bundle, pins, uv)
     with environment.claim():
-        environment.carry_out(plan, python, text)
-        environment.check(python, pins, pip.version)
-        environment.finish(text)
+        environment.apply(plan, python, text)
+        environment.verify(python, pins, pip.version)
+        environment.mark_complete(text)
     report("Installed into %s (Python %s):" % (path, _venv.dotted(python.version)))
     for line in plan.after:
         report("  %s" % line.split("  ")[0].replace("==", " "))
