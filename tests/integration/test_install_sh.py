@@ -310,7 +310,7 @@ def test_install_sh_alone_says_what_it_lacks(bundle, tmp_path):
     shutil.copy(str(bundle / "install.sh"), str(tmp_path / "alone"))
     done = subprocess.run(["sh", str(tmp_path / "alone/install.sh"), "--list"], stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
-    assert "alone/install is not there" in done.stderr
+    assert "alone/install is missing" in done.stderr
 
 
 # --- what cannot be installed -----------------------------------------------------------------------------------------

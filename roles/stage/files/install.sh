@@ -62,10 +62,12 @@ fi
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 # In a bundle; in a release of the collection the same files lie elsewhere.
-program=$here/install
-[ -d "$program" ] || program=$here/../../../plugins/module_utils
+case $here in
+    */roles/stage/files) program=${here%/roles/stage/files}/plugins/module_utils ;;
+    *) program=$here/install ;;
+esac
 if ! [ -f "$program/_install_program.py" ]; then
-    echo "install.sh: $here/install is not there, and has the program. Copy it together with install.sh." >&2
+    echo "install.sh: $here/install is missing, and it holds the program that this script starts. Copy both together." >&2
     exit 1
 fi
 "$python" -I -B - "$program" "$here" "$@" <<'PYTHON'
