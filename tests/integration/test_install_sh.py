@@ -20,7 +20,7 @@ import zipfile
 from importlib.metadata import PackageNotFoundError
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _install_program, _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _install_program, _interpreter, _manifest, _target
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 from tests.integration import small_bundle
@@ -245,11 +245,23 @@ def interpreters():
 
 
 @pytest.mark.parametrize(("version", "python"), interpreters())
-def test_every_supported_python_starts_it(install, version, python):
+def test_every_supported_python_installs_with_it(bundle, install, tmp_path, version, python):
     """It needs the standard library of 3.8 and nothing else."""
-    done = install("--list", python=python)
+    answer = subprocess.run([python, "-I", _interpreter.__file__], stdout=subprocess.PIPE, check=True).stdout
+    here = dict(_target.suggestion(_target.from_answer(json.loads(answer))[0]), name="here")
+    code = "import ensurepip, glob, os; print(*glob.glob(os.path.dirname(ensurepip.__file__) + '/_bundled/pip-*.whl'))"
+    said = subprocess.run([python, "-I", "-c", code], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    if not said:
+        pytest.skip("this Python %s has no pip of its own to put into a bundle" % version)
+    pip = pathlib.Path(said[-1])
+    shutil.rmtree(bundle)
+    sets = {"airgap-pip": {"here": [(pip.name, pip.read_bytes())]}, "base": {"here": small_bundle.application()}}
+    small_bundle.write(bundle, sets, [here])
+    done = install.set(python=python)
     assert done.returncode == 0, done.all
-    assert "base  for here, other  (" in done.stdout
+    assert "(Python %s." % version in done.stdout
+    assert version_of(install.venv) == "1.0"
+    assert "Already installed" in install.set(python=python).stdout
 
 
 def test_nothing_but_the_listed_sources_is_ever_loaded(bundle, install, tmp_path):
