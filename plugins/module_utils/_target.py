@@ -3,7 +3,8 @@
 """Targets: one kind of interpreter, its marker environment and its wheel tags.
 
 Rules come from PEP 508 (markers), PEP 425 (tags), PEP 600 (manylinux),
-PEP 656 (musllinux) and pip's documentation of ``pip download``.
+PEP 656 (musllinux) and pip's documentation of ``pip download``. Tags are by hand,
+because packaging.tags gives a platform's only on that platform; a test holds the rest to it.
 """
 
 from __future__ import annotations
