@@ -16,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _pip_failure, _pip_fetch, _resolve, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import pip_arguments
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 # How an interpreter runs pip by its own name.
 MODULE = ("-m", "pip")
@@ -113,7 +114,7 @@ class Pip:
                 % (python, out.strip().rpartition("\n")[2])
             )
         self.version, self.folder, prefix = json.loads(out.strip().splitlines()[-1])
-        if tuple(int(part) for part in self.version.split(".")[:2]) < _resolve.OLDEST_PIP:
+        if release(self.version) < _resolve.OLDEST_PIP:
             raise _resolve.ResolveError(
                 "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
                 % ((python, self.version) + _resolve.OLDEST_PIP)

@@ -11,7 +11,7 @@ import typing as t
 import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -115,7 +115,7 @@ def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
         if sha256 and found != sha256.lower():
             raise AirgapError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
         with zipfile.ZipFile(copy) as wheel:
-            version = _venv.pip_wheel_version(os.path.basename(path))
+            version = _wheel.pip_version(os.path.basename(path))
             metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
     except FileNotFoundError as error:
         raise AirgapError(
@@ -123,7 +123,7 @@ def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
         ) from error
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
-    oldest = _venv.oldest_python_of(metadata)
+    oldest = _wheel.oldest_python(_wheel.parse_metadata(metadata))
     if python.version < oldest:
         raise AirgapError(
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."

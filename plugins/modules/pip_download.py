@@ -393,7 +393,11 @@ class UvEngine:
             raise _resolve.ResolveError(
                 "target %s: what uv wrote cannot be read: %s" % (target.name, out.strip()[-300:])
             )
-        return _uv.read_lock(json.loads(out), target, folder), []
+        from ansible_collections.airgap.python.plugins.module_utils import _packaging
+
+        # Found by check_inputs() already.
+        packaging = _packaging.load([self.pip.folder])
+        return _uv.read_lock(packaging, json.loads(out), target, folder), []
 
 
 # tomllib came with Python 3.11; before, pip brings its own.
@@ -465,7 +469,7 @@ class Download:
         constraints = []
         for wheel in self.built:
             path = os.path.join(folder, wheel.filename)
-            fits = not _build.unfit(wheel.filename, wheel.host, target)
+            fits = not _build.unfit(wheel.tags, wheel.host, target)
             if fits or wheel.is_own:
                 shutil.copyfile(wheel.path, path)
             if wheel.is_own:
@@ -614,7 +618,8 @@ class Download:
             path = os.path.join(self.params["dest"], pin.filename)
             if os.path.isfile(path):
                 try:
-                    requires[pin.name] = _resolve.required_names(_wheel.read_metadata(path))
+                    message = _wheel.parse_metadata(_wheel.read_metadata(path))
+                    requires[pin.name] = _wheel.required_names(message)
                 except AirgapError as error:
                     raise _resolve.ResolveError(str(error)) from error
         moving = _resolve.neighbours(names, requires)
@@ -682,7 +687,7 @@ class Download:
         from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging, _proof
 
         places = [self.pip.folder]
-        places += _proof.pip_wheels([pin for target in pins for pin in pins[target]], self.params["dest"])
+        places += _proof.pip_wheels_of([pin for target in pins for pin in pins[target]], self.params["dest"])
         roots = [line.text for line in inputs.requirements]
         constraints = [line.text for line in inputs.constraints]
         failures, extras = [], []
@@ -951,10 +956,13 @@ class Download:
 
     def warn_of_uv(self, metadata):
         """Say, of file name to head of METADATA, where uv may differ from the target: it knows no release of the operating system."""
+        from ansible_collections.airgap.python.plugins.module_utils import _wheel
+
+        asking = [name for name in sorted(metadata) if _wheel.asks_for_release(_wheel.parse_metadata(metadata[name]))]
         self.warn(
             "uv takes platform_release and platform_version as empty, and markers ask for them in %s. Use resolver: pip "
             "where that matters.",
-            [name for name in sorted(metadata) if _resolve.asks_for_release(metadata[name])],
+            asking,
         )
 
     def with_size(self, pin):
