@@ -74,7 +74,7 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
         plan = make_plan(order, inputs, source_sha256, record_path, params["refresh"])
         if module.check_mode or (plan.holds and not plan.looks):
             return result(record_path, plan.changed, plan.before, None if plan.changed else plan.before, module._diff)
-        remove_scratch(params["dest"])
+        remove_scratch(params["dest"], with_files=True)
         record = build(plan, pip, params["source"], params["dest"], record_path)
     return result(record_path, record is not plan.before, plan.before, record, module._diff)
 

@@ -56,36 +56,155 @@ Item = t.TypeVar("Item")
 Answer = t.TypeVar("Answer")
 
 
-class Download:
-    """Plan the locks of all targets, then fetch what the pool lacks."""
+class LockFolder:
+    """The locks of a set, of a target each, and those of other sets beside it."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, folder: str, targets: t.Sequence[_target.Target]) -> None:
+        self.folder = folder
+        self.targets = targets
+
+    def path(self, target: _target.Target) -> str:
+        """Return where a target's lock is."""
+        return os.path.join(self.folder, target.name + ".txt")
+
+    def read(self, target: _target.Target) -> t.Optional[_lock.Lock]:
+        """Return the lock that is there; one that is missing or cannot be read holds for nothing."""
+        text = read_if_there(self.path(target))
+        try:
+            return _lock.read(text.decode("utf-8"), self.path(target)) if text else None
+        except (AirgapError, UnicodeDecodeError):
+            return None
+
+    def beside(self, names: t.Optional[t.Sequence[str]]) -> t.List[str]:
+        """Return the path of each lock beside these: those of these names, FOLDER or FOLDER/TARGET, or all."""
+        mine = {self.path(target) for target in self.targets}
+        parent = os.path.dirname(self.folder.rstrip("/"))
+        if names is None:
+            names = [os.path.basename(os.path.dirname(path)) for path in glob.glob(glob.escape(parent) + "/*/")]
+        paths = []
+        for path in [os.path.join(parent, name) for name in sorted(names)]:
+            paths += sorted(glob.glob(glob.escape(path) + "/*.txt")) if os.path.isdir(path) else [path + ".txt"]
+        # A pipe would never end.
+        return [path for path in paths if path not in mine and os.path.isfile(path)]
+
+
+class Plan(t.NamedTuple):
+    """What a run changes: the pins of each target, and which of their files are to be fetched.
+
+    ``before`` are the locks that are there, ``digests`` what the new ones are
+    of, ``stale`` the targets that were resolved. ``union`` names all files,
+    ``wanted`` are those that the pool lacks.
+    """
+
+    before: t.Dict[_target.Target, t.Optional[_lock.Lock]]
+    digests: t.Dict[_target.Target, str]
+    stale: t.List[_target.Target]
+    pins: t.Dict[_target.Target, t.List[_lock.Pin]]
+    union: t.List[str]
+    wanted: t.List[t.Tuple[_target.Target, _lock.Pin]]
+    not_locked: t.List[str]
+
+
+def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
+    """Do what the module's options ask for; nobody else changes the pool in the meantime."""
+    params = module.params
+    module.no_log_values.update(
+        _secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"] + params["requirements"])
+    )
+    module.no_log_values.update(_secrets.queries(params["requirements"]))
+    if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
+        raise AirgapError("There is nothing to download: give requirements or requirements_files.")
+    targets, warnings = _target.parse_all(
+        {key: value for key, value in one.items() if value is not None} for one in params["targets"]
+    )
+    for warning in warnings:
+        module.warn(warning)
+    locks = LockFolder(params["lock_dest"], targets)
+    with held(params["dest"], module.check_mode):
+        if not module.check_mode:
+            make_folder(params["lock_dest"])
+            remove_scratch(os.path.dirname(params["dest"].rstrip("/")))
+        if params["state"] == "absent":
+            return remove_locks(locks, params["dest"], module.check_mode)
+        download = Download(module, locks)
+        try:
+            return download.run()
+        finally:
+            download.close()
+
+
+def remove_locks(locks: LockFolder, pool: str, check_mode: bool) -> t.Dict[str, t.Any]:
+    """Remove the targets' locks, and the files that no other lock names."""
+    mine = {locks.path(target): locks.read(target) for target in locks.targets}
+    gone = [path for path in mine if os.path.exists(path)]
+    candidates = {pin.filename for lock in mine.values() if lock for pin in lock.pins}
+    for path in locks.beside(None):
+        candidates -= {pin.filename for pin in pins_of(path)}
+    candidates = {name for name in candidates if os.path.exists(os.path.join(pool, name))}
+    if not check_mode:
+        for path in gone + [os.path.join(pool, name) for name in sorted(candidates)]:
+            os.unlink(path)
+    return {
+        "changed": bool(gone or candidates),
+        "targets": {},
+        "downloaded": [],
+        "reused": [],
+        "removed": sorted(candidates),
+        "resolved": [],
+        "pip_version": "",
+        "engine": "",
+        "not_locked": [],
+        "diff": [{"before": "".join(one + "\n" for one in gone + sorted(candidates)), "after": ""}],
+    }
+
+
+class Download:
+    """Plans the locks of all targets, then fetches what the pool lacks and writes the locks."""
+
+    def __init__(self, module: AnsibleModule, locks: LockFolder) -> None:
         self.module = module
         self.params = module.params
-        self.targets, warnings = _target.parse_all(
-            {key: value for key, value in one.items() if value is not None} for one in module.params["targets"]
-        )
-        for warning in warnings:
-            module.warn(warning)
-        self.pip = None
-        self.engine = None
-        self.fetcher = None
+        self.locks = locks
+        self.targets = locks.targets
+        self.fetcher: t.Optional[Fetcher] = None
         self.scratch = ""
-        self.damaged = []
-        self.built = []
-        self.inputs = None
-        self.packaging = None
+        self.damaged: t.List[str] = []
+        self.packaging: t.Any = None
+        self.pip = pip_of(module)
+        self.engine = self.choose_engine()
+        parsed = _requirements.parse(
+            self.params["requirements"],
+            self.params["requirements_files"],
+            self.params["constraints_files"],
+            _requirements.read_file,
+            os.environ,
+        )
+        _requirements.refuse_options(parsed)
+        self.pip.found = parsed.secrets
         # The URLs behind origins, and those of files by their sums; only these may hold secrets, and are for requests alone.
-        self.urls = {}
-        self.sources = {}
+        self.urls: t.Dict[str, str] = {}
+        self.sources: t.Dict[str, str] = {}
+        for line in parsed.requirements + parsed.constraints:
+            written = _requirements.reference(line.public) if line.url else None
+            if line.url and written:
+                self.urls[written[1]] = line.url
+        self.built = read_built(self.params["built"])
+        self.inputs = _inputs.Inputs(parsed, {one.name: (one.version, one.sha256) for one in self.built})
 
-    def say(self, text: str, *figures: t.Any) -> None:
+    def close(self) -> None:
+        """End what fetches, and leave no scratch behind."""
+        if self.fetcher:
+            self.fetcher.close()
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def show_progress(self, text: str, *figures: t.Any) -> None:
         """Keep a line of what is being done, for who looks."""
         if self.params["progress"]:
             with contextlib.suppress(OSError), open(self.params["progress"], "w", encoding="utf-8") as stream:
                 stream.write("%s: %s\n" % (os.path.basename(self.params["lock_dest"].rstrip("/")), text % figures))
 
-    def warn(self, sentence: str, names: t.Sequence[str]) -> None:
+    def warn_once(self, sentence: str, names: t.Sequence[str]) -> None:
         """Warn once of several things of a kind: the first few are named in place of %s, all of them in the log."""
         if not names:
             return
@@ -95,14 +214,6 @@ class Download:
             note(sentence % "\n  ".join([""] + list(names)) + "\n", log, self.pip.secrets())
             told += " and %d more%s" % (len(names) - FEW, ", which %s names" % log if log else "")
         self.module.warn(sentence % told)
-
-    def read_built(self) -> t.List[_build.Built]:
-        """Return the built wheels that are given, each proved to be what its record says."""
-        wheels = [_build.built(read(path), path) for path in self.params["built"]]
-        for wheel in wheels:
-            if not os.path.isfile(wheel.path) or sha256_file(wheel.path) != wheel.sha256:
-                raise AirgapError("%s is not what its record says. Build it again." % wheel.path)
-        return wheels
 
     def offer_built(self, target: _target.Target, scratch: str) -> t.Tuple[t.List[str], t.List[str]]:
         """Lay out the built wheels that a target may use; return more folders and more constraints for its resolution."""
@@ -122,7 +233,7 @@ class Download:
             stream.writelines(line + "\n" for line in constraints)
         return [folder], [listing]
 
-    def take_built(self, pin: _lock.Pin) -> bool:
+    def copy_built(self, pin: _lock.Pin) -> bool:
         """Copy a built wheel into the pool; say whether the file is one."""
         if not pin.origin.startswith("built:"):
             return False
@@ -139,7 +250,7 @@ class Download:
             "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
         )
 
-    def describe(self, error: _resolve.ResolveError) -> str:
+    def full_message(self, error: _resolve.ResolveError) -> str:
         """Return an error's message, with what else is known where a wheel is missing."""
         if isinstance(error, _resolve.RefusedError):
             if error.asker:
@@ -159,7 +270,7 @@ class Download:
             said = [_missing.told_missing(self.pip, output, self.targets, self.params["find_links"])]
         places = self.inputs.places(output)
         if requirements or _uv.names_one_of_many(output):
-            lacking = self.inputs.lacking(self.look())
+            lacking = self.inputs.lacking(self.unmet_requirements())
             if len(lacking) > 1:
                 told = ("%s on target %s" % (one, ", ".join(lacking[one])) for one in lacking)
                 said.append("All lines that cannot be had: %s." % "; ".join(told))
@@ -169,14 +280,14 @@ class Download:
         message = self.inputs.relocate(str(error), self.scratch)
         return " ".join(part for part in [message] + said if part)
 
-    def look(self) -> t.Dict[str, t.List[str]]:
+    def unmet_requirements(self) -> t.Dict[str, t.List[str]]:
         """Return, of each target's name, all the requirements that no file of the index meets there."""
         engine = PipEngine(self.pip)
 
         def work(target: _target.Target) -> t.List[str]:
             folder = os.path.join(self.scratch, "look-" + target.name)
             os.mkdir(folder)
-            return engine.look(target, *self.offer(target, folder), folder)
+            return engine.unmet_requirements(target, *self.offer(target, folder), folder)
 
         return dict(zip((one.name for one in self.targets), side_by_side(work, self.targets, RESOLUTIONS_AT_A_TIME)))
 
@@ -185,18 +296,6 @@ class Download:
         folders, constraints = self.offer_built(target, folder)
         requirements, own = self.inputs.write(folder)
         return requirements, constraints + own, folders + self.params["find_links"]
-
-    def lock_path(self, target: _target.Target) -> str:
-        """Return where a target's lock is."""
-        return os.path.join(self.params["lock_dest"], target.name + ".txt")
-
-    def read_lock(self, target: _target.Target) -> t.Optional[_lock.Lock]:
-        """Return the lock that is there; one that is missing or cannot be read holds for nothing."""
-        text = read_if_there(self.lock_path(target))
-        try:
-            return _lock.read(text.decode("utf-8"), self.lock_path(target)) if text else None
-        except (AirgapError, UnicodeDecodeError):
-            return None
 
     def resolve(self, target: _target.Target, keep: t.Sequence[_lock.Pin]) -> t.Tuple[t.List[_lock.Pin], t.List[str]]:
         """Ask the engine for a target's pins, near those to keep: all of them, then what can stay, then none."""
@@ -274,20 +373,20 @@ class Download:
 
         What resolving has downloaded is not asked for again.
         """
-        wanted = [one for one in wanted if not self.take_built(one[1])]
+        wanted = [one for one in wanted if not self.copy_built(one[1])]
         pins = [pin for dummy, pin in wanted]
         shared = os.path.join(self.scratch, SHARED, "files")
-        found = whole((pin, os.path.join(shared, pin.filename)) for pin in pins)
+        found = with_content((pin, os.path.join(shared, pin.filename)) for pin in pins)
         pins = [pin for pin in pins if pin not in found]
         if pins:
-            self.start_fetcher()
-            self.say("fetching, 0 of %d files are here", len(pins))
-            paths = self.fetcher.fetch(
+            fetcher = self.start_fetcher()
+            self.show_progress("fetching, 0 of %d files are here", len(pins))
+            paths = fetcher.fetch(
                 [self.url_of(pin) for pin in pins],
-                lambda number: self.say("fetching, %d of %d files are here", number, len(pins)),
+                lambda number: self.show_progress("fetching, %d of %d files are here", number, len(pins)),
             )
-            found.update(whole(zip(pins, paths)))
-        left = {}
+            found.update(with_content(zip(pins, paths)))
+        left: t.Dict[_target.Target, t.List[_lock.Pin]] = {}
         for target, pin in wanted:
             if pin not in found:
                 left.setdefault(target, []).append(pin)
@@ -302,7 +401,7 @@ class Download:
     def fetch_plainly(self, job: t.Tuple[_target.Target, t.List[_lock.Pin]]) -> t.Dict[_lock.Pin, str]:
         """Have pip itself fetch a target's files, which knows best what to say of one that it cannot get."""
         target, pins = job
-        self.say("fetching %d files that did not arrive at once", len(pins))
+        self.show_progress("fetching %d files that did not arrive at once", len(pins))
         folder = os.path.join(self.scratch, "fetched-" + target.name)
         listing = folder + ".txt"
         with open(listing, "w", encoding="utf-8") as stream:
@@ -312,69 +411,63 @@ class Download:
         if rc != 0:
             said = _resolve.why_unresolved(out, target, "the wheels cannot be fetched", self.params["log"] or "")
             raise _resolve.ResolveError(said)
-        found = whole((pin, os.path.join(folder, pin.filename)) for pin in pins)
+        found = with_content((pin, os.path.join(folder, pin.filename)) for pin in pins)
         for pin in pins:
             if pin not in found:
                 raise _resolve.ResolveError("%s did not arrive with its sha256 %s." % (pin.filename, pin.sha256))
         return found
 
     def start_fetcher(self) -> Fetcher:
-        """Start what fetches, unless it waits already."""
+        """Return what fetches; it is started unless it waits already."""
         if self.fetcher is None:
             self.fetcher = Fetcher(self.pip, self.scratch, self.params["processes"])
+        return self.fetcher
 
-    def prove(
-        self,
-        changes: t.Sequence[_target.Target],
-        stale: t.Sequence[_target.Target],
-        pins: t.Dict[_target.Target, t.List[_lock.Pin]],
-        inputs: _requirements.Parsed,
-        new: t.Sequence[str],
-    ) -> None:
+    def prove(self, changes: t.Sequence[_target.Target], plan: Plan) -> None:
         """Prove the locks that are to be written; where one is not closed, take the new files out of the pool and fail."""
-        if not changes and not stale:
+        if not changes and not plan.stale:
             return
         # Late, because an unchanged run, most of whose time are imports, proves nothing.
         from ansible_collections.airgap.python.plugins.module_utils import _closure, _packaging, _proof
 
         places = [self.pip.folder]
-        places += _proof.pip_wheels_of([pin for target in pins for pin in pins[target]], self.params["dest"])
-        roots = [line.text for line in inputs.requirements]
-        constraints = [line.text for line in inputs.constraints]
+        places += _proof.pip_wheels_of([pin for target in plan.pins for pin in plan.pins[target]], self.params["dest"])
+        roots = [line.text for line in self.inputs.requirements]
+        constraints = [line.text for line in self.inputs.constraints]
         failures, extras = [], []
-        self.say("proving the locks of %d targets", len(changes))
+        self.show_progress("proving the locks of %d targets", len(changes))
         try:
             # Each file was compared with its sum when it was found here or fetched.
-            known = {pin.filename: pin for target in self.targets for pin in pins[target]}
+            known = {pin.filename: pin for target in self.targets for pin in plan.pins[target]}
             prover = _proof.Prover(_packaging.load(places), self.params["dest"], known.values())
             for target in changes:
-                proof = prover.prove(pins[target], roots, constraints, target)
+                proof = prover.prove(plan.pins[target], roots, constraints, target)
                 for one in proof.failures:
                     asking = one.chain[-1][len("the requirement ") :] if one.chain else one.requirement
-                    failures.append(one._replace(message=self.inputs.tell(one.message, asking)))
-                self.warn("target %s: nothing asks for %%s, which pip chose." % target.name, proof.unused)
+                    failures.append(one._replace(message=self.inputs.place_in(one.message, asking)))
+                self.warn_once("target %s: nothing asks for %%s, which pip chose." % target.name, proof.unused)
                 extras += [(target, one) for one in proof.unknown_extras]
             if failures:
                 raise AirgapError("No lock is written:", *_closure.describe_failures(failures).split("\n"))
             self.judge_extras(extras)
             if self.params["resolver"] == "uv":
-                self.warn_of_uv({pin.filename: prover.head(pin) for target in stale for pin in pins[target]})
+                self.warn_of_uv({pin.filename: prover.head(pin) for target in plan.stale for pin in plan.pins[target]})
         except AirgapError as error:
-            for name in set(new) - set(self.damaged):
+            for name in {pin.filename for dummy, pin in plan.wanted} - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
             raise _resolve.ResolveError(str(error)) from error
 
     def judge_extras(self, extras: t.Iterable[t.Tuple[_target.Target, t.Any]]) -> None:
         """Fail for the extras, as (target, unknown extra), that a requirement of the set asks for; warn of all others once."""
-        told = {}
+        told: t.Dict[t.Any, t.List[str]] = {}
         for target, one in extras:
             told.setdefault(one, []).append(target.name)
         own = [one.message.replace(one.root, self.inputs.label(one.root), 1) for one in told if one.root]
         if own:
             raise _resolve.ResolveError("%s Correct the requirement." % " ".join(own))
-        self.warn("%s", ["%s (target %s)" % (one.message, ", ".join(told[one])) for one in sorted(told)])
+        self.warn_once("%s", ["%s (target %s)" % (one.message, ", ".join(told[one])) for one in sorted(told)])
 
-    def judge_extras_unproved(self, inputs: _requirements.Parsed) -> None:
+    def judge_extras_unproved(self) -> None:
         """Do so in check mode, where there are no files to prove: by what the engine says."""
         from ansible_collections.airgap.python.plugins.module_utils import _closure
 
@@ -383,7 +476,7 @@ class Download:
             for name, version, extra, known in extras:
                 asking = [
                     line.text
-                    for line in inputs.requirements
+                    for line in self.inputs.requirements
                     if _lock.project_of(line.text) == name and _resolve.asks_for_extra(line.text, extra)
                 ]
                 for root in asking or [""]:
@@ -391,12 +484,12 @@ class Download:
                     found.append((target, _closure.UnknownExtra(root, message)))
         self.judge_extras(found)
 
-    def digests(self, inputs: _requirements.Parsed) -> t.Dict[_target.Target, str]:
+    def digests(self) -> t.Dict[_target.Target, str]:
         """Return each target's digest of all that its lock depends on."""
         return {
             target: _resolve.digest_inputs(
-                [" ".join((line.identity,) + line.hashes) for line in inputs.requirements],
-                [" ".join((line.identity,) + line.hashes) for line in inputs.constraints],
+                [" ".join((line.identity,) + line.hashes) for line in self.inputs.requirements],
+                [" ".join((line.identity,) + line.hashes) for line in self.inputs.constraints],
                 target,
                 self.pip.settings,
                 self.params["find_links"] + _build.digest_lines(self.built),
@@ -405,90 +498,93 @@ class Download:
             for target in self.targets
         }
 
-    def present(self) -> t.Dict[str, t.Any]:
-        """Resolve what has no lock that holds, fetch what the pool lacks, write the locks."""
-        self.pip = pip_of(self.module)
-        self.engine = self.choose_engine()
-        inputs = _requirements.parse(
-            self.params["requirements"],
-            self.params["requirements_files"],
-            self.params["constraints_files"],
-            _requirements.read_file,
-            os.environ,
-        )
-        _requirements.refuse_options(inputs)
-        self.pip.found = inputs.secrets
-        for line in inputs.requirements + inputs.constraints:
-            if line.url:
-                self.urls[_requirements.reference(line.public)[1]] = line.url
-        self.built = self.read_built()
-        self.inputs = _inputs.Inputs(inputs, {one.name: (one.version, one.sha256) for one in self.built})
-        digests = self.digests(inputs)
-        before = {target: self.read_lock(target) for target in self.targets}
+    def run(self) -> t.Dict[str, t.Any]:
+        """Plan, and carry the plan out unless in check mode; return the result."""
+        plan = self.make_plan()
+        if not self.module.check_mode:
+            plan = self.fetch_wanted(plan)
+        texts = self.render(plan)
+        changes = [one for one in self.targets if read_if_there(self.locks.path(one)) != texts[one].encode("utf-8")]
+        if self.module.check_mode:
+            self.judge_extras_unproved()
+        else:
+            self.prove(changes, plan)
+            for target in changes:
+                write_atomic(self.locks.path(target), texts[target].encode("utf-8"))
+        return self.result(plan, changes)
+
+    def make_plan(self) -> Plan:
+        """Resolve what has no lock that holds, and find what the pool lacks."""
+        digests = self.digests()
+        before = {target: self.locks.read(target) for target in self.targets}
         upgrade, not_locked = self.to_upgrade(before)
-        again = self.params["refresh"] or upgrade
-        stale = [
-            target
-            for target in self.targets
-            if again
-            or before[target] is None
-            or before[target].inputs != digests[target]
-            or self.lost_address(before[target])
-        ]
-        pins = {target: list(before[target].pins) for target in self.targets if target not in stale}
+        again = bool(self.params["refresh"] or upgrade)
+        pins: t.Dict[_target.Target, t.List[_lock.Pin]] = {}
+        for target, lock in before.items():
+            if lock and not again and lock.inputs == digests[target] and not self.lost_address(lock):
+                pins[target] = list(lock.pins)
+        stale = [target for target in self.targets if target not in pins]
         if stale:
             self.check_inputs(stale)
             self.refuse_places(stale)
             self.prepare_scratch()
-            keep = {
-                target: before[target].pins if before[target] and not self.params["refresh"] else () for target in stale
-            }
             if self.params["resolver"] == "uv" and not self.module.check_mode:
                 # uv mostly waits for the index: there is time to import pip.
                 self.start_fetcher()
-            pins.update(self.resolve_all(stale, keep))
-        claims = [one for target in self.targets for one in _pool.claims(pins[target], self.lock_path(target))]
+            pins.update(self.resolve_all(stale, {target: self.pins_to_keep(before[target]) for target in stale}))
+        claims = [one for target in self.targets for one in _pool.claims(pins[target], self.locks.path(target))]
         self.check_names(claims)
-        union = {}
+        union: t.Dict[str, t.Tuple[_target.Target, _lock.Pin]] = {}
         for target in self.targets:
             for pin in pins[target]:
                 union.setdefault(pin.filename, (target, pin))
         places = {pin: os.path.join(self.params["dest"], pin.filename) for dummy, pin in union.values()}
-        here = whole(places.items())
+        here = with_content(places.items())
         self.damaged = [pin.filename for pin in places if pin not in here and os.path.isfile(places[pin])]
         wanted = [one for one in union.values() if one[1] not in here]
         if stale or wanted:
             self.check_beside(claims)
-        self.warn("In the pool, %s had not the content that its lock names; it is fetched again.", self.damaged)
-        if not self.module.check_mode:
-            if wanted:
-                self.prepare_scratch()
-                self.fetch(wanted)
-            pins = {target: [self.with_size(pin) for pin in pins[target]] for target in pins}
-        roots = [line.public for line in inputs.requirements]
-        texts = {target: _lock.render(pins[target], target.name, digests[target], roots) for target in self.targets}
-        changes = [one for one in self.targets if read_if_there(self.lock_path(one)) != texts[one].encode("utf-8")]
-        if self.module.check_mode:
-            self.judge_extras_unproved(inputs)
-        else:
-            self.prove(changes, stale, pins, inputs, [pin.filename for dummy, pin in wanted])
-            for target in changes:
-                write_atomic(self.lock_path(target), texts[target].encode("utf-8"))
-        names = {pin.filename for dummy, pin in wanted}
+        self.warn_once("In the pool, %s had not the content that its lock names; it is fetched again.", self.damaged)
+        return Plan(before, digests, stale, pins, list(union), wanted, not_locked)
+
+    def pins_to_keep(self, lock: t.Optional[_lock.Lock]) -> t.Sequence[_lock.Pin]:
+        """Return what a new resolution stays near to: the pins of the lock, unless new versions are asked for."""
+        return lock.pins if lock and not self.params["refresh"] else ()
+
+    def fetch_wanted(self, plan: Plan) -> Plan:
+        """Fetch what the pool lacks; return the plan with the sizes of all files."""
+        if plan.wanted:
+            self.prepare_scratch()
+            self.fetch(plan.wanted)
+        return plan._replace(pins={target: [self.with_size(pin) for pin in plan.pins[target]] for target in plan.pins})
+
+    def render(self, plan: Plan) -> t.Dict[_target.Target, str]:
+        """Return the text of each target's lock."""
+        roots = [line.public for line in self.inputs.requirements]
         return {
-            "changed": bool(wanted or changes),
+            target: _lock.render(plan.pins[target], target.name, plan.digests[target], roots) for target in self.targets
+        }
+
+    def result(self, plan: Plan, changes: t.Sequence[_target.Target]) -> t.Dict[str, t.Any]:
+        """Return the module's result."""
+        names = {pin.filename for dummy, pin in plan.wanted}
+        return {
+            "changed": bool(plan.wanted or changes),
             "targets": {
-                target.name: {"lock": self.lock_path(target), "files": [pin._asdict() for pin in pins[target]]}
+                target.name: {
+                    "lock": self.locks.path(target),
+                    "files": [pin._asdict() for pin in plan.pins[target]],
+                }
                 for target in self.targets
             },
             "downloaded": sorted(names),
-            "reused": sorted(set(union) - names),
+            "reused": sorted(set(plan.union) - names),
             "removed": [],
-            "resolved": [target.name for target in stale],
+            "resolved": [target.name for target in plan.stale],
             "pip_version": self.pip.version,
             "engine": self.engine.name,
-            "not_locked": not_locked,
-            "diff": [self.difference(target, before[target], pins[target]) for target in changes],
+            "not_locked": plan.not_locked,
+            "diff": [self.diff(target, plan.before[target], plan.pins[target]) for target in changes],
         }
 
     def refuse_places(self, targets: t.Sequence[_target.Target]) -> None:
@@ -497,7 +593,7 @@ class Download:
         direct = self.counting([line for line in requirements + constraints if line.url], targets)
         _requirements.refuse_missing_files(direct, os.path.exists)
         errors = [
-            _build.told_own(line.where, *_requirements.reference(line.text))
+            _build.told_own(line.where, *(_requirements.reference(line.text) or ("", "")))
             for line in direct
             if line in requirements and not _build.is_wheel(line.url)
         ]
@@ -506,7 +602,8 @@ class Download:
 
     def check_names(self, claims: t.List[_pool.Claim]) -> None:
         """Refuse locks that give one name two contents: among themselves, and with the base."""
-        base, inside = self.params["base"], ()
+        base = self.params["base"]
+        inside: t.Iterable[_pool.Claim] = ()
         if base and os.path.isfile(base):
             # Late, because most runs have no base, and what reads one takes long to import.
             from ansible_collections.airgap.python.plugins.module_utils import _manifest
@@ -517,7 +614,7 @@ class Download:
     def check_beside(self, claims: t.List[_pool.Claim]) -> None:
         """Refuse locks that give a name another content than locks beside them; one that a new build has made outdated is warned of."""
         others = []
-        for path in self.locks_beside(self.params["beside"]):
+        for path in self.locks.beside(self.params["beside"]):
             # One that cannot be read holds for nothing; it is written anew when its set is staged.
             with contextlib.suppress(AirgapError, UnicodeDecodeError, OSError):
                 others += _pool.claims(pins_of(path), path)
@@ -530,18 +627,6 @@ class Download:
         for warning in warnings:
             self.module.warn(warning)
 
-    def locks_beside(self, names: t.Optional[t.Sequence[str]]) -> t.List[str]:
-        """Return the path of each lock beside this call's: those of these names, FOLDER or FOLDER/TARGET, or all."""
-        mine = {self.lock_path(target) for target in self.targets}
-        parent = os.path.dirname(self.params["lock_dest"].rstrip("/"))
-        if names is None:
-            names = [os.path.basename(os.path.dirname(path)) for path in glob.glob(glob.escape(parent) + "/*/")]
-        paths = []
-        for path in [os.path.join(parent, name) for name in sorted(names)]:
-            paths += sorted(glob.glob(glob.escape(path) + "/*.txt")) if os.path.isdir(path) else [path + ".txt"]
-        # A pipe would never end.
-        return [path for path in paths if path not in mine and os.path.isfile(path)]
-
     def check_inputs(self, targets: t.Sequence[_target.Target]) -> None:
         """Refuse lines that no engine could take; say for each target, once, how many count for nothing there."""
         # Late, as for the proof: an unchanged run does without.
@@ -552,7 +637,7 @@ class Download:
         roots = [line.text for line in self.inputs.requirements]
         for target in targets:
             out = _closure.excluded(packaging, roots, target.name, target.markers())
-            self.warn(
+            self.warn_once(
                 "target %s: %d of %d requirements do not count there, for their markers are false: %%s."
                 % (target.name, len(out), len(roots)),
                 [self.inputs.label(one) for one in out],
@@ -584,10 +669,12 @@ class Download:
         self, targets: t.Sequence[_target.Target], keep: t.Mapping[_target.Target, t.Sequence[_lock.Pin]]
     ) -> t.Dict[_target.Target, t.List[_lock.Pin]]:
         """Return the pins of each target, two resolutions at a time."""
-        resolved = []
+        resolved: t.List[_target.Target] = []
 
         def work(target: _target.Target) -> t.Tuple[t.List[_lock.Pin], t.List[str]]:
-            self.say("resolving for %s, %d of %d targets are resolved", target.name, len(resolved), len(targets))
+            self.show_progress(
+                "resolving for %s, %d of %d targets are resolved", target.name, len(resolved), len(targets)
+            )
             answer = self.resolve(target, keep[target])
             have = {pin.name: pin.sha256 for pin in answer[0]}
             is_pip = isinstance(self.engine, PipEngine)
@@ -600,7 +687,7 @@ class Download:
         try:
             answers = side_by_side(work, targets, RESOLUTIONS_AT_A_TIME)
         except _resolve.ResolveError as error:
-            raise _resolve.ResolveError(self.describe(error)) from error
+            raise _resolve.ResolveError(self.full_message(error)) from error
         for _pins, warnings in answers:
             for warning in warnings:
                 self.module.warn(warning)
@@ -611,7 +698,7 @@ class Download:
         from ansible_collections.airgap.python.plugins.module_utils import _wheel
 
         asking = [name for name in sorted(metadata) if _wheel.asks_for_release(_wheel.parse_metadata(metadata[name]))]
-        self.warn(
+        self.warn_once(
             "uv takes platform_release and platform_version as empty, and markers ask for them in %s. Use resolver: pip "
             "where that matters.",
             asking,
@@ -621,40 +708,16 @@ class Download:
         """Return a pin with the size that its file has in the pool."""
         return pin._replace(size=os.path.getsize(os.path.join(self.params["dest"], pin.filename)))
 
-    def difference(
+    def diff(
         self, target: _target.Target, before: t.Optional[_lock.Lock], after: t.Sequence[_lock.Pin]
     ) -> t.Dict[str, str]:
         """Return the change of a lock as versions, which a person can read."""
         old = before.pins if before else ()
         return {
-            "before_header": self.lock_path(target),
-            "after_header": self.lock_path(target),
+            "before_header": self.locks.path(target),
+            "after_header": self.locks.path(target),
             "before": "".join("%s==%s %s\n" % (pin.name, pin.version, pin.filename) for pin in sorted(old)),
             "after": "".join("%s==%s %s\n" % (pin.name, pin.version, pin.filename) for pin in sorted(after)),
-        }
-
-    def absent(self) -> t.Dict[str, t.Any]:
-        """Remove the targets' locks, and the files that no other lock names."""
-        mine = {self.lock_path(target): self.read_lock(target) for target in self.targets}
-        gone = [path for path in mine if os.path.exists(path)]
-        candidates = {pin.filename for lock in mine.values() if lock for pin in lock.pins}
-        for path in self.locks_beside(None):
-            candidates -= {pin.filename for pin in pins_of(path)}
-        candidates = {name for name in candidates if os.path.exists(os.path.join(self.params["dest"], name))}
-        if not self.module.check_mode:
-            for path in gone + [os.path.join(self.params["dest"], name) for name in sorted(candidates)]:
-                os.unlink(path)
-        return {
-            "changed": bool(gone or candidates),
-            "targets": {},
-            "downloaded": [],
-            "reused": [],
-            "removed": sorted(candidates),
-            "resolved": [],
-            "pip_version": "",
-            "engine": "",
-            "not_locked": [],
-            "diff": [{"before": "".join(one + "\n" for one in gone + sorted(candidates)), "after": ""}],
         }
 
     def prepare_scratch(self) -> None:
@@ -668,19 +731,14 @@ class Download:
         # What pip looks into lies there, too: /tmp is often small, and another disk.
         os.environ["TMPDIR"] = self.scratch
 
-    def run(self) -> t.Dict[str, t.Any]:
-        """Hold the pool, do the work, leave no scratch behind."""
-        with held(self.params["dest"], self.module.check_mode):
-            if not self.module.check_mode:
-                make_folder(self.params["lock_dest"])
-                remove_scratch(os.path.dirname(self.params["dest"].rstrip("/")))
-            try:
-                return self.absent() if self.params["state"] == "absent" else self.present()
-            finally:
-                if self.fetcher:
-                    self.fetcher.close()
-                if self.scratch:
-                    shutil.rmtree(self.scratch, ignore_errors=True)
+
+def read_built(records: t.Sequence[str]) -> t.List[_build.Built]:
+    """Return the built wheels of these records, each proved to be what its record says."""
+    wheels = [_build.built(read(path), path) for path in records]
+    for wheel in wheels:
+        if not os.path.isfile(wheel.path) or sha256_file(wheel.path) != wheel.sha256:
+            raise AirgapError("%s is not what its record says. Build it again." % wheel.path)
+    return wheels
 
 
 def read(path: str) -> str:
@@ -698,7 +756,7 @@ def pins_of(path: str) -> t.List[_lock.Pin]:
         return _lock.parse((header + stream.read()).decode("utf-8"), path)
 
 
-def whole(places: t.Iterable[t.Tuple[_lock.Pin, str]]) -> t.Dict[_lock.Pin, str]:
+def with_content(places: t.Iterable[t.Tuple[_lock.Pin, str]]) -> t.Dict[_lock.Pin, str]:
     """Return pin to path of those, of many (pin, path), where the file is there with the pin's content."""
     there = [(pin, path) for pin, path in places if os.path.isfile(path)]
     return {

@@ -93,7 +93,7 @@ class PipEngine:
         shared = os.path.join(os.path.dirname(folder), SHARED)
         return self.pip.run_patiently(arguments, dict(variables, **{_pip_runner.SHARED: shared}), (runner, environment))
 
-    def look(
+    def unmet_requirements(
         self,
         target: _target.Target,
         requirements: t.Sequence[str],

@@ -250,8 +250,7 @@ engine:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._download import Download
+from ansible_collections.airgap.python.plugins.module_utils._download import run_module
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -302,15 +301,8 @@ def main():
         mutually_exclusive=[("python", "virtualenv")],
         supports_check_mode=True,
     )
-    params = module.params
-    module.no_log_values.update(
-        _secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"] + params["requirements"])
-    )
-    module.no_log_values.update(_secrets.queries(params["requirements"]))
-    if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
-        module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:
-        result = Download(module).run()
+        result = run_module(module)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
