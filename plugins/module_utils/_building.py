@@ -155,7 +155,7 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
         if plan.before and plan.holds and plan.before["origin"] == _build.origin(plan.order, url, sha256):
             return plan.before
         path, made_by = builder.build(url, sha256)
-        record = {**describe_build(plan, builder.describe(path), path, url, sha256), **made_by}
+        record = {**describe_build(plan, builder.describe(path), url, sha256), **made_by}
         adopt(path, os.path.join(dest, record["filename"]))
         write_atomic(record_path, render_json(record).encode("utf-8"))
     finally:
@@ -167,7 +167,7 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
     return record
 
 
-def describe_build(plan: Plan, wheel: _wheel.Wheel, path: str, url: str, sha256: str) -> Record:
+def describe_build(plan: Plan, wheel: _wheel.Wheel, url: str, sha256: str) -> Record:
     """Return what the record of a wheel says of its content and its source."""
     if wheel.project != plan.order.name:
         raise AirgapError("%s: the source is that of %s. Write that name." % (plan.order.name, wheel.project))
@@ -177,7 +177,7 @@ def describe_build(plan: Plan, wheel: _wheel.Wheel, path: str, url: str, sha256:
         "version": wheel.version,
         "filename": wheel.filename,
         "sha256": wheel.sha256,
-        "size": os.path.getsize(path),
+        "size": os.path.getsize(wheel.path),
         "tags": list(wheel.tags),
         "origin": _build.origin(plan.order, url, sha256),
         "source_date_epoch": _build.SOURCE_DATE_EPOCH,
