@@ -28,8 +28,8 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
-    adopt,
     held,
+    move_into_place,
     read_if_there,
     remove_scratch,
     sha256_file,
@@ -156,7 +156,7 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
             return plan.before
         path, made_by = builder.build(url, sha256)
         record = {**describe_build(plan, builder.describe(path), url, sha256), **made_by}
-        adopt(path, os.path.join(dest, record["filename"]))
+        move_into_place(path, os.path.join(dest, record["filename"]))
         write_atomic(record_path, render_json(record).encode("utf-8"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -31,9 +31,9 @@ from ansible_collections.airgap.python.plugins.module_utils._engines import SHAR
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
-    adopt,
     held,
     make_folder,
+    move_into_place,
     read_if_there,
     remove_scratch,
     sha256_file,
@@ -43,7 +43,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 from ansible_collections.airgap.python.plugins.module_utils._pip import (
     Fetcher,
     interpreter,
-    note,
+    log_text,
     pip_of,
 )
 
@@ -211,7 +211,7 @@ class Download:
         told = "; ".join(names[:FEW])
         if len(names) > FEW:
             log = self.params["log"]
-            note(sentence % "\n  ".join([""] + list(names)) + "\n", log, self.pip.secrets())
+            log_text(sentence % "\n  ".join([""] + list(names)) + "\n", log, self.pip.secrets())
             told += " and %d more%s" % (len(names) - FEW, ", which %s names" % log if log else "")
         self.module.warn(sentence % told)
 
@@ -243,7 +243,7 @@ class Download:
                 shutil.copyfile(wheel.path, path)
                 if sha256_file(path) != pin.sha256:
                     raise AirgapError("%s changed while it was copied. Run again." % wheel.path)
-                adopt(path, os.path.join(self.params["dest"], pin.filename))
+                move_into_place(path, os.path.join(self.params["dest"], pin.filename))
                 return True
         raise AirgapError(
             "%s is in a lock and not in the pool, and was built from %s, which is not among the built wheels. "
@@ -393,7 +393,7 @@ class Download:
         for done in side_by_side(self.fetch_plainly, left.items(), RESOLUTIONS_AT_A_TIME):
             found.update(done)
         side_by_side(
-            lambda one: adopt(one[1], os.path.join(self.params["dest"], one[0].filename)),
+            lambda one: move_into_place(one[1], os.path.join(self.params["dest"], one[0].filename)),
             found.items(),
             self.params["processes"],
         )

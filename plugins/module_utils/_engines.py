@@ -23,7 +23,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     read_if_there,
 )
-from ansible_collections.airgap.python.plugins.module_utils._pip import Pip, keep, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._pip import Pip, log_command, run_logged
 
 # The folder in the scratch through which pip's resolutions share pages and files.
 SHARED = "shared"
@@ -144,7 +144,7 @@ class UvEngine:
         rc, out = run_logged(command, environment, None, {})
         pages = _pages.of_uv(out, [url for key in _resolve.INDEXES for url in self.pip.settings.get(key, "").split()])
         out = _uv.without_trace(out)
-        keep(command, rc, time.time() - started, out, self.pip.log, self.pip.secrets())
+        log_command(command, rc, time.time() - started, out, self.pip.log, self.pip.secrets())
         out = _secrets.hide(out, self.pip.secrets())
         refuse_unread(self.pip, pages, target)
         if rc != 0:

@@ -223,7 +223,7 @@ def own(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> b
         os.close(handle)
 
 
-def adopt(source: str, path: str, mode: int = 0o644) -> None:
+def move_into_place(source: str, path: str, mode: int = 0o644) -> None:
     """Give a finished file of the same file system its final name, durably."""
     with open(source, "rb") as stream:
         os.fchmod(stream.fileno(), mode)
