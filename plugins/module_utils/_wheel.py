@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import email.message
 import email.parser
+import itertools
 import os
 import re
 import textwrap
@@ -83,19 +84,34 @@ class Filename(t.NamedTuple):
     written: t.Tuple[str, str, str]
 
 
+def tags(filename: str) -> t.Tuple[str, ...]:
+    """Return all tags that a wheel's file name stands for (PEP 425, "Compressed Tag Sets").
+
+    By hand: install.sh chooses a target by them before there is any packaging, as a bundle that adds to another may
+    carry no pip. Raises AirgapError for what is not a wheel's name.
+    """
+    if not _PLAIN.fullmatch(filename):
+        raise _not_a_wheel(filename, "a character or a part of it has no place there")
+    parts = (part.split(".") for part in filename[: -len(".whl")].lower().split("-")[-3:])
+    return tuple("-".join(one) for one in itertools.product(*parts))
+
+
+def _not_a_wheel(filename: str, reason: t.Any) -> AirgapError:
+    return AirgapError(
+        "%s is not a wheel's name, NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl: %s. "
+        "Publish wheels only; build one from an sdist on the internet host." % (filename, reason)
+    )
+
+
 def parse_filename(packaging: Packaging, filename: str) -> Filename:
     """Return the parts of a wheel's file name; raises AirgapError for any other name, however odd."""
+    found = tags(filename)
     try:
-        if not _PLAIN.fullmatch(filename):
-            raise ValueError("a character or a part of it has no place there")
-        project, version, build, tags = packaging.parse_wheel_filename(_unescape(packaging, filename))
+        project, version, build, dummy = packaging.parse_wheel_filename(_unescape(packaging, filename))
     except ValueError as error:
-        raise AirgapError(
-            "%s is not a wheel's name, NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl: %s. "
-            "Publish wheels only; build one from an sdist on the internet host." % (filename, error)
-        ) from error
+        raise _not_a_wheel(filename, error) from error
     parts = filename.split("-")
-    return Filename(project, version, build, tuple(sorted(str(tag) for tag in tags)), (parts[0], parts[1], parts[-3]))
+    return Filename(project, version, build, found, (parts[0], parts[1], parts[-3]))
 
 
 def _unescape(packaging: Packaging, filename: str) -> str:
