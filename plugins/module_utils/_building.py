@@ -28,8 +28,8 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
-    adopt,
     held,
+    move_into_place,
     read_if_there,
     remove_scratch,
     sha256_file,
@@ -74,7 +74,7 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
         plan = make_plan(order, inputs, source_sha256, record_path, params["refresh"])
         if module.check_mode or (plan.holds and not plan.looks):
             return result(record_path, plan.changed, plan.before, None if plan.changed else plan.before, module._diff)
-        remove_scratch(params["dest"])
+        remove_scratch(params["dest"], with_files=True)
         record = build(plan, pip, params["source"], params["dest"], record_path)
     return result(record_path, record is not plan.before, plan.before, record, module._diff)
 
@@ -156,7 +156,7 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
             return plan.before
         path, made_by = builder.build(url, sha256)
         record = {**describe_build(plan, builder.describe(path), url, sha256), **made_by}
-        adopt(path, os.path.join(dest, record["filename"]))
+        move_into_place(path, os.path.join(dest, record["filename"]))
         write_atomic(record_path, render_json(record).encode("utf-8"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

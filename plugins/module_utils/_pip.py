@@ -57,18 +57,18 @@ def run_logged(
     except subprocess.TimeoutExpired:
         return 124, "timed out after %d seconds" % (seconds_at_most or 0)
     out = process.stdout.decode("utf-8", "replace")
-    keep(command, process.returncode, time.time() - started, out, log, secrets)
+    log_command(command, process.returncode, time.time() - started, out, log, secrets)
     return process.returncode, out
 
 
-def keep(
+def log_command(
     command: t.Sequence[str], rc: int, seconds: float, out: str, log: t.Optional[str], secrets: t.Mapping[str, str]
 ) -> None:
     """Add a command, its status and its output to the log, if there is one, without secrets."""
-    note("rc=%d %.1fs %s\n%s" % (rc, seconds, " ".join(command), out), log, secrets)
+    log_text("rc=%d %.1fs %s\n%s" % (rc, seconds, " ".join(command), out), log, secrets)
 
 
-def note(text: str, log: t.Optional[str], secrets: t.Mapping[str, str]) -> None:
+def log_text(text: str, log: t.Optional[str], secrets: t.Mapping[str, str]) -> None:
     """Add a text with the time to the log, if there is one, without secrets."""
     if not log:
         return
@@ -214,18 +214,18 @@ class Fetcher:
             stderr=subprocess.STDOUT,
         )
 
-    def fetch(self, urls: t.Sequence[str], tell: t.Callable[[int], None]) -> t.List[str]:
+    def fetch(self, urls: t.Sequence[str], report_progress: t.Callable[[int], None]) -> t.List[str]:
         """Return for each URL the path of its file, which is unchecked, and not there where it could not be fetched.
 
-        tell() is called with the number of files that are there, twice a second. This can be done once.
+        report_progress() is called with the number of files that are there, twice a second. This can be done once.
         """
         started = time.time()
         said = self.ask(("".join(url + "\n" for url in urls)).encode("utf-8"))
         while said is None:
-            tell(sum(name.isdigit() for name in os.listdir(self.folder)))
+            report_progress(sum(name.isdigit() for name in os.listdir(self.folder)))
             said = self.ask(None)
         out = said.decode("utf-8", "replace")
-        keep(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
+        log_command(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
         return [os.path.join(self.folder, str(number)) for number in range(len(urls))]
 
     def ask(self, text: t.Optional[bytes]) -> t.Optional[bytes]:
