@@ -27,11 +27,11 @@ _Lock = t.Dict[str, t.Tuple[str, str]]
 def parse_state(text: str) -> t.Optional[t.Dict[str, t.Any]]:
     """Return what remember() returned once, from its JSON; None for anything else."""
     try:
-        state: t.Dict[str, t.Any] = json.loads(text)
+        state: t.Dict[str, t.Any] = _manifest.parse_json(text, "the memory")
         for key in ("sealed", "before"):
             if state[key] is not None or key == "sealed":
                 _manifest.parse_manifest(json.dumps(state[key]))
-    except (ValueError, KeyError, TypeError, AirgapError):
+    except (KeyError, TypeError, AirgapError):
         return None
     return state
 

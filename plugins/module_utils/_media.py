@@ -90,7 +90,8 @@ def judge(folders: t.Sequence[str], check: t.Optional[t.Collection[str]]) -> Off
     """
     found = {folder: _walk(folder) for folder in folders}
     folder = _open_part(found)
-    manifest, opened, carried = _manifest.verify_open(folder, _volumes.is_ours)
+    manifest, opened = _manifest.verify(folder, beside=_volumes.is_ours)
+    carried = _manifest.carried(manifest)
     if not os.path.basename(folder) == _volumes.folder_of(manifest["id"]):
         raise AirgapError(
             "%s holds bundle %s, which is not what its name says. Bring the folder as it was exported."

@@ -21,7 +21,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
-from ansible_collections.airgap.python.plugins.module_utils._manifest import POOL, Part, blocks_of_parts
+from ansible_collections.airgap.python.plugins.module_utils._manifest import Part, blocks_of_parts, is_in_pool
 
 try:
     import lzma
@@ -37,11 +37,6 @@ PATIENCE = 120.0
 def parts_of(given: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Part]:
     """Return parts as a module gets them."""
     return [Part(str(one["path"]), int(one["offset"]), int(one["length"])) for one in given]
-
-
-def is_packed(path: str) -> bool:
-    """Say whether a file of a bundle is packed already, as wheels are."""
-    return path.startswith(POOL + "/")
 
 
 def gaps(runs: t.Mapping[int, int], size: int) -> t.List[t.Tuple[int, int]]:
@@ -61,12 +56,12 @@ def gaps(runs: t.Mapping[int, int], size: int) -> t.List[t.Tuple[int, int]]:
 
 def encoding_of(parts: t.Iterable[Part]) -> str:
     """Return how texts among parts are packed: "xz", or "" where there are none or this Python has no lzma."""
-    return "xz" if lzma is not None and any(not is_packed(part.path) for part in parts) else ""
+    return "xz" if lzma is not None and any(not is_in_pool(part.path) for part in parts) else ""
 
 
 def write(root: str, parts: t.Sequence[Part], encoding: str, emit: t.Callable[[bytes], t.Any]) -> None:
     """Pass the bytes of a piece on to ``emit``."""
-    texts = blocks_of_parts(root, [part for part in parts if not is_packed(part.path)])
+    texts = blocks_of_parts(root, [part for part in parts if not is_in_pool(part.path)])
     if encoding == "xz":
         packer = lzma.LZMACompressor()
         for block in texts:
@@ -75,7 +70,7 @@ def write(root: str, parts: t.Sequence[Part], encoding: str, emit: t.Callable[[b
     else:
         for block in texts:
             emit(block)
-    for block in blocks_of_parts(root, [part for part in parts if is_packed(part.path)]):
+    for block in blocks_of_parts(root, [part for part in parts if is_in_pool(part.path)]):
         emit(block)
 
 
@@ -146,8 +141,8 @@ def read(stream: Source, parts: t.Sequence[Part], encoding: str) -> t.Iterator[t
     Never more bytes come out than the parts have. Raises AirgapError where
     the piece holds less, or more.
     """
-    texts = [part for part in parts if not is_packed(part.path)]
-    pool = [part for part in parts if is_packed(part.path)]
+    texts = [part for part in parts if not is_in_pool(part.path)]
+    pool = [part for part in parts if is_in_pool(part.path)]
     source = _unpacked(stream) if texts and encoding == "xz" else stream.read
     for part in texts + pool:
         blocks = _exactly(source, part)

@@ -288,7 +288,7 @@ class Audit:
         ignore = _audit.parse_ignore(self.params["ignore"])
         service = self.service()
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        manifest = _evidence.read_manifest(self.root)
+        manifest = _manifest.read(self.root)
         before = self.before()
         due = _audit.is_due(before, _audit.versions_of(manifest["files"])[0], service, self.params["max_age"], now)
         if self.params["refresh"]:

@@ -66,7 +66,6 @@ counts:
   sample: {added: 2, upgraded: 5, downgraded: 0, replaced: 0, removed: 1}
 """
 
-import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -78,10 +77,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import read_i
 def read_base(path):
     """Return a base, which is a manifest or an inventory; raises AirgapError."""
     text = _manifest.read_text(path)
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise AirgapError("%s is not JSON: %s. Name a manifest or an inventory." % (path, error)) from error
+    document = _manifest.parse_json(text, path, "Name a manifest or an inventory.")
     if isinstance(document, dict) and "imported" in document and isinstance(document.get("files"), list):
         return document
     return _manifest.parse_manifest(text, path)
@@ -113,7 +109,7 @@ def main():
         dest = os.path.join(root, _manifest.REPORTS, _evidence.CHANGES)
         module.exit_json(changed=True, dest=dest, against="", counts={kind: 0 for kind in _changes.KINDS})
     try:
-        manifest = _evidence.read_manifest(root)
+        manifest = _manifest.read(root)
         base = read_base(module.params["base"]) if module.params["base"] else None
         state = _changes.parse_state((read_if_there(module.params["memory"]) or b"").decode("utf-8", "replace"))
         earlier = choose(state, base, manifest["id"])

@@ -192,7 +192,7 @@ class Export:
         manifest, entries = _manifest.verify(self.path)
         if manifest["id"] != self.identity:
             raise AirgapError("%s was staged anew meanwhile. Run the export again." % self.path)
-        carried = [entry for entry in _manifest.to_send(manifest, entries) if _pieces.is_packed(entry.path)]
+        carried = [entry for entry in _manifest.to_send(manifest, entries) if _manifest.is_in_pool(entry.path)]
         listed = _volumes.render(self.identity, volumes)
         _volumes.parse(listed, _volumes.LIST, self.identity, carried)
         opened = {entry.path: entry for entry in _manifest.to_send(manifest, entries) if entry not in carried}
@@ -253,7 +253,7 @@ def plan(path, dest, volume_size):
     """Check the bundle and return what there is to write."""
     manifest, entries = _manifest.verify(path)
     crossing = _manifest.to_send(manifest, entries)
-    volumes = _volumes.lay_out([entry for entry in crossing if _pieces.is_packed(entry.path)], volume_size)
+    volumes = _volumes.lay_out([entry for entry in crossing if _manifest.is_in_pool(entry.path)], volume_size)
     return {
         "found": True,
         "id": manifest["id"],

@@ -252,7 +252,7 @@ class Reception:
         Raises AirgapError where the pool has another content under an offered name.
         """
         missing = []
-        for path, entry in sorted(self.entries.items(), key=lambda one: (_pieces.is_packed(one[0]), one[0])):
+        for path, entry in sorted(self.entries.items(), key=lambda one: (_manifest.is_in_pool(one[0]), one[0])):
             if present.get(path) == entry.sha256:
                 continue
             self.check_place(path, entry, present)
@@ -264,7 +264,7 @@ class Reception:
     @staticmethod
     def check_place(path, entry, present):
         """Raise AirgapError where the pool in place has another content under an offered name."""
-        if path.startswith(_manifest.POOL + "/") and present.get(path, entry.sha256) != entry.sha256:
+        if _manifest.is_in_pool(path) and present.get(path, entry.sha256) != entry.sha256:
             raise AirgapError(
                 "%s has sha256 %s here and %s in the offered bundle. One file name stands for one content: "
                 "find out which is right, and remove the other." % (path, present[path], entry.sha256)
@@ -323,7 +323,7 @@ class Reception:
         self.forget_others()
         is_judged = False
         for part, blocks in _pieces.read(stream, parts, encoding):
-            if _pieces.is_packed(part.path) and not is_judged:
+            if _manifest.is_in_pool(part.path) and not is_judged:
                 self.judge_open()
                 is_judged = True
             self.take_part(part, blocks)
@@ -332,15 +332,15 @@ class Reception:
         """Judge a bundle by all that it holds but the pool, so that nobody fills the disk with what is not approved."""
         for path, entry in self.entries.items():
             here = os.path.join(self.path, path)
-            if not _pieces.is_packed(path) and os.path.isfile(here) and sha256_file(here) == entry.sha256:
+            if not _manifest.is_in_pool(path) and os.path.isfile(here) and sha256_file(here) == entry.sha256:
                 self.link(path, path)
         self.join_rest()
         if not os.path.isfile(os.path.join(self.next, _manifest.SUMS)):
             raise AirgapError("A piece brings the pool before what it is judged by. Run the transfer again.")
         self.drop_strangers()
         _approval.judge(self.next, self.params)
-        manifest, entries, carried = _manifest.verify_open(self.next, _pieces.is_packed)
-        if {one.path: one for one in entries + carried} != self.entries:
+        manifest, entries = _manifest.verify(self.next, beside=_manifest.is_in_pool)
+        if {one.path: one for one in entries + _manifest.carried(manifest)} != self.entries:
             raise AirgapError("%s is not the bundle that was offered. Run the transfer again." % self.next)
 
     def take_part(self, part, blocks):
@@ -446,8 +446,7 @@ class Reception:
 
     def complete_from(self, present):
         """Take over what the manifest, which has arrived, leaves to the base."""
-        where = os.path.join(self.next, _manifest.MANIFEST)
-        manifest = _manifest.parse_manifest(_manifest.read_text(where), where)
+        manifest = _manifest.read(self.next)
         self.base = self.base or manifest["base"] or ""
         self.left_out = {entry.path: entry for entry in _manifest.left_out(manifest)}
         self.check_base(present)
@@ -526,7 +525,7 @@ def plan(reception, volumes=None):
     present = reception.present()
     reception.check_base(present)
     missing = reception.missing(present)
-    sent = [run for run in missing if volumes is None or not _pieces.is_packed(run[0])]
+    sent = [run for run in missing if volumes is None or not _manifest.is_in_pool(run[0])]
     here = set(present.values())
     completed = {path: one for path, one in reception.left_out.items() if one.sha256 in here}
     gone = sorted(set(present) - set(reception.entries) - set(reception.left_out))

@@ -71,7 +71,6 @@ unusual:
   returned: success
 """
 
-import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -88,10 +87,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 def read_report(root, name):
     """Return one of our JSON reports; raises AirgapError."""
     path = os.path.join(root, _manifest.REPORTS, name)
-    try:
-        document = json.loads(_manifest.read_text(path))
-    except ValueError as error:
-        raise AirgapError("%s is not JSON: %s. Stage the bundle again." % (path, error)) from error
+    document = _manifest.parse_json(_manifest.read_text(path), path, "Stage the bundle again.")
     if not isinstance(document, dict) or document.get("format") != _evidence.FORMAT:
         raise AirgapError("%s is no report of format %d. Stage again." % (path, _evidence.FORMAT))
     return document

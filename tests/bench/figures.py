@@ -153,7 +153,7 @@ def cross(source, hop):
 
 def size_of(root, entries):
     """Return the size of the texts and of the wheels among entries."""
-    wheels = sum(entry.size for entry in entries if _pieces.is_packed(entry.path))
+    wheels = sum(entry.size for entry in entries if _manifest.is_in_pool(entry.path))
     return sum(entry.size for entry in entries) - wheels, wheels
 
 
@@ -263,7 +263,7 @@ def measure_packing(wheels, root):
                 data += stream.read()
     texts = b""
     for path in sorted(_manifest.walk(root)):
-        if not _pieces.is_packed(path):
+        if not _manifest.is_in_pool(path):
             with open(os.path.join(root, path), "rb") as stream:
                 texts += stream.read()
     ways = ["xz"] + (["zstd -3", "zstd -19"] if shutil.which("zstd") else [])

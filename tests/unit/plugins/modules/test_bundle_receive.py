@@ -57,7 +57,7 @@ class Hop:
     def texts_and_pool(self, size=70):
         """Return the pieces of all but the pool, and those of the pool."""
         apart = [
-            [[part for part in parts if _pieces.is_packed(part.path) is packed] for parts in self.pieces(size)]
+            [[part for part in parts if _manifest.is_in_pool(part.path) is packed] for parts in self.pieces(size)]
             for packed in (False, True)
         ]
         return [[parts for parts in one if parts] for one in apart]
@@ -108,7 +108,7 @@ def test_broken_transfer_goes_on_after_the_last_piece_that_arrived(hop):
 
 def test_line_that_broke_within_a_file_loses_nothing_that_came(hop):
     (parts,) = hop.pieces(10000)
-    wheels = [part for part in parts if _pieces.is_packed(part.path)]
+    wheels = [part for part in parts if _manifest.is_in_pool(part.path)]
     data, encoding = hop.piece(wheels)
     hop.send_texts()
     with pytest.raises(AirgapError, match="ends within " + wheels[1].path):
@@ -314,7 +314,7 @@ def test_other_sizes_than_the_manifest_has_are_refused_before_the_pool_comes(hop
     (parts,) = hop.pieces(10000)
     data, encoding = hop.piece(parts)
     offer = hop.reception()
-    wheel = next(path for path in offer.entries if _pieces.is_packed(path))
+    wheel = next(path for path in offer.entries if _manifest.is_in_pool(path))
     offer.entries[wheel] = offer.entries[wheel]._replace(size=1 << 40)
     with pytest.raises(AirgapError, match="not the bundle that was offered"):
         offer.take(io.BytesIO(data), parts, encoding)
