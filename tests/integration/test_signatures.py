@@ -12,9 +12,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
+from ansible_collections.airgap.python.plugins.modules import bundle_piece
 
 from tests.integration import hostile_interpreter
 from tests.unit.plugins.module_utils.test_manifest import seal
@@ -90,24 +93,36 @@ class Site:
         return run("bundle_verify", path=self.source, **dict(self.allowed, **options))
 
     def receive(self, **options):
-        """Take the bundle in; return the result of the phase that decides."""
+        """Receive the bundle as the role transfer does; return the result of the run that decides."""
         manifest, entries = _manifest.verify(self.source)
+        sums = {entry.path: entry.sha256 for entry in entries}
         common = {
             "path": self.bundle,
             "incoming": os.path.join(self.hop, "incoming"),
             "id": manifest["id"],
-            "entries": [entry._asdict() for entry in entries],
+            "sha256": sums["SHA256SUMS"],
+            "signatures_sha256": sums.get("SHA256SUMS.sig", ""),
+            "ledger": self.ledger,
         }
-        plan = run("bundle_receive", phase="plan", **common)
-        if plan["parts"]:
-            piece = str(self.folder / "piece")
-            with open(piece, "wb") as stream:
-                parts = [_manifest.Part(**part) for part in plan["parts"]]
-                _manifest.digest_of_parts(self.source, parts, stream.write)
-            taken = run("bundle_receive", phase="piece", parts=plan["parts"], piece=piece, **common)
-            assert taken["changed"], taken
-        options = dict(self.allowed, **dict({"ledger": self.ledger}, **options))
-        return run("bundle_receive", phase="finish", **dict(common, **options))
+        common.update(self.allowed, **options)
+        result = run("bundle_receive", **common)
+        if result.get("open"):
+            files = bundle_piece.open_part(self.source, sums["SHA256SUMS"], result["known"])
+            result = self.bring(common, lambda emit: _pieces.write_open(self.source, files, emit))
+        if result.get("wanted"):
+            root, parts = bundle_piece.pool_parts(self.source, sums["SHA256SUMS"], result["wanted"])
+            result = self.bring(dict(common, wanted=result["wanted"]), lambda emit: _pieces.write(root, parts, emit))
+        return result
+
+    def bring(self, options, write):
+        """Have the module receive what is written into a pipe."""
+        folder = tempfile.mkdtemp(dir=str(self.folder))
+        os.mkfifo(os.path.join(folder, "pipe"))
+        sender = threading.Thread(target=bundle_piece.serve, args=(write, folder))
+        sender.start()
+        result = run("bundle_receive", pipe=folder, **options)
+        sender.join()
+        return result
 
     def note(self, phase, **options):
         """Write to the ledger, or read it."""
