@@ -186,7 +186,9 @@ class Reception:
         sizes, files = _pieces.read_open(stream)
         check_room(self.incoming, sum(sizes))
         expected = self.expected()
+        count = 0
         for path, blocks in files:
+            count += path != _volumes.LIST
             if path == _volumes.LIST:
                 wanted, final = self.offer.volumes, self.list
             else:
@@ -202,7 +204,7 @@ class Reception:
         self.drop_strangers(expected)
         if not self.has_open():
             raise AirgapError("The open part of bundle %s did not come whole. Run this again." % self.offer.id)
-        return len(sizes), sum(sizes)
+        return count, sum(sizes)
 
     def take_file(self, path: str, wanted: str, final: str, blocks: t.Iterable[bytes]) -> None:
         """Write one file of the open part, and give it its name if it is what it should be."""
@@ -500,7 +502,7 @@ def go_on(
         if reception.is_in_place(present):
             return _result(reception, Plan(held=len(present)), False)
         if not reception.has_open():
-            return {"changed": True, "pending": True, "open": True, "known": reception.known(present)}
+            return {"changed": reception.is_dry, "pending": True, "open": True, "known": reception.known(present)}
     elif not wanted and not volume:
         taken = reception.take_open(stream)
     present = reception.listed()
@@ -513,9 +515,14 @@ def go_on(
         reception.take(stream, reception.parts_of(wanted, volume))
     # What came before was hashed when the plan was made, and is again at the end.
     plan = reception.plan(present, not is_pool)
-    if not plan.missing and not reception.is_dry:
+    is_done = not plan.missing and not reception.is_dry
+    if is_done:
         reception.finish()
     result = _result(reception, plan, True)
+    result["changed"] = reception.is_dry or is_done or stream is not None
+    if not reception.is_dry and not is_done:
+        # It is shown once.
+        del result["diff"]
     result["files"] += taken[0]
     result["bytes"] += taken[1]
     result["held"] -= taken[0]
@@ -524,7 +531,7 @@ def go_on(
 
 def _result(reception: Reception, plan: Plan, is_pending: bool) -> t.Dict[str, t.Any]:
     return {
-        "changed": is_pending,
+        "changed": False,
         "pending": is_pending and (bool(plan.missing) or reception.is_dry),
         "open": False,
         "wanted": reception.wanted(plan.missing),

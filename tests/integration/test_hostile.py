@@ -16,6 +16,7 @@ import types
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import (
+    _export,
     _files,
     _lock,
     _manifest,
@@ -25,10 +26,10 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _volumes,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._export import Export
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
-from ansible_collections.airgap.python.plugins.modules import bundle_export, bundle_piece
+from ansible_collections.airgap.python.plugins.modules import bundle_piece
 from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
-from ansible_collections.airgap.python.plugins.modules.bundle_export import Export
 
 from tests.integration.simple_index import make_wheel
 from tests.unit.plugins.module_utils.test_manifest import SETS, delta, seal
@@ -42,14 +43,13 @@ SIZE = 200
 
 def export(source, disk, size=SIZE):
     """Export a bundle as the role media does."""
-    planned = bundle_export.plan(source, disk, size)
-    done = Export(source, disk, planned["id"])
-    written = []
-    for volume in planned["volumes"]:
+    done = Export(source, disk, size)
+    sums = {}
+    for volume in done.plan()["volumes"]:
         with held(done.folder, False):
-            written.append(done.write_volume(volume)[0])
+            sums[volume["name"]] = done.write_volume(volume["name"])[0].sha256
     with held(done.folder, False):
-        return done.finish(written)
+        return done.finish(sums)
 
 
 def bring(disks, hop, bundle=""):
@@ -519,9 +519,7 @@ def run_apart(work, kill_at=0):
 
         step = counted(lambda: None)
 
-        bundle_export.written_aside = _files.written_aside = lambda *arguments: InHalves(
-            WRITTEN_ASIDE(*arguments), step
-        )
+        _export.written_aside = _files.written_aside = lambda *arguments: InHalves(WRITTEN_ASIDE(*arguments), step)
         _reception.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
         try:
             for name in CALLS:
