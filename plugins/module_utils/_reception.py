@@ -419,6 +419,16 @@ class Reception:
             if self.runs(path) and not _pieces.gaps(self.runs(path), entry.size):
                 self.join(entry, os.path.join(self.partial, path))
 
+    def forget_open(self) -> None:
+        """Remove the open part of a bundle that is refused, unless some of its pool came before."""
+        if self.is_dry or os.path.isdir(self.partial) or os.path.isdir(os.path.join(self.next, _manifest.POOL)):
+            return
+        shutil.rmtree(self.next, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.unlink(self.list)
+        with contextlib.suppress(OSError):
+            os.rmdir(self.incoming)
+
     def forget_others(self) -> None:
         """Remove what came of bundles that nobody is bringing any more."""
         for name in os.listdir(self.incoming) if os.path.isdir(self.incoming) else []:
@@ -509,12 +519,16 @@ def go_on(
     if stream is not None and reception.is_in_place(present):
         # Another run was faster.
         return _result(reception, Plan(held=len(present)), False)
-    reception.load()
     is_pool = stream is not None and bool(wanted or volume)
-    if stream is not None and is_pool:
-        reception.take(stream, reception.parts_of(wanted, volume))
-    # What came before was hashed when the plan was made, and is again at the end.
-    plan = reception.plan(present, not is_pool)
+    try:
+        reception.load()
+        if stream is not None and is_pool:
+            reception.take(stream, reception.parts_of(wanted, volume))
+        # What came before was hashed when the plan was made, and is again at the end.
+        plan = reception.plan(present, not is_pool)
+    except AirgapError:
+        reception.forget_open()
+        raise
     is_done = not plan.missing and not reception.is_dry
     if is_done:
         reception.finish()
