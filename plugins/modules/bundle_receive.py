@@ -55,7 +55,7 @@ options:
     default: ""
   volumes_sha256:
     description:
-      - SHA-256 of the list of volumes, from RV(airgap.python.bundle_media#module:volumes_sha256), if a medium brings the
+      - SHA-256 of the list of volumes, from RV(airgap.python.bundle_media_info#module:volumes_sha256), if a medium brings the
         pool. RV(volumes) then says which of them are needed.
     type: str
     default: ""
@@ -75,7 +75,7 @@ options:
     type: str
   command:
     description:
-      - The command that prints the piece on the control host, from RV(airgap.python.bundle_piece#module:command).
+      - The command that prints the piece on the control host, from RV(airgap.python.bundle_send#module:command).
         The action plugin passes what it prints on to this host.
       - This host must be reached by ssh, or be the control host itself.
     type: list
@@ -137,13 +137,13 @@ open:
   type: bool
   returned: success
 known:
-  description: SHA-256 of the files that are here already, but for the pool's; for O(airgap.python.bundle_piece#module:known).
+  description: SHA-256 of the files that are here already, but for the pool's; for O(airgap.python.bundle_send#module:known).
   type: list
   elements: str
   returned: when RV(open=true)
 wanted:
   description:
-    - What of the pool is to be sent; for O(airgap.python.bundle_piece#module:wanted). Files are named by their number, from 0,
+    - What of the pool is to be sent; for O(airgap.python.bundle_send#module:wanted). Files are named by their number, from 0,
       among those of the pool in C(SHA256SUMS), in order of their paths.
     - V(7) is a file, V(7-12) are six of them, and V(7@100-250) are bytes 100 to 249 of one.
   type: list

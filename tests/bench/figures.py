@@ -25,7 +25,7 @@ import time
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest, _pieces, _reception
-from ansible_collections.airgap.python.plugins.modules import bundle_piece
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
@@ -146,9 +146,9 @@ def cross(source, hop):
             return _reception.go_on(reception, stream, wanted)
 
     result = go_on()
-    files = bundle_piece.open_part(source, offer.sha256, result["known"])
+    files = bundle_send.open_part(source, offer.sha256, result["known"])
     result = go_on(lambda emit: _pieces.write_open(source, files, emit))
-    dummy, parts = bundle_piece.pool_parts(source, offer.sha256, result["wanted"])
+    dummy, parts = bundle_send.pool_parts(source, offer.sha256, result["wanted"])
     go_on(lambda emit: _pieces.write(source, parts, emit), result["wanted"])
     os.unlink(piece)
     return crossed

@@ -28,7 +28,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._export import Export
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
-from ansible_collections.airgap.python.plugins.modules import bundle_piece
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
 
 from tests.integration.simple_index import make_wheel
@@ -69,7 +69,7 @@ def bring(disks, hop, bundle=""):
     result = go_on()
     if result["open"]:
         piece = io.BytesIO()
-        _pieces.write_open(offer.folder, bundle_piece.open_part(offer.folder, sums[0], result["known"]), piece.write)
+        _pieces.write_open(offer.folder, bundle_send.open_part(offer.folder, sums[0], result["known"]), piece.write)
         piece.seek(0)
         result = go_on(piece)
     for needed in result["volumes"]:

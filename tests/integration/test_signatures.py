@@ -17,7 +17,7 @@ import threading
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
-from ansible_collections.airgap.python.plugins.modules import bundle_piece
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 from tests.integration import hostile_interpreter
 from tests.unit.plugins.module_utils.test_manifest import seal
@@ -107,10 +107,10 @@ class Site:
         common.update(self.allowed, **options)
         result = run("bundle_receive", **common)
         if result.get("open"):
-            files = bundle_piece.open_part(self.source, sums["SHA256SUMS"], result["known"])
+            files = bundle_send.open_part(self.source, sums["SHA256SUMS"], result["known"])
             result = self.bring(common, lambda emit: _pieces.write_open(self.source, files, emit))
         if result.get("wanted"):
-            root, parts = bundle_piece.pool_parts(self.source, sums["SHA256SUMS"], result["wanted"])
+            root, parts = bundle_send.pool_parts(self.source, sums["SHA256SUMS"], result["wanted"])
             result = self.bring(dict(common, wanted=result["wanted"]), lambda emit: _pieces.write(root, parts, emit))
         return result
 
@@ -118,7 +118,7 @@ class Site:
         """Have the module receive what is written into a pipe."""
         folder = tempfile.mkdtemp(dir=str(self.folder))
         os.mkfifo(os.path.join(folder, "pipe"))
-        sender = threading.Thread(target=bundle_piece.serve, args=(write, folder))
+        sender = threading.Thread(target=bundle_send.serve, args=(write, folder))
         sender.start()
         result = run("bundle_receive", pipe=folder, **options)
         sender.join()

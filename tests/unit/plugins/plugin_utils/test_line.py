@@ -17,7 +17,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
-from ansible_collections.airgap.python.plugins.modules import bundle_piece
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 from ansible_collections.airgap.python.plugins.plugin_utils import _line
 
 
@@ -140,7 +140,7 @@ def test_what_went_wrong_on_the_sending_host_is_printed_apart_from_the_piece(tmp
     def lost(emit):
         _pieces.write(str(tmp_path), [_manifest.Part("lost.whl", 0, 1)], emit)
 
-    sender = threading.Thread(target=bundle_piece.serve, args=(lost, pipe))
+    sender = threading.Thread(target=bundle_send.serve, args=(lost, pipe))
     sender.start()
     done = subprocess.run(["sh", "-c", _line.printing(pipe)], capture_output=True, check=False)
     sender.join()
@@ -153,7 +153,7 @@ def test_module_that_ran_twice_sends_its_piece_once(tmp_path):
     (tmp_path / "a.whl").write_bytes(bytes(3000000))
     parts = [_manifest.Part("a.whl", 0, 3000000)]
     senders = [
-        threading.Thread(target=bundle_piece.serve, args=(lambda emit: _pieces.write(str(tmp_path), parts, emit), pipe))
+        threading.Thread(target=bundle_send.serve, args=(lambda emit: _pieces.write(str(tmp_path), parts, emit), pipe))
         for _run in range(2)
     ]
     for sender in senders:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: bundle_piece
+module: bundle_send
 short_description: Send a part of a bundle to another host
 version_added: 0.1.0
 description:
@@ -54,7 +54,7 @@ requirements:
 
 EXAMPLES = r"""
 - name: Send the open part of the bundle
-  airgap.python.bundle_piece:
+  airgap.python.bundle_send:
     path: /srv/airgap/bundle
     sha256: "{{ offer.sha256 }}"
     known: "{{ first.known }}"
@@ -62,7 +62,7 @@ EXAMPLES = r"""
   register: open
 
 - name: Send what is missing of the pool
-  airgap.python.bundle_piece:
+  airgap.python.bundle_send:
     path: /srv/airgap/bundle
     sha256: "{{ offer.sha256 }}"
     wanted: "{{ plan.wanted }}"
@@ -182,7 +182,7 @@ def main():
     )
     params = module.params
     if not params["pipe"]:
-        module.fail_json(msg="bundle_piece runs through its action plugin, which says where the pipe is.")
+        module.fail_json(msg="bundle_send runs through its action plugin, which says where the pipe is.")
     root = params["path"]
     try:
         if params["wanted"]:

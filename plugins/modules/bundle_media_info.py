@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: bundle_media
+module: bundle_media_info
 short_description: Judge what a disk brings
 version_added: 0.1.0
 description:
@@ -48,7 +48,7 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Judge the disk
-  airgap.python.bundle_media:
+  airgap.python.bundle_media_info:
     paths: [/mnt/disk]
   register: offer
 """
