@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 import time
@@ -229,6 +230,17 @@ def adopt(source: str, path: str, mode: int = 0o644) -> None:
         os.fsync(stream.fileno())
     os.rename(source, path)
     fsync_dir(os.path.dirname(path) or ".")
+
+
+def remove_scratch(folder: str) -> None:
+    """Remove what killed runs left in a folder that is held, so that it is nobody's now."""
+    for name in os.listdir(folder):
+        if name.startswith(TEMPORARY):
+            path = os.path.join(folder, name)
+            if os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
 
 
 def read_if_there(path: str) -> t.Optional[bytes]:

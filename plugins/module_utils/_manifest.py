@@ -183,12 +183,12 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def parse_json(text: str, where: str, fix: str = "Fetch the bundle again.") -> t.Any:
+def parse_json(text: str, where: str) -> t.Any:
     """Return what JSON from outside says; raises AirgapError where two readers could understand two things."""
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=_integer, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise AirgapError("%s is not JSON: %s. %s" % (where, error, fix)) from error
+        raise AirgapError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
 
 
 def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:

@@ -408,12 +408,12 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     swap = "\n".join(
         [
             "import os",
-            "from ansible_collections.airgap.python.plugins.modules import locked_venv",
-            "real = locked_venv.Environment.claim",
+            "from ansible_collections.airgap.python.plugins.module_utils import _venv_apply",
+            "real = _venv_apply.Environment.claim",
             "def claim(self):",
             "    os.replace(%r, %r)" % (str(tmp_path / "evil"), str(wheel)),
             "    return real(self)",
-            "locked_venv.Environment.claim = claim",
+            "_venv_apply.Environment.claim = claim",
         ]
     )
     done = subprocess.run(
@@ -427,9 +427,7 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     assert version_of(install.venv) == "1.0"
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"), [(403, "the index does not let this host in"), (404, "the index has no file")]
-)
+@pytest.mark.parametrize(("status", "reason"), [(403, "it forbids this host or user"), (404, "the index has no file")])
 def test_the_module_tells_a_page_that_the_index_does_not_give_from_one_that_is_not_there(
     install, bundle, pip, status, reason
 ):

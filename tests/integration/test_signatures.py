@@ -626,6 +626,14 @@ def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, cont
     variables = {"approve_signing_key": site.alice.path, "approve_sha256": approved}
     rc, output = control.play("approve", approve_copy=desk, **variables)
     assert rc != 0
+    # The copy here is the one that was approved, and what the key is to sign over there is not.
+    said = "has SHA-256 %s, computed on the control host, and %s was to be signed. Nothing is signed"
+    assert said % (sum_of(site.source), approved) in " ".join(output.split())
+    assert not is_signed(site)
+    # A host that tells of the new one gets it copied and its sum shown, and no signature either.
+    control.hostile("def change(answer):\n    return answer\n")
+    rc, output = control.play("approve", approve_copy=desk, **variables)
+    assert rc != 0
     assert "SHA-256 of SHA256SUMS in %s/bundle is %s" % (desk, sum_of(site.source)) in " ".join(output.split())
     assert not is_signed(site)
 

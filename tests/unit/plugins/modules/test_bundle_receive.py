@@ -19,7 +19,7 @@ from ansible_collections.airgap.python.plugins.module_utils._reception import Of
 from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 from tests.unit.plugins.module_utils.test_manifest import delta, seal, write
-from tests.unit.plugins.module_utils.test_report import KEY
+from tests.unit.plugins.module_utils.test_page import KEY
 from tests.unit.plugins.module_utils.test_signature import Officer
 
 
