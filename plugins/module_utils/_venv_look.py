@@ -4,20 +4,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import typing as t
-import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _environment, _files, _venv
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-
-
-def full_disk(*paths: str) -> str:
-    """Return what to say where a disk is full."""
-    return "the disk is full: %s. Free some space, and run again." % _files.room(*paths)
 
 
 def run(module: AnsibleModule, argv: t.List[str]) -> t.Tuple[int, str]:
@@ -53,39 +48,7 @@ def look_at_python(module: AnsibleModule, name: str) -> _venv.Python:
 
 def look_at_path(module: AnsibleModule, path: str) -> _venv.Found:
     """Return what lies at the path of the environment."""
-    if os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path)):
-        return _venv.Found("other")
-    if not os.path.isdir(path) or not os.listdir(path):
-        return _venv.Found("absent")
-    if not os.path.exists(os.path.join(path, _venv.OWNER_FILE)):
-        return _venv.Found("venv" if os.path.exists(os.path.join(path, "pyvenv.cfg")) else "other")
-    reason = _files.other_writers(os.lstat(path))
-    if reason:
-        raise AirgapError(
-            "Others can change %s, and its Python is run: %s. Run this as the user to whom it belongs (become_user), or give "
-            "it back (chown -R, chmod go-w)." % (path, reason)
-        )
-    recorded = None
-    copy = _files.read_if_there(os.path.join(path, _venv.LOCK_COPY))
-    if copy is not None:
-        try:
-            recorded = tuple(_lock.parse(copy.decode("utf-8")))
-        except ValueError:
-            # A copy that nobody can read proves nothing: as if the run had not finished.
-            recorded = None
-    try:
-        rc, output = run(module, [os.path.join(path, "bin", "python"), "-I", "-c", _venv.PROBE_VENV])
-        answer = json.loads(output) if rc == 0 else None
-    except (OSError, ValueError):
-        answer = None
-    if answer is None:
-        return _venv.Found("ours", recorded)
-    return _venv.Found(
-        "ours",
-        recorded,
-        _venv.Python(tuple(answer["version"]), answer["executable"]),
-        tuple((name, version) for name, version in answer["installed"]),
-    )
+    return _environment.look(path, functools.partial(run, module))
 
 
 def read_lock(module: AnsibleModule) -> t.Optional[str]:
@@ -114,16 +77,13 @@ def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
             found = _files.sha256_stream(source, target.write)
         if sha256 and found != sha256.lower():
             raise AirgapError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
-        with zipfile.ZipFile(copy) as wheel:
-            version = _venv.pip_wheel_version(os.path.basename(path))
-            metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
     except FileNotFoundError as error:
         raise AirgapError(
             "The wheel of pip %s is not there. Put it there first, or name another with pip_wheel." % path
         ) from error
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
-    oldest = _venv.oldest_python_of(metadata)
+    oldest = _environment.oldest_python(copy)
     if python.version < oldest:
         raise AirgapError(
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
