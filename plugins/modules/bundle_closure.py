@@ -109,7 +109,7 @@ def prove(root):
     locks = _proof.read_locks(root, manifest)
     pool = os.path.join(root, _manifest.POOL)
     pins = [pin for dummy, dummy, lock in locks for pin in lock.pins]
-    packaging = _packaging.load(_proof.pip_wheels(pins, pool))
+    packaging = _packaging.load(_proof.pip_wheels_of(pins, pool))
     prover = _proof.Prover(packaging, pool)
     proofs = []
     for one, name, lock in locks:
