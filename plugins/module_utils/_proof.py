@@ -62,7 +62,7 @@ def read_locks(root: str, manifest: t.Mapping[str, t.Any]) -> t.List[t.Tuple[t.M
     for one in manifest["sets"]:
         names = one.get("targets") or [target["name"] for target in manifest["targets"]]
         for name in names:
-            path = "%s/%s/%s.txt" % (_manifest.LOCKS, one["name"], name)
+            path = _manifest.lock_path(one["name"], name)
             _manifest.check_name(path, _manifest.MANIFEST)
             where = os.path.join(root, path)
             locks.append((one, name, _lock.read(_manifest.read_text(where), where)))
