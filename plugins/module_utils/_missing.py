@@ -25,7 +25,6 @@ from ansible_collections.airgap.python.plugins.module_utils._pip_arguments impor
 from ansible_collections.airgap.python.plugins.module_utils._pip_failure import not_found
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 # Nobody may publish a local version on a public index (PEP 440).
 NEVER = "==0+airgap.asks.what.there.is"
 # With -vv pip says of which pages an index gave none, and why.
@@ -62,12 +61,6 @@ print(json.dumps(answer))
 """
 
 
-def project(requirement: str) -> str:
-    """Return the normalized name of the project that a requirement names."""
-    match = re.match(_NAME, requirement)
-    return _lock.normalize(match.group()) if match else ""
-
-
 def versions(output: str) -> t.List[str]:
     """Return the versions that pip says it could have taken."""
     match = re.search(r"\(from versions: (.+)\)$", output, re.MULTILINE)
@@ -99,7 +92,7 @@ def told_missing(pip: Pip, output: str, targets: t.Sequence[Target], find_links:
     links = options("--find-links", find_links)
     told = []
     for requirement in not_found(output):
-        name = project(requirement)
+        name = _lock.project_of(requirement)
         have = {one.name: _ask(pip, name, [ONLY_WHEELS] + one.pip_arguments() + links) for one in targets}
         sdists = _ask(pip, name, ["--no-binary", name])
         if sdists is None or any(one is None for one in have.values()):
@@ -128,7 +121,9 @@ def told_one(requirement: str, targets: t.Sequence[Target], judged: t.Mapping[st
     if not missing:
         return ""
     if not judged["sdist"] and not any(one["newest"] for one in answers.values()):
-        return "The index has nothing named %s that these targets or this host could use." % project(requirement)
+        return "The index has nothing named %s that these targets or this host could use." % _lock.project_of(
+            requirement
+        )
     text = "There is no wheel for %s on %s. The newest version with a wheel: %s. " % (
         requirement,
         ", ".join("target " + name for name in missing),

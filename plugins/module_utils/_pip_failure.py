@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._lock import NAME, normalize
 
 # Where pip failed: on the internet host as it resolves or fetches, or as it builds; on a node as it installs from the
 # index, or from a folder alone.
@@ -165,7 +165,7 @@ _BEFORE_REQUESTS = (
                 "again, and if nothing changes, find out who changed the file.",
             ),
         },
-        shows=r"Expected sha\d+|^\s*Got\s|^\s*\S+(?: @ \S+)? from (?:https?|file):",
+        shows=r"Expected sha\d+|^\s*Got\s|^\s*\S+(?:(?: @)? \S+://\S+)? from (?:https?|file):",
     ),
     Cause(
         r"--require-hashes mode",
@@ -235,7 +235,6 @@ _REFUSED_METADATA = re.compile(
     r"(?:.*\n)??.*has invalid metadata: (?P<reason>.+)\n(?P<line>(?:    .*\n)?)"
 )
 _LISTS = re.compile(r"(?P<head>(?:from|python|yanked) versions?: )(?P<list>[^()]+)")
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _RETRY = re.compile(r"WARNING: Retrying \(Retry\(.*?\)\) after connection broken by [\"'](\w+)\((.*)\)[\"']: (\S+)")
 # Lines about files that arrived, and the file of requirements, which the module made.
 _NO_SIGN = re.compile(r"^\s*(?:Collecting|Downloading|Using cached|Looking in) ")
@@ -266,7 +265,7 @@ def not_found(output: str) -> t.List[str]:
         r"^\s*(?:ERROR: )?No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE
     )
     flat = " ".join(output.split())
-    for name in re.findall(r"(%s)(?:[=<>!~]\S+)? (?:ha(?:s|ve) no (?:usable )?wheels|was not found in)" % _NAME, flat):
+    for name in re.findall(r"(%s)(?:[=<>!~]\S+)? (?:ha(?:s|ve) no (?:usable )?wheels|was not found in)" % NAME, flat):
         asked = re.search(r"(?:you require|depends on) (%s(?:[=<>!~]\S*)?)(?: |$)" % re.escape(name), flat)
         found.append(asked.group(1).rstrip(",.") if asked else name)
     return list(dict.fromkeys(found))[:REQUIREMENTS_SHOWN]

@@ -155,3 +155,17 @@ def test_what_a_build_prints_is_not_taken_for_a_request_that_failed():
     said = _pip_failure.diagnose("  x.c:1: warning: certificate timed out\nerror: command 'gcc' failed\n", "building")
     assert said.lines == ("error: command 'gcc' failed",)
     assert "compiler" in said.fix
+
+
+@pytest.mark.parametrize("place", ["staging", "installing", "offline", "building"])
+def test_file_with_another_hash_is_named_however_it_was_required(place):
+    said = (
+        "Collecting probe@ http://h/probe-1.0-py3-none-any.whl (from -r r.txt (line 1))\n"
+        "  Downloading http://h/probe-1.0-py3-none-any.whl (527 bytes)\n"
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated\n"
+        "    probe@ http://h/probe-1.0-py3-none-any.whl from http://h/probe-1.0-py3-none-any.whl (from -r r.txt (line 1)):\n"
+        "        Expected sha256 aa\n             Got        2d\n"
+    )
+    lines = _pip_failure.diagnose(said, place).lines
+    assert lines[0].startswith("probe@ http://h/probe-1.0-py3-none-any.whl from")
+    assert lines[1:] == ("Expected sha256 aa", "Got        2d")
