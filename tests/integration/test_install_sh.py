@@ -311,18 +311,20 @@ def test_install_sh_of_a_release_checks_a_bundle(bundle, tmp_path):
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, cwd="/", text=True)
     assert done.returncode == 0
     assert "the sums of" in done.stdout
-    with open(bundle / "install/_lock.py", "a", encoding="utf-8") as stream:
+    with open(bundle / "install/_wheels/_lock.py", "a", encoding="utf-8") as stream:
         stream.write("raise RuntimeError\n")
     done = subprocess.run(command, stderr=subprocess.PIPE, check=False, cwd="/", text=True)
     assert done.returncode == 1
-    assert "install/_lock.py has sha256" in done.stderr
+    assert "install/_wheels/_lock.py has sha256" in done.stderr
 
 
 def test_install_sh_alone_says_what_it_lacks(bundle, tmp_path):
     """It needs the folder beside it."""
     (tmp_path / "alone").mkdir()
     shutil.copy(str(bundle / "install.sh"), str(tmp_path / "alone"))
-    done = subprocess.run(["sh", str(tmp_path / "alone/install.sh"), "--list"], stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        ["sh", str(tmp_path / "alone/install.sh"), "--list"], stderr=subprocess.PIPE, text=True, check=False
+    )
     assert done.returncode == 1
     assert "alone/install is missing" in done.stderr
 
@@ -640,15 +642,15 @@ BROKEN = {
     "a flipped byte in a lock": (lambda root: flip(root / "locks/base/here.txt"), "locks/base/here.txt"),
     "a flipped byte in a report": (lambda root: flip(root / "reports/sbom.cdx.json"), "reports/sbom.cdx.json"),
     "a comment more in the program": (
-        lambda root: (root / "install/_schema.py").write_bytes((root / "install/_schema.py").read_bytes() + b"#\n"),
-        "install/_schema.py",
+        lambda root: (root / "install/_bundle/_schema.py").write_bytes((root / "install/_bundle/_schema.py").read_bytes() + b"#\n"),
+        "install/_bundle/_schema.py",
     ),
     "a program that is damaged": (
-        lambda root: (root / "install/_schema.py").write_bytes(b"MANIFEST = {\xff\n"),
+        lambda root: (root / "install/_bundle/_schema.py").write_bytes(b"MANIFEST = {\xff\n"),
         "install cannot be loaded: SyntaxError",
     ),
     "a program without one of its files": (
-        lambda root: (root / "install/_schema.py").unlink(),
+        lambda root: (root / "install/_bundle/_schema.py").unlink(),
         "install cannot be loaded",
     ),
     "a source too many in the program": (
@@ -656,8 +658,8 @@ BROKEN = {
         "install/_more.py is not in",
     ),
     "bytecode in the sums": (
-        lambda root: rename_in_sums(root, "install/_schema.py", "install/_schema.pyc"),
-        "install/_schema.pyc', which has no place",
+        lambda root: rename_in_sums(root, "install/_bundle/_schema.py", "install/_bundle/_schema.pyc"),
+        "install/_bundle/_schema.pyc', which has no place",
     ),
     "a flipped byte in the manifest": (lambda root: flip(root / "manifest.json"), "manifest.json"),
     "a missing wheel": (lambda root: (root / APP).unlink(), APP),

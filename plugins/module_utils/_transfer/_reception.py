@@ -151,7 +151,7 @@ class Reception:
         if data is None or sha256_bytes(data) != self.offer.sha256:
             return None
         path = os.path.join(self.open, _manifest.SUMS)
-        found = {name: one for name, one in _manifest.parse_sums(_manifest.read_text(path), path).items()}
+        found = dict(_manifest.parse_sums(_manifest.read_text(path), path))
         found = {name: one for name, one in found.items() if not is_in_pool(name)}
         found[_manifest.SUMS] = self.offer.sha256
         if self.offer.signatures:

@@ -90,8 +90,8 @@ def parts_of(items: t.Iterable[str], paths: t.Sequence[str], size_of: t.Callable
         match = _ITEM.match(item)
         if match is None:
             raise AirgapError("%r does not name a part of a bundle." % item[:80])
-        first, last, begin, end = (int(one) if one else None for one in match.groups())
-        assert first is not None
+        first = int(match.group(1))
+        last, begin, end = (int(one) if one else None for one in match.groups()[1:])
         numbers = range(first, (first if last is None else last) + 1)
         if not numbers or numbers[-1] >= len(paths) or len(parts) + len(numbers) > MOST_PARTS:
             raise AirgapError("There is no file %s among the %d of the pool. Run this again." % (item, len(paths)))
