@@ -42,10 +42,8 @@ class ResolveError(AirgapError):
     ``output`` is all that the engine said, where it was the engine that failed.
     """
 
-    many_lines = True
-
     def __init__(self, message: str, output: str = "") -> None:
-        super().__init__(message)
+        super().__init__(*message.split("\n"))
         self.output = output
 
 

@@ -233,3 +233,8 @@ def test_log_is_named_with_its_path_where_it_is_the_mend():
         "ERROR: odd\n", TARGET, "what", "/srv/pip.log"
     )
     assert "log" not in _settings.why_unresolved("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")
+
+
+def test_message_of_several_lines_keeps_them_and_shows_what_would_act_on_a_terminal():
+    error = _settings.ResolveError("No lock is written:\nflask 3.1.1\x1b[2K needs werkzeug")
+    assert str(error).splitlines() == ["No lock is written:", "flask 3.1.1\\x1b[2K needs werkzeug"]
