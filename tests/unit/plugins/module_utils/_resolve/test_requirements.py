@@ -6,7 +6,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirements
+from ansible_collections.airgap.python.plugins.module_utils._resolve import (
+    _build_advice,
+    _requirement,
+    _requirement_checks,
+    _requirements_file,
+)
 
 
 def parse(files, requirements=(), constraints=(), variables=None):
@@ -18,7 +23,7 @@ def parse(files, requirements=(), constraints=(), variables=None):
         return files[path]
 
     first = ["r.txt"] if "r.txt" in files else []
-    return _requirements.parse(list(requirements), first, list(constraints), read, variables)
+    return _requirements_file.parse(list(requirements), first, list(constraints), read, variables)
 
 
 def texts(lines):
@@ -196,14 +201,14 @@ def test_what_came_from_the_environment_and_queries_do_not_leave_the_host(line, 
 @pytest.mark.parametrize("line", ["${ALL}", "demo @ ${BASE}/${FILE}", "${BASE}/${FILE}", "demo[x] @ ${BASE}/${FILE}"])
 def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(line):
     (parsed,) = parse({"r.txt": line + "\n"}, variables=VARIABLES).requirements
-    assert _requirements.for_engine(parsed, {}, False).endswith(" @ " + parsed.url)
+    assert _requirement.for_engine(parsed, {}, False).endswith(" @ " + parsed.url)
     assert parsed.url.startswith("https://canary/")
 
 
 def test_variable_of_a_url_that_is_not_set_is_named_with_its_line():
     (line,) = parse({"r.txt": "demo @ ${UNSET}/demo-1-py3-none-any.whl\n"}).requirements
     with pytest.raises(AirgapError, match=r"^r.txt, line 1: \$\{UNSET\} is not set"):
-        _requirements.refuse_unreadable([line], str)
+        _requirement_checks.refuse_unreadable([line], str)
 
 
 def test_url_itself_and_what_is_secret_in_it_are_known():
@@ -235,7 +240,7 @@ def test_identity_changes_with_the_file_that_is_asked_for_and_not_with_its_signa
     ],
 )
 def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(line):
-    assert _requirements.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line
+    assert _requirement.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line
 
 
 def test_lines_that_cannot_be_read_are_told_all_at_once():
@@ -280,17 +285,17 @@ def test_lines_for_the_engine_have_users_and_paths_that_the_proof_does_not_need(
     )
     (line,) = parsed.requirements
     assert line.text == "demo @ https://host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
-    assert _requirements.whole(line) == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
+    assert _requirement.whole(line) == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
 
 
 def test_lines_of_a_requirement_are_found_by_what_an_engine_calls_it():
     text = "distro-info===1.1build1\nFlask >= 3 ,<4 ; os_name == 'posix'\nflask[dotenv]>2\nsix\n"
     lines = parse({"r.txt": text}).requirements
-    assert _requirements.places(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
-    assert _requirements.places(lines, "flask<4,>=3") == ["r.txt, line 2"]
-    assert _requirements.places(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
-    assert _requirements.places(lines, "flask==9") == []
-    assert _requirements.places(lines, "six") == ["r.txt, line 4"]
+    assert _requirement.places(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
+    assert _requirement.places(lines, "flask<4,>=3") == ["r.txt, line 2"]
+    assert _requirement.places(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
+    assert _requirement.places(lines, "flask==9") == []
+    assert _requirement.places(lines, "six") == ["r.txt, line 4"]
 
 
 def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_to_write():
@@ -298,7 +303,7 @@ def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_t
     text += "tool @ file:///home/conda/feedstock_root/tool_1/work ; os_name == 'nt'\nsix @ file:///there/six-1-py3-none-any.whl\n"
     lines = parse({"r.txt": text}).requirements
     with pytest.raises(AirgapError) as error:
-        _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
+        _requirement_checks.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
     first, second = str(error.value).split("\n")
     assert first.startswith("r.txt, line 1: numpy comes from /croot/numpy_1/work/dist/")
     assert "Write numpy==1.26.4" in first
@@ -310,7 +315,7 @@ def missing(text, variables=None):
     """Return what is said of lines where no file is there but those below /there."""
     try:
         lines = parse({"r.txt": text + "\n"}, variables=variables).requirements
-        _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
+        _requirement_checks.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
     except AirgapError as error:
         return str(error)
     return ""
@@ -340,7 +345,7 @@ def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_li
 
     lines = parse({"r.txt": "six\na==1.1build1\nb==2.2build2\n"}).requirements
     with pytest.raises(AirgapError) as error:
-        _requirements.refuse_unreadable(lines, read)
+        _requirement_checks.refuse_unreadable(lines, read)
     first, second = str(error.value).split("\n")
     assert first.startswith("r.txt, line 2: 'a==1.1build1' cannot be read: Invalid version")
     assert second.startswith("r.txt, line 3: 'b==2.2build2'")
@@ -352,7 +357,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 def refused(text):
     """Return what is said of a file that is refused."""
     with pytest.raises(AirgapError) as error:
-        _requirements.refuse_options(parse({"r.txt": text}))
+        _requirements_file.refuse_options(parse({"r.txt": text}))
     return str(error.value)
 
 
@@ -449,7 +454,7 @@ def test_value_of_a_variable_is_in_no_message_about_its_line(line):
 
 def test_query_of_a_url_is_in_no_entry_that_is_shown():
     for url in ("https://host/x-1-py3-none-any.whl?sig=canary", "https://host/x-1.tar.gz?sig=canary"):
-        assert "canary" not in _requirements.stage_build_entry("x", url)
+        assert "canary" not in _build_advice.stage_build_entry("x", url)
     with pytest.raises(AirgapError) as error:
         parse({"r.txt": "https://host/download?sig=canary\n"})
     assert "canary" not in str(error.value)
@@ -458,7 +463,7 @@ def test_query_of_a_url_is_in_no_entry_that_is_shown():
 def other_hashes(text, have, **options):
     """Return what is said where the file that an engine chose has this SHA-256."""
     try:
-        _requirements.refuse_other_hashes(parse({"r.txt": text + "\n"}).requirements, {"demo": have}, **options)
+        _requirement_checks.refuse_other_hashes(parse({"r.txt": text + "\n"}).requirements, {"demo": have}, **options)
     except AirgapError as error:
         return str(error)
     return ""

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
+from ansible_collections.airgap.python.plugins.module_utils._resolve import (
+    _lock_inputs,
+    _pip_resolution,
+    _resolve_error,
+)
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -65,12 +69,12 @@ def test_no_argument_holds_a_password():
     pin = _lock.Pin(
         "a", "1", "f" * 64, "a-1-py3-none-any.whl", 0, _secrets.without_password("https://u:secret@a.example/a.whl")
     )
-    assert "secret" not in _settings.fetch_line(pin)
+    assert "secret" not in _pip_resolution.fetch_line(pin)
     assert _secrets.passwords(["https://u:se%20cret@a.example", None]) == {"se%20cret", "se cret"}
 
 
 def test_pip_is_asked_for_wheels_of_the_full_version_and_every_tag():
-    arguments = _settings.resolve_arguments(TARGET, ["r.txt"], ["c.txt"], ["/wheels"], "/scratch")
+    arguments = _pip_resolution.resolve_arguments(TARGET, ["r.txt"], ["c.txt"], ["/wheels"], "/scratch")
     assert arguments[arguments.index("--python-version") + 1] == "3.9.2"
     assert arguments[arguments.index("--abi") + 1] == "cp39"
     assert "--only-binary=:all:" in arguments
@@ -92,7 +96,7 @@ def report(**changes):
 
 
 def test_report_gives_normalized_pins_and_where_to_ask_for_them():
-    pin = _settings.read_report(report(), TARGET)[0]
+    pin = _pip_resolution.read_report(report(), TARGET)[0]
     assert pin.name == "flask"
     assert pin.filename == "Flask-3.1.1+local-py3-none-any.whl"
     assert pin.origin == "https://u:p@index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
@@ -101,25 +105,25 @@ def test_report_gives_normalized_pins_and_where_to_ask_for_them():
 def test_report_for_other_markers_is_refused():
     wrong = report()
     wrong["environment"] = dict(wrong["environment"], python_version="3.11")
-    with pytest.raises(_settings.ResolveError, match="another interpreter"):
-        _settings.read_report(wrong, TARGET)
+    with pytest.raises(_resolve_error.ResolveError, match="another interpreter"):
+        _pip_resolution.read_report(wrong, TARGET)
 
 
 def test_file_without_sha256_is_refused_by_name():
     url = {"url": "https://index.example/x-1-py3-none-any.whl", "archive_info": {"hashes": {}}}
-    with pytest.raises(_settings.ResolveError, match="x-1-py3-none-any.whl"):
-        _settings.read_report(report(download_info=url), TARGET)
+    with pytest.raises(_resolve_error.ResolveError, match="x-1-py3-none-any.whl"):
+        _pip_resolution.read_report(report(download_info=url), TARGET)
 
 
 def test_source_archive_is_refused_by_name():
     url = {"url": "https://index.example/x-1.tar.gz", "archive_info": {"hashes": {"sha256": "a" * 64}}}
-    with pytest.raises(_settings.ResolveError, match="x-1.tar.gz is no wheel"):
-        _settings.read_report(report(download_info=url), TARGET)
+    with pytest.raises(_resolve_error.ResolveError, match="x-1.tar.gz is no wheel"):
+        _pip_resolution.read_report(report(download_info=url), TARGET)
 
 
 def test_digest_changes_with_each_input_and_not_with_the_targets_name():
     def digest(requirements=("a", "b"), constraints=(), target=TARGET, settings=None, engine="pip 26.3"):
-        return _settings.digest_inputs(requirements, constraints, target, settings or {}, [], engine)
+        return _lock_inputs.digest_inputs(requirements, constraints, target, settings or {}, [], engine)
 
     same = digest()
     assert digest(requirements=("b", "a")) == same
@@ -139,7 +143,7 @@ def test_digest_changes_with_each_input_and_not_with_the_targets_name():
 
 
 def test_error_names_target_reason_and_mend():
-    said = _settings.why_unresolved(
+    said = _pip_resolution.why_unresolved(
         "noise\nERROR: No matching distribution found for nope\n", TARGET, "cannot be resolved"
     )
     assert "target node39" in said
@@ -149,30 +153,30 @@ def test_error_names_target_reason_and_mend():
 
 def test_conflict_shows_who_asks_for_what():
     output = "The user requested a==1\n    b 2 depends on a>=2\nERROR: ResolutionImpossible: see"
-    said = _settings.why_unresolved(output, TARGET, "x")
+    said = _pip_resolution.why_unresolved(output, TARGET, "x")
     assert "The user requested a==1" in said
     assert "b 2 depends on a>=2" in said
 
 
 def test_upgrade_may_move_what_requires_it_and_what_it_requires():
     requires = {"app": {"lib"}, "lib": {"leaf"}, "other": {"leaf"}, "alone": set()}
-    assert _settings.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
+    assert _lock_inputs.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
 
 
 def test_failure_of_the_net_is_told_from_one_of_the_requirements():
     assert _failure.is_passing("Could not fetch URL x: connection error: Connection refused")
     assert _failure.is_passing("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")
     assert not _failure.is_passing("ERROR: No matching distribution found for x")
-    assert "No space left" in _settings.why_unresolved(
+    assert "No space left" in _pip_resolution.why_unresolved(
         "ERROR: Exception:\nTraceback\nOSError: No space left", TARGET, "x"
     )
 
 
 def test_extras_that_pip_or_uv_did_not_find_are_read_from_what_they_say():
     said = "WARNING: requests 2.32.3 does not provide the extra 'securty'\n"
-    assert _settings.unknown_extras(said) == [("requests", "2.32.3", "securty")]
+    assert _pip_resolution.unknown_extras(said) == [("requests", "2.32.3", "securty")]
     said = "warning: The package `Requests_X==2.32.3` does not have an extra named `securty`\n"
-    assert _settings.unknown_extras(said) == [("requests-x", "2.32.3", "securty")]
+    assert _pip_resolution.unknown_extras(said) == [("requests-x", "2.32.3", "securty")]
 
 
 METADATA = """\
@@ -187,7 +191,7 @@ ERROR: No matching distribution found for omega==2.0.6
 
 
 def test_metadata_that_pip_refuses_are_the_reason_and_no_list_of_versions():
-    said = _settings.why_unresolved(METADATA % ", ".join("1.%d" % number for number in range(90)), TARGET, "what")
+    said = _pip_resolution.why_unresolved(METADATA % ", ".join("1.%d" % number for number in range(90)), TARGET, "what")
     assert (
         "omega 2.0.6 has invalid metadata: .* suffix can only be used with `==` or `!=` operators: dep (>=5.1.*)"
         in said
@@ -201,12 +205,12 @@ def test_long_lists_of_versions_are_cut():
     versions = ", ".join("1.%d" % number for number in range(90))
     out = "ERROR: Could not find a version that satisfies the requirement x==2 (from versions: %s)\n" % versions
     out += "ERROR: No matching distribution found for x==2\n"
-    assert "(from versions: 85 older ones, 1.85, 1.86, 1.87, 1.88, 1.89)" in _settings.why_unresolved(
+    assert "(from versions: 85 older ones, 1.85, 1.86, 1.87, 1.88, 1.89)" in _pip_resolution.why_unresolved(
         out, TARGET, "what"
     )
     python = "; ".join("1.%d Requires-Python >=3.10" % number for number in range(90))
     out = "ERROR: Ignored the following versions that require a different python version: %s\n" % python
-    said = _settings.why_unresolved(out, TARGET, "what")
+    said = _pip_resolution.why_unresolved(out, TARGET, "what")
     assert "85 others" in said
     assert len(said) < 500
 
@@ -220,21 +224,21 @@ def test_long_lists_of_versions_are_cut():
 )
 def test_list_that_pip_gives_with_its_reason_is_a_part_of_it(reason):
     out = "    before\nERROR: %s\n    a>=1 from https://i/a.whl#sha256=aa (from b==1->-r /s/r.txt (line 1))\n    c==2 --hash=x\n"
-    said = _settings.why_unresolved(out % reason + "\nother\n    after\n", TARGET, "what")
+    said = _pip_resolution.why_unresolved(out % reason + "\nother\n    after\n", TARGET, "what")
     assert "%s a>=1 (from b==1->-r /s/r.txt (line 1)), c==2 --hash=x" % reason in said
     assert "before" not in said
     assert "after" not in said
     many = "ERROR: These do not:\n" + "".join("    p%d>=1\n" % number for number in range(90))
-    assert "p9>=1 and 80 more" in _settings.why_unresolved(many, TARGET, "what")
+    assert "p9>=1 and 80 more" in _pip_resolution.why_unresolved(many, TARGET, "what")
 
 
 def test_log_is_named_with_its_path_where_it_is_the_mend():
-    assert "Read /srv/pip.log for all that pip said" in _settings.why_unresolved(
+    assert "Read /srv/pip.log for all that pip said" in _pip_resolution.why_unresolved(
         "ERROR: odd\n", TARGET, "what", "/srv/pip.log"
     )
-    assert "log" not in _settings.why_unresolved("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")
+    assert "log" not in _pip_resolution.why_unresolved("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")
 
 
 def test_message_of_several_lines_keeps_them_and_shows_what_would_act_on_a_terminal():
-    error = _settings.ResolveError("No lock is written:\nflask 3.1.1\x1b[2K needs werkzeug")
+    error = _resolve_error.ResolveError("No lock is written:\nflask 3.1.1\x1b[2K needs werkzeug")
     assert str(error).splitlines() == ["No lock is written:", "flask 3.1.1\\x1b[2K needs werkzeug"]
