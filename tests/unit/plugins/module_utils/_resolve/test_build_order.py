@@ -1,16 +1,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be built, who may use it, and what is written down about it."""
+"""An entry of stage_build asks for one source that cannot move."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-import yaml
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _build_advice,
     _build_commands,
     _build_order,
     _built_wheel,
@@ -19,12 +17,9 @@ from ansible_collections.airgap.python.plugins.module_utils._target import _targ
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
 HERE = _target.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
-
-
-def target(**fields):
-    """Return a target like this host but for some fields."""
-    return _target.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
 
 
 def built(filename="tool-1.0-py3-none-any.whl", **fields):
@@ -114,78 +109,6 @@ def test_version_of_pip_host_and_source_are_inputs_and_a_name_is_not():
     assert _built_wheel.inputs(order, "aa", HERE._replace(python="3.11.8"), "26.3") != first
 
 
-def test_build_requirements_are_all_that_pip_installed_whatever_stands_before():
-    output = (
-        "  Running command pip subprocess to install build dependencies\n"
-        "  Installing collected packages: setuptools, ruamel.yaml\n"
-        "2026-01-01T00:00:00,1   Successfully installed ruamel.yaml-0.18 setuptools-84.2.1\n"
-        "  Installing collected packages: types-x-y\n"
-        "  Successfully installed types-x-y-1.0.post1\n"
-    )
-    assert _build_commands.build_requirements(output) == [
-        {"name": "ruamel-yaml", "version": "0.18"},
-        {"name": "setuptools", "version": "84.2.1"},
-        {"name": "types-x-y", "version": "1.0.post1"},
-    ]
-    assert _build_commands.build_requirements("Successfully built x\n") == []
-
-
-def test_build_requirement_whose_version_pip_does_not_say_is_an_error():
-    with pytest.raises(AirgapError, match="setuptools"):
-        _build_commands.build_requirements("  Installing collected packages: setuptools\n  Installed it.\n")
-
-
-@pytest.mark.parametrize("tags", [["py3-none-any"], ["py2-none-any", "py3-none-any"]])
-def test_wheel_without_compiled_code_fits_every_target(tags):
-    for one in (target(os="windows", libc=""), target(python="3.8.0"), target(arch="aarch64")):
-        assert _built_wheel.unfit(tags, HERE, one) == ""
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({}, ""),
-        ({"python": "3.11.9", "libc": "glibc-2.31"}, ""),
-        ({"libc": "glibc-2.16"}, "it is for manylinux_2_17_x86_64"),
-        ({"python": "3.12.1"}, "python is 3.11, here 3.12"),
-        ({"os": "windows", "libc": ""}, "os is linux, here windows"),
-        ({"arch": "aarch64"}, "arch is x86_64, here aarch64"),
-        ({"libc": "musl-1.2"}, "libc is glibc-2.36, here musl-1.2"),
-        ({"implementation": "pypy"}, "implementation is cpython, here pypy"),
-    ],
-)
-def test_compiled_wheel_fits_only_its_own_kind(fields, reason):
-    assert _built_wheel.unfit(["cp311-cp311-manylinux_2_17_x86_64"], HERE, target(**fields)) == reason
-
-
-def test_compiled_wheel_with_a_stable_or_no_abi_is_for_other_minor_versions_too():
-    for tag in ("cp38-abi3", "py3-none"):
-        assert _built_wheel.unfit([tag + "-manylinux_2_17_x86_64"], HERE, target(python="3.13.0")) == ""
-        assert _built_wheel.unfit([tag + "-manylinux_2_17_x86_64"], HERE, target(os="windows", libc=""))
-
-
-def test_only_linux_wheels_that_name_no_library_need_a_repair():
-    assert _built_wheel.needs_repair(["cp311-cp311-linux_x86_64"])
-    assert not _built_wheel.needs_repair(["cp311-cp311-manylinux2014_x86_64", "cp311-cp311-manylinux_2_17_x86_64"])
-    assert not _built_wheel.needs_repair(["py3-none-any"])
-
-
-def test_project_from_a_source_of_the_site_is_taken_from_nowhere_else():
-    pins = [_lock.Pin("tool", "9.0", "b" * 64, "tool-9.0-py3-none-any.whl", 0, "https://h.example/tool-9.0.whl")]
-    with pytest.raises(AirgapError, match="tool 9.0 from https://h.example/tool-9.0.whl was chosen"):
-        _built_wheel.claim(pins, [built()], target())
-    assert _built_wheel.claim(pins, [built(order={"name": "tool"})], target()) == pins
-
-
-def test_origin_of_a_built_file_is_its_source():
-    pins = [_lock.Pin("tool", "1.0", "a" * 64, "tool-1.0-py3-none-any.whl", 0, "file:///srv/tool-1.0-py3-none-any.whl")]
-    assert _built_wheel.claim(pins, [built()], target())[0].origin == "built:x"
-
-
-def test_digest_changes_with_the_content_of_a_built_wheel():
-    assert _built_wheel.digest_lines([built()]) != _built_wheel.digest_lines([built(sha256="b" * 64)])
-
-
 @pytest.mark.parametrize(
     "broken",
     [
@@ -200,15 +123,6 @@ def test_digest_changes_with_the_content_of_a_built_wheel():
 def test_record_that_could_lead_elsewhere_is_refused(broken):
     with pytest.raises(AirgapError, match="Remove it"):
         built(**broken)
-
-
-def test_refused_targets_are_named_with_their_reasons():
-    wheel = built("tool-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
-    targets = [target(name="same"), target(name="desktop", os="windows", libc="")]
-    said = _built_wheel.told_unfit([wheel], ["tool"], targets)
-    assert "desktop (os is linux, here windows)" in said
-    assert "same" not in said
-    assert _built_wheel.told_unfit([wheel], ["other"], targets) == ""
 
 
 def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_name_do_not():
@@ -245,64 +159,6 @@ def test_log_of_a_failed_build_is_named_with_its_path():
     assert "/srv/pip.log has all that the build said" in _build_commands.why_not_built(
         "odd\n", _build_order.order({"name": "x"}), "/srv/pip.log"
     )
-
-
-def test_library_that_auditwheel_does_not_find_is_named():
-    output = (
-        'INFO: {"libodd.so.7": null}\nTraceback:\n'
-        'ValueError: Cannot repair wheel, because required library "libodd.so.7" could not be located\n'
-    )
-    assert "libodd.so.7" in _build_commands.external(output)
-    assert _build_commands.grafted("DEBUG: Grafting: /lib/libodd.so.7 -> x.libs/libodd-1.so.7\n") == [
-        "/lib/libodd.so.7"
-    ]
-
-
-def test_commit_that_pip_built_is_read_from_what_it_says():
-    output = "  Resolved https://h.example/x.git to commit %s\n  Running command\n" % COMMIT
-    assert _build_commands.resolved_commit(output) == COMMIT
-    assert _build_commands.resolved_commit("Cloning\n") == ""
-
-
-@pytest.mark.parametrize(
-    ("reference", "entry"),
-    [
-        ("", "{name: thing}"),
-        (
-            "git+https://u:pw@git.example/t.git@" + "a" * 40,
-            '{name: thing, vcs: "git+https://git.example/t.git@%s"}' % ("a" * 40),
-        ),
-        (
-            "git+ssh://git@git.example/t.git@v1#subdirectory=py/t",
-            '{name: thing, vcs: "git+ssh://git@git.example/t.git@COMMIT#subdirectory=py/t"}, where COMMIT is what '
-            "'git ls-remote ssh://git@git.example/t.git v1' prints",
-        ),
-        (
-            "git+https://git.example/t.git",
-            '{name: thing, vcs: "git+https://git.example/t.git@COMMIT"}, where COMMIT is what '
-            "'git ls-remote https://git.example/t.git HEAD' prints",
-        ),
-        ("git+file:///srv/t.git@" + "a" * 40, '{name: thing, vcs: "git+file:///srv/t.git@%s"}' % ("a" * 40)),
-        ("file:///srv/my%20thing", '{name: thing, source: "/srv/my thing"}'),
-        ("../thing", "{name: thing, source: ../thing}"),
-        (
-            "https://host.example/thing-1.0.tar.gz?sig=secret#sha256=" + "b" * 64,
-            "{name: thing, source: thing-1.0.tar.gz, sha256: %s}, where thing-1.0.tar.gz is a copy of "
-            "https://host.example/thing-1.0.tar.gz on the control host" % ("b" * 64),
-        ),
-    ],
-)
-def test_entry_of_stage_build_is_ready_to_paste_and_has_no_secret(reference, entry):
-    assert _build_advice.build_entry("thing", reference) == entry
-    pasted = yaml.safe_load(entry.split("}")[0] + "}")
-    assert pasted["name"] == "thing"
-    assert "COMMIT" in entry or _build_order.order({**pasted, "source_name": pasted.pop("source", "")}).name == "thing"
-
-
-def test_only_a_file_that_is_called_a_wheel_is_one():
-    assert _build_advice.is_wheel("https://h/a-1-py3-none-any.whl?sig=x#sha256=0")
-    for one in ("https://h/a.tar.gz?x=.whl", "git+https://h/a.whl", "file:///srv/a", "https://h/a.zip#egg=a.whl"):
-        assert not _build_advice.is_wheel(one)
 
 
 def test_origin_of_an_sdist_has_no_signature():

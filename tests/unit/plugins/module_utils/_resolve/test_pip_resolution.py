@@ -1,68 +1,19 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pip is asked for a target, and how its answers are read."""
+"""What pip is asked for a target, and what its output means."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _lock_inputs,
     _pip_resolution,
-    _resolve_error,
 )
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 TARGET = _target.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
-
-
-def test_settings_of_the_environment_outrank_the_command_and_the_command_outranks_global():
-    weak = "[global]\nindex-url = https://a.example\ntimeout = 1\n"
-    strong = "[download]\nindex_url = https://b.example\n"
-    assert _settings.parse_settings([strong, weak], {})["index-url"] == "https://b.example"
-    variables = {"PIP_INDEX_URL": "https://c.example", "PIP_DEFAULT_TIMEOUT": "180", "PIP_CERT": ""}
-    assert _settings.parse_settings([weak, strong], variables) == {"index-url": "https://c.example", "timeout": "180"}
-
-
-def test_file_of_the_role_pip_conf_is_known():
-    with open("roles/pip_conf/vars/main.yml", encoding="utf-8") as stream:
-        assert _settings.is_ours(stream.read())
-    assert not _settings.is_ours("[global]\nindex-url = https://a.example\n")
-
-
-def test_local_folders_of_the_host_are_left_out_and_said():
-    settings = {
-        "find-links": "/opt/x",
-        "extra-index-url": "file:///opt/y https://index.example/simple",
-        "cert": "/ca.pem",
-    }
-    chosen, warnings = _settings.choose_settings(settings, {})
-    assert chosen == {"extra-index-url": "https://index.example/simple", "cert": "/ca.pem"}
-    assert any("/opt/x" in warning for warning in warnings)
-    assert any("file:///opt/y" in warning for warning in warnings)
-
-
-def test_settings_that_change_what_is_resolved_do_not_count():
-    chosen, dummy = _settings.choose_settings(
-        {"pre": "1", "constraint": "/c.txt", "only-binary": "x", "proxy": "http://p"}, {}
-    )
-    assert chosen == {"proxy": "http://p"}
-
-
-def test_named_index_replaces_every_index_of_the_host():
-    settings = {"index-url": "https://a.example", "extra-index-url": "https://b.example"}
-    assert _settings.choose_settings(settings, {"index_url": "https://c.example"})[0] == {
-        "index-url": "https://c.example"
-    }
-
-
-def test_secrets_go_by_environment_and_nothing_else_of_pip_does():
-    environment = _settings.environment({"index-url": "https://u:secret@a.example"}, {"PIP_PRE": "1", "PATH": "/bin"})
-    assert environment["PIP_INDEX_URL"] == "https://u:secret@a.example"
-    assert "PIP_PRE" not in environment
-    assert environment["PIP_CONFIG_FILE"] == "/dev/null"
-    assert environment["PATH"] == "/bin"
 
 
 def test_no_argument_holds_a_password():
@@ -102,46 +53,6 @@ def test_report_gives_normalized_pins_and_where_to_ask_for_them():
     assert pin.origin == "https://u:p@index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
 
 
-def test_report_for_other_markers_is_refused():
-    wrong = report()
-    wrong["environment"] = dict(wrong["environment"], python_version="3.11")
-    with pytest.raises(_resolve_error.ResolveError, match="another interpreter"):
-        _pip_resolution.read_report(wrong, TARGET)
-
-
-def test_file_without_sha256_is_refused_by_name():
-    url = {"url": "https://index.example/x-1-py3-none-any.whl", "archive_info": {"hashes": {}}}
-    with pytest.raises(_resolve_error.ResolveError, match="x-1-py3-none-any.whl"):
-        _pip_resolution.read_report(report(download_info=url), TARGET)
-
-
-def test_source_archive_is_refused_by_name():
-    url = {"url": "https://index.example/x-1.tar.gz", "archive_info": {"hashes": {"sha256": "a" * 64}}}
-    with pytest.raises(_resolve_error.ResolveError, match="x-1.tar.gz is no wheel"):
-        _pip_resolution.read_report(report(download_info=url), TARGET)
-
-
-def test_digest_changes_with_each_input_and_not_with_the_targets_name():
-    def digest(requirements=("a", "b"), constraints=(), target=TARGET, settings=None, engine="pip 26.3"):
-        return _lock_inputs.digest_inputs(requirements, constraints, target, settings or {}, [], engine)
-
-    same = digest()
-    assert digest(requirements=("b", "a")) == same
-    assert digest(target=TARGET._replace(name="other")) == same
-    assert digest(settings={"timeout": "3"}) == same
-    assert digest(settings={"index-url": "https://u:p@a.example"}) == digest(
-        settings={"index-url": "https://a.example"}
-    )
-    others = [
-        digest(requirements=("b",)),
-        digest(constraints=("x<2",)),
-        digest(target=TARGET._replace(python="3.9.3")),
-        digest(settings={"index-url": "https://b.example"}),
-        digest(engine="pip 26.2"),
-    ]
-    assert len({same, *others}) == 6
-
-
 def test_error_names_target_reason_and_mend():
     said = _pip_resolution.why_unresolved(
         "noise\nERROR: No matching distribution found for nope\n", TARGET, "cannot be resolved"
@@ -156,11 +67,6 @@ def test_conflict_shows_who_asks_for_what():
     said = _pip_resolution.why_unresolved(output, TARGET, "x")
     assert "The user requested a==1" in said
     assert "b 2 depends on a>=2" in said
-
-
-def test_upgrade_may_move_what_requires_it_and_what_it_requires():
-    requires = {"app": {"lib"}, "lib": {"leaf"}, "other": {"leaf"}, "alone": set()}
-    assert _lock_inputs.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
 
 
 def test_failure_of_the_net_is_told_from_one_of_the_requirements():
@@ -237,8 +143,3 @@ def test_log_is_named_with_its_path_where_it_is_the_mend():
         "ERROR: odd\n", TARGET, "what", "/srv/pip.log"
     )
     assert "log" not in _pip_resolution.why_unresolved("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")
-
-
-def test_message_of_several_lines_keeps_them_and_shows_what_would_act_on_a_terminal():
-    error = _resolve_error.ResolveError("No lock is written:\nflask 3.1.1\x1b[2K needs werkzeug")
-    assert str(error).splitlines() == ["No lock is written:", "flask 3.1.1\\x1b[2K needs werkzeug"]
