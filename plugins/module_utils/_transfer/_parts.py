@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import check_name
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
+from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK
 
 # More parts or files than this are an attack or a mistake.
 MOST_PARTS = 1000000
@@ -115,7 +115,7 @@ def read_parts(root: str, parts: t.Iterable[Part]) -> t.Iterator[bytes]:
             stream.seek(part.offset)
             left = part.length
             while left:
-                chunk = stream.read(min(left, BLOCK))
+                chunk = stream.read(min(left, CHUNK))
                 if not chunk:
                     raise AirgapError("%s became shorter while it was read." % os.path.join(root, part.path))
                 yield chunk

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import check_name
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
+from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK
 from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import MOST_PARTS, Part, read_parts
 
 try:
@@ -102,7 +102,7 @@ def _read(source: t.Callable[[int], bytes], parts: t.Sequence[Part]) -> t.Iterat
 def _read_part(source: t.Callable[[int], bytes], part: Part) -> t.Iterator[bytes]:
     left = part.length
     while left > 0:
-        chunk = source(min(left, BLOCK))
+        chunk = source(min(left, CHUNK))
         if not chunk:
             raise AirgapError("The stream ends within %s. Run this again: what arrived is kept." % part.path)
         left -= len(chunk)
@@ -150,7 +150,7 @@ def _decompressed(stream: Source) -> t.Callable[[int], bytes]:
         nonlocal rest
         while not decompressor.eof:
             needs_input = bool(decompressor.needs_input)
-            data = stream.read(BLOCK) if needs_input else b""
+            data = stream.read(CHUNK) if needs_input else b""
             try:
                 chunk = decompressor.decompress(data, length)
             except lzma.LZMAError as error:
