@@ -642,7 +642,9 @@ BROKEN = {
     "a flipped byte in a lock": (lambda root: flip(root / "locks/base/here.txt"), "locks/base/here.txt"),
     "a flipped byte in a report": (lambda root: flip(root / "reports/sbom.cdx.json"), "reports/sbom.cdx.json"),
     "a comment more in the program": (
-        lambda root: (root / "install/_bundle/_schema.py").write_bytes((root / "install/_bundle/_schema.py").read_bytes() + b"#\n"),
+        lambda root: (root / "install/_bundle/_schema.py").write_bytes(
+            (root / "install/_bundle/_schema.py").read_bytes() + b"#\n"
+        ),
         "install/_bundle/_schema.py",
     ),
     "a program that is damaged": (

@@ -13,7 +13,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
 from ansible_collections.airgap.python.plugins.module_utils._index import _addresses
 from ansible_collections.airgap.python.plugins.module_utils._index._former import FORMER, KEPT, NEW
 from ansible_collections.airgap.python.plugins.module_utils._index._listeners import Port
@@ -27,7 +27,7 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/
 FORMATS = {"4": "4", "5": "4", "6": "4"}
 # What the index has in its configuration folder.
 CONFIG_NAMES = re.compile(
-    r"(secret|.+\.password|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z" % (re.escape(KEPT), re.escape(TEMPORARY))
+    r"(secret|.+\.password|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z" % (re.escape(KEPT), re.escape(TEMPORARY_PREFIX))
 )
 # Options of devpi-server that follow from variables of the role, and that it always sets.
 OWNED = {

@@ -26,7 +26,7 @@ import tempfile
 import typing as t
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _hashes
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _environment, _venv
@@ -65,7 +65,7 @@ class Bundle(t.NamedTuple):
         """Return the text of a lock that is there; it still has the sum that was verified."""
         path = _manifest.lock_path(set_name, target)
         text = _manifest.read_text(os.path.join(self.root, path))
-        check_sum(os.path.join(self.root, path), _files.sha256_bytes(text.encode("utf-8")), self.sums[path])
+        check_sum(os.path.join(self.root, path), _hashes.sha256_bytes(text.encode("utf-8")), self.sums[path])
         return text
 
     def pins(self, set_name: str, target: str) -> t.List[_lock.Pin]:
@@ -81,7 +81,7 @@ class Bundle(t.NamedTuple):
         for base in self.bases:
             place = os.path.join(base, path)
             if os.path.isfile(place) and not os.path.islink(place):
-                check_sum(place, _files.sha256_file(place), sha256)
+                check_sum(place, _hashes.sha256_file(place), sha256)
                 return place
         return ""
 
@@ -101,7 +101,7 @@ class Bundle(t.NamedTuple):
         """Copy the wheel of a pin into a folder of ours and return the copy, which has the pin's sum."""
         (source,) = self.require([pin])
         path = os.path.join(folder, pin.filename)
-        check_sum(source, _files.copy_hashed(source, path), pin.sha256)
+        check_sum(source, _hashes.copy_hashed(source, path), pin.sha256)
         return path
 
 
@@ -160,7 +160,7 @@ def verify(root: str, options: argparse.Namespace) -> t.Tuple[Bundle, t.List[str
     manifest, entries = _manifest.verify(root)
     sums = {entry.path: entry.sha256 for entry in entries}
     # What was signed is what was parsed.
-    check_sum(os.path.join(root, _manifest.SUMS), sums[_manifest.SUMS], _files.sha256_bytes(data))
+    check_sum(os.path.join(root, _manifest.SUMS), sums[_manifest.SUMS], _hashes.sha256_bytes(data))
     bases = tuple(os.path.abspath(base) for base in options.base)
     return Bundle(root, manifest, sums, frozenset(sums), bases), signers
 
@@ -396,8 +396,8 @@ def unpack_uv(wheel: str, folder: str) -> str:
 def look(path: str) -> _venv.Found:
     """Return what lies at the path of the environment; raises AirgapError where it is not ours to write."""
     fix = "Name another place with --venv, or run this as the user to whom it belongs."
-    _files.check_way(path, fix)
-    reason = _files.other_writers(os.lstat(path)) if os.path.isdir(path) else ""
+    _access.check_folders_above(path, fix)
+    reason = _access.other_writers(os.lstat(path)) if os.path.isdir(path) else ""
     if reason:
         raise AirgapError("Others can change %s: %s. %s" % (path, reason, fix))
     found = _environment.look(path, run)
@@ -519,8 +519,8 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
         return
     target = choose(bundle, options.set, options.target, here)
     # pip is needed before it is known where the environment goes.
-    with tempfile.TemporaryDirectory(prefix=_files.TEMPORARY) as folder:
-        _files.check_way(folder, "Let TMPDIR name a folder of your own.")
+    with tempfile.TemporaryDirectory(prefix=_files.TEMPORARY_PREFIX) as folder:
+        _access.check_folders_above(folder, "Let TMPDIR name a folder of your own.")
         with disk_errors(folder, "Free some space, or let TMPDIR name a folder on another disk."):
             pip, pip_wheel = pip_of(bundle, folder)
         path = os.path.abspath(options.venv or "/opt/airgap/" + options.set)
@@ -534,8 +534,8 @@ def disk_errors(path: str, fix: str) -> t.Iterator[None]:
     try:
         yield
     except OSError as error:
-        if _files.is_full(error):
-            raise AirgapError("The disk of %s is full: %s. %s" % (path, _files.room(path), fix)) from error
+        if _disk_space.is_disk_full(error):
+            raise AirgapError("The disk of %s is full: %s. %s" % (path, _disk_space.free_space(path), fix)) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise AirgapError(
                 "%s cannot be written: %s. Run as a user who may, or name another folder with --venv."

@@ -13,8 +13,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
-from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _failure, _settings
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
@@ -116,10 +116,9 @@ class Pip:
                 % (python, out.strip().rpartition("\n")[2])
             )
         self.version, self.folder, prefix = json.loads(out.strip().splitlines()[-1])
-        if release(self.version) < _command.OLDEST_PIP:
+        if release(self.version) < OLDEST_PIP:
             raise _resolve_error.ResolveError(
-                "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
-                % ((python, self.version) + _command.OLDEST_PIP)
+                "%s has pip %s and %d.%d or newer is needed. Upgrade pip there." % ((python, self.version) + OLDEST_PIP)
             )
         texts = [self.config_text(path) for path in config_files(prefix, os.environ) if os.path.isfile(path)]
         settings = _settings.parse_settings(texts, os.environ)
@@ -131,7 +130,7 @@ class Pip:
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
         if _settings.is_ours(text):
-            return (read_if_there(path + ".before-airgap") or b"").decode("utf-8")
+            return (read_if_exists(path + ".before-airgap") or b"").decode("utf-8")
         return text
 
     def call(self, arguments: t.Sequence[str], environment: t.Mapping[str, str]) -> t.Tuple[int, str]:
