@@ -130,10 +130,10 @@ def test_lock_for_several_systems_gives_one_word_for_each_target(of_lines, tmp_p
     windows += ["extra==1; sys_platform == 'win32' and python_version > '3.%d'" % n for n in range(9)]
     result = of_lines("app", *windows, targets=[OLD, WINDOWS])
     (warning,) = [one for one in result["warnings"] if "winlib" in str(one) or "count" in str(one)]
-    assert "target old: 10 of 11 requirements do not count there" in str(warning)
+    assert "target old: 10 of 11 requirements do not apply there" in str(warning)
     assert "winlib==3; sys_platform == 'win32' (reqs/base.txt, line 2)" in str(warning)
     log = tmp_path / "pip.log"
-    assert "and 7 more, which %s names" % log in str(warning)
+    assert "and 7 more, listed in %s" % log in str(warning)
     last = "extra==1; sys_platform == 'win32' and python_version > '3.8' (reqs/base.txt, line 11)"
     assert last in log.read_text()
 

@@ -357,7 +357,7 @@ def test_wheel_that_is_not_what_its_record_says_is_refused(build, download):
     result = build("onlysdist")
     with open(result["wheel"], "ab") as stream:
         stream.write(b"more")
-    assert "is not what its record says" in download(["onlysdist"], built=[result["record"]])["msg"]
+    assert "is not the wheel that its record describes" in download(["onlysdist"], built=[result["record"]])["msg"]
 
 
 def test_compiled_wheel_gets_true_tags_and_serves_its_own_kind_only(build, download, index):
