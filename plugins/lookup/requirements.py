@@ -126,7 +126,7 @@ class LookupModule(LookupBase):
 
     def render(self, line, folders):
         """Return a requirement as pip reads it, with all that its URL has, and where it stands as a user would call that."""
-        text = _requirement.whole(line) + "".join(" --hash=" + one for one in line.hashes)
+        text = _requirement.with_full_url(line) + "".join(" --hash=" + one for one in line.hashes)
         if not self.get_option("origin"):
             return text
         near = [line.where[len(folder) + 1 :] for folder in folders if line.where.startswith(folder + os.sep)]
@@ -139,7 +139,7 @@ class LookupModule(LookupBase):
         names = [project_of(line.text) for line in found]
         # An index that is not named is pip's own default.
         indexes = [one or default_index() for one in self.get_option("indexes") or [""]]
-        for warning in _sources.judge(document, names, self.get_option("build"), indexes, path):
+        for warning in _sources.check_sources(document, names, self.get_option("build"), indexes, path):
             Display().warning(warning)
         return found
 

@@ -281,7 +281,7 @@ class Manifest:
 def public(one):
     """Return a set without user, password and query in the URLs of its requirements: the manifest leaves this host."""
     lists = {key: one[key] for key in ("requirements", "constraints") if isinstance(one.get(key), list)}
-    return dict(one, **{key: [_requirement.public(str(text)) for text in texts] for key, texts in lists.items()})
+    return dict(one, **{key: [_requirement.public_text(str(text)) for text in texts] for key, texts in lists.items()})
 
 
 def main():

@@ -100,7 +100,7 @@ class Tools:
             with open(start[1], "w", encoding="utf-8") as stream:
                 json.dump(target.markers(), stream)
         arguments = start + _pip_resolution.resolve_arguments(target, [listing], [], [], scratch) + list(more)
-        rc, said = self.call([self.python] + arguments, _settings.environment(self.settings, os.environ))
+        rc, said = self.call([self.python] + arguments, _settings.pip_environment(self.settings, os.environ))
         if rc != 0:
             return None, _pip_resolution.why_unresolved(said, target, "cannot be resolved")
         with open(os.path.join(scratch, "report.json"), encoding="utf-8") as stream:
@@ -293,7 +293,7 @@ class Nodes:
         with tempfile.TemporaryDirectory() as scratch:
             command = [self.tools.python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
             command += ["--python-version", target.python, "--dest", scratch, "pip"]
-            subprocess.run(command, env=_settings.environment(self.tools.settings, os.environ), check=True)
+            subprocess.run(command, env=_settings.pip_environment(self.tools.settings, os.environ), check=True)
             self.pips[target.name] = "%s/%s" % (self.FOLDER, os.listdir(scratch)[0])
             subprocess.run(["podman", "exec", host, "mkdir", "-p", self.FOLDER], check=True)
             subprocess.run(["podman", "cp", scratch + "/.", "%s:%s" % (host, self.FOLDER)], check=True)

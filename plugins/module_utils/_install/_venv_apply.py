@@ -45,7 +45,7 @@ class Environment(_environment.Environment):
         """Ask pip again where it took a page that it did not get for one that is not there: it says so only then."""
         if self.options.no_index or not _failure.not_found(output):
             return ""
-        pages = _index_pages.of_pip(self.run(argv + ["-vv"])[1])
+        pages = _index_pages.unread_by_pip(self.run(argv + ["-vv"])[1])
         return "".join("%s: %s\n" % one for one in sorted(pages.items()))
 
 

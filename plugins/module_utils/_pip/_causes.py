@@ -38,7 +38,7 @@ class Trouble(t.NamedTuple):
 
 _CHECK_URLS = "index_url and extra_index_urls (stage_index_url, stage_extra_index_urls)"
 _CHECK_LOGIN = "Check the user and the password in index_url"
-_TROUBLES = (
+TROUBLES = (
     Trouble(
         r"not a trusted",
         "pip ignores an index on plain http",
@@ -107,17 +107,17 @@ _TROUBLES = (
         "Check that it runs and that this host reaches it",
     ),
 )
-_WRONG_HASH = "DO NOT MATCH THE HASHES"
-_NO_SPACE = r"No space left|Errno 28\b|Disk quota exceeded|Errno 122\b"
+WRONG_HASH = "DO NOT MATCH THE HASHES"
+NO_SPACE = r"No space left|Errno 28\b|Disk quota exceeded|Errno 122\b"
 _NOT_FOUND = r"No matching distribution found|Could not find a version that satisfies"
 _ANOTHER_NAME = r"has inconsistent name|produced metadata for project name"
 _OWN_TARGET = "Use the lock of this host's own target"
 # The order matters: the first that is found counts. pip says that it found nothing after every failed request, too, so
 # that requests come before _NOT_FOUND.
-_BEFORE_REQUESTS = (
+BEFORE_REQUESTS = (
     Cause(r"Cannot find command 'git'", {BUILDING: ("", "Install git on the internet host.")}),
     Cause(
-        _WRONG_HASH,
+        WRONG_HASH,
         {
             STAGING: (
                 "the file does not have the promised hash",
@@ -140,16 +140,16 @@ _BEFORE_REQUESTS = (
         },
     ),
     Cause(
-        _NO_SPACE,
+        NO_SPACE,
         {
             STAGING: (FULL, "Free some space on the file system of dest, and run again: what is there is kept."),
             BUILDING: (FULL, "Free some space on the file system of dest, and run again."),
             INSTALLING: (FULL, "Free some space, and run again."),
         },
-        shows=_NO_SPACE,
+        shows=NO_SPACE,
     ),
 )
-_AFTER_REQUESTS = (
+AFTER_REQUESTS = (
     Cause(_ANOTHER_NAME, {BUILDING: ("", "Write the name that the project itself has.")}, shows=_ANOTHER_NAME),
     Cause(
         _NOT_FOUND,
@@ -191,7 +191,7 @@ _AFTER_REQUESTS = (
         shows=r"Permission denied|Errno 13\b",
     ),
 )
-_URL_IN_A_WHEEL = (
+URL_IN_A_WHEEL = (
     "a package requires another by a URL, to which pip goes whatever find_links holds",
     "Stage the set again: staging names the package, and what to do.",
 )

@@ -25,7 +25,7 @@ MODULE = ("-m", "pip")
 # How often pip is asked before a failure of the net counts.
 TRIES = 3
 # What the interpreter is asked: the version of its pip, the folder that pip is imported from, and its own prefix.
-WHO = """
+DESCRIBE_PIP = """
 import json, os, sys
 import pip
 print(json.dumps([pip.__version__, os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))), sys.prefix]))
@@ -109,7 +109,7 @@ class Pip:
         self.log = log
         self.settings: t.Dict[str, str] = {}
         self.found: t.Dict[str, str] = {}
-        rc, out = self.call(["-c", WHO], os.environ)
+        rc, out = self.call(["-c", DESCRIBE_PIP], os.environ)
         if rc != 0:
             raise _resolve_error.ResolveError(
                 "%s has no pip: %s. Name a virtual environment that has one (virtualenv)."
@@ -129,7 +129,7 @@ class Pip:
         """Return the text of a configuration file; of ours, that of the file that was there before."""
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
-        if _settings.is_ours(text):
+        if _settings.is_written_by_pip_conf(text):
             return (read_if_exists(path + ".before-airgap") or b"").decode("utf-8")
         return text
 
@@ -144,7 +144,7 @@ class Pip:
         program: t.Sequence[str] = MODULE,
     ) -> t.Tuple[int, str]:
         """Run pip, or a program that runs it, with more variables, and log it; no secret is in what it says."""
-        environment = _settings.environment(self.settings, os.environ)
+        environment = _settings.pip_environment(self.settings, os.environ)
         environment.update(variables or {})
         rc, out = run_logged([self.python, *program, *arguments], environment, self.log, self.secrets())
         return rc, _secrets.hide(out, self.secrets())
@@ -158,7 +158,7 @@ class Pip:
         """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
         for number in range(TRIES):
             rc, out = self.run(arguments, variables, program)
-            if rc == 0 or not _failure.is_passing(out):
+            if rc == 0 or not _failure.is_temporary(out):
                 break
             if number + 1 < TRIES:
                 time.sleep(number + 1)
@@ -176,16 +176,16 @@ class Pip:
         return dict(self.found, **_secrets.masks(_secrets.passwords(self.settings.values())))
 
 
-def interpreter(params: t.Mapping[str, t.Any]) -> str:
+def interpreter_path(params: t.Mapping[str, t.Any]) -> str:
     """Return the interpreter whose pip a module runs, by its options."""
     if params["virtualenv"]:
         return os.path.join(params["virtualenv"], "bin", "python")
     return params["python"] or sys.executable
 
 
-def pip_of(module: AnsibleModule) -> Pip:
+def pip_for_module(module: AnsibleModule) -> Pip:
     """Return the pip that a module's options name; its warnings are given, and its passwords hidden in the result."""
-    pip = Pip(interpreter(module.params), module.params, module.params["log"])
+    pip = Pip(interpreter_path(module.params), module.params, module.params["log"])
     for warning in pip.warnings:
         module.warn(warning)
     module.no_log_values.update(pip.secrets())

@@ -8,16 +8,16 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._pip._causes import (
-    _AFTER_REQUESTS,
-    _BEFORE_REQUESTS,
-    _NO_SPACE,
-    _TROUBLES,
-    _URL_IN_A_WHEEL,
-    _WRONG_HASH,
+    AFTER_REQUESTS,
+    BEFORE_REQUESTS,
     BUILDING,
     INSTALLING,
+    NO_SPACE,
     OFFLINE,
     STAGING,
+    TROUBLES,
+    URL_IN_A_WHEEL,
+    WRONG_HASH,
     Cause,
 )
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import NAME, normalize
@@ -68,18 +68,18 @@ def why_unanswered(reason: str, place: str = STAGING) -> t.Tuple[str, str]:
     """Return what an engine's reason for a failed request means, and the fix, without a full stop."""
     # A URL and a port may hold any number.
     plain = re.sub(r"https?://\S+|port=\d+", "", reason)
-    trouble = next(one for one in _TROUBLES if re.search(one.sign, plain))
+    trouble = next(one for one in TROUBLES if re.search(one.sign, plain))
     return trouble.what, trouble.fix_staging if place == STAGING else trouble.fix_installing
 
 
-def is_passing(output: str) -> bool:
+def is_temporary(output: str) -> bool:
     """Say whether a failure may pass when the same is asked again: half a file, a server that was busy."""
-    return _WRONG_HASH in output or bool(_PASSING.search(output))
+    return WRONG_HASH in output or bool(_PASSING.search(output))
 
 
 def is_full_disk(output: str) -> bool:
     """Say whether a program failed because a disk is full."""
-    return bool(re.search(_NO_SPACE, output))
+    return bool(re.search(NO_SPACE, output))
 
 
 def not_found(output: str) -> t.List[str]:
@@ -125,7 +125,7 @@ def diagnose(output: str, place: str, interpreter: str = "", log: str = "") -> D
     ``interpreter`` is what staging resolves for, ``log`` the path of the log if
     there is one.
     """
-    for cause in _BEFORE_REQUESTS:
+    for cause in BEFORE_REQUESTS:
         if _is_it(cause, output, place):
             return _diagnosis(cause, output, place, interpreter)
     failed = [] if place == BUILDING else _matching(output, _REQUEST_FAILED)
@@ -134,7 +134,7 @@ def diagnose(output: str, place: str, interpreter: str = "", log: str = "") -> D
     invalid = refused_metadata(output) if place == STAGING else {}
     if invalid:
         return Diagnosis("", tuple(invalid.values()), "Name another version of %s." % ", ".join(invalid))
-    for cause in _AFTER_REQUESTS:
+    for cause in AFTER_REQUESTS:
         if _is_it(cause, output, place):
             return _diagnosis(cause, output, place, interpreter)
     return _unknown(output, place, log)
@@ -176,9 +176,9 @@ def _diagnosis(cause: Cause, output: str, place: str, interpreter: str) -> Diagn
 def _unanswered(failed: t.Sequence[str], place: str) -> Diagnosis:
     """Return what failed requests mean: the first in the table that any of them shows."""
     if place == OFFLINE:
-        what, fix = _URL_IN_A_WHEEL
+        what, fix = URL_IN_A_WHEEL
         return Diagnosis(what, _few(failed, place), fix)
-    whats = [one.what for one in _TROUBLES]
+    whats = [one.what for one in TROUBLES]
     what, fix = min((why_unanswered(line, place) for line in failed), key=lambda one: whats.index(one[0]))
     return Diagnosis("the index gave no answer: " + what, _few(failed, place), fix + ".")
 

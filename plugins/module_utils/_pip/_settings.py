@@ -16,16 +16,16 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve._resolve_er
 CONNECTION = ("cert", "client-cert", "keyring-provider", "proxy", "retries", "timeout", "trusted-host")
 INDEXES = ("index-url", "extra-index-url")
 # The first words of the file that the role pip_conf writes.
-OUR_CONFIG = "# Written by Ansible, role airgap.python.pip_conf."
+PIP_CONF_HEADER = "# Written by Ansible, role airgap.python.pip_conf."
 
 
-def is_ours(text: str) -> bool:
+def is_written_by_pip_conf(text: str) -> bool:
     """Say whether a configuration file was written by the role pip_conf.
 
     Where one machine plays all parts, that file names the index inside, which
     must not become the index that is staged from.
     """
-    return OUR_CONFIG in text
+    return PIP_CONF_HEADER in text
 
 
 def parse_settings(texts: t.Iterable[str], variables: t.Mapping[str, str]) -> t.Dict[str, str]:
@@ -88,7 +88,7 @@ def choose_settings(
     return chosen, warnings
 
 
-def environment(settings: t.Mapping[str, str], inherited: t.Mapping[str, str]) -> t.Dict[str, str]:
+def pip_environment(settings: t.Mapping[str, str], inherited: t.Mapping[str, str]) -> t.Dict[str, str]:
     """Return the environment for pip: these settings, no configuration file, no other PIP_ variable.
 
     Settings go by environment variables because URLs and proxies may hold

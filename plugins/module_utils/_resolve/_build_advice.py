@@ -16,7 +16,7 @@ from ansible_collections.airgap.python.plugins.module_utils._secrets import (
 )
 
 
-def stage_build_entry(name: str, reference: str) -> str:
+def build_advice(name: str, reference: str) -> str:
     """Return the sentences with the entry of stage_build that makes a project from what a requirement's URL or path names."""
     parts = urllib.parse.urlsplit(reference.partition("#")[0])
     if urllib.parse.unquote(parts.path).endswith(".whl"):
@@ -28,9 +28,9 @@ def stage_build_entry(name: str, reference: str) -> str:
     return "Add to stage_build: %s." % _build_advice.build_entry(name, reference)
 
 
-def instead(name: str, reference: str) -> str:
+def replacement_advice(name: str, reference: str) -> str:
     """Return how a project is had of which a line of a requirements file names the source."""
-    return "%s Then write %s in place of the line." % (stage_build_entry(name, reference), name)
+    return "%s Then write %s in place of the line." % (build_advice(name, reference), name)
 
 
 def is_wheel(reference: str) -> bool:
@@ -79,7 +79,7 @@ def _scalar(text: str) -> str:
     return text if re.match(r"^[A-Za-z./][A-Za-z0-9._/+-]*$", text) else json.dumps(text)
 
 
-def told_own(where: str, name: str, reference: str) -> str:
+def set_refusal_message(where: str, name: str, reference: str) -> str:
     """Say of a requirement of the set itself that it is no wheel, and what to write in its place."""
     return (
         "%s: %s is no wheel. It would have to be built, which runs its code, and nothing is built but what stage_build "
@@ -88,7 +88,7 @@ def told_own(where: str, name: str, reference: str) -> str:
     )
 
 
-def told_transitive(asker: str, name: str, reference: str) -> str:
+def transitive_refusal_message(asker: str, name: str, reference: str) -> str:
     """Say of a requirement by URL in a wheel's own metadata that it cannot be met without a network, and what to do."""
     also = "" if is_wheel(reference) else " And, as %s has no wheel, add: %s" % (name, build_entry(name, reference))
     project = re.split(r"[-= ]", asker)[0]

@@ -26,19 +26,19 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._versions im
 BUILD_CONSTRAINT = (25, 3)
 
 
-def find_arguments(wanted: Order, listing: str, report: str) -> t.List[str]:
+def find_sdist_arguments(wanted: Order, listing: str, report: str) -> t.List[str]:
     """Return pip's arguments that find the sdist of a project and write its URL and hash into a report."""
     arguments = pip_arguments("install", *RESOLVE_ONLY, NO_DEPENDENCIES, NO_CACHE, "--no-binary", wanted.name)
     return arguments + ["--report", report, "--requirement", listing]
 
 
-def find_line(wanted: Order) -> str:
+def sdist_requirement(wanted: Order) -> str:
     """Return the requirement that finds a project's sdist."""
     line = wanted.name + ("==" + wanted.version if wanted.version else "")
     return line + (" --hash=sha256:" + wanted.sha256 if wanted.sha256 else "")
 
 
-def read_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
+def read_sdist_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
     """Return URL and SHA-256 of the one sdist in pip's report."""
     for item in report.get("install", []):
         info = item["download_info"]
@@ -60,7 +60,7 @@ def tool_arguments(dest: str, report: str, *tools: str) -> t.List[str]:
     return arguments + ["--target", dest, "--report", report, *tools]
 
 
-def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:
+def constraint_options(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:
     """Return the arguments and the variables by which pip heeds a file of constraints where it installs what builds."""
     if not wanted.build_constraints:
         return [], {}
@@ -71,7 +71,7 @@ def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str]
     )
 
 
-def build_line(wanted: Order, url: str, sha256: str) -> str:
+def source_requirement(wanted: Order, url: str, sha256: str) -> str:
     """Return the requirement that builds a source and nothing else; older pips take no NAME @ before git+file://."""
     if wanted.kind == "vcs":
         fragment = "#subdirectory=" + wanted.subdirectory if wanted.subdirectory else ""
@@ -109,14 +109,14 @@ def build_requirements(output: str) -> t.List[t.Dict[str, str]]:
     return [{"name": name, "version": found[name]} for name in sorted(found)]
 
 
-def external(output: str) -> str:
+def repair_failure(output: str) -> str:
     """Return why auditwheel cannot repair a wheel: mostly a library that it does not find."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     told = [line for line in lines if re.search(r"[Cc]annot repair|could not be located|too-recent", line)]
     return (told or lines or ["auditwheel said nothing"])[-1].rstrip(".")
 
 
-def grafted(output: str) -> t.List[str]:
+def grafted_libraries(output: str) -> t.List[str]:
     """Return the libraries of the host that auditwheel has put into a wheel."""
     return sorted(set(re.findall(r"Grafting: (\S+) ->", output)))
 

@@ -46,7 +46,7 @@ class Order(t.NamedTuple):
         return self.kind != "sdist"
 
 
-def order(raw: t.Mapping[str, t.Any]) -> Order:
+def parse_order(raw: t.Mapping[str, t.Any]) -> Order:
     """Return what an entry of stage_build asks for; raises AirgapError for one that cannot be built."""
     name = str(raw.get("name") or "")
     if not _NAME.match(name):

@@ -19,16 +19,16 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 FORMAT = 1
 
 
-def origin(wanted: Order, url: str, sha256: str) -> str:
+def build_origin(wanted: Order, url: str, sha256: str) -> str:
     """Return where a built wheel comes from, as locks and manifest say it: no path of a machine, no password."""
-    place = _source(wanted, url, sha256)
+    place = _source_origin(wanted, url, sha256)
     if not wanted.build_constraints:
         return place
     constraints = urllib.parse.quote(",".join(wanted.build_constraints), safe="=,.!~")
     return "%s%sbuild-constraints=%s" % (place, "&" if "#" in place else "#", constraints)
 
 
-def _source(wanted: Order, url: str, sha256: str) -> str:
+def _source_origin(wanted: Order, url: str, sha256: str) -> str:
     """Return what a wheel is built from, as locks and manifest say it."""
     if wanted.kind == "vcs":
         parts = urllib.parse.urlsplit(wanted.vcs)
@@ -42,7 +42,7 @@ def _source(wanted: Order, url: str, sha256: str) -> str:
     return "built:%s#sha256=%s" % (public(url.partition("#")[0]), sha256)
 
 
-def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version: str) -> t.Dict[str, t.Any]:
+def build_inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version: str) -> t.Dict[str, t.Any]:
     """Return all that decides what a build gives; the same inputs are not built again."""
     order_now = dict(wanted._asdict(), build_constraints=list(wanted.build_constraints))
     if not wanted.build_constraints:
@@ -61,7 +61,7 @@ def needs_repair(wheel_tags: t.Iterable[str]) -> bool:
     return any(tag.split("-")[2].startswith("linux_") for tag in wheel_tags)
 
 
-def unfit(wheel_tags: t.Iterable[str], host: _target.Target, target: _target.Target) -> str:
+def misfit_reason(wheel_tags: t.Iterable[str], host: _target.Target, target: _target.Target) -> str:
     """Say why a target must not use a wheel with these tags that was built on ``host``; "" if it may.
 
     A wheel without compiled code is for every target. Of the others, the C
@@ -85,7 +85,7 @@ def unfit(wheel_tags: t.Iterable[str], host: _target.Target, target: _target.Tar
     return reason
 
 
-class Built(t.NamedTuple):
+class BuiltWheel(t.NamedTuple):
     """A built wheel, from its record."""
 
     path: str
@@ -117,29 +117,31 @@ def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
     return record
 
 
-def built(text: str, where: str) -> Built:
+def parse_built_wheel(text: str, where: str) -> BuiltWheel:
     """Return what a record says of the wheel beside it."""
     record = read_record(text, where)
     host = _target.parse(dict(record["inputs"]["host"], name="here"))[0]
     path = os.path.join(os.path.dirname(where), record["filename"])
     own = Order(**record["inputs"]["order"]).is_own
     name, version, filename, sha256 = (record[key] for key in ("name", "version", "filename", "sha256"))
-    return Built(
+    return BuiltWheel(
         path, name, version, filename, sha256, record["size"], record["origin"], own, host, tuple(record["tags"])
     )
 
 
-def digest_lines(wheels: t.Iterable[Built]) -> t.List[str]:
+def digest_lines(wheels: t.Iterable[BuiltWheel]) -> t.List[str]:
     """Return what a resolution's digest must know of built wheels: their names and content."""
     return sorted("built %s sha256:%s" % (one.filename, one.sha256) for one in wheels)
 
 
-def constraint(wheel: Built, path: str) -> str:
+def exact_constraint(wheel: BuiltWheel, path: str) -> str:
     """Return the constraint that lets pip take this very file for its project and no other."""
     return "%s @ file://%s#sha256=%s" % (wheel.name, urllib.parse.quote(path), wheel.sha256)
 
 
-def claim(pins: t.Iterable[_lock.Pin], wheels: t.Iterable[Built], target: _target.Target) -> t.List[_lock.Pin]:
+def with_build_origins(
+    pins: t.Iterable[_lock.Pin], wheels: t.Iterable[BuiltWheel], target: _target.Target
+) -> t.List[_lock.Pin]:
     """Return the pins with the origin of those that were built; it is never a path.
 
     Raises AirgapError where a project of the site's own source came from an index.
@@ -160,17 +162,17 @@ def claim(pins: t.Iterable[_lock.Pin], wheels: t.Iterable[Built], target: _targe
     return claimed
 
 
-def mentioned(wheels: t.Iterable[Built], output: str) -> t.Set[str]:
+def mentioned_projects(wheels: t.Iterable[BuiltWheel], output: str) -> t.Set[str]:
     """Return the names of the projects that can only be had as built wheels and of which a failed engine speaks."""
     words = {_lock.normalize(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", output)}
     return {one.name for one in wheels if one.is_own and one.name in words}
 
 
-def told_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
+def misfit_message(wheels: t.Iterable[BuiltWheel], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
     """Say which of the built wheels of these projects cannot serve which targets, and what to do; "" if all can."""
     names, said = set(names), []
     for wheel in wheels:
-        reasons = ["%s (%s)" % (one.name, unfit(wheel.tags, wheel.host, one)) for one in targets]
+        reasons = ["%s (%s)" % (one.name, misfit_reason(wheel.tags, wheel.host, one)) for one in targets]
         reasons = [one for one in reasons if not one.endswith("()")]
         if wheel.name in names and reasons:
             said.append(

@@ -15,7 +15,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, interpreter, log_text, pip_of
+from ansible_collections.airgap.python.plugins.module_utils._pip._command import (
+    Pip,
+    interpreter_path,
+    log_text,
+    pip_for_module,
+)
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _built_wheel,
     _inputs,
@@ -47,7 +52,7 @@ class DownloadJob:
         self.locks = locks
         self.targets = locks.targets
         self.scratch = ""
-        self.pip = pip_of(module)
+        self.pip = pip_for_module(module)
         self.engine = choose_engine(self.params, self.pip)
         parsed = _requirements_file.parse(
             self.params["requirements"],
@@ -124,16 +129,16 @@ def choose_engine(params: t.Mapping[str, t.Any], pip: Pip) -> Engine:
     """Return the engine that resolves."""
     if params["resolver"] == "pip":
         return PipEngine(pip)
-    default = os.path.join(os.path.dirname(interpreter(params)), "uv")
+    default = os.path.join(os.path.dirname(interpreter_path(params)), "uv")
     return UvEngine(pip, params["uv"] or default)
 
 
-def read_built(records: t.Sequence[str]) -> t.List[_built_wheel.Built]:
+def read_built(records: t.Sequence[str]) -> t.List[_built_wheel.BuiltWheel]:
     """Return the built wheels of these records; each must have the SHA-256 in its record."""
     wheels = []
     for path in records:
         with open(path, encoding="utf-8") as stream:
-            wheels.append(_built_wheel.built(stream.read(), path))
+            wheels.append(_built_wheel.parse_built_wheel(stream.read(), path))
     for wheel in wheels:
         if not os.path.isfile(wheel.path) or sha256_file(wheel.path) != wheel.sha256:
             raise AirgapError("%s is not the wheel that its record describes. Build it again." % wheel.path)

@@ -54,19 +54,19 @@ class PipEngine:
         pages = read_if_exists(os.path.join(folder, _pip_runner.PAGES))
         if pages:
             noted = json.loads(pages.decode("utf-8"))
-            noted["unread"].update(_index_pages.ignored(out))
+            noted["unread"].update(_index_pages.ignored_by_pip(out))
             refuse_unread(self.pip, _index_pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
         if rc != 0:
             said = _pip_resolution.why_unresolved(
                 out, target, "the requirements cannot be resolved", self.pip.log or ""
             )
-            raise _pip_resolution.refused(out) or _resolve_error.ResolveError(said, out)
+            raise _pip_resolution.parse_refusal(out) or _resolve_error.ResolveError(said, out)
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
             report = json.load(stream)
         warnings = [
             "target %s: %s was yanked from its index. The requirements or the lock hold on to it; upgrade moves it."
             % (target.name, one)
-            for one in _pip_resolution.yanked(out)
+            for one in _pip_resolution.yanked_versions(out)
         ]
         known = {_lock.normalize(one["metadata"]["name"]): one["metadata"] for one in report.get("install", [])}
         self.unknown_extras[target] = [
@@ -111,9 +111,9 @@ class PipEngine:
 
 def refuse_unread(pip: Pip, pages: _index_pages.Pages, target: _target.Target) -> None:
     """Raise UnreadError where an index gave no answer about a project."""
-    unread = _index_pages.judge(pages, lambda: _no_wheel.forbids_nobody(pip))
+    unread = _index_pages.unread_pages(pages, lambda: _no_wheel.indexes_forbidding_unknown(pip))
     if unread:
-        raise _resolve_error.UnreadError("target %s: %s" % (target.name, _index_pages.told(unread)))
+        raise _resolve_error.UnreadError("target %s: %s" % (target.name, _index_pages.unread_message(unread)))
 
 
 class UvEngine:
@@ -144,7 +144,7 @@ class UvEngine:
         command = [self.uv] + arguments + ["--python", self.pip.python]
         started = time.time()
         rc, out = run_logged(command, environment, None, {})
-        pages = _index_pages.of_uv(
+        pages = _index_pages.pages_of_uv(
             out, [url for key in _settings.INDEXES for url in self.pip.settings.get(key, "").split()]
         )
         out = _uv.without_trace(out)
@@ -152,7 +152,7 @@ class UvEngine:
         out = _secrets.hide(out, self.pip.secrets())
         refuse_unread(self.pip, pages, target)
         if rc != 0:
-            raise _uv.refused(out) or _resolve_error.ResolveError(_uv.why_unresolved(out, target), out)
+            raise _uv.parse_refusal(out) or _resolve_error.ResolveError(_uv.why_unresolved(out, target), out)
         self.unknown_extras[target] = [one + (None,) for one in _pip_resolution.unknown_extras(out)]
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
         if rc != 0:

@@ -33,7 +33,7 @@ class Fetcher:
         self.command = [pip.python, script, self.folder, str(at_a_time)] + pip_arguments("download")
         self.process = subprocess.Popen(
             self.command,
-            env=_settings.environment(pip.settings, os.environ),
+            env=_settings.pip_environment(pip.settings, os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

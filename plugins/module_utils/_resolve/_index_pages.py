@@ -16,7 +16,7 @@ from ansible_collections.airgap.python.plugins.module_utils._pip._failure import
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 
 # No project has this name, so what an index answers for it is how it says that there is none.
-NOBODY = "airgap-asks-what-there-is"
+UNKNOWN_PROJECT = "airgap-asks-what-there-is"
 # More projects than this tell nothing new.
 SHOWN = 3
 
@@ -33,15 +33,15 @@ def index_of(url: str) -> str:
     return url.rstrip("/").rpartition("/")[0]
 
 
-def of_pip(output: str) -> t.Dict[str, str]:
+def unread_by_pip(output: str) -> t.Dict[str, str]:
     """Return the pages that pip could not read, from what it says with -vv; not those that are not there."""
     found = re.findall(r"Could not fetch URL (\S+): (.+) - skipping", output)
     unread = {without_password(url): reason for url, reason in found if not is_absence(reason)}
-    unread.update(ignored(output))
+    unread.update(ignored_by_pip(output))
     return unread
 
 
-def ignored(output: str) -> t.Dict[str, str]:
+def ignored_by_pip(output: str) -> t.Dict[str, str]:
     """Return the pages that pip ignored, with no more than a warning."""
     found = re.findall(r"repository located at (\S+) is (not a trusted or secure host)", output)
     unread = {"http://%s/anything" % host: reason for host, reason in found}
@@ -55,7 +55,7 @@ def is_absence(reason: str) -> bool:
     return re.match(r"404\b", reason) is not None
 
 
-def of_uv(output: str, indexes: t.Iterable[str]) -> Pages:
+def pages_of_uv(output: str, indexes: t.Iterable[str]) -> Pages:
     """Return the pages that uv asked for, from its trace. It passes over 401, 403, 404 and 407; at others it stops."""
     known = {without_password(url).rstrip("/") for url in indexes}
     unread: t.Dict[str, str] = {}
@@ -72,7 +72,7 @@ def of_uv(output: str, indexes: t.Iterable[str]) -> Pages:
     return Pages(unread, frozenset(answered & known))
 
 
-def judge(pages: Pages, forbids_nobody: t.Callable[[], t.Collection[str]]) -> t.Dict[str, str]:
+def unread_pages(pages: Pages, forbids_nobody: t.Callable[[], t.Collection[str]]) -> t.Dict[str, str]:
     """Return the pages that count as unread, and why.
 
     Some indexes (object stores) say 403 of what they do not have. Such a one gives
@@ -89,7 +89,7 @@ def judge(pages: Pages, forbids_nobody: t.Callable[[], t.Collection[str]]) -> t.
     }
 
 
-def told(unread: t.Mapping[str, str]) -> str:
+def unread_message(unread: t.Mapping[str, str]) -> str:
     """Say which pages could not be read, one sentence for each reason, with what to look at."""
     by_reason: t.Dict[t.Tuple[str, str, str], t.List[t.Tuple[str, str]]] = {}
     for url, reason in sorted(unread.items()):
@@ -100,12 +100,12 @@ def told(unread: t.Mapping[str, str]) -> str:
         more = " and %d more" % (len(pages) - SHOWN) if len(pages) > SHOWN else ""
         said.append(
             "the index %s gave no answer about %s%s: %s (%s). %s, and run again."
-            % (index, names, more, what, short(pages[0][1]), fix)
+            % (index, names, more, what, short_reason(pages[0][1]), fix)
         )
     return " ".join(said)
 
 
-def short(reason: str) -> str:
+def short_reason(reason: str) -> str:
     """Return an engine's reason without the URL, the objects and the repetitions in it."""
     text = re.sub(r"<[^<>]*>:? *|\s*(?:for url: .*|with url: \S+)", "", reason)
     dummy, caused, cause = text.rpartition("Caused by ")

@@ -50,7 +50,7 @@ class Inputs:
                 found.append(os.path.join(folder, name))
                 with open(found[0], "w", encoding="utf-8") as stream:
                     for line in lines:
-                        stream.write(_requirement.for_engine(line, self.built, is_hashed) + "\n")
+                        stream.write(_requirement.engine_line(line, self.built, is_hashed) + "\n")
         return paths
 
     def label(self, text: str) -> str:
@@ -87,9 +87,9 @@ class Inputs:
     def places(self, output: str) -> t.List[str]:
         """Return the lines, with their places, of which an engine speaks when it fails."""
         found = []
-        for mentioned in _requirement.mentioned(output):
+        for mentioned in _requirement.mentioned_requirements(output):
             for line in self.requirements + self.constraints:
-                if line.where != OPTION and line.where in _requirement.places([line], mentioned):
+                if line.where != OPTION and line.where in _requirement.places_of([line], mentioned):
                     found.append(self.label(line.text))
         return list(dict.fromkeys(found))
 
@@ -99,6 +99,6 @@ class Inputs:
         for target, missing in answers.items():
             for mentioned in missing:
                 for line in self.requirements:
-                    if _requirement.places([line], mentioned):
+                    if _requirement.places_of([line], mentioned):
                         told.setdefault(self.label(line.text), []).append(target)
         return told

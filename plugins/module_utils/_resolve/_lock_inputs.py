@@ -37,7 +37,7 @@ def digest_inputs(
     return "sha256:" + sha256_bytes(json.dumps(described, sort_keys=True).encode("utf-8"))
 
 
-def neighbours(names: t.Set[str], requires: t.Mapping[str, t.Set[str]]) -> t.Set[str]:
+def affected_by_upgrade(names: t.Set[str], requires: t.Mapping[str, t.Set[str]]) -> t.Set[str]:
     """Return what an upgrade may have to move: all that the projects require, and all that require them."""
     parents: t.Dict[str, t.Set[str]] = {}
     for parent, children in requires.items():

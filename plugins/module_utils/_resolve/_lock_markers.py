@@ -82,7 +82,7 @@ class _Reader:
         return (normalize(left[1:-1]) in self.chosen[right]) is (operator == "in")
 
 
-def settle(marker: str, extras: t.Iterable[str], groups: t.Iterable[str]) -> Settled:
+def simplify_marker(marker: str, extras: t.Iterable[str], groups: t.Iterable[str]) -> Settled:
     """Return whether a package counts, where extras and groups decide that, or the marker that is left.
 
     Raises ValueError with the reason for a marker that cannot be read.

@@ -28,11 +28,11 @@ from ansible_collections.airgap.python.plugins.module_utils._target._target impo
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 # Nobody may publish a local version on a public index (PEP 440).
-NEVER = "==0+airgap.asks.what.there.is"
+NO_VERSION = "==0+airgap.asks.what.there.is"
 # With -vv pip says of which pages an index gave none, and why.
 _COMMAND = pip_arguments("download", "-vv", NO_DEPENDENCIES, "--dest", os.devnull)
 # Runs where pip is, which brings what reads versions (PEP 440) and markers (PEP 508).
-_JUDGE = """
+_COMPARE = """
 import json, sys
 from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
 from pip._vendor.packaging.version import InvalidVersion, Version
@@ -69,26 +69,28 @@ def versions(output: str) -> t.List[str]:
     return [one for one in match.group(1).split(", ") if one != "none"] if match else []
 
 
-def _ask(pip: Pip, name: str, arguments: t.Sequence[str]) -> t.Optional[t.List[str]]:
+def _fitting_versions(pip: Pip, name: str, arguments: t.Sequence[str]) -> t.Optional[t.List[str]]:
     """Return the versions of a project that fit; None where an index did not answer."""
-    dummy, out = pip.run([*_COMMAND, *arguments, name + NEVER])
-    is_answered = "No matching distribution found for " + name in out and not _index_pages.of_pip(out)
+    dummy, out = pip.run([*_COMMAND, *arguments, name + NO_VERSION])
+    is_answered = "No matching distribution found for " + name in out and not _index_pages.unread_by_pip(out)
     return versions(out) if is_answered else None
 
 
-def unread(pip: Pip, name: str, variables: t.Optional[t.Mapping[str, str]] = None) -> t.Dict[str, str]:
+def unread_pages(pip: Pip, name: str, variables: t.Optional[t.Mapping[str, str]] = None) -> t.Dict[str, str]:
     """Return the pages of a project that pip cannot read, and why; it is asked again, and tells all."""
-    return _index_pages.of_pip(pip.run([*_COMMAND, name + NEVER], variables)[1])
+    return _index_pages.unread_by_pip(pip.run([*_COMMAND, name + NO_VERSION], variables)[1])
 
 
-def forbids_nobody(pip: Pip) -> t.Set[str]:
+def indexes_forbidding_unknown(pip: Pip) -> t.Set[str]:
     """Return the indexes that forbid the page of a project that nobody has."""
     return {
-        _index_pages.index_of(url) for url, why in unread(pip, _index_pages.NOBODY).items() if why.startswith("403 ")
+        _index_pages.index_of(url)
+        for url, why in unread_pages(pip, _index_pages.UNKNOWN_PROJECT).items()
+        if why.startswith("403 ")
     }
 
 
-def told_missing(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Sequence[str] = ()) -> str:
+def missing_wheels_message(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Sequence[str] = ()) -> str:
     """Say for which targets the wheels are missing that pip asked for in vain, and the newest version that has one.
 
     Returns "" where the output tells of no such failure or an index does not answer.
@@ -97,8 +99,8 @@ def told_missing(pip: Pip, output: str, targets: t.Sequence[Target], find_links:
     told = []
     for requirement in not_found(output):
         name = _lock.project_of(requirement)
-        have = {one.name: _ask(pip, name, [ONLY_WHEELS] + one.pip_arguments() + links) for one in targets}
-        sdists = _ask(pip, name, ["--no-binary", name])
+        have = {one.name: _fitting_versions(pip, name, [ONLY_WHEELS] + one.pip_arguments() + links) for one in targets}
+        sdists = _fitting_versions(pip, name, ["--no-binary", name])
         if sdists is None or any(one is None for one in have.values()):
             continue
         question = {
@@ -106,13 +108,13 @@ def told_missing(pip: Pip, output: str, targets: t.Sequence[Target], find_links:
             "sdists": sdists,
             "targets": {one.name: [one.markers(), have[one.name]] for one in targets},
         }
-        rc, said = pip.call(["-c", _JUDGE, json.dumps(question)], _settings.environment({}, os.environ))
+        rc, said = pip.call(["-c", _COMPARE, json.dumps(question)], _settings.pip_environment({}, os.environ))
         if rc == 0:
-            told.append(told_one(requirement, targets, json.loads(said)))
+            told.append(missing_wheel_message(requirement, targets, json.loads(said)))
     return " ".join(one for one in told if one)
 
 
-def told_one(requirement: str, targets: t.Sequence[Target], judged: t.Mapping[str, t.Any]) -> str:
+def missing_wheel_message(requirement: str, targets: t.Sequence[Target], judged: t.Mapping[str, t.Any]) -> str:
     """Return the sentences about one requirement.
 
     ``judged`` has the newest ``sdist`` and, for each of the ``targets``, the

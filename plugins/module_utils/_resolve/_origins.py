@@ -20,7 +20,7 @@ class Origins:
         self.urls: t.Dict[str, str] = {}
         self.sources: t.Dict[str, str] = {}
         for line in lines:
-            written = _requirement.reference(line.public) if line.url else None
+            written = _requirement.parse_reference(line.public) if line.url else None
             if line.url and written:
                 self.urls[written[1]] = line.url
 

@@ -26,7 +26,7 @@ from ansible_collections.airgap.python.plugins.module_utils._target._target impo
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
-def refused(output: str) -> t.Optional[RefusedError]:
+def parse_refusal(output: str) -> t.Optional[RefusedError]:
     """Return what the runner of pip refused (see _pip_runner), if that is why pip failed."""
     match = re.search(r"airgap refuses (\{.*\})\s*$", output, re.MULTILINE)
     if match is None:
@@ -103,7 +103,7 @@ def why_unresolved(output: str, target: Target, what: str, log: str = "") -> str
     return "target %s: %s: %s %s" % (target.name, what, "; ".join(part for part in (cause, *lines) if part), fix)
 
 
-def yanked(output: str) -> t.List[str]:
+def yanked_versions(output: str) -> t.List[str]:
     """Return "NAME VERSION" of what pip took although its index has yanked it (PEP 592), because a pin holds on to it.
 
     Read from pip's warning; the report of a dry run does not say so.

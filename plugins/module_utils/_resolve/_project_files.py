@@ -12,8 +12,8 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_advice
-from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import stage_build_entry
-from ansible_collections.airgap.python.plugins.module_utils._resolve._lock_markers import settle
+from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import build_advice
+from ansible_collections.airgap.python.plugins.module_utils._resolve._lock_markers import simplify_marker
 from ansible_collections.airgap.python.plugins.module_utils._resolve._requirement import (
     Line,
     parse_requirement,
@@ -186,7 +186,7 @@ def pylock(
         place = "%s, %s" % (where, package.name)
         try:
             # As it is written: locks name it so.
-            marker = settle(written["marker"], extras, [*groups, *default]) if package.marker else True
+            marker = simplify_marker(written["marker"], extras, [*groups, *default]) if package.marker else True
         except ValueError as error:
             raise AirgapError("%s: the marker %r cannot be read: %s." % (place, written["marker"], error)) from error
         if marker is False or _is_project_itself(package, where):
@@ -275,7 +275,7 @@ def _locked(package: t.Any, place: str, where: str) -> t.Tuple[str, t.Sequence[s
     if reference:
         raise AirgapError(
             "%s: the lock takes it from %s, and not from an index. %s"
-            % (place, without_secrets(reference), stage_build_entry(package.name, reference))
+            % (place, without_secrets(reference), build_advice(package.name, reference))
         )
     files = [package.wheels or (), [package.sdist] if package.sdist else []]
     hashes = [sorted(one.hashes["sha256"] for one in some if "sha256" in one.hashes) for some in files]

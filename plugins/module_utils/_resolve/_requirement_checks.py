@@ -9,17 +9,17 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import instead
+from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import replacement_advice
 from ansible_collections.airgap.python.plugins.module_utils._resolve._requirement import (
-    _VARIABLE,
-    _WHEEL,
+    VARIABLE,
+    WHEEL_PATH,
     Line,
-    _canonical,
-    reference,
+    comparison_key,
+    parse_reference,
 )
 
 
-def shown_with_place(line: Line) -> str:
+def with_place(line: Line) -> str:
     """Return a requirement with where it stands, as messages show it."""
     return "%s (%s)" % (line.text, line.where)
 
@@ -35,7 +35,7 @@ def refuse_other_hashes(
     promised: t.Dict[str, t.List[Line]] = {}
     for line in lines:
         if line.hashes:
-            promised.setdefault(_canonical(line.text)[0], []).append(line)
+            promised.setdefault(comparison_key(line.text)[0], []).append(line)
     errors = []
     for name, some in sorted(promised.items()):
         if name not in have or name in built or any("sha256:" + have[name] in line.hashes for line in some):
@@ -44,13 +44,13 @@ def refuse_other_hashes(
         if other and not is_checked:
             errors.append(
                 "%s: it promises no sha256, and no other hash can be compared here. Write --hash=sha256:HEX behind it."
-                % shown_with_place(other[0])
+                % with_place(other[0])
             )
         elif not other:
             errors.append(
                 "%s: the index's file for it has the sha256 %s, which is not among the promised. Do not go on before you "
                 "know why; if the index has more files of that version, resolver pip looks for the promised one where the "
-                "hash stands behind a requirement." % (shown_with_place(some[0]), have[name])
+                "hash stands behind a requirement." % (with_place(some[0]), have[name])
             )
     if errors:
         raise AirgapError(*errors)
@@ -64,11 +64,11 @@ def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bo
     """Raise AirgapError for all lines that name a file which is not on this host, as a conda freeze does."""
     errors = []
     for line in lines:
-        local, found = _local_path(line.url), reference(line.text)
+        local, found = _local_path(line.url), parse_reference(line.text)
         if not local or not found or is_there(local):
             continue
         name, path = found[0], _local_path(found[1]) or found[1]
-        wheel = _WHEEL.search(path)
+        wheel = WHEEL_PATH.search(path)
         pinned = "%s==%s" % (name, wheel.group("version") if wheel else "VERSION")
         if _CONDA.search(path):
             errors.append(
@@ -76,7 +76,7 @@ def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bo
                 "'pip list --format=freeze' writes all lines so." % (line.where, name, path, pinned)
             )
         else:
-            mend = instead(pinned if wheel else name, path)
+            mend = replacement_advice(pinned if wheel else name, path)
             errors.append(
                 "%s: %s comes from %s, which is not on this host. Copy it there, or: %s"
                 % (line.where, name, path, mend)
@@ -95,7 +95,7 @@ def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -
     """Raise AirgapError for all lines that ``read``, which raises ValueError, cannot read (PEP 508)."""
     errors = []
     for line in lines:
-        unset = _VARIABLE.search(line.url)
+        unset = VARIABLE.search(line.url)
         if unset:
             mend = "Set it, or write in its place what it stands for."
             errors.append("%s: %s is not set in the environment of this host. %s" % (line.where, unset.group(), mend))

@@ -18,9 +18,9 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import instead
+from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import replacement_advice
 from ansible_collections.airgap.python.plugins.module_utils._resolve._requirement import (
-    _VARIABLE,
+    VARIABLE,
     Line,
     parse_requirement,
 )
@@ -143,13 +143,13 @@ class _Reader:
 
     def expand(self, line: str) -> str:
         """Return a line with ${NAME} replaced where the variable is set, as pip does."""
-        return _VARIABLE.sub(lambda match: self.variables.get(match.group("name")) or match.group(), line)
+        return VARIABLE.sub(lambda match: self.variables.get(match.group("name")) or match.group(), line)
 
     def line(self, written: str, where: str) -> Line:
         """Return a requirement, and note what is secret in it."""
         line = parse_requirement(self.expand(written), where, written)
         if line.url:
-            values = {name: self.variables.get(name, "") for name in _VARIABLE.findall(written)}
+            values = {name: self.variables.get(name, "") for name in VARIABLE.findall(written)}
             self.secrets.update(_secrets.masks(_secrets.passwords([line.url])))
             for name, value in values.items():
                 if len(value) >= _secrets.SHORTEST:
@@ -214,7 +214,7 @@ class _Reader:
         direct = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S+:|[./])", value)
         name = egg.group(1) if egg else direct.group(1) if direct else "NAME"
         reference = value[direct.end() :] if direct else re.sub(r"\[[^\]]*\]$", "", value)
-        mend = instead(name, reference)
+        mend = replacement_advice(name, reference)
         if "://" not in reference:
             # Tools that export a lock write the project itself so.
             mend = mend[:-1] + "; or remove it, if only what the project requires is wanted and stands in the file."
@@ -251,7 +251,7 @@ def parse(
                 if name == "--editable":
                     reader.editable(value, "requirements")
                 else:
-                    mend = _mend(Option(name, value, ""), "")
+                    mend = _option_fix(Option(name, value, ""), "")
                     reader.errors.append("The requirement %r is an option of pip. %s" % (without_secrets(line), mend))
                 continue
             reader.take(line, "requirements", False)
@@ -278,7 +278,7 @@ _PLACES = {
 _WHEELS = "Remove it: nothing but wheels is taken, save what stage_build lists."
 _BUILDS = "Remove it: nothing is built but what stage_build lists."
 # What is to be done for an option that has no such place.
-_MENDS = {
+_FIXES = {
     "--only-binary": _WHEELS,
     "--prefer-binary": _WHEELS,
     "--require-hashes": "Remove it: hashes in a file are always kept to.",
@@ -289,12 +289,12 @@ _MENDS = {
 }
 
 
-def _mend(option: Option, remove: str = " Remove it from the file.") -> str:
+def _option_fix(option: Option, remove: str = " Remove it from the file.") -> str:
     """Return what to do for an option that stands where none counts."""
     if option.name in _PLACES:
         return "Its place is %s.%s" % (_PLACES[option.name], remove)
     if option.name != "--no-binary":
-        return _MENDS.get(option.name, "Remove it: it is a setting of the pip of another machine.")
+        return _FIXES.get(option.name, "Remove it: it is a setting of the pip of another machine.")
     names = [normalize(name.strip()) for name in option.value.split(",") if name.strip()]
     if not names or any(name.startswith(":") for name in names):
         return "Remove it. Add to stage_build those that you want built, such as {name: NAME}."
@@ -304,7 +304,7 @@ def _mend(option: Option, remove: str = " Remove it from the file.") -> str:
 def refuse_options(parsed: Parsed) -> None:
     """Raise AirgapError for all options in files: options count for the whole resolution, not for a file."""
     errors = [
-        "%s: the option %s does not count in a file here. %s" % (option.where, option.name, _mend(option))
+        "%s: the option %s does not count in a file here. %s" % (option.where, option.name, _option_fix(option))
         for option in parsed.options
     ]
     if errors:

@@ -50,7 +50,7 @@ def check_requirements(job: DownloadJob, targets: t.Sequence[_target.Target]) ->
     direct = job.applicable([line for line in requirements + constraints if line.url], targets)
     _requirement_checks.refuse_missing_files(direct, os.path.exists)
     errors = [
-        _build_advice.told_own(line.where, *(_requirement.reference(line.text) or ("", "")))
+        _build_advice.set_refusal_message(line.where, *(_requirement.parse_reference(line.text) or ("", "")))
         for line in direct
         if line in requirements and not _build_advice.is_wheel(line.url)
     ]
@@ -102,7 +102,7 @@ class Resolution:
             try:
                 pins, warnings = self.job.engine.resolve(target, requirements, constraints, folders, folder)
                 pins = self.job.origins.without_secrets(pins, self.job.pip.found)
-                return _built_wheel.claim(pins, self.job.built, target), warnings
+                return _built_wheel.with_build_origins(pins, self.job.built, target), warnings
             except (_resolve_error.UnreadError, _resolve_error.RefusedError):
                 raise
             except _resolve_error.ResolveError:
@@ -120,7 +120,7 @@ class Resolution:
             return [[]]
         if not upgrade:
             return [held, []]
-        moving = _lock_inputs.neighbours(upgrade, self.dependencies(previous))
+        moving = _lock_inputs.affected_by_upgrade(upgrade, self.dependencies(previous))
         return [held, [pin for pin in held if pin.name not in moving], []]
 
     def dependencies(self, pins: t.Iterable[_lock.Pin]) -> t.Dict[str, t.Set[str]]:
@@ -153,11 +153,11 @@ class Resolution:
         constraints = []
         for wheel in self.job.built:
             path = os.path.join(folder, wheel.filename)
-            fits = not _built_wheel.unfit(wheel.tags, wheel.host, target)
+            fits = not _built_wheel.misfit_reason(wheel.tags, wheel.host, target)
             if fits or wheel.is_own:
                 shutil.copyfile(wheel.path, path)
             if wheel.is_own:
-                constraints.append(_built_wheel.constraint(wheel, path))
+                constraints.append(_built_wheel.exact_constraint(wheel, path))
         with open(listing, "w", encoding="utf-8") as stream:
             stream.writelines(line + "\n" for line in constraints)
         return [folder], [listing]
@@ -178,14 +178,16 @@ class Resolution:
             return str(error)
         inputs, output = self.job.inputs, error.output or str(error)
         requirements = _failure.not_found(output)
-        names = {_lock.project_of(one) for one in requirements} | _built_wheel.mentioned(self.job.built, output)
+        names = {_lock.project_of(one) for one in requirements} | _built_wheel.mentioned_projects(
+            self.job.built, output
+        )
         names -= set(_failure.refused_metadata(output))
-        sentences = [_built_wheel.told_unfit(self.job.built, names, self.job.targets)]
+        sentences = [_built_wheel.misfit_message(self.job.built, names, self.job.targets)]
         if names and not sentences[0]:
             folders = self.job.params["find_links"]
-            sentences = [_no_wheel.told_missing(self.job.pip, output, self.job.targets, folders)]
+            sentences = [_no_wheel.missing_wheels_message(self.job.pip, output, self.job.targets, folders)]
         places = inputs.places(output)
-        if requirements or _uv.names_one_of_many(output):
+        if requirements or _uv.stops_at_first(output):
             lacking = inputs.lacking(self.unmet_requirements())
             if len(lacking) > 1:
                 listed = ("%s on target %s" % (one, ", ".join(lacking[one])) for one in lacking)
@@ -199,11 +201,11 @@ class Resolution:
     def refused_message(self, error: _resolve_error.RefusedError) -> str:
         """Return what to write in place of a requirement by URL, repository or folder."""
         if error.asker:
-            return _build_advice.told_transitive(error.asker, error.name, error.reference)
+            return _build_advice.transitive_refusal_message(error.asker, error.name, error.reference)
         name = _lock.normalize(error.name)
         lines = self.job.inputs.requirements + self.job.inputs.constraints
         where = [line.where for line in lines if _lock.normalize(_lock.project_of(line.text)) == name]
-        return _build_advice.told_own(" and ".join(where) or "The requirements", error.name, error.reference)
+        return _build_advice.set_refusal_message(" and ".join(where) or "The requirements", error.name, error.reference)
 
     def unmet_requirements(self) -> t.Dict[str, t.List[str]]:
         """Return, by the target's name, all requirements that no file of the index meets there."""

@@ -17,11 +17,11 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import stage_build_entry
+from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import build_advice
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets, without_user
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 
-INDEX_MEND = "Name it in stage_index_url (one that serves the public projects, too) or stage_extra_index_urls"
+INDEX_FIX = "Name it in stage_index_url (one that serves the public projects, too) or stage_extra_index_urls"
 
 
 class Index(t.NamedTuple):
@@ -103,7 +103,7 @@ def _plain(url: str) -> str:
     return "%s://%s%s" % (parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"))
 
 
-def judge(
+def check_sources(
     document: t.Mapping[str, t.Any],
     names: t.Iterable[str],
     build: t.Iterable[t.Mapping[str, t.Any]],
@@ -124,8 +124,7 @@ def judge(
         if _plain(index.url) not in site:
             refused.append(
                 "%s takes %s from the index %s, and here the site's indexes count, where %s may be somebody else's. "
-                "%s, or build it: %s"
-                % (table, name, index.shown(), name, INDEX_MEND, stage_build_entry(name, "FOLDER"))
+                "%s, or build it: %s" % (table, name, index.shown(), name, INDEX_FIX, build_advice(name, "FOLDER"))
             )
         elif len(site) > 1:
             warnings.append(
@@ -143,7 +142,7 @@ def judge(
         if reference:
             refused.append(
                 "%s takes %s from %s, and here it would come from the index, where it may be somebody else's. %s"
-                % (table, name, without_secrets(reference), stage_build_entry(name, reference))
+                % (table, name, without_secrets(reference), build_advice(name, reference))
             )
         elif label and normalize(str(label)) != "pypi":
             named = [one for one in known if one.name == label] or [Index(table, str(label), "", ())]
@@ -153,7 +152,7 @@ def judge(
             if index.url and _plain(index.url) not in site:
                 refused.append(
                     "%s names the index %s, and no index hides in a file here. %s, or remove it from the file."
-                    % (index.table, index.shown(), INDEX_MEND)
+                    % (index.table, index.shown(), INDEX_FIX)
                 )
             continue
         for name in wanted:

@@ -141,7 +141,7 @@ def without_trace(output: str) -> str:
     return "".join(line for line in output.splitlines(True) if not re.match(r"\s*(?:TRACE|DEBUG|INFO) ", line))
 
 
-def refused(output: str) -> t.Optional[RefusedError]:
+def parse_refusal(output: str) -> t.Optional[RefusedError]:
     """Return the requirement by URL, repository or folder that uv did not take, if that is why it failed."""
     flat = " ".join(output.split())
     url = re.search(r"Consider adding `(\S+) @ ([^`\s]+)", flat)
@@ -157,7 +157,7 @@ def refused(output: str) -> t.Optional[RefusedError]:
     return None
 
 
-def names_one_of_many(output: str) -> bool:
+def stops_at_first(output: str) -> bool:
     """Say whether uv ended at the first requirement that cannot be had, or read: pip reads name===1.1build1, uv does not."""
     return "No solution found" in output or "Couldn't parse requirement" in output
 

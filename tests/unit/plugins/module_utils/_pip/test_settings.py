@@ -17,8 +17,8 @@ def test_settings_of_the_environment_outrank_the_command_and_the_command_outrank
 
 def test_file_of_the_role_pip_conf_is_known():
     with open("roles/pip_conf/vars/main.yml", encoding="utf-8") as stream:
-        assert _settings.is_ours(stream.read())
-    assert not _settings.is_ours("[global]\nindex-url = https://a.example\n")
+        assert _settings.is_written_by_pip_conf(stream.read())
+    assert not _settings.is_written_by_pip_conf("[global]\nindex-url = https://a.example\n")
 
 
 def test_local_folders_of_the_host_are_left_out_and_said():
@@ -48,7 +48,9 @@ def test_named_index_replaces_every_index_of_the_host():
 
 
 def test_secrets_go_by_environment_and_nothing_else_of_pip_does():
-    environment = _settings.environment({"index-url": "https://u:secret@a.example"}, {"PIP_PRE": "1", "PATH": "/bin"})
+    environment = _settings.pip_environment(
+        {"index-url": "https://u:secret@a.example"}, {"PIP_PRE": "1", "PATH": "/bin"}
+    )
     assert environment["PIP_INDEX_URL"] == "https://u:secret@a.example"
     assert "PIP_PRE" not in environment
     assert environment["PIP_CONFIG_FILE"] == "/dev/null"

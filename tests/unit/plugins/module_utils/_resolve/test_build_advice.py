@@ -44,7 +44,10 @@ def test_entry_of_stage_build_is_ready_to_paste_and_has_no_secret(reference, ent
     assert _build_advice.build_entry("thing", reference) == entry
     pasted = yaml.safe_load(entry.split("}")[0] + "}")
     assert pasted["name"] == "thing"
-    assert "COMMIT" in entry or _build_order.order({**pasted, "source_name": pasted.pop("source", "")}).name == "thing"
+    assert (
+        "COMMIT" in entry
+        or _build_order.parse_order({**pasted, "source_name": pasted.pop("source", "")}).name == "thing"
+    )
 
 
 def test_only_a_file_that_is_called_a_wheel_is_one():

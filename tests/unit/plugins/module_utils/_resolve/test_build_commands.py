@@ -39,8 +39,8 @@ def test_library_that_auditwheel_does_not_find_is_named():
         'INFO: {"libodd.so.7": null}\nTraceback:\n'
         'ValueError: Cannot repair wheel, because required library "libodd.so.7" could not be located\n'
     )
-    assert "libodd.so.7" in _build_commands.external(output)
-    assert _build_commands.grafted("DEBUG: Grafting: /lib/libodd.so.7 -> x.libs/libodd-1.so.7\n") == [
+    assert "libodd.so.7" in _build_commands.repair_failure(output)
+    assert _build_commands.grafted_libraries("DEBUG: Grafting: /lib/libodd.so.7 -> x.libs/libodd-1.so.7\n") == [
         "/lib/libodd.so.7"
     ]
 

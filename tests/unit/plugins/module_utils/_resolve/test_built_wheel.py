@@ -28,7 +28,9 @@ def target(**fields):
 
 def built(filename="tool-1.0-py3-none-any.whl", **fields):
     """Return a built wheel from a record."""
-    order = _build_order.order(fields.pop("order", {"name": "tool", "vcs": "git+https://h.example/tool@" + COMMIT}))
+    order = _build_order.parse_order(
+        fields.pop("order", {"name": "tool", "vcs": "git+https://h.example/tool@" + COMMIT})
+    )
     record = {
         "format": 1,
         "name": "tool",
@@ -38,16 +40,16 @@ def built(filename="tool-1.0-py3-none-any.whl", **fields):
         "size": 3,
         "tags": ["-".join(filename[: -len(".whl")].split("-")[-3:])],
         "origin": "built:x",
-        "inputs": _built_wheel.inputs(order, "", HERE, "26.3"),
+        "inputs": _built_wheel.build_inputs(order, "", HERE, "26.3"),
     }
     record.update(fields)
-    return _built_wheel.built(json.dumps(record), "/built/tool.json")
+    return _built_wheel.parse_built_wheel(json.dumps(record), "/built/tool.json")
 
 
 @pytest.mark.parametrize("tags", [["py3-none-any"], ["py2-none-any", "py3-none-any"]])
 def test_wheel_without_compiled_code_fits_every_target(tags):
     for one in (target(os="windows", libc=""), target(python="3.8.0"), target(arch="aarch64")):
-        assert _built_wheel.unfit(tags, HERE, one) == ""
+        assert _built_wheel.misfit_reason(tags, HERE, one) == ""
 
 
 @pytest.mark.parametrize(
@@ -64,13 +66,13 @@ def test_wheel_without_compiled_code_fits_every_target(tags):
     ],
 )
 def test_compiled_wheel_fits_only_its_own_kind(fields, reason):
-    assert _built_wheel.unfit(["cp311-cp311-manylinux_2_17_x86_64"], HERE, target(**fields)) == reason
+    assert _built_wheel.misfit_reason(["cp311-cp311-manylinux_2_17_x86_64"], HERE, target(**fields)) == reason
 
 
 def test_compiled_wheel_with_a_stable_or_no_abi_is_for_other_minor_versions_too():
     for tag in ("cp38-abi3", "py3-none"):
-        assert _built_wheel.unfit([tag + "-manylinux_2_17_x86_64"], HERE, target(python="3.13.0")) == ""
-        assert _built_wheel.unfit([tag + "-manylinux_2_17_x86_64"], HERE, target(os="windows", libc=""))
+        assert _built_wheel.misfit_reason([tag + "-manylinux_2_17_x86_64"], HERE, target(python="3.13.0")) == ""
+        assert _built_wheel.misfit_reason([tag + "-manylinux_2_17_x86_64"], HERE, target(os="windows", libc=""))
 
 
 def test_only_linux_wheels_that_name_no_library_need_a_repair():
@@ -82,13 +84,13 @@ def test_only_linux_wheels_that_name_no_library_need_a_repair():
 def test_project_from_a_source_of_the_site_is_taken_from_nowhere_else():
     pins = [_lock.Pin("tool", "9.0", "b" * 64, "tool-9.0-py3-none-any.whl", 0, "https://h.example/tool-9.0.whl")]
     with pytest.raises(AirgapError, match="tool 9.0 from https://h.example/tool-9.0.whl was chosen"):
-        _built_wheel.claim(pins, [built()], target())
-    assert _built_wheel.claim(pins, [built(order={"name": "tool"})], target()) == pins
+        _built_wheel.with_build_origins(pins, [built()], target())
+    assert _built_wheel.with_build_origins(pins, [built(order={"name": "tool"})], target()) == pins
 
 
 def test_origin_of_a_built_file_is_its_source():
     pins = [_lock.Pin("tool", "1.0", "a" * 64, "tool-1.0-py3-none-any.whl", 0, "file:///srv/tool-1.0-py3-none-any.whl")]
-    assert _built_wheel.claim(pins, [built()], target())[0].origin == "built:x"
+    assert _built_wheel.with_build_origins(pins, [built()], target())[0].origin == "built:x"
 
 
 def test_digest_changes_with_the_content_of_a_built_wheel():
@@ -98,7 +100,7 @@ def test_digest_changes_with_the_content_of_a_built_wheel():
 def test_refused_targets_are_named_with_their_reasons():
     wheel = built("tool-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
     targets = [target(name="same"), target(name="desktop", os="windows", libc="")]
-    said = _built_wheel.told_unfit([wheel], ["tool"], targets)
+    said = _built_wheel.misfit_message([wheel], ["tool"], targets)
     assert "desktop (os is linux, here windows)" in said
     assert "same" not in said
-    assert _built_wheel.told_unfit([wheel], ["other"], targets) == ""
+    assert _built_wheel.misfit_message([wheel], ["other"], targets) == ""

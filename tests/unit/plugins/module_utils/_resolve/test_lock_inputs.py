@@ -35,4 +35,4 @@ def test_digest_changes_with_each_input_and_not_with_the_targets_name():
 
 def test_upgrade_may_move_what_requires_it_and_what_it_requires():
     requires = {"app": {"lib"}, "lib": {"leaf"}, "other": {"leaf"}, "alone": set()}
-    assert _lock_inputs.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
+    assert _lock_inputs.affected_by_upgrade({"lib"}, requires) == {"app", "lib", "leaf"}

@@ -24,7 +24,7 @@ def test_versions_are_those_that_pip_could_have_taken():
 
 def test_targets_without_a_wheel_are_named_with_the_newest_version_that_has_one():
     judged = {"sdist": "3.0", "targets": {"old": answer("1.9", False), "desktop": answer("3.0", True)}}
-    said = _no_wheel.told_one("lib>=2", [OLD, DESKTOP], judged)
+    said = _no_wheel.missing_wheel_message("lib>=2", [OLD, DESKTOP], judged)
     assert "no wheel for lib>=2 on target old." in said
     assert "old: 1.9; desktop: 3.0" in said
     assert "sdist 3.0" in said
@@ -34,7 +34,7 @@ def test_targets_without_a_wheel_are_named_with_the_newest_version_that_has_one(
 def test_target_whose_marker_does_not_want_the_requirement_lacks_nothing():
     judged = {"sdist": "", "targets": {"old": answer("", False, wanted=False), "desktop": answer("", False)}}
     judged["targets"]["old"]["newest"] = "1.0"
-    said = _no_wheel.told_one("lib; sys_platform == 'win32'", [OLD, DESKTOP], judged)
+    said = _no_wheel.missing_wheel_message("lib; sys_platform == 'win32'", [OLD, DESKTOP], judged)
     assert "on target desktop." in said
     assert "old" not in said
     assert "no sdist, either" in said
@@ -42,7 +42,7 @@ def test_target_whose_marker_does_not_want_the_requirement_lacks_nothing():
 
 def test_project_that_no_index_has_is_said_so():
     judged = {"sdist": "", "targets": {"old": answer("", False)}}
-    assert "nothing named nope" in _no_wheel.told_one("nope[x]>=1", [OLD], judged)
+    assert "nothing named nope" in _no_wheel.missing_wheel_message("nope[x]>=1", [OLD], judged)
 
 
 class Answering:
@@ -58,4 +58,4 @@ class Answering:
 
 def test_index_that_does_not_answer_leads_to_no_claim():
     out = "ERROR: No matching distribution found for lib\n"
-    assert _no_wheel.told_missing(Answering("connection refused"), out, [OLD]) == ""
+    assert _no_wheel.missing_wheels_message(Answering("connection refused"), out, [OLD]) == ""

@@ -70,9 +70,9 @@ def test_conflict_shows_who_asks_for_what():
 
 
 def test_failure_of_the_net_is_told_from_one_of_the_requirements():
-    assert _failure.is_passing("Could not fetch URL x: connection error: Connection refused")
-    assert _failure.is_passing("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")
-    assert not _failure.is_passing("ERROR: No matching distribution found for x")
+    assert _failure.is_temporary("Could not fetch URL x: connection error: Connection refused")
+    assert _failure.is_temporary("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")
+    assert not _failure.is_temporary("ERROR: No matching distribution found for x")
     assert "No space left" in _pip_resolution.why_unresolved(
         "ERROR: Exception:\nTraceback\nOSError: No space left", TARGET, "x"
     )

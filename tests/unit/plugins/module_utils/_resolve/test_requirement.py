@@ -36,7 +36,7 @@ VARIABLES = {
 @pytest.mark.parametrize("line", ["${ALL}", "demo @ ${BASE}/${FILE}", "${BASE}/${FILE}", "demo[x] @ ${BASE}/${FILE}"])
 def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(line):
     (parsed,) = parse({"r.txt": line + "\n"}, variables=VARIABLES).requirements
-    assert _requirement.for_engine(parsed, {}, False).endswith(" @ " + parsed.url)
+    assert _requirement.engine_line(parsed, {}, False).endswith(" @ " + parsed.url)
     assert parsed.url.startswith("https://canary/")
 
 
@@ -49,7 +49,7 @@ def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(
     ],
 )
 def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(line):
-    assert _requirement.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line
+    assert _requirement.with_full_url(parse({"r.txt": line + "\n"}).requirements[0]) == line
 
 
 def test_lines_for_the_engine_have_users_and_paths_that_the_proof_does_not_need():
@@ -58,14 +58,14 @@ def test_lines_for_the_engine_have_users_and_paths_that_the_proof_does_not_need(
     )
     (line,) = parsed.requirements
     assert line.text == "demo @ https://host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
-    assert _requirement.whole(line) == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
+    assert _requirement.with_full_url(line) == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
 
 
 def test_lines_of_a_requirement_are_found_by_what_an_engine_calls_it():
     text = "distro-info===1.1build1\nFlask >= 3 ,<4 ; os_name == 'posix'\nflask[dotenv]>2\nsix\n"
     lines = parse({"r.txt": text}).requirements
-    assert _requirement.places(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
-    assert _requirement.places(lines, "flask<4,>=3") == ["r.txt, line 2"]
-    assert _requirement.places(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
-    assert _requirement.places(lines, "flask==9") == []
-    assert _requirement.places(lines, "six") == ["r.txt, line 4"]
+    assert _requirement.places_of(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
+    assert _requirement.places_of(lines, "flask<4,>=3") == ["r.txt, line 2"]
+    assert _requirement.places_of(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
+    assert _requirement.places_of(lines, "flask==9") == []
+    assert _requirement.places_of(lines, "six") == ["r.txt, line 4"]

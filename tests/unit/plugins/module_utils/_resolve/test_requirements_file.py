@@ -355,7 +355,7 @@ def test_value_of_a_variable_is_in_no_message_about_its_line(line):
 
 def test_query_of_a_url_is_in_no_entry_that_is_shown():
     for url in ("https://host/x-1-py3-none-any.whl?sig=canary", "https://host/x-1.tar.gz?sig=canary"):
-        assert "canary" not in _build_advice.stage_build_entry("x", url)
+        assert "canary" not in _build_advice.build_advice("x", url)
     with pytest.raises(AirgapError) as error:
         parse({"r.txt": "https://host/download?sig=canary\n"})
     assert "canary" not in str(error.value)

@@ -14,7 +14,7 @@ PRIVATE = "https://user:s3cret@private.example/simple"
 
 def judge(tool, names=("six",), build=(), indexes=()):
     """Judge the tables of tools in a pyproject.toml; return the warnings."""
-    return _sources.judge({"tool": tool}, list(names), list(build), list(indexes), "/site/pyproject.toml")
+    return _sources.check_sources({"tool": tool}, list(names), list(build), list(indexes), "/site/pyproject.toml")
 
 
 def uv(source, **other):
