@@ -98,7 +98,7 @@ def test_wrong_content_under_a_promised_hash_is_refused_and_nothing_is_written(d
     result = download()
     assert result["failed"]
     assert "backport" in result["msg"]
-    assert "do not go on" in result["msg"]
+    assert "Find out why before you continue" in result["msg"]
     assert os.listdir(str(download.pool)) == []
     assert os.listdir(str(download.locks)) == []
 
@@ -290,8 +290,8 @@ def test_two_sets_that_want_two_files_under_one_name_are_refused_and_the_first_s
     assert {path: path.read_bytes() for path in download.parent.glob("*/**/*.*")} == before
     assert "Two different files have the name" in json.dumps(download(check=True, **wanted)["warnings"])
     # A set that is still to come is judged when it comes.
-    assert "failed" not in download(beside=[], **wanted)
-    again = download(targets=[OLD], requirements=["probe @ " + urls[0]], beside=["other"])
+    assert "failed" not in download(other_locks=[], **wanted)
+    again = download(targets=[OLD], requirements=["probe @ " + urls[0]], other_locks=["other"])
     assert "locks/other/old.txt" in again["msg"]
 
 
@@ -314,9 +314,9 @@ def test_lock_of_a_target_that_is_gone_does_not_count_where_the_locks_that_do_ar
     download(targets=[OLD, NEW], requirements=["probe @ " + urls[0]])
     other = {"requirements": ["probe @ " + urls[1]], "lock_dest": str(download.parent / "locks/other")}
     download(targets=[NEW], requirements=["app"])
-    assert "locks/base/old.txt" in download(targets=[NEW], beside=["base"], **other)["msg"]
-    assert "locks/base/old.txt" in download(targets=[NEW], beside=["base/new", "base/old"], **other)["msg"]
-    assert "failed" not in download(targets=[NEW], beside=["base/new", "base/gone"], **other)
+    assert "locks/base/old.txt" in download(targets=[NEW], other_locks=["base"], **other)["msg"]
+    assert "locks/base/old.txt" in download(targets=[NEW], other_locks=["base/new", "base/old"], **other)["msg"]
+    assert "failed" not in download(targets=[NEW], other_locks=["base/new", "base/gone"], **other)
 
 
 def test_file_under_a_name_of_which_the_inside_has_another_content_is_refused(download, urls, tmp_path):

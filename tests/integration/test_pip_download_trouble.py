@@ -93,7 +93,7 @@ def test_file_that_the_index_has_exchanged_is_refused_and_no_other_enters_the_po
     index.files[BACKPORT] = make_wheel("backport", "1.2", payload=b"exchanged")[1]
     result = emptied(targets=[OLD])
     assert "backport" in result["msg"]
-    assert "do not go on" in result["msg"]
+    assert "Find out why before you continue" in result["msg"]
     assert list(emptied.pool.iterdir()) == []
 
 
@@ -287,7 +287,7 @@ def test_page_that_an_index_does_not_give_is_no_absence(download, index, resolve
     result = download(targets=[OLD], resolver=resolver, check=status == 401)
     assert result.get("failed"), result
     assert "backport" in result["msg"] and str(status) in result["msg"] and mend in result["msg"], result["msg"]
-    assert "nothing named" not in result["msg"]
+    assert "has no project" not in result["msg"]
     assert snapshot(download.parent) == {}
 
 

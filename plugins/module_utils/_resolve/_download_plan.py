@@ -123,7 +123,7 @@ def check_names(job: DownloadJob, claims: t.List[_pool.Claim]) -> None:
 def check_other_locks(job: DownloadJob, claims: t.List[_pool.Claim]) -> None:
     """Refuse locks that give a file name another content than locks of other sets do; a new build of the same source is a warning."""
     others = []
-    for path in job.locks.other_locks(job.params["beside"]):
+    for path in job.locks.other_locks(job.params["other_locks"]):
         # A lock that cannot be read is ignored; staging its set writes it again.
         with contextlib.suppress(AirgapError, UnicodeDecodeError, OSError):
             others += _pool.claims(read_pins(path), path)

@@ -21,10 +21,10 @@ def digest_inputs(
     find_links: t.Sequence[str],
     engine: str,
 ) -> str:
-    """Return the SHA-256 of all that a resolution depends on and that the site decides.
+    """Return the SHA-256 of everything that a resolution depends on and that the site decides.
 
-    Requirements and constraints are those of all files, with their hashes; in
-    which file and in what order they stand makes no difference.
+    Requirements and constraints are those of all files, with their hashes; their
+    file and order make no difference.
     """
     described = {
         "requirements": sorted(set(requirements)),
@@ -38,7 +38,7 @@ def digest_inputs(
 
 
 def affected_by_upgrade(names: t.Set[str], requires: t.Mapping[str, t.Set[str]]) -> t.Set[str]:
-    """Return what an upgrade may have to move: all that the projects require, and all that require them."""
+    """Return what an upgrade may have to move: everything that the projects require, and everything that requires them."""
     parents: t.Dict[str, t.Set[str]] = {}
     for parent, children in requires.items():
         for child in children:

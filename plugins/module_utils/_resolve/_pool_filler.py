@@ -99,7 +99,7 @@ class PoolFiller:
         with open(listing, "w", encoding="utf-8") as stream:
             for pin in pins:
                 stream.write(_pip_resolution.fetch_line(pin._replace(origin=self.job.origins.url_of(pin))) + "\n")
-        rc, out = self.job.pip.run_patiently(_pip_resolution.fetch_arguments(target, listing, folder))
+        rc, out = self.job.pip.run_with_retries(_pip_resolution.fetch_arguments(target, listing, folder))
         if rc != 0:
             log = self.job.params["log"] or ""
             raise _resolve_error.ResolveError(

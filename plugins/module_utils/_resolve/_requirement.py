@@ -19,18 +19,18 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 _NAMED = re.compile(r"^" + NAME + r"\s*(?:$|[\[<>=!~;@(])")
 _DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
-# What a path of a wheel begins with, read before packaging is loaded; whether it is a wheel's name, _wheel says.
+# The start of a wheel's file name, read before packaging is loaded; _wheel decides whether the name is valid.
 WHEEL_PATH = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-(?P<version>[A-Za-z0-9][^/-]*)(?:-[^/-]+){3,4}\.whl$")
 _REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C", "--global-option")
-_RELATIVE = "%s: %s is a relative path, which leads elsewhere on the internet host. %s"
+_RELATIVE = "%s: %s is a relative path, which is another place on the internet host. %s"
 
 
 class Line(t.NamedTuple):
-    """A requirement or constraint, its hashes, and where it stands.
+    """A requirement or constraint, its hashes and its place.
 
-    ``text`` is what the proof reads (PEP 508), ``public`` what a lock may say. In both, a URL is as it is written, with
-    ${NAME}, and without user, password and query; ``public`` has nothing else that came from the environment, either.
-    ``identity`` is what a digest is made of, ``url`` the URL itself, "" for what comes from an index.
+    ``text`` is what the closure check reads (PEP 508), ``public`` what a lock may show. In both, a URL is as it is
+    written, with ${NAME}, and without user, password and query; nothing else in ``public`` came from the environment
+    either. ``identity`` is part of the digest of a lock's inputs, ``url`` the full URL, "" for what comes from an index.
     """
 
     text: str
@@ -42,13 +42,13 @@ class Line(t.NamedTuple):
 
 
 def split_marker(text: str) -> t.Tuple[str, str]:
-    """Return a requirement (PEP 508) without its marker, and the marker; in a URL only " ;" begins one."""
+    """Return a requirement (PEP 508) without its marker, and the marker; after a URL, a marker starts with " ;"."""
     head, semicolon, marker = text.partition(" ;" if "@" in text.partition(";")[0] else ";")
     return (head.strip(), marker.strip()) if semicolon else (text.strip(), "")
 
 
 def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
-    """Return a requirement and the options behind it as (name, value)."""
+    """Return a requirement, and the options that follow it as (name, value)."""
     match = re.search(r"(?:^|\s)(?=(?:--[a-z]|-C))", line)
     if match is None:
         return line, []
@@ -63,9 +63,9 @@ def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
 
 
 def with_project_name(text: str, where: str) -> str:
-    """Return a requirement with its project's name; raises AirgapError where a path or URL does not tell it."""
+    """Return a requirement with its project's name; raises AirgapError if a path or URL does not contain it."""
     direct = _DIRECT.match(text)
-    # What a variable at the beginning stands for is a whole URL.
+    # A variable at the start is replaced by a whole URL.
     if direct and "://" not in text and re.match(r"\s*(?!\$\{)\S", text[direct.end() :]):
         name, path = re.split(r"[\s\[@]", text, maxsplit=1)[0], text[direct.end() :].partition(" ;")[0].strip()
         raise AirgapError(_RELATIVE % (where, path, replacement_advice(name, path)))
@@ -78,7 +78,7 @@ def with_project_name(text: str, where: str) -> str:
     url = place.split("#")[0].strip()
     if not name:
         raise AirgapError(
-            "%s: %r does not say which project it is. If it is a wheel, write NAME @ URL. If not: %s"
+            "%s: %r does not name its project. If it is a wheel, write NAME @ URL. If not: %s"
             % (where, without_secrets(text)[:200], replacement_advice("NAME", place.strip()))
         )
     if "://" not in url and not url.startswith("${"):
@@ -103,61 +103,61 @@ def public_text(text: str) -> str:
 
 
 def _public_requirement(written: str, text: str, where: str) -> str:
-    """Return a requirement without what came from the environment, by how it is written and what it means."""
+    """Return a requirement without values of the environment, from its written form and its expanded form."""
     if written == text:
         return public_text(with_project_name(text, where))
     if parse_reference(with_project_name(text, where)):
         try:
             return public_text(with_project_name(written, where))
         except AirgapError:
-            # The name alone would be the index's namesake.
+            # The name alone would mean the project of that name on the index.
             return public_text("%s @ %s" % (with_project_name(text, where).partition("@")[0].strip(), written))
-    # A version, maybe; the pins say it as far as anybody needs to know.
+    # Probably a version, which the pins show as far as it matters.
     without = re.sub(r"(?:===|[<>=!~]=|[<>])\s*[^,;\s]*\$\{[A-Z0-9_]+\}[^,;\s]*,?", "", written)
     return text if "${" in without else without.strip()
 
 
 def with_full_url(line: Line) -> str:
-    """Return a requirement with its URL itself, in which variables are filled in."""
+    """Return a requirement with its full URL, in which variables are expanded."""
     if not line.url:
         return line.text
     found = parse_reference(line.text)
     if not found:
-        raise AirgapError("%s: %r has no place for its URL. Write NAME @ URL." % (line.where, line.text))
+        raise AirgapError("%s: %r has no URL to replace. Write NAME @ URL." % (line.where, line.text))
     return line.text.replace(found[1], line.url, 1)
 
 
 def parse_requirement(text: str, where: str, written: str = "") -> Line:
-    """Return one requirement as it stands in a file or in an option of a module.
+    """Return one requirement of a file or of a module's option.
 
-    ``written`` is the text before variables were filled in, where there are any.
+    ``written`` is the text before variables were expanded, if it has any.
     """
     requirement, options = split_options(text)
     hashes = []
     for name, value in options:
         if name not in _REQUIREMENT_OPTIONS:
             raise AirgapError(
-                "%s: the option %s cannot stand behind a requirement. Remove it, or give it a line of its own."
+                "%s: the option %s cannot follow a requirement. Remove it, or write it on a line of its own."
                 % (where, name)
             )
         if name == "--hash":
             if not re.match(r"^[a-z0-9]+:[0-9a-f]+$", value):
-                raise AirgapError("%s: %r is no hash of the form sha256:HEX. Correct it." % (where, value))
+                raise AirgapError("%s: %r is not a hash of the form sha256:HEX. Correct it." % (where, value))
             hashes.append(value)
     if not requirement:
-        raise AirgapError("%s: %r holds no requirement. Correct it." % (where, text[:200]))
+        raise AirgapError("%s: %r contains no requirement. Correct it." % (where, text[:200]))
     written = split_options(written)[0] if written else requirement
     meant, shown = without_user(with_project_name(requirement, where)), _public_requirement(written, requirement, where)
     found = parse_reference(with_project_name(requirement, where))
     if not found:
         return Line(meant, tuple(hashes), where, shown, meant, "")
-    # The query may be another each day, for the same file; where it is written, it is part of what is asked for.
+    # The query of a URL may change every day for the same file; if it is written in the file, it is part of the requirement.
     identity = shown if shown == meant else "%s %s" % (without_user(written), public_text(meant))
     return Line(shown, tuple(hashes), where, shown, identity, found[1])
 
 
 def places_of(lines: t.Iterable[Line], mentioned: str) -> t.List[str]:
-    """Return where the requirements stand that an engine calls so: a name, extras and specifiers, in whatever order."""
+    """Return the places of the requirements that an engine means: by name, extras and specifiers, in any order."""
     return list(dict.fromkeys(line.where for line in lines if comparison_key(line.text) == comparison_key(mentioned)))
 
 
@@ -176,7 +176,7 @@ def comparison_key(requirement: str) -> t.Tuple[str, t.FrozenSet[str], t.FrozenS
 
 
 def mentioned_requirements(output: str) -> t.List[str]:
-    """Return the requirements of the user that pip or uv speak of when they fail, as they write them."""
+    """Return the requirements of the user that the output of a failed pip or uv names, in their spelling."""
     found = re.findall(r"^ *The user requested (?:\(constraint\) )?(.+)$", output, re.MULTILINE)
     found += re.findall(r"No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE)
     flat = " ".join(output.split())
@@ -190,8 +190,8 @@ def mentioned_requirements(output: str) -> t.List[str]:
 def engine_line(line: Line, built: t.Mapping[str, t.Tuple[str, str]], is_hashed: bool) -> str:
     """Return a requirement as an engine reads it.
 
-    Where requirements are hashed, so must be all; ``built`` has version and
-    SHA-256 of the wheels that were built since, by project.
+    If one requirement has hashes, all must have some; ``built`` has version and
+    SHA-256 of the wheels that were built, by project.
     """
     text, hashes = with_full_url(line), line.hashes
     head, marker = split_marker(text)

@@ -188,7 +188,7 @@ class Resolution:
             sentences = [_no_wheel.missing_wheels_message(self.job.pip, output, self.job.targets, folders)]
         places = inputs.places(output)
         if requirements or _uv.stops_at_first(output):
-            lacking = inputs.lacking(self.unmet_requirements())
+            lacking = inputs.unmet_lines(self.unmet_requirements())
             if len(lacking) > 1:
                 listed = ("%s on target %s" % (one, ", ".join(lacking[one])) for one in lacking)
                 sentences.append("All lines that cannot be met: %s." % "; ".join(listed))

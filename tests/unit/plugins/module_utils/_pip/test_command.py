@@ -10,7 +10,6 @@ import sys
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._pip import _command
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error
 
 
 @pytest.fixture(name="host")
@@ -70,5 +69,5 @@ def test_pip_is_known_by_its_version_and_its_folder(host):
 
 def test_interpreter_without_pip_is_named_with_the_mend(host, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
-    with pytest.raises(_resolve_error.ResolveError, match="bare/bin/python has no pip.*virtualenv"):
+    with pytest.raises(AirgapError, match="bare/bin/python has no pip.*virtualenv"):
         _command.Pip(str(tmp_path / "bare/bin/python"), {}, None)

@@ -87,7 +87,7 @@ def test_without_an_index_none_is_blamed(output):
             "stage_proxy",
         ),
         ("429 Client Error: Too Many Requests", "too many requests", "index_url"),
-        ("503 Server Error: Unavailable", "trouble of its own", "who runs it"),
+        ("503 Server Error: Unavailable", "an internal error", "its operator"),
         ("410 Client Error: Gone", "refuses", "index_url"),
         ("There was a problem confirming the ssl certificate: self signed certificate", "not trusted", "stage_cert"),
         ("connection error: Failed to resolve 'h' ([Errno -2] Name or service not known)", "DNS", "index_url"),
@@ -99,7 +99,7 @@ def test_without_an_index_none_is_blamed(output):
         ),
         (
             "HTTPConnectionPool(host='127.0.0.1', port=40735): Max retries exceeded (too many 500 error responses)",
-            "trouble of its own",
+            "an internal error",
             "reaches the index",
         ),
         ("HTTPConnectionPool(host='h', port=407): timed out", "not answer", "proxy"),
@@ -133,8 +133,8 @@ def test_requirement_is_read_from_pip_and_from_uv():
 @pytest.mark.parametrize(
     ("output", "staging", "installing", "building"),
     [
-        (HASH, "do not go on", "find out who changed the file", "Do not go on"),
-        ("OSError: [Errno 28] No space left on device\n", "what is there is kept", "Free some space", "dest"),
+        (HASH, "Find out why before you continue", "find out who changed the file", "Find out why before you continue"),
+        ("OSError: [Errno 28] No space left on device\n", "existing files are kept", "Free some space", "dest"),
         (NO_MATCH, "has a wheel for python 3.9", "Publish the bundle", "no such sdist"),
         ("ERROR: ResolutionImpossible: see\n", "ask for different versions", "own target", "Name a file in log"),
     ],

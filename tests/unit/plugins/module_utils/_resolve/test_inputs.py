@@ -61,7 +61,7 @@ def test_requirement_and_constraint_have_their_place_in_what_the_proof_says(inpu
 
 def test_option_of_the_module_has_no_place_to_tell(inputs):
     assert inputs.places("The user requested attrs\n") == []
-    assert inputs.lacking({"old": ["attrs", "six>=1"], "new": ["six>=1"]}) == {
+    assert inputs.unmet_lines({"old": ["attrs", "six>=1"], "new": ["six>=1"]}) == {
         "attrs": ["old"],
         "six>=1 (base.txt, line 1)": ["old", "new"],
     }

@@ -37,12 +37,12 @@ def test_target_whose_marker_does_not_want_the_requirement_lacks_nothing():
     said = _no_wheel.missing_wheel_message("lib; sys_platform == 'win32'", [OLD, DESKTOP], judged)
     assert "on target desktop." in said
     assert "old" not in said
-    assert "no sdist, either" in said
+    assert "no sdist either" in said
 
 
 def test_project_that_no_index_has_is_said_so():
     judged = {"sdist": "", "targets": {"old": answer("", False)}}
-    assert "nothing named nope" in _no_wheel.missing_wheel_message("nope[x]>=1", [OLD], judged)
+    assert "no project nope" in _no_wheel.missing_wheel_message("nope[x]>=1", [OLD], judged)
 
 
 class Answering:

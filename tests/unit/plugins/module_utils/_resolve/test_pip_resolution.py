@@ -139,7 +139,7 @@ def test_list_that_pip_gives_with_its_reason_is_a_part_of_it(reason):
 
 
 def test_log_is_named_with_its_path_where_it_is_the_mend():
-    assert "Read /srv/pip.log for all that pip said" in _pip_resolution.why_unresolved(
+    assert "Read /srv/pip.log for pip's whole output" in _pip_resolution.why_unresolved(
         "ERROR: odd\n", TARGET, "what", "/srv/pip.log"
     )
     assert "log" not in _pip_resolution.why_unresolved("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")

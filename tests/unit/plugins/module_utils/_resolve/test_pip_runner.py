@@ -20,7 +20,7 @@ from importlib.machinery import SourceFileLoader
 runner = SourceFileLoader("runner", %r).load_module()
 environment = json.loads(sys.argv[1])
 %s
-print(json.dumps(runner.is_asked(environment)))
+print(json.dumps(runner.is_used(environment)))
 from pip._internal.req.constructors import install_req_from_line
 print(json.dumps(install_req_from_line("x; python_version == '3.9' and extra == ''").match_markers()))
 """

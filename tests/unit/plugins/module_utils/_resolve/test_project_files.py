@@ -252,14 +252,14 @@ def test_pylock_with_a_wheel_behind_a_signed_url_is_required_by_that_url():
     "place", [{"url": "https://files.example/m-1-py3-none-any.whl"}, {"path": "m-1-py3-none-any.whl"}]
 )
 def test_pylock_with_a_wheel_without_a_hash_is_refused_with_what_gives_one(place):
-    with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* no sha256.*Lock it again"):
+    with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* no SHA-256.*Lock it again"):
         pylock([{"name": "m", "version": "1", "archive": dict(place, hashes={"sha512": "a" * 128})}])
     with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* one hash must be provided.*Lock it again"):
         pylock([{"name": "m", "version": "1", "archive": dict(place, hashes={})}])
 
 
 def test_pylock_with_a_package_that_has_no_hash_or_of_another_format_is_refused_by_name():
-    with pytest.raises(AirgapError, match="old: .* no version or no sha256"):
+    with pytest.raises(AirgapError, match="old: .* no version or no SHA-256"):
         pylock([{"name": "old", "version": "1", "sdist": file("old-1.tar.gz", sha512="b" * 128)}])
     with pytest.raises(AirgapError, match="lock-version 2.0"):
         _project_files.pylock({"lock-version": "2.0"}, "pylock.toml")

@@ -97,7 +97,7 @@ def test_file_of_another_hash_than_the_promised_is_refused_by_its_line(others):
     assert other_hashes("demo==1 --hash=sha256:aa" + others, "aa") == ""
     said = other_hashes("demo==1 --hash=sha256:aa" + others, "dd")
     assert "demo==1 (r.txt, line 1)" in said
-    assert "Do not go on" in said
+    assert "Find out why before you continue" in said
 
 
 def test_promise_in_another_algorithm_is_left_to_an_engine_that_keeps_to_it_and_refused_for_any_other():
@@ -106,4 +106,4 @@ def test_promise_in_another_algorithm_is_left_to_an_engine_that_keeps_to_it_and_
     assert other_hashes(windows, "dd", is_checked=True) == ""
     said = other_hashes("demo==1 --hash=sha512:aa", "dd")
     assert "demo==1 (r.txt, line 1)" in said
-    assert "Write --hash=sha256:HEX behind it" in said
+    assert "Add --hash=sha256:HEX to it" in said

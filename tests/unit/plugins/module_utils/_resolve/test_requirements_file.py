@@ -75,7 +75,7 @@ def test_requirements_named_in_a_constraints_file_require_as_for_pip():
 
 
 def test_files_that_name_each_other_are_refused():
-    with pytest.raises(AirgapError, match="b.txt, line 1: r.txt names itself"):
+    with pytest.raises(AirgapError, match="b.txt, line 1: r.txt includes itself"):
         parse({"r.txt": "-r b.txt\n", "b.txt": "-r r.txt\n"})
 
 
@@ -85,7 +85,7 @@ def test_missing_file_is_named_with_the_file_that_names_it():
 
 
 def test_file_on_the_net_is_refused_without_its_password():
-    with pytest.raises(AirgapError, match="r.txt, line 1: .*is a file on the net") as error:
+    with pytest.raises(AirgapError, match="r.txt, line 1: .*is a file on the network") as error:
         parse({"r.txt": "-c https://user:s3cret@host/c.txt\n"})
     assert "s3cret" not in str(error.value)
 
@@ -278,7 +278,7 @@ def refused(text):
         ("-e git+https://git.example/x.git", "{name: NAME, vcs: "),
         ("-e x[web] @ git+https://git.example/x.git@%s" % COMMIT, "{name: x, vcs: "),
         ("-e ./app[web]", "{name: NAME, source: ./app}"),
-        ("-e .", "{name: NAME, source: .}. Then write NAME in place of the line; or remove it, if only what"),
+        ("-e .", "{name: NAME, source: .}. Then write NAME in place of the line; or remove it, if only"),
         ("git+https://git.example/x.git@%s" % COMMIT, '{name: NAME, vcs: "git+https://git.example/x.git@%s"}' % COMMIT),
         ("-e hg+https://hg.example/x#egg=x", "{name: x, source: FOLDER}"),
         ("./app", "{name: NAME, source: ./app}"),
@@ -297,14 +297,14 @@ def test_what_only_a_build_can_give_is_answered_with_the_ready_entry(line, entry
     [
         ("--no-binary lxml", "Add to stage_build: {name: lxml}"),
         ("--no-binary=lxml,Py_Yaml", "Add to stage_build: {name: lxml}, {name: py-yaml}"),
-        ("--no-binary :all:", "Add to stage_build those that you want built, such as {name: NAME}"),
-        ("--only-binary :all:", "nothing but wheels is taken"),
-        ("--prefer-binary", "nothing but wheels is taken"),
-        ("--require-hashes", "hashes in a file are always kept to"),
+        ("--no-binary :all:", "Add the projects that must be built to stage_build, such as {name: NAME}"),
+        ("--only-binary :all:", "only wheels are used"),
+        ("--prefer-binary", "only wheels are used"),
+        ("--require-hashes", "hashes in a file are always enforced"),
         ("--pre", "NAME>=2.0rc1"),
         ("--no-index", "stage_find_links"),
         ("--config-settings x=y", "stage_build"),
-        ("--use-feature fast-deps", "of the pip of another machine"),
+        ("--use-feature fast-deps", "of pip on another machine"),
         ("-i https://user:pw@host/simple", "stage_index_url"),
     ],
 )

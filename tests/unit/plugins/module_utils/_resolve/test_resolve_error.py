@@ -42,7 +42,7 @@ def test_file_without_sha256_is_refused_by_name():
 
 def test_source_archive_is_refused_by_name():
     url = {"url": "https://index.example/x-1.tar.gz", "archive_info": {"hashes": {"sha256": "a" * 64}}}
-    with pytest.raises(_resolve_error.ResolveError, match="x-1.tar.gz is no wheel"):
+    with pytest.raises(_resolve_error.ResolveError, match="x-1.tar.gz is not a wheel"):
         _pip_resolution.read_report(report(download_info=url), TARGET)
 
 

@@ -72,5 +72,5 @@ def test_package_without_a_fitting_wheel_or_hash_is_refused_by_name():
     with pytest.raises(_resolve_error.ResolveError, match="uv chose x 1"):
         _uv.read_lock(PACKAGING, lock, target(), "/s")
     lock["packages"][0]["wheels"] = [wheel("x-1-py3-none-any.whl", "")]
-    with pytest.raises(_resolve_error.ResolveError, match="no sha256 for x-1-py3-none-any.whl"):
+    with pytest.raises(_resolve_error.ResolveError, match="no SHA-256 for x-1-py3-none-any.whl"):
         _uv.read_lock(PACKAGING, lock, target(), "/s")
