@@ -149,7 +149,7 @@ class Manifest:
                 _manifest.check_name(relative, "sets")
                 if self.module.check_mode and not os.path.exists(self.join(relative)):
                     return None
-                locks[(one["name"], target)] = _lock.parse(
+                locks[(one["name"], target)] = _lock.parse_pins(
                     _manifest.read_text(self.join(relative)), self.join(relative)
                 )
         return locks

@@ -29,7 +29,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.par
 sys.path[:0] = [os.path.join(ROOT, ".collections")]
 
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine, _settings
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
 
@@ -177,7 +177,7 @@ def make_stubs(files, folder):
 
 def judge_by_walk(packaging, package, target, files):
     """Return the verdict of the walk over the metadata, and what it found."""
-    proof = _closure.prove(
+    proof = _closure.check(
         packaging, [package], [], [_closure.Wheel(*one) for one in files], target.name, target.markers(), target.tags()
     )
     if proof.failures:
@@ -394,7 +394,7 @@ def main():
     os.makedirs(options.work, exist_ok=True)
     tools = Tools(options.work, options.pip, options.uv)
     packaging = _packaging.load()
-    triples = [(_target.parse(raw)[0], triple) for raw, triple in TARGETS if raw["name"] in options.targets]
+    triples = [(_target_parser.parse(raw)[0], triple) for raw, triple in TARGETS if raw["name"] in options.targets]
     nodes = Nodes(tools, [target for target, dummy in triples])
     cases = [(package, target, triple) for package in options.packages for target, triple in triples]
 

@@ -340,9 +340,9 @@ def lock_path(set_name: str, target: str) -> str:
 def check_names_of_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> None:
     """Raise AirgapError where two locks want two contents under one name."""
     claims = [claim for key in sorted(locks) for claim in _pool.claims(locks[key], lock_path(*key))]
-    found = _pool.clash(claims)
+    found = _pool.find_clash(claims)
     if found:
-        raise AirgapError("%s %s" % (_pool.told(*found), _pool.SAME_FILE))
+        raise AirgapError("%s %s" % (_pool.describe_clash(*found), _pool.SAME_FILE))
 
 
 def unless_it_is_its_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
@@ -594,7 +594,7 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
         if not path.startswith(LOCKS + "/"):
             continue
         where = os.path.join(root, path)
-        pins = _lock.parse(read_text(where), where)
+        pins = _lock.parse_pins(read_text(where), where)
         for pin in pins:
             entry = listed.get("%s/%s" % (POOL, pin.filename))
             if entry is None or entry["sha256"] != pin.sha256:

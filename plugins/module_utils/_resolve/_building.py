@@ -27,7 +27,7 @@ from ansible_collections.airgap.python.plugins.module_utils._hashes import sha25
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _build, _index_pages, _no_wheel, _settings
 from ansible_collections.airgap.python.plugins.module_utils._resolve._pip_engine import Pip, pip_of, run_logged
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey, _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _packaging, _wheel
 
 Record = t.Dict[str, t.Any]
@@ -76,7 +76,7 @@ def ask_host(pip: Pip) -> _target.Target:
     rc, out = pip.call(["-I", "-c", inspect.getsource(_interpreter)], os.environ)
     if rc != 0:
         raise AirgapError("%s does not say what it is: %s" % (pip.python, out.strip()[-300:]))
-    return _target.from_answer(json.loads(out))[0]
+    return _survey.target_of(json.loads(out))[0]
 
 
 def verify_source(order: _build.Order, path: t.Optional[str]) -> str:

@@ -42,7 +42,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve._pip_engine
     log_text,
     pip_of,
 )
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target, _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _pool
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
@@ -69,7 +69,7 @@ class LockFolder:
         """Return the lock that is there; one that is missing or cannot be read holds for nothing."""
         text = read_if_exists(self.path(target))
         try:
-            return _lock.read(text.decode("utf-8"), self.path(target)) if text else None
+            return _lock.parse_lock(text.decode("utf-8"), self.path(target)) if text else None
         except (AirgapError, UnicodeDecodeError):
             return None
 
@@ -112,7 +112,7 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     module.no_log_values.update(_secrets.queries(params["requirements"]))
     if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
         raise AirgapError("There is nothing to download: give requirements or requirements_files.")
-    targets, warnings = _target.parse_all(
+    targets, warnings = _target_parser.parse_all(
         {key: value for key, value in one.items() if value is not None} for one in params["targets"]
     )
     for warning in warnings:
@@ -352,15 +352,15 @@ class Download:
             return [[]]
         if not names:
             return [held, []]
-        from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+        from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
         requires = {}
         for pin in keep:
             path = os.path.join(self.params["dest"], pin.filename)
             if os.path.isfile(path):
                 try:
-                    message = _wheel.parse_metadata(_wheel.read_metadata(path))
-                    requires[pin.name] = _wheel.required_names(message)
+                    message = _metadata.parse(_metadata.read(path))
+                    requires[pin.name] = _metadata.required_names(message)
                 except AirgapError as error:
                     raise _settings.ResolveError(str(error)) from error
         moving = _settings.neighbours(names, requires)
@@ -426,10 +426,17 @@ class Download:
         if not changes and not plan.stale:
             return
         # Late, because an unchanged run, most of whose time are imports, proves nothing.
-        from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _packaging, _prover
+        from ansible_collections.airgap.python.plugins.module_utils._wheels import (
+            _closure,
+            _closure_checker,
+            _packaging,
+            _pip_wheels,
+        )
 
         places = [self.pip.folder]
-        places += _prover.pip_wheels_of([pin for target in plan.pins for pin in plan.pins[target]], self.params["dest"])
+        places += _pip_wheels.pip_wheels_of(
+            [pin for target in plan.pins for pin in plan.pins[target]], self.params["dest"]
+        )
         roots = [line.text for line in self.inputs.requirements]
         constraints = [line.text for line in self.inputs.constraints]
         failures, extras = [], []
@@ -437,9 +444,9 @@ class Download:
         try:
             # Each file was compared with its sum when it was found here or fetched.
             known = {pin.filename: pin for target in self.targets for pin in plan.pins[target]}
-            prover = _prover.Prover(_packaging.load(places), self.params["dest"], known.values())
+            checker = _closure_checker.ClosureChecker(_packaging.load(places), self.params["dest"], known.values())
             for target in changes:
-                proof = prover.prove(plan.pins[target], roots, constraints, target)
+                proof = checker.check(plan.pins[target], roots, constraints, target)
                 for one in proof.failures:
                     asking = one.chain[-1][len("the requirement ") :] if one.chain else one.requirement
                     failures.append(one._replace(message=self.inputs.place_in(one.message, asking)))
@@ -449,7 +456,7 @@ class Download:
                 raise AirgapError("No lock is written:", *_closure.describe_failures(failures).split("\n"))
             self.judge_extras(extras)
             if self.params["resolver"] == "uv":
-                self.warn_of_uv({pin.filename: prover.head(pin) for target in plan.stale for pin in plan.pins[target]})
+                self.warn_of_uv({pin.filename: checker.head(pin) for target in plan.stale for pin in plan.pins[target]})
         except AirgapError as error:
             for name in {pin.filename for dummy, pin in plan.wanted} - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
@@ -617,7 +624,7 @@ class Download:
             with contextlib.suppress(AirgapError, UnicodeDecodeError, OSError):
                 others += _pool.claims(pins_of(path), path)
         try:
-            warnings = _pool.check_beside(claims, others)
+            warnings = _pool.check_other_locks(claims, others)
         except AirgapError as error:
             if not self.module.check_mode:
                 raise
@@ -648,7 +655,7 @@ class Download:
         from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure
 
         markers = [target.markers() for target in targets]
-        return [line for line in lines if any(_closure.counts(self.packaging, line.text, one) for one in markers)]
+        return [line for line in lines if any(_closure.applies(self.packaging, line.text, one) for one in markers)]
 
     def choose_engine(self) -> Engine:
         """Return the engine that resolves."""
@@ -693,9 +700,9 @@ class Download:
 
     def warn_of_uv(self, metadata: t.Mapping[str, str]) -> None:
         """Say, of file name to head of METADATA, where uv may differ from the target: it knows no release of the operating system."""
-        from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+        from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
-        asking = [name for name in sorted(metadata) if _wheel.asks_for_release(_wheel.parse_metadata(metadata[name]))]
+        asking = [name for name in sorted(metadata) if _metadata.depends_on_os_release(_metadata.parse(metadata[name]))]
         self.warn_once(
             "uv takes platform_release and platform_version as empty, and markers ask for them in %s. Use resolver: pip "
             "where that matters.",
@@ -751,7 +758,7 @@ def pins_of(path: str) -> t.List[_lock.Pin]:
     with open(path, "rb") as stream:
         if stream.readline(len(header)) != header:
             return []
-        return _lock.parse((header + stream.read()).decode("utf-8"), path)
+        return _lock.parse_pins((header + stream.read()).decode("utf-8"), path)
 
 
 def with_content(places: t.Iterable[t.Tuple[_lock.Pin, str]]) -> t.Dict[_lock.Pin, str]:

@@ -10,16 +10,16 @@ import pytest
 import yaml
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _build
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-HERE = _target.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
+HERE = _target_parser.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
 
 
 def target(**fields):
     """Return a target like this host but for some fields."""
-    return _target.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
+    return _target_parser.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
 
 
 def built(filename="tool-1.0-py3-none-any.whl", **fields):
@@ -97,7 +97,7 @@ def test_origin_is_the_source_and_never_a_path_or_a_login():
 def test_origin_can_stand_in_a_lock():
     source = _build.order({"name": "x", "source_name": "own tool"})
     pin = _lock.Pin("x", "1", "a" * 64, "x-1-py3-none-any.whl", 3, _build.origin(source, "", "ee"))
-    assert _lock.parse(_lock.render([pin], "t", "i")) == [pin]
+    assert _lock.parse_pins(_lock.render([pin], "t", "i")) == [pin]
 
 
 def test_version_of_pip_host_and_source_are_inputs_and_a_name_is_not():

@@ -7,10 +7,10 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _settings
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
-TARGET = _target.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
+TARGET = _target_parser.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
 
 
 def test_settings_of_the_environment_outrank_the_command_and_the_command_outranks_global():
