@@ -90,7 +90,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _pipe, _stream, _volumes
 
 
 def read_sums(root, sha256):
@@ -119,13 +119,13 @@ def pool_parts(root, sha256, wanted):
         paths = [name]
     else:
         paths = sorted(path for path in read_sums(root, sha256) if _manifest.is_in_pool(path))
-    return root, _stream.parts_of(wanted, paths, lambda path: os.lstat(os.path.join(root, path)).st_size)
+    return root, _parts.parse_wanted(wanted, paths, lambda path: os.lstat(os.path.join(root, path)).st_size)
 
 
 def serve(write, folder):
     """Have the piece written into the pipe; what goes wrong is for the one who reads it, beside the pipe."""
     try:
-        with contextlib.closing(_stream.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)) as pipe:
+        with contextlib.closing(_pipe.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)) as pipe:
             # Where Ansible lost the connection and ran the module again, there are two of this.
             fcntl.flock(pipe.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:

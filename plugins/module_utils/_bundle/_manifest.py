@@ -9,7 +9,6 @@ before they are joined to a path, and every file is hashed before it is used.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import os
 import re
@@ -22,7 +21,6 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _sche
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import NOT_A_FILE, TEMPORARY_PREFIX, open_plain
 from ansible_collections.airgap.python.plugins.module_utils._hashes import (
-    CHUNK,
     sha256_bytes,
     sha256_file,
     sha256_files,
@@ -601,57 +599,3 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
                 raise AirgapError(
                     "%s pins %s, which is not in the pool. Stage the bundle again." % (where, pin.filename)
                 )
-
-
-class Part(t.NamedTuple):
-    """A run of bytes of one file of a bundle."""
-
-    path: str
-    offset: int
-    length: int
-
-
-def cut(missing: t.Iterable[t.Tuple[str, int, int]], piece_size: int) -> t.List[t.List[Part]]:
-    """Lay runs of bytes (path, from, up to) out in pieces of at most ``piece_size`` bytes, in order."""
-    pieces: t.List[t.List[Part]] = []
-    room = 0
-    for path, offset, end in missing:
-        while True:
-            if room <= 0 or not pieces:
-                pieces.append([])
-                room = piece_size
-            length = min(end - offset, room)
-            pieces[-1].append(Part(path, offset, length))
-            room -= max(length, 1)
-            offset += length
-            if offset >= end:
-                break
-    return pieces
-
-
-def _not_through_a_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
-
-
-def blocks_of_parts(root: str, parts: t.Iterable[Part]) -> t.Iterator[bytes]:
-    """Return the bytes of parts, in order."""
-    for part in parts:
-        check_name(part.path, "the plan")
-        with open(os.path.join(root, part.path), "rb", buffering=0, opener=_not_through_a_link) as stream:
-            stream.seek(part.offset)
-            left = part.length
-            while left:
-                block = stream.read(min(left, CHUNK))
-                if not block:
-                    raise AirgapError("%s became shorter while it was read." % os.path.join(root, part.path))
-                yield block
-                left -= len(block)
-
-
-def digest_of_parts(root: str, parts: t.Iterable[Part], write: t.Callable[[bytes], t.Any]) -> str:
-    """Pass the bytes of parts on to ``write`` and return their SHA-256 in hex."""
-    digest = hashlib.sha256()
-    for block in blocks_of_parts(root, parts):
-        digest.update(block)
-        write(block)
-    return digest.hexdigest()

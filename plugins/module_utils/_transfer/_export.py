@@ -21,6 +21,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _volumes
+from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import hash_parts
 
 
 class Export:
@@ -66,13 +67,13 @@ class Export:
         final = os.path.join(self.folder, relative)
         known = self.there().get(relative) == volume.size and sha256_file(final)
         if known or self.check_mode:
-            digest = _manifest.digest_of_parts(self.path, volume.parts, len)
+            digest = hash_parts(self.path, volume.parts)
             if digest == known or self.check_mode:
                 return volume._replace(sha256=digest), digest != known
         os.makedirs(os.path.dirname(final), exist_ok=True)
         self.forget_begun()
         with written_aside(final) as stream:
-            digest = _manifest.digest_of_parts(self.path, volume.parts, stream.write)
+            digest = hash_parts(self.path, volume.parts, stream.write)
         return volume._replace(sha256=digest), True
 
     def forget_begun(self) -> None:

@@ -20,11 +20,12 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, Part, is_in_pool
+from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, is_in_pool
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_bytes, sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _stream, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import Part
 
 PARTIAL = ".partial"
 LIST = ".volumes.json"
@@ -266,7 +267,7 @@ class Reception:
                 continue
             self.check_place(path, entry, present)
             if not self.has_arrived(entry, is_hashed):
-                missing += [(path, begin, end) for begin, end in _stream.gaps(self.runs(path), entry.size)]
+                missing += [(path, begin, end) for begin, end in _parts.gaps(self.runs(path), entry.size)]
         return missing
 
     def pool(self) -> t.List[str]:
@@ -275,7 +276,7 @@ class Reception:
 
     def wanted(self, missing: t.Iterable[Run]) -> t.List[str]:
         """Return what is missing as the sending host reads it."""
-        return _stream.number(missing, self.pool(), lambda path: self.entries[path].size)
+        return _parts.format_wanted(missing, self.pool(), lambda path: self.entries[path].size)
 
     def volumes(self) -> t.List[_volumes.Volume]:
         """Return the volumes of the medium that brings the pool; [] where none does."""
@@ -332,10 +333,10 @@ class Reception:
     def parts_of(self, wanted: t.Sequence[str], volume: str) -> t.List[Part]:
         """Return the parts that a piece has: those wanted, or of a volume those wanted, or all of it."""
         if not volume:
-            return _stream.parts_of(wanted, self.pool(), lambda path: self.entries[path].size)
+            return _parts.parse_wanted(wanted, self.pool(), lambda path: self.entries[path].size)
         for one in self.volumes():
             if one.name == volume:
-                runs = _stream.parts_of(wanted, [volume], {volume: one.size}.__getitem__)
+                runs = _parts.parse_wanted(wanted, [volume], {volume: one.size}.__getitem__)
                 return _volumes.parts_within(one, runs) if wanted else list(one.parts)
         raise AirgapError("%s is not a volume of the offered bundle." % volume)
 
@@ -377,7 +378,7 @@ class Reception:
                 target.write(block)
                 digest.update(block)
         runs = self.runs(part.path)
-        if not _stream.gaps(runs, entry.size):
+        if not _parts.gaps(runs, entry.size):
             self.join(entry, folder, digest.hexdigest() if len(runs) == 1 else None)
 
     def join(self, entry: Entry, folder: str, real: t.Optional[str] = None) -> None:
@@ -412,7 +413,7 @@ class Reception:
         """Join what a run that was killed between the last part of a file and its name left."""
         for path in self.pool():
             entry = self.entries[path]
-            if self.runs(path) and not _stream.gaps(self.runs(path), entry.size):
+            if self.runs(path) and not _parts.gaps(self.runs(path), entry.size):
                 self.join(entry, os.path.join(self.partial, path))
 
     def forget_open(self) -> None:
@@ -550,7 +551,7 @@ def _result(reception: Reception, plan: Plan, is_pending: bool) -> t.Dict[str, t
         "held": plan.held,
         "left_out": len(reception.left_out),
         "volumes": [
-            {"name": one.name, "wanted": _stream.number(runs, [one.name], lambda path: -1)}
+            {"name": one.name, "wanted": _parts.format_wanted(runs, [one.name], lambda path: -1)}
             for one, runs in _volumes.needed(reception.volumes() if plan.missing else [], plan.missing)
         ],
         "diff": {

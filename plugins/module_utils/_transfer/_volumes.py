@@ -14,8 +14,9 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, Part
+from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import Part, group
 
 FORMAT = 1
 LIST = "volumes.json"
@@ -55,7 +56,7 @@ def is_volume_name(name: str) -> bool:
 
 def lay_out(carried: t.Iterable[Entry], volume_size: int) -> t.List[Volume]:
     """Return the volumes of at most ``volume_size`` bytes that hold the files of a pool, in order of their paths."""
-    pieces = _manifest.cut([(entry.path, 0, entry.size) for entry in sorted(carried)], volume_size)
+    pieces = group([(entry.path, 0, entry.size) for entry in sorted(carried)], volume_size)
     if len(pieces) > 999999:
         raise AirgapError("Volumes of %d bytes would be %d. Give a larger size." % (volume_size, len(pieces)))
     return [Volume("%04d.vol" % number, tuple(parts), "") for number, parts in enumerate(pieces, 1)]

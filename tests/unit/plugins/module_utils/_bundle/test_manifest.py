@@ -188,26 +188,6 @@ def test_two_contents_under_one_name_are_refused():
         _manifest.compose(SETS, TARGETS, locks, [], "now")
 
 
-def test_pieces_hold_every_byte_once_in_order():
-    missing = [("a", 0, 10), ("b", 5, 25), ("c", 0, 0), ("d", 0, 1)]
-    pieces = _manifest.cut(missing, 8)
-    assert all(sum(part.length for part in parts) <= 8 for parts in pieces)
-    for path, offset, size in missing:
-        runs = [part for parts in pieces for part in parts if part.path == path]
-        assert runs[0].offset == offset
-        for before, after in zip(runs, runs[1:]):
-            assert before.offset + before.length == after.offset
-        assert runs[-1].offset + runs[-1].length == size
-
-
-def test_link_that_took_the_place_of_a_file_is_not_followed_when_its_bytes_are_sent(tmp_path):
-    (tmp_path / "secret").write_text("not of the bundle")
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle/a").symlink_to(tmp_path / "secret")
-    with pytest.raises(OSError, match="symbolic links"):
-        list(_manifest.blocks_of_parts(str(tmp_path / "bundle"), [_manifest.Part("a", 0, 5)]))
-
-
 def delta(root, carried=("flask",), keep=True):
     """Make a bundle that adds to another one and brings only some of its wheels."""
     base = _manifest.Base("b" * 32, frozenset())
