@@ -20,11 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._access import check
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _schema, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import NOT_A_FILE, TEMPORARY_PREFIX, open_plain
-from ansible_collections.airgap.python.plugins.module_utils._hashes import (
-    sha256_bytes,
-    sha256_file,
-    sha256_files,
-)
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_file, sha256_files
 from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, split_lines
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _pool
 
