@@ -10,7 +10,6 @@ import json
 import shutil
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from conftest import on, play, read, run
 
