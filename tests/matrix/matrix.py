@@ -28,7 +28,8 @@ import zipfile
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))
 sys.path[:0] = [os.path.join(ROOT, ".collections")]
 
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine, _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _settings
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
@@ -65,7 +66,7 @@ class Tools:
             say("Making %s with %s and %s" % (os.path.join(work, "venv"), pip, uv))
             subprocess.run([sys.executable, "-m", "venv", "--clear", os.path.join(work, "venv")], check=True)
             subprocess.run([self.python, "-m", "pip", "install", "--quiet", "--upgrade", pip, uv], check=True)
-        pip = _pip_engine.Pip(self.python, {}, None)
+        pip = _command.Pip(self.python, {}, None)
         self.settings = pip.settings
         self.versions = {
             "pip": pip.version,
@@ -98,10 +99,10 @@ class Tools:
             ]
             with open(start[1], "w", encoding="utf-8") as stream:
                 json.dump(target.markers(), stream)
-        arguments = start + _settings.resolve_arguments(target, [listing], [], [], scratch) + list(more)
+        arguments = start + _pip_resolution.resolve_arguments(target, [listing], [], [], scratch) + list(more)
         rc, said = self.call([self.python] + arguments, _settings.environment(self.settings, os.environ))
         if rc != 0:
-            return None, _settings.why_unresolved(said, target, "cannot be resolved")
+            return None, _pip_resolution.why_unresolved(said, target, "cannot be resolved")
         with open(os.path.join(scratch, "report.json"), encoding="utf-8") as stream:
             return json.load(stream), ""
 

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _venv
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
+from ansible_collections.airgap.python.plugins.module_utils._pip import _causes, _failure
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _metadata, _wheel_name
 
 # Runs a command outside of any folder of the user's; returns its code and its output. Raises OSError if it cannot start.
@@ -225,11 +225,11 @@ class Environment:
         rc, output = self.run(argv)
         if rc == 0:
             return
-        place = _failure.OFFLINE if self.options.no_index else _failure.INSTALLING
+        place = _causes.OFFLINE if self.options.no_index else _causes.INSTALLING
         output += self.unread(argv, output)
         output = _secrets.hide(output, self.secrets)
         cause, lines, fix = _failure.diagnose(output, place)
-        if cause == _failure.FULL:
+        if cause == _causes.FULL:
             cause += ": " + _disk_space.free_space(self.path)
         raise AirgapError(
             "%s is not complete: %s. %s pip said: %s" % (self.path, cause, fix, " | ".join(lines)),

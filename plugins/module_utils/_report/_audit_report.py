@@ -20,8 +20,8 @@ from ansible_collections.airgap.python.plugins.module_utils import _json, _secre
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
+from ansible_collections.airgap.python.plugins.module_utils._pip import _command
 from ansible_collections.airgap.python.plugins.module_utils._report import _audit, _pip_audit, _report_files, _severity
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine
 
 # All severities together may take so many seconds, and each answer so many bytes.
 SEVERITY_SECONDS = 20
@@ -96,7 +96,7 @@ class PipAudit:
     def __init__(self, options: Options, scratch: str) -> None:
         self.options = options
         self.scratch = scratch
-        pip = _pip_engine.Pip(sys.executable, {key: options[key] for key in ("proxy", "cert")}, None)
+        pip = _command.Pip(sys.executable, {key: options[key] for key in ("proxy", "cert")}, None)
         self.secrets = pip.secrets()
         self.environment = dict(os.environ)
         if pip.settings.get("proxy"):
@@ -118,7 +118,7 @@ class PipAudit:
         cache = os.path.join(self.scratch, "cache")
         arguments = _pip_audit.arguments(self.options["service"], self.options["url"] or "", listing, answer, cache)
         command = [sys.executable, "-m", "pip_audit"] + arguments
-        dummy, out = _pip_engine.run_logged(command, self.environment, self.options["log"], self.secrets, seconds)
+        dummy, out = _command.run_logged(command, self.environment, self.options["log"], self.secrets, seconds)
         out = _secrets.hide(out, self.secrets)
         text = read_if_exists(answer)
         return _pip_audit.parse_answer(None if text is None else text.decode("utf-8", "replace"), out, versions)
