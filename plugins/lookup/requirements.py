@@ -78,7 +78,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements, _sources
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._missing import project
+from ansible_collections.airgap.python.plugins.module_utils._lock import project_of
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 
@@ -131,7 +131,7 @@ class LookupModule(LookupBase):
         """Return what a project requires; warns of what counts for nothing."""
         document = toml(path)
         found = _projects.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
-        names = [project(line.text) for line in found]
+        names = [project_of(line.text) for line in found]
         # An index that is not named is pip's own default.
         indexes = [one or default_index() for one in self.get_option("indexes") or [""]]
         for warning in _sources.judge(document, names, self.get_option("build"), indexes, path):

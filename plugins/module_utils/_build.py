@@ -16,6 +16,14 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _target
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_CACHE,
+    NO_DEPENDENCIES,
+    ONLY_WHEELS,
+    RESOLVE_ONLY,
+    pip_arguments,
+)
+from ansible_collections.airgap.python.plugins.module_utils._pip_failure import BUILDING, diagnose
 from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password
 
 FORMAT = 1
@@ -27,8 +35,8 @@ SOURCE_DATE_EPOCH = 1577836800
 SKIPPED = (".git", ".hg", ".svn", "__pycache__")
 SKIPPED_AT_THE_TOP = (".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 BUILD_OUTPUT = ("build", "dist")
-_NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
-_CONSTRAINT = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(===|[<>=!~]=|[<>])[^@#;]*$")
+_NAME = re.compile(r"^%s$" % _lock.NAME)
+_CONSTRAINT = re.compile(r"^%s(===|[<>=!~]=|[<>])[^@#;]*$" % _lock.NAME)
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")
 _TAGS = re.compile(r"-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)\.whl$")
 _SDISTS = (".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
@@ -243,8 +251,7 @@ def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version:
 
 def find_arguments(wanted: Order, listing: str, report: str) -> t.List[str]:
     """Return pip's arguments that find the sdist of a project and write its URL and hash into a report."""
-    arguments = ["install", "--dry-run", "--ignore-installed", "--no-deps", "--no-binary", wanted.name]
-    arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--no-cache-dir"]
+    arguments = pip_arguments("install", *RESOLVE_ONLY, NO_DEPENDENCIES, NO_CACHE, "--no-binary", wanted.name)
     return arguments + ["--report", report, "--requirement", listing]
 
 
@@ -266,8 +273,14 @@ def read_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
 
 def build_arguments(listing: str, dest: str) -> t.List[str]:
     """Return pip's arguments that build one wheel in an environment of its own (PEP 517), and tell all about it."""
-    arguments = ["wheel", "--verbose", "--no-deps", "--no-cache-dir", "--no-input", "--progress-bar", "off"]
-    return arguments + ["--disable-pip-version-check", "--wheel-dir", dest, "--requirement", listing]
+    arguments = pip_arguments("wheel", "--verbose", NO_DEPENDENCIES, NO_CACHE)
+    return arguments + ["--wheel-dir", dest, "--requirement", listing]
+
+
+def tool_arguments(dest: str, report: str, *tools: str) -> t.List[str]:
+    """Return pip's arguments that install tools into a folder, and write their versions into a report."""
+    arguments = pip_arguments("install", ONLY_WHEELS, NO_CACHE)
+    return arguments + ["--target", dest, "--report", report, *tools]
 
 
 def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:
@@ -371,68 +384,10 @@ def grafted(output: str) -> t.List[str]:
     return sorted(set(re.findall(r"Grafting: (\S+) ->", output)))
 
 
-class Hidden(t.NamedTuple):
-    """pip's settings without passwords, and the places where pip finds them instead."""
-
-    settings: t.Dict[str, str]
-    netrc: str
-    variables: t.Dict[str, str]
-
-
-def hide_passwords(settings: t.Mapping[str, str]) -> Hidden:
-    """Take the passwords out of pip's settings.
-
-    For the environment of a build pip starts itself with the indexes and the
-    proxy as arguments, which every user of the machine can read. It also reads
-    netrc(5), and the variables that name a proxy. Raises AirgapError for two
-    logins on one machine, which netrc cannot hold.
-    """
-    plain = dict(settings)
-    logins: t.Dict[str, t.Tuple[str, str]] = {}
-    for key in ("index-url", "extra-index-url"):
-        for url in settings.get(key, "").split():
-            parts = urllib.parse.urlsplit(url)
-            if parts.username is None:
-                continue
-            login = (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
-            if logins.setdefault(parts.hostname or "", login) != login:
-                raise AirgapError("%s has two logins among the indexes. Use one for both." % parts.hostname)
-        if settings.get(key):
-            plain[key] = " ".join(without_password(url) for url in settings[key].split())
-    for text in (part for login in logins.values() for part in login):
-        if re.search(r"[\s\"\\]", text):
-            raise AirgapError(
-                "An index's user or password has a space, a quote or a backslash, which netrc cannot hold."
-            )
-    lines = ["machine %s login %s password %s\n" % ((host,) + logins[host]) for host in sorted(logins)]
-    variables = {}
-    if "@" in settings.get("proxy", ""):
-        proxy = plain.pop("proxy")
-        variables = {key: proxy for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
-    return Hidden(plain, "".join(lines), variables)
-
-
-def explain(output: str, wanted: Order, log: str = "") -> str:
-    """Return why pip could not build a project, short, with a mend; ``log`` is the path of the log, if there is one."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    reasons = [line for line in lines if re.search(r"^(ERROR|error|fatal):|^\w*(Error|Exception): ", line)]
-    mend = "%s has all that the build said." % log if log else "Name a file in log to keep all that the build says."
-    mend += " If what builds it is too new for it, add build_constraints to its entry, such as [setuptools<82]."
-    if "Cannot find command 'git'" in output:
-        mend = "Install git on the internet host."
-    elif "DO NOT MATCH THE HASHES" in output:
-        reasons = ["the source does not have the promised sha256"] + [
-            line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}", line)
-        ]
-        mend = "Do not go on before you know why."
-    elif re.search(r"has inconsistent name|produced metadata for project name", output):
-        reasons = [line for line in lines if re.search(r"inconsistent name|produced metadata for project", line)]
-        mend = "Write the name that the project itself has."
-    elif "No matching distribution" in output:
-        mend = "The index has no such sdist for the Python of the internet host: check name and version."
-    elif re.search(r"gcc|cc1|\bcc'|Python\.h|compiler", output):
-        mend = "It needs a compiler or headers on the internet host: install them there (gcc, python3-dev)."
-    return "%s cannot be built: %s. %s" % (wanted.name, "; ".join((reasons or lines)[-5:]), mend)
+def why_not_built(output: str, wanted: Order, log: str = "") -> str:
+    """Return why pip could not build a project, and the fix; ``log`` is the path of the log, if there is one."""
+    cause, lines, fix = diagnose(output, BUILDING, log=log)
+    return "%s cannot be built: %s. %s" % (wanted.name, "; ".join(part for part in (cause, *lines) if part), fix)
 
 
 class Built(t.NamedTuple):
@@ -512,7 +467,7 @@ def mentioned(wheels: t.Iterable[Built], output: str) -> t.Set[str]:
     return {one.name for one in wheels if one.is_own and one.name in words}
 
 
-def explain_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
+def told_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
     """Say which of the built wheels of these projects cannot serve which targets, and what to do; "" if all can."""
     names, said = set(names), []
     for wheel in wheels:

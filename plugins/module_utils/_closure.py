@@ -396,7 +396,7 @@ def excluded(packaging: Packaging, roots: t.Iterable[str], target: str, markers:
     return walk.excluded
 
 
-def explain(failures: t.Sequence[Failure], most: int = SHOWN) -> str:
+def describe_failures(failures: t.Sequence[Failure], most: int = SHOWN) -> str:
     """Return failures as one text, the first of them and how many more there are."""
     text = "\n".join(shown(failure.message) for failure in failures[:most])
     if len(failures) > most:

@@ -24,6 +24,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_login
 from ansible_collections.airgap.python.plugins.module_utils._wheel import Wheel
 
 # A simple page of 10,000 files has about 4 MB. More than this is no answer of devpi.
@@ -110,7 +111,7 @@ class Client:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.query or parts.fragment:
             raise AirgapError(
-                "%r is no address of a devpi-server. Write it as http://127.0.0.1:3141." % _without_secret(url)
+                "%r is no address of a devpi-server. Write it as http://127.0.0.1:3141." % without_login(url)
             )
         if parts.username or parts.password:
             raise AirgapError(
@@ -352,10 +353,6 @@ class Client:
         answer = self.send("POST", path, body, headers)
         if answer.status != 200:
             raise AirgapError("%s: %s" % (wheel.filename, self.refusal("POST", path, answer)))
-
-
-def _without_secret(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _message(answer: Answer) -> str:

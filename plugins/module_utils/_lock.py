@@ -22,6 +22,8 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, split_lines
 
 HEADER = "# airgap.python lock 1"
+# The name of a project as people write it (PEP 508).
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _PIN = re.compile(
     r"(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
     r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
@@ -60,6 +62,12 @@ class Lock(t.NamedTuple):
 def normalize(name: str) -> str:
     """Return a project name in its normalized form (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def project_of(requirement: str) -> str:
+    """Return the normalized name of the project that a requirement begins with, or ""."""
+    match = re.match(NAME, requirement)
+    return normalize(match.group()) if match else ""
 
 
 def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[str] = ()) -> str:

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _build
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._lock import NAME, normalize
 from ansible_collections.airgap.python.plugins.module_utils._lock_markers import settle
 from ansible_collections.airgap.python.plugins.module_utils._requirements import (
     Line,
@@ -22,7 +22,7 @@ from ansible_collections.airgap.python.plugins.module_utils._secrets import with
 
 # A requirement that may name the project itself: its name, extras and marker; before a marker behind a URL is a space.
 _OWN = re.compile(
-    r"^\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
+    r"^\s*(?P<name>" + NAME + r")\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
     r"(?:@\s*\S+|[^@;]*?)\s*(?:;(?P<marker>.*))?$"
 )
 

@@ -18,12 +18,12 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _build, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._lock import NAME, normalize
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets, without_user
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
-_NAMED = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:$|[\[<>=!~;@(])")
+_NAMED = re.compile(r"^" + NAME + r"\s*(?:$|[\[<>=!~;@(])")
 _DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
 _WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-[A-Za-z0-9][^/-]*(?:-[^/-]+){3,4}\.whl$")
 _REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C", "--global-option")
@@ -298,7 +298,7 @@ class _Reader:
         line = parse_requirement(self.expand(written), where, written)
         if line.url:
             values = {name: self.variables.get(name, "") for name in _VARIABLE.findall(written)}
-            self.secrets.update({secret: _secrets.HIDDEN for secret in _secrets.passwords([line.url])})
+            self.secrets.update(_secrets.masks(_secrets.passwords([line.url])))
             for name, value in values.items():
                 if len(value) >= _secrets.SHORTEST:
                     self.secrets.update({one: "${%s}" % name for one in (value, urllib.parse.quote(value))})

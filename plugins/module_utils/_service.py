@@ -633,7 +633,7 @@ _NOISE = re.compile(
 )
 
 
-def explain(lines: t.Sequence[str]) -> t.Tuple[str, str]:
+def why_it_ended(lines: t.Sequence[str]) -> t.Tuple[str, str]:
     """Return the one line that matters of what a server said before it ended, and what to do."""
     telling = [line.strip() for line in lines if not _NOISE.search(line)]
     for cause, mend in _CAUSES:

@@ -152,7 +152,7 @@ def main():
     failed = [(name, failure) for name, dummy, dummy, proof in proofs for failure in proof.failures]
     if failed:
         shown = [failure._replace(message="set %s: %s" % (name, failure.message)) for name, failure in failed]
-        module.fail_json(msg=_closure.explain(shown), locks=locks, packaging=judge)
+        module.fail_json(msg=_closure.describe_failures(shown), locks=locks, packaging=judge)
     module.exit_json(changed=False, locks=locks, packaging=judge)
 
 

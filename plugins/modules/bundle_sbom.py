@@ -67,7 +67,7 @@ import traceback
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils import _evidence, _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _evidence, _manifest, _report_files
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 LIBRARY_ERROR = None
@@ -198,15 +198,15 @@ def main():
     """Write the bill."""
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     root = module.params["path"]
-    dest = os.path.join(root, _manifest.REPORTS, _evidence.SBOM)
+    dest = _report_files.report_path(root, _report_files.SBOM)
     if module.check_mode and (LIBRARY_ERROR or not os.path.exists(os.path.join(root, _manifest.MANIFEST))):
         module.exit_json(changed=True, dest=dest, components=0, edges=0)
     if LIBRARY_ERROR:
         module.fail_json(msg=missing_required_lib("cyclonedx-python-lib[json-validation]"), exception=LIBRARY_ERROR)
     try:
-        evidence = _evidence.read(root)
+        evidence = _evidence.gather(root)
         bom, edges = compose(evidence)
-        result = _evidence.put(root, _evidence.SBOM, render(bom), module.check_mode)
+        result = _report_files.write_report(root, _report_files.SBOM, render(bom), module.check_mode)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     result.update(components=len(evidence.manifest["files"]), edges=edges)

@@ -219,13 +219,13 @@ class Systemd:
         while True:
             runs = self.show()
             if _service.has_failed(runs, restarts):
-                line, mend = _service.explain(self.said_since(began))
+                line, mend = _service.why_it_ended(self.said_since(began))
                 raise AirgapError("devpi-server ended as it was started: %s. %s" % (line, mend))
             silent = [(url, why) for url, why in ((url, _devpi.why_silent(url)) for url in urls) if why]
             if not silent and runs.active == "active":
                 return
             if time.monotonic() > deadline:
-                line, dummy = _service.explain(self.said_since(began))
+                line, dummy = _service.why_it_ended(self.said_since(began))
                 raise AirgapError(
                     "devpi-server runs, but did not answer at %s within %d s (%s). It said last: %s. See 'systemctl status %s', "
                     "and set devpi_wait_timeout if it only needs longer."
@@ -488,7 +488,7 @@ class Service:
         if rc != 0:
             raise AirgapError(
                 "devpi-server does not take its configuration: %s. Correct devpi_options."
-                % _service.explain((err + out).splitlines())[0]
+                % _service.why_it_ended((err + out).splitlines())[0]
             )
 
     def try_beside(self, gid: int) -> None:

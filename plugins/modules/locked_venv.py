@@ -186,7 +186,15 @@ import typing as t
 import zipfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _former, _lock, _pages, _venv
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _files,
+    _former,
+    _lock,
+    _pages,
+    _pip_failure,
+    _secrets,
+    _venv,
+)
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -310,7 +318,7 @@ def take_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
 class Environment:
     """The environment at a path, and the steps that a plan is made of."""
 
-    def __init__(self, module: AnsibleModule, secrets: t.Sequence[str], pip_wheel: str, path: str) -> None:
+    def __init__(self, module: AnsibleModule, secrets: t.Mapping[str, str], pip_wheel: str, path: str) -> None:
         params = module.params
         self.module = module
         self.secrets = secrets
@@ -374,10 +382,9 @@ class Environment:
             folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
             _files.write_atomic(os.path.join(folder, _venv.SYSCONFIG_PTH), _venv.SYSCONFIG_TEXT.encode())
         if plan.remove:
-            self.pip(_venv.pip_argv(self.python, self.pip_wheel, "uninstall") + ["--yes", *plan.remove])
+            self.pip(_venv.uninstall_argv(self.python, self.pip_wheel, plan.remove))
         if plan.pip:
-            argv = _venv.pip_argv(self.python, self.pip_wheel, "install")
-            self.pip(argv + ["--no-index", "--no-deps", "--no-cache-dir", self.pip_wheel])
+            self.pip(_venv.install_pip_argv(self.python, self.pip_wheel))
         pins = {pin.name: pin for pin in _lock.parse(lock_text)}
         if plan.reinstall:
             self.install(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
@@ -418,7 +425,7 @@ class Environment:
         rc, output = run(self.module, [name, "-I", "-m", "venv", "--without-pip", self.path])
         if rc != 0:
             said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
-            if _venv.explain(output)[0] == _venv.FULL:
+            if _pip_failure.is_full_disk(output):
                 said = full(self.path)
             raise AirgapError(
                 "%s cannot make a virtual environment at %s: %s" % (name, self.path, said), rc=rc, pip_output=output
@@ -436,22 +443,23 @@ class Environment:
         rc, output = run(self.module, argv)
         if rc == 0:
             return
-        if "No matching distribution found" in output and "--no-index" not in argv:
+        place = _pip_failure.OFFLINE if self.module.params["no_index"] else _pip_failure.INSTALLING
+        if _pip_failure.not_found(output) and place == _pip_failure.INSTALLING:
             # pip takes a page that it did not get for one that is not there, and says so only when it tells all.
             unread = _pages.of_pip(run(self.module, argv + ["-vv"])[1])
             output += "".join("%s: %s\n" % one for one in sorted(unread.items()))
-        output = _venv.redact(output, self.secrets)
-        reason, lines, mend = _venv.explain(output, "--no-index" in argv)
-        if reason == _venv.FULL:
-            reason += ": " + _files.room(self.path)
+        output = _secrets.hide(output, self.secrets)
+        cause, lines, fix = _pip_failure.diagnose(output, place)
+        if cause == _pip_failure.FULL:
+            cause += ": " + _files.room(self.path)
         raise AirgapError(
-            "%s is not complete: %s. %s pip said: %s" % (self.path, reason, mend, " | ".join(lines)),
+            "%s is not complete: %s. %s pip said: %s" % (self.path, cause, fix, " | ".join(lines)),
             rc=rc,
             pip_output=output,
         )
 
 
-def present(module: AnsibleModule, secrets: t.Sequence[str]) -> t.Dict[str, t.Any]:
+def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, t.Any]:
     """Make the environment hold what the lock says."""
     params = module.params
     if not params["index_url"] and not params["no_index"]:
@@ -575,10 +583,8 @@ def main() -> None:
     if not os.path.isabs(params["path"]):
         module.fail_json(msg="path is %r and must be absolute. Write it from the root on." % params["path"])
     params["path"] = os.path.normpath(params["path"])
-    secrets: t.Tuple[str, ...] = ()
-    if params["index_url"]:
-        secrets = _venv.split_secret(params["index_url"])[1]
-        module.no_log_values.update(secrets)
+    secrets = _secrets.masks(_secrets.passwords([params["index_url"]]))
+    module.no_log_values.update(secrets)
     environment = _venv.clean_environment(os.environ, params["index_url"] or "")
     os.environ.clear()
     os.environ.update(environment)
@@ -587,7 +593,7 @@ def main() -> None:
     try:
         result = present(module, secrets) if params["state"] == "present" else absent(module)
     except AirgapError as error:
-        module.fail_json(msg=_venv.redact(str(error), secrets), **error.details)
+        module.fail_json(msg=_secrets.hide(str(error), secrets), **error.details)
     except OSError as error:
         # The wheel of pip goes through the module's own folder.
         said = full(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error

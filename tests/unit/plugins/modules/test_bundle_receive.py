@@ -17,7 +17,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
 
 from tests.unit.plugins.module_utils.test_manifest import delta, seal, write
-from tests.unit.plugins.module_utils.test_report import KEY
+from tests.unit.plugins.module_utils.test_page import KEY
 
 
 class Hop:
