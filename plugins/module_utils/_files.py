@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 import time
@@ -39,6 +40,12 @@ def sha256_stream(stream: t.BinaryIO, write: t.Callable[[bytes], t.Any] = len) -
         digest.update(block)
         write(block)
     return digest.hexdigest()
+
+
+def copy_hashed(source: str, target: str) -> str:
+    """Copy a file to a new one and return the SHA-256 of what was written; neither is a link. Raises OSError."""
+    with open_plain(source) as stream, open(target, "xb") as copy:
+        return sha256_stream(stream, copy.write)
 
 
 def sha256_files(paths: t.Iterable[str]) -> t.Iterator[str]:
@@ -112,20 +119,29 @@ def other_writers(status: os.stat_result) -> str:
     return ""
 
 
-def check_way(path: str) -> None:
+def check_way(path: str, fix: str = "") -> None:
     """Raise AirgapError if somebody else can put another thing in the place of a path: by a folder above it, or a link.
 
-    A folder with the sticky bit, such as /tmp, lets nobody rename what is another's.
+    A folder with the sticky bit, such as /tmp, lets nobody rename what is another's. ``fix`` says what to do in
+    place of using a copy.
     """
     for way in (os.path.abspath(path), os.path.realpath(path)):
         while way != os.path.dirname(way):
             way = os.path.dirname(way)
+            if not os.path.lexists(way):
+                continue
             status = os.lstat(way)
             reason = other_writers(status)
             if reason and not (status.st_mode & stat.S_ISVTX and status.st_uid in (0, os.geteuid())):
                 raise AirgapError(
-                    "%s lies below %s, and others can change that while it is used: %s. Use a copy in a folder of your "
-                    "own (cp -r), or run 'chmod go-w' and 'chown' on %s." % (path, way, reason, way)
+                    "%s lies below %s, and others can change that while it is used: %s. %s"
+                    % (
+                        path,
+                        way,
+                        reason,
+                        fix
+                        or "Use a copy in a folder of your own (cp -r), or run 'chmod go-w' and 'chown' on %s." % way,
+                    )
                 )
 
 
@@ -229,6 +245,17 @@ def adopt(source: str, path: str, mode: int = 0o644) -> None:
         os.fsync(stream.fileno())
     os.rename(source, path)
     fsync_dir(os.path.dirname(path) or ".")
+
+
+def remove_scratch(folder: str) -> None:
+    """Remove what killed runs left in a folder that is held, so that it is nobody's now."""
+    for name in os.listdir(folder):
+        if name.startswith(TEMPORARY):
+            path = os.path.join(folder, name)
+            if os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
 
 
 def read_if_there(path: str) -> t.Optional[bytes]:

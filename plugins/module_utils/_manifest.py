@@ -39,6 +39,9 @@ SIGNATURE = "SHA256SUMS.sig"
 POOL = "wheels"
 LOCKS = "locks"
 REPORTS = "reports"
+# The Python of install.sh: files of this collection's release, as they are there.
+INSTALL = "install"
+_SOURCE = re.compile(INSTALL + r"(/[a-z0-9_]+)+\.py")
 # What a bundle holds besides, in its top folder.
 TOP = (MANIFEST, "README.md", "install.sh")
 # A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
@@ -103,7 +106,9 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
 
 def has_place(path: str) -> bool:
     """Say whether a bundle may hold a file of this name, beside its sums and signatures."""
-    return path in TOP or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
+    # Neither bytecode nor a library: whatever else Python could load, no officer could read.
+    is_source = _SOURCE.fullmatch(path) is not None
+    return path in TOP or is_source or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
 
 
 def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:

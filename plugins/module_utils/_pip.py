@@ -12,6 +12,7 @@ import sys
 import time
 import typing as t
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _pip_failure, _pip_fetch, _resolve, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import pip_arguments
@@ -161,9 +162,32 @@ class Pip:
                 time.sleep(number + 1)
         return rc, out
 
+    def take_out_passwords(self) -> _secrets.PlainSettings:
+        """Take the passwords out of the settings, for what pip starts itself (see out_of_settings); the log hides them as before."""
+        self.found = self.secrets()
+        plain = _secrets.out_of_settings(self.settings)
+        self.settings = plain.settings
+        return plain
+
     def secrets(self) -> t.Dict[str, str]:
         """Return the passwords in the settings, and what was found to be secret in what is asked for; and what is shown."""
         return dict(self.found, **_secrets.masks(_secrets.passwords(self.settings.values())))
+
+
+def interpreter(params: t.Mapping[str, t.Any]) -> str:
+    """Return the interpreter whose pip a module runs, by its options."""
+    if params["virtualenv"]:
+        return os.path.join(params["virtualenv"], "bin", "python")
+    return params["python"] or sys.executable
+
+
+def pip_of(module: AnsibleModule) -> Pip:
+    """Return the pip that a module's options name; its warnings are given, and its passwords hidden in the result."""
+    pip = Pip(interpreter(module.params), module.params, module.params["log"])
+    for warning in pip.warnings:
+        module.warn(warning)
+    module.no_log_values.update(pip.secrets())
+    return pip
 
 
 class Fetcher:

@@ -233,7 +233,8 @@ class Export:
         """Say whether an earlier export wrote a file: nothing else is removed."""
         is_volume = path.startswith(_volumes.FOLDER + "/") and path.endswith(".vol")
         is_begun = os.path.basename(path).startswith(TEMPORARY)
-        return is_volume or is_begun or path == _manifest.SIGNATURE or path.startswith(_manifest.REPORTS + "/")
+        is_ours = path.startswith((_manifest.REPORTS + "/", _manifest.INSTALL + "/"))
+        return is_volume or is_begun or is_ours or path == _manifest.SIGNATURE
 
     def is_there(self, entry, there):
         """Say whether an open file is in the folder as it is in the bundle."""

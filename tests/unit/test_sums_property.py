@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever the bytes of a SHA256SUMS are, all who read it understand the same, or refuse it."""
+"""Whatever the bytes of a SHA256SUMS are, they are refused, or mean what sha256sum reads from them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.integration import small_bundle
-
-INSTALL = small_bundle.install_py()
 SUM = "0123456789abcdef" * 4
 MANIFEST = "%s  manifest.json\n" % SUM
 # What ends a line, is a blank or hides in a name, to some reader or other; letters that differ in case or form.
 ODD = "\n\r\x0b\x0c\x1c\x85\u2028\u2029\x00\\ *\t\u00a0\u202e/.\u00fcu\u0308\u0130"
 NAMES = st.text(alphabet=st.sampled_from("aAb." + ODD), min_size=0, max_size=6)
-PATHS = st.builds("".join, st.tuples(st.sampled_from(["wheels/", "wheels/a", "locks/s/", "reports/", ""]), NAMES))
+PATHS = st.builds(
+    "".join, st.tuples(st.sampled_from(["wheels/", "wheels/a", "locks/s/", "reports/", "install/", ""]), NAMES)
+)
 LINES = st.builds(
     "".join,
     st.tuples(
@@ -36,23 +35,15 @@ TEXTS = st.lists(st.one_of(GOOD, LINES), max_size=5).map(lambda lines: (MANIFEST
 BYTES = st.one_of(TEXTS, st.builds(lambda data: MANIFEST.encode() + data, st.binary(max_size=40)))
 
 
-def read_by_the_collection(data: bytes) -> t.Optional[t.Dict[str, str]]:
-    """Return path to sum as the modules read it, None where they refuse."""
+def read_by_us(data: bytes) -> t.Optional[t.Dict[str, str]]:
+    """Return path to sum as modules and install.sh read it, None where they refuse."""
     try:
         return _manifest.parse_sums(data.decode("utf-8"))
     except (AirgapError, UnicodeDecodeError):
         return None
 
 
-def read_by_install_sh(data: bytes) -> t.Optional[t.Dict[str, str]]:
-    """Return path to sum as install.sh reads it, None where it refuses."""
-    try:
-        return INSTALL.parse_sums(data, "SHA256SUMS")
-    except INSTALL.Refusal:
-        return None
-
-
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(BYTES)
 @example((MANIFEST + "%s  wheels/a\x0c\n" % SUM).encode())
 @example((MANIFEST + "%s  wheels/a\u2028%s  wheels/b\n" % (SUM, SUM)).encode())
@@ -60,14 +51,8 @@ def read_by_install_sh(data: bytes) -> t.Optional[t.Dict[str, str]]:
 @example((MANIFEST + "%s  wheels/a\n%s  wheels/a/b\n" % (SUM, SUM)).encode())
 @example((MANIFEST + "%s  wheels/a\n%s  wheels/a\n" % (SUM, "f" * 64)).encode())
 @example((MANIFEST + "%s  SHA256SUMS\n" % SUM).encode())
-def test_the_collection_and_install_sh_read_the_same_sums_from_the_same_bytes(data):
-    assert read_by_install_sh(data) == read_by_the_collection(data)
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(TEXTS)
 def test_sums_that_are_accepted_are_what_sha256sum_reads(data):
-    read = read_by_the_collection(data)
+    read = read_by_us(data)
     if read is None:
         return
     with tempfile.TemporaryDirectory() as empty:

@@ -65,3 +65,36 @@ def test_lock_of_an_earlier_version_is_read_and_names_no_requirements():
 def test_requirement_that_would_be_another_line_of_the_lock_is_refused(root):
     with pytest.raises(AirgapError, match="on one line"):
         _lock.render([FLASK], "x", "y", [root])
+
+
+def lock_of(line):
+    """Return a lock with one more line before its pin."""
+    pin = _lock.Pin("app", "1.0", "a" * 64, "app-1.0-py3-none-any.whl", 5)
+    return _lock.render([pin], "here", "x").replace("# inputs", line + "# inputs")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lock_of("# a\u2028evil==1 --hash=sha256:%s\n" % ("b" * 64)),
+        lock_of("# a\x85b\n"),
+        lock_of("# a\x0cb\n"),
+        lock_of("# coding: utf-7\n")[len(_lock.HEADER) + 1 :],
+        lock_of("").replace("\n", "\r\n"),
+        lock_of("")[:-1],
+        lock_of("").replace(" 5\n", " 5 x\\\n"),
+        "\ufeff" + lock_of(""),
+        "",
+        lock_of("").replace("app==", "\tapp=="),
+        lock_of("").replace(" 5\n", " %s\n" % ("9" * 5000)),
+    ],
+)
+def test_lock_that_pip_could_read_otherwise_is_refused(text):
+    with pytest.raises(AirgapError):
+        _lock.parse(text)
+
+
+@pytest.mark.parametrize("text", ["app\n", "-e .\n", "--index-url http://x\n"])
+def test_line_that_tells_pip_something_else_is_refused_with_its_number(text):
+    with pytest.raises(AirgapError, match="lock, line"):
+        _lock.parse(text)

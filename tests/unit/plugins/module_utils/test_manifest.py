@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest
@@ -328,3 +329,199 @@ def test_bundle_that_is_its_own_base_stays_as_it_was_until_something_changes():
     assert _manifest.unless_it_is_its_base(again, first) == first
     more = _manifest.compose(SETS, TARGETS, {("base", "node"): pins[:1]}, [], "now", base)
     assert _manifest.unless_it_is_its_base(more, first)["base"] == first["id"]
+
+
+SUM = "%s  wheels/a.whl\n" % ("a" * 64)
+NASTY = {
+    "no last newline": SUM[:-1],
+    "CRLF": SUM.replace("\n", "\r\n"),
+    "CR within": SUM.replace("a.whl", "a.whl\r"),
+    "U+2028 and another sum": SUM[:-1] + "\u2028" + SUM,
+    "U+2028 in a name": SUM.replace("a.whl", "a\u2028b"),
+    "\\x85": SUM[:-1] + "\x85" + SUM,
+    "\\x0b": SUM[:-1] + "\x0b" + SUM,
+    "\\x0c": SUM[:-1] + "\x0c" + SUM,
+    "\\x1c": SUM[:-1] + "\x1c" + SUM,
+    "BOM": "\ufeff" + SUM,
+    "tab": SUM.replace("  ", "\t"),
+    "tab in a name": SUM.replace("a.whl", "a\tb"),
+    "one blank": SUM.replace("  ", " "),
+    "three blanks": SUM.replace("  ", "   "),
+    "asterisk": SUM.replace("  ", " *"),
+    "two blanks and an asterisk": SUM.replace("  ", "  *"),
+    "backslash before": "\\\\" + SUM,
+    "backslash in a name": SUM.replace("a.whl", "a\\\\nb"),
+    "upper-case hex": SUM.replace("a" * 64, "A" * 64),
+    "63 digits": SUM[1:],
+    "65 digits": "a" + SUM,
+    "empty line": SUM + "\n",
+    "empty line before": "\n" + SUM,
+    "empty": "",
+    "NUL": SUM.replace("a.whl", "a\0.whl"),
+    "trailing blank": SUM.replace(".whl", ".whl "),
+    "leading blank": " " + SUM,
+    "comment": "# sums\n" + SUM,
+    "BSD": "SHA256 (wheels/a.whl) = %s\n" % ("a" * 64),
+    "right to left": SUM.replace("a.whl", "a\u202elhw"),
+    "the same twice": SUM + SUM,
+    "itself": SUM + SUM.replace("wheels/a.whl", "SHA256SUMS"),
+    "plain": SUM,
+    "letters of others": SUM.replace("a.whl", "\u00fc b.whl"),
+}
+
+
+def read_by_sha256sum(text, folder):
+    """Return the names that sha256sum -c looks for, None if it finds a line that is no sum, or none at all."""
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", "--quiet", "-"],
+        input=text.encode(),
+        cwd=str(folder),
+        env=dict(os.environ, LC_ALL="C"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if b"no properly formatted" in done.stderr or b"improperly formatted" in done.stderr:
+        return None
+    lines = done.stdout.decode().split("\n")
+    return {line[: -len(": FAILED open or read")] for line in lines if line.endswith(": FAILED open or read")}
+
+
+@pytest.mark.parametrize("kind", sorted(NASTY))
+def test_sums_are_read_as_sha256sum_reads_them_or_refused(kind, tmp_path):
+    text = NASTY[kind]
+    try:
+        ours = _manifest.parse_sums(text)
+    except AirgapError:
+        ours = None
+    if ours is not None:
+        assert read_by_sha256sum(text, tmp_path) == set(ours)
+    assert (ours is not None) == (kind in ("plain", "letters of others")), kind
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("sets", 0, "name"), "../../etc"),
+        (("sets", 0, "name"), "base\n"),
+        (("sets", 0, "name"), ""),
+        (("sets", 0, "targets", 0), "../node"),
+        (("files", 0, "used_by", 0, "set"), "../base"),
+        (("targets", 0, "name"), "../node"),
+        (("targets", 0, "name"), "a/b"),
+        (("files", 0, "name"), "Flask\x1b[2J"),
+        (("files", 0, "version"), "1.0 ; rm"),
+        (("files", 0, "sha256"), "A" * 64),
+        (("files", 0, "path"), "wheels/x/y"),
+        (("base",), "../x"),
+    ],
+)
+def test_manifest_with_a_name_that_is_none_is_refused(place, value):
+    pin = _lock.Pin("flask", "1.0", "a" * 64, "flask-1.0-py3-none-any.whl", 5)
+    manifest = _manifest.compose(
+        [{"name": "base", "targets": ["node"]}],
+        [{"name": "node", "python": "3.11.2"}],
+        {("base", "node"): [pin]},
+        [],
+        "2026-01-01T00:00:00Z",
+    )
+    _manifest.parse_manifest(_manifest.render_json(manifest))
+    inside = manifest
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]] = value
+    manifest["id"] = _manifest.identify(manifest)
+    with pytest.raises(AirgapError):
+        _manifest.parse_manifest(_manifest.render_json(manifest))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["/etc/passwd"],
+        ["wheels/../x"],
+        ["wheels//x"],
+        ["wheels/./x"],
+        ["wheels\\x"],
+        ["wheels/a\x00b"],
+        ["wheels/a\u202eb"],
+        ["wheels/u\u0308"],
+        ["wheels/A.whl", "wheels/a.whl"],
+        ["wheels/" + "x" * 1100],
+        [""],
+        [".bashrc"],
+        ["bin/sh"],
+        ["wheels"],
+        ["install"],
+        ["install/_x.pyc"],
+        ["install/__pycache__/_x.cpython-311.pyc"],
+        ["install/_x.so"],
+        ["install/x-y.py"],
+        ["install/.py"],
+        ["install/_X.py"],
+    ],
+)
+def test_name_that_has_no_place_or_leads_elsewhere_is_refused_in_the_sums(names):
+    with pytest.raises(AirgapError, match="SHA256SUMS names|no sum"):
+        _manifest.parse_sums("".join("%s  %s\n" % ("a" * 64, name) for name in names))
+
+
+def test_names_that_have_a_place_are_accepted_in_the_sums():
+    names = ["manifest.json", "wheels/a.whl", "locks/s/t.txt", "reports/ü.html", "install.sh"]
+    names += ["install/_lock.py", "install/_bundle/manifest.py"]
+    assert list(_manifest.parse_sums("".join("%s  %s\n" % ("a" * 64, name) for name in names))) == names
+
+
+def owners_refused(folder):
+    """Return the refusal of a bundle that others can change."""
+    with pytest.raises(AirgapError) as caught:
+        _manifest.check_owners(str(folder))
+    return str(caught.value)
+
+
+def test_bundle_that_others_can_change_is_refused_by_name_with_the_fix(tmp_path):
+    wheel = tmp_path / "above/bundle/wheels/a.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_bytes(b"a")
+    root = tmp_path / "above/bundle"
+    for path in (wheel, wheel.parent, root, root.parent):
+        mode = path.stat().st_mode
+        for bad in (0o020, 0o002):
+            path.chmod(mode | bad)
+            said = owners_refused(root)
+            assert str(path) in said and "lets others write" in said and "cp -r" in said
+        path.chmod(mode)
+    root.parent.chmod(0o1777)
+    _manifest.check_owners(str(root))
+    root.parent.chmod(0o755)
+    os.link(str(wheel), str(tmp_path / "outside"))
+    said = owners_refused(root)
+    assert str(wheel) in said and "hard link" in said
+    _manifest.check_owners(str(root), [str(tmp_path)])
+    (tmp_path / "outside").unlink()
+    os.link(str(wheel), str(wheel.parent / "b.whl"))
+    _manifest.check_owners(str(root))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_bundle_of_another_user_is_refused_by_name(tmp_path):
+    wheel = tmp_path / "above/bundle/wheels/a.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_bytes(b"a")
+    root = tmp_path / "above/bundle"
+    for path in (wheel, wheel.parent, root, root.parent):
+        os.chown(path, 4711, -1)
+        said = owners_refused(root)
+        assert str(path) in said and "user 4711 owns it" in said
+        os.chown(path, 0, -1)
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    os.chown(root, 4711, -1)
+    said = owners_refused(link)
+    assert str(root) in said
+    os.chown(root, 0, -1)
+    link.unlink()
+    link.symlink_to(tmp_path / "above")
+    os.lchown(link, 4711, -1)
+    said = owners_refused(link / "bundle")
+    assert str(link) in said

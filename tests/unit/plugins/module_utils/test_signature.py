@@ -205,3 +205,11 @@ def test_host_without_ssh_keygen_is_told_which_package_it_needs(alice, monkeypat
     monkeypatch.setattr(_signature.shutil, "which", lambda name: str(tmp_path / name))
     with pytest.raises(AirgapError, match=r"Install openssh-client \(Debian\)"):
         judge(alice.sign(), [alice.line()])
+
+
+@pytest.mark.parametrize("end", ["\r", "\u2028", "\x85", "\t", "\x0b", "\0", "\u202e", "\nmallory "])
+def test_list_of_signers_with_another_end_of_a_line_is_refused(end):
+    line = "alice ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILMuZWVbHhDBFKSU1mMcnQlfGQhrdPmCeWHzlJ8Gz0bD"
+    assert [one.line for one in _signature.allowed_signers([line, "# comment", ""])] == [line]
+    with pytest.raises(AirgapError):
+        _signature.allowed_signers([line + end + "x"])

@@ -343,3 +343,46 @@ def test_version_of_a_build_between_releases_is_that_of_the_release_before():
     assert target.markers()["implementation_version"] == "3.12.3"
     with pytest.raises(AirgapError):
         _target.parse({"name": "x", "python": "3.12+", "libc": "glibc-2.39"})
+
+
+MACHINES = [
+    {"name": "a", "python": "3.9.2", "libc": "glibc-2.31"},
+    {"name": "b", "python": "3.9.18", "libc": "glibc-2.31"},
+    {"name": "c", "python": "3.9.18", "libc": "glibc-2.28"},
+    {"name": "d", "python": "3.9.2", "libc": "musl-1.2"},
+    {"name": "e", "python": "3.10.2", "libc": "glibc-2.31"},
+    {"name": "f", "python": "3.9.2", "libc": "glibc-2.31", "arch": "arm64"},
+    {"name": "g", "python": "3.9.2", "libc": "glibc-2.31", "implementation": "pypy"},
+    {"name": "h", "python": "3.13.5", "libc": "glibc-2.41"},
+    {"name": "i", "python": "3.13.5", "os": "macos", "os_version": "14.0"},
+    {"name": "j", "python": "3.13.5", "os": "macos", "os_version": "13.0"},
+    {"name": "k", "python": "3.13.5", "os": "windows"},
+    {
+        "name": "l",
+        "python": "3.13.5",
+        "libc": "glibc-2.41",
+        "tags": ["cp313-cp313t-manylinux_2_41_x86_64", "py3-none-any"],
+    },
+]
+# For each of them, those whose lock it can install.
+SERVES = {
+    "a": "a",
+    "b": "abc",
+    "c": "c",
+    "d": "d",
+    "e": "e",
+    "f": "f",
+    "g": "g",
+    "h": "h",
+    "i": "ij",
+    "j": "j",
+    "k": "k",
+    "l": "l",
+}
+
+
+@pytest.mark.parametrize("here", MACHINES, ids=lambda one: one["name"])
+def test_interpreter_installs_locks_of_its_kind_that_are_no_newer(here):
+    own = _target.parse(here)[0]
+    fitting = [one["name"] for one in MACHINES if not _target.misfit(_target.parse(one)[0], own)]
+    assert "".join(fitting) == SERVES[here["name"]]

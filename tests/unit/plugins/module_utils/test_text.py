@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import (
     _ledger,
@@ -65,3 +68,12 @@ def test_line_ends_with_a_newline_and_nothing_else():
     for text in ("", "a", "a\nb"):
         with pytest.raises(ValueError, match="it "):
             _text.split_lines(text)
+
+
+def test_what_is_shown_holds_nothing_that_a_terminal_would_act_on():
+    for number in itertools.chain(range(0x3000), range(0xD700, 0x11000), (0x1F600, 0xE0001, sys.maxunicode)):
+        letter = chr(number)
+        assert _text.is_plain(_text.shown(letter))
+        assert _text.shown(letter) == letter or not _text.is_plain(letter) or letter.isspace()
+    assert _text.shown("a\x1b[2J\u202e\udcff\n \u00fc") == "a\\x1b[2J\\u202e\\udcff\\x0a \u00fc"
+    assert str(AirgapError("\x1b]0;x\x07")) == "\\x1b]0;x\\x07"
