@@ -15,7 +15,7 @@ class ActionModule(_answer.CheckedAction):
     """The receiving half of a transfer."""
 
     def run(self, tmp=None, task_vars=None):
-        """Take in what a host sends; of what is wrong with it, say which host that is."""
+        """Receive what a host sends; of what is wrong with it, say which host that is."""
         super().run(tmp, task_vars)
         result = self.receive(task_vars)
         source = self._task.args.get("source")
@@ -24,18 +24,18 @@ class ActionModule(_answer.CheckedAction):
         return result
 
     def receive(self, task_vars):
-        """Run the module, with a line to it for as long as it takes a piece in."""
+        """Run the module, with a line to it for as long as it receives a piece."""
         args = dict(self._task.args)
-        if args.get("phase") != "piece" or not args.get("command"):
+        if not args.get("command"):
             return self._execute_module(module_args=args, task_vars=task_vars)
         folder = _line.folder()
         # How hosts are reached is no matter of the hosts.
         module_args = dict(args, pipe=folder)
         command = module_args.pop("command")
-        if self._task.check_mode:
+        if self._task.check_mode and (args.get("wanted") or args.get("volume")):
             return self._execute_module(module_args=module_args, task_vars=task_vars)
         taker = _line.program(self._connection, _line.taking(folder))
-        total = sum(int(part["length"]) for part in args.get("parts", []))
+        total = int(args.get("bytes") or 0)
         with tempfile.TemporaryFile() as said:
             result = {}
             line = _line.Line(command, taker, total, said)

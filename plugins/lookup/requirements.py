@@ -80,6 +80,7 @@ from ansible_collections.airgap.python.plugins.module_utils import _projects, _r
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import project_of
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
+from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
 
 
 class LookupModule(LookupBase):
@@ -88,12 +89,11 @@ class LookupModule(LookupBase):
     def run(self, terms, variables=None, **kwargs):
         """Return the lines of all files in their order."""
         self.set_options(var_options=variables, direct=kwargs)
-        folders = [(variables or {}).get(name) for name in ("inventory_dir", "playbook_dir")]
-        folders = [str(folder) for folder in folders if folder] or [os.getcwd()]
+        folders = _site_files.folders(variables)
         lines = []
         try:
             for term in terms:
-                path = find(str(term), folders)
+                path = _site_files.find(str(term), folders, file_of, "Name a file that is on the control host.")
                 lines += [self.render(line, folders) for line in self.lines(path)]
         except AirgapError as error:
             raise AnsibleError(str(error)) from error
@@ -155,13 +155,9 @@ def parse(path):
     return parsed
 
 
-def find(path, folders):
-    """Return the path of a file in the first folder that has it."""
-    for folder in folders:
-        found = os.path.join(folder, os.path.expanduser(path))
-        if os.path.isfile(found):
-            return found
-    raise AirgapError("%s is in none of %s. Name a file that is on the control host." % (path, ", ".join(folders)))
+def file_of(path):
+    """Return the path of a file, or None where there is none."""
+    return path if os.path.isfile(path) else None
 
 
 def toml(path):

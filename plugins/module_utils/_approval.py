@@ -42,10 +42,8 @@ def judge(root: str, params: t.Mapping[str, t.Any]) -> Approval:
     """
     approval = _judge_signatures(root, params)
     if params.get("ledger"):
-        path = os.path.join(root, _manifest.MANIFEST)
-        manifest = _manifest.parse_manifest(_manifest.read_text(path), path)
         ledger = _ledger.read(params["ledger"])
-        _ledger.judge(ledger, manifest, bool(params.get("older_ok")), _ledger.clock())
+        _ledger.judge(ledger, _manifest.read(root), bool(params.get("older_ok")), _ledger.clock())
     return approval
 
 

@@ -25,6 +25,7 @@ from ansible_collections.airgap.python.plugins.module_utils._pip_arguments impor
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip_failure import BUILDING, diagnose
 from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 FORMAT = 1
 # The first pip with --build-constraint. Those before hand PIP_CONSTRAINT on to the environment of a build.
@@ -38,7 +39,6 @@ BUILD_OUTPUT = ("build", "dist")
 _NAME = re.compile(r"^%s$" % _lock.NAME)
 _CONSTRAINT = re.compile(r"^%s(===|[<>=!~]=|[<>])[^@#;]*$" % _lock.NAME)
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")
-_TAGS = re.compile(r"-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)\.whl$")
 _SDISTS = (".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 
 
@@ -287,8 +287,11 @@ def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str]
     """Return the arguments and the variables by which pip heeds a file of constraints where it installs what builds."""
     if not wanted.build_constraints:
         return [], {}
-    version = tuple(int(part) for part in re.findall(r"\d+", pip_version)[:2])
-    return (["--build-constraint", path], {}) if version >= BUILD_CONSTRAINT else ([], {"PIP_CONSTRAINT": path})
+    return (
+        (["--build-constraint", path], {})
+        if release(pip_version) >= BUILD_CONSTRAINT
+        else ([], {"PIP_CONSTRAINT": path})
+    )
 
 
 def build_line(wanted: Order, url: str, sha256: str) -> str:
@@ -329,35 +332,21 @@ def build_requirements(output: str) -> t.List[t.Dict[str, str]]:
     return [{"name": name, "version": found[name]} for name in sorted(found)]
 
 
-def split_tags(filename: str) -> t.Tuple[t.List[str], t.List[str], t.List[str]]:
-    """Return the Python, ABI and platform tags in a wheel's file name (PEP 425)."""
-    match = _TAGS.search(filename)
-    if match is None:
-        raise AirgapError("%s has no wheel's name." % filename)
-    pythons, abis, platforms = (part.split(".") for part in match.groups())
-    return pythons, abis, platforms
+def needs_repair(wheel_tags: t.Iterable[str]) -> bool:
+    """Say whether a platform tag of a wheel names Linux but no C library, so that nobody knows where it runs."""
+    return any(tag.split("-")[2].startswith("linux_") for tag in wheel_tags)
 
 
-def tags(filename: str) -> t.List[str]:
-    """Return every tag that a wheel's file name stands for (PEP 425, compressed tag sets)."""
-    pythons, abis, platforms = split_tags(filename)
-    return ["%s-%s-%s" % (python, abi, one) for python in pythons for abi in abis for one in platforms]
-
-
-def needs_repair(filename: str) -> bool:
-    """Say whether a wheel's platform tag names Linux but no C library, so that nobody knows where it runs."""
-    return any(one.startswith("linux_") for one in split_tags(filename)[2])
-
-
-def unfit(filename: str, host: _target.Target, target: _target.Target) -> str:
-    """Say why a target must not use a wheel that was built on ``host``; "" if it may.
+def unfit(wheel_tags: t.Iterable[str], host: _target.Target, target: _target.Target) -> str:
+    """Say why a target must not use a wheel with these tags that was built on ``host``; "" if it may.
 
     A wheel without compiled code is for every target. Of the others, the C
     library is the platform tag's business, which auditwheel has proved; a
     patch version of Python makes no difference to compiled code.
     """
-    dummy, abis, platforms = split_tags(filename)
-    if platforms == ["any"]:
+    parts = [tag.split("-") for tag in wheel_tags]
+    abis, platforms = {abi for dummy, abi, dummy in parts}, {platform for dummy, dummy, platform in parts}
+    if platforms == {"any"}:
         return ""
     python = target.python if "none" in abis or "abi3" in abis else "%d.%d.0" % host.minor
     same_libc = host.os == target.os and host.libc.split("-")[0] == target.libc.split("-")[0]
@@ -367,8 +356,8 @@ def unfit(filename: str, host: _target.Target, target: _target.Target) -> str:
         os_version=target.os_version if host.os == target.os else host.os_version,
     )
     reason = _target.misfit(made, target)
-    if not reason and not set(platforms) & set(target.platforms()):
-        reason = "it is for %s" % ", ".join(platforms)
+    if not reason and not platforms & set(target.platforms()):
+        reason = "it is for %s" % ", ".join(sorted(platforms))
     return reason
 
 
@@ -402,6 +391,7 @@ class Built(t.NamedTuple):
     origin: str
     is_own: bool
     host: _target.Target
+    tags: t.Tuple[str, ...]
 
 
 def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
@@ -413,7 +403,8 @@ def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
         )
         good = good and os.path.basename(record["filename"]) == record["filename"]
         good = good and re.match(r"^built:\S+$", record["origin"]) and isinstance(record["size"], int)
-    except (ValueError, KeyError, TypeError):
+        good = good and record["tags"] and all(tag.count("-") == 2 for tag in record["tags"])
+    except (ValueError, KeyError, TypeError, AttributeError):
         good = False
     if not good:
         raise AirgapError("%s is no record of a built wheel. Remove it, and build the wheel again." % where)
@@ -427,7 +418,9 @@ def built(text: str, where: str) -> Built:
     path = os.path.join(os.path.dirname(where), record["filename"])
     own = Order(**record["inputs"]["order"]).is_own
     name, version, filename, sha256 = (record[key] for key in ("name", "version", "filename", "sha256"))
-    return Built(path, name, version, filename, sha256, record["size"], record["origin"], own, host)
+    return Built(
+        path, name, version, filename, sha256, record["size"], record["origin"], own, host, tuple(record["tags"])
+    )
 
 
 def digest_lines(wheels: t.Iterable[Built]) -> t.List[str]:
@@ -471,7 +464,7 @@ def told_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Ite
     """Say which of the built wheels of these projects cannot serve which targets, and what to do; "" if all can."""
     names, said = set(names), []
     for wheel in wheels:
-        reasons = ["%s (%s)" % (one.name, unfit(wheel.filename, wheel.host, one)) for one in targets]
+        reasons = ["%s (%s)" % (one.name, unfit(wheel.tags, wheel.host, one)) for one in targets]
         reasons = [one for one in reasons if not one.endswith("()")]
         if wheel.name in names and reasons:
             said.append(

@@ -18,16 +18,18 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _interpreter,
     _lock,
     _missing,
+    _packaging,
     _pages,
     _pip_failure,
     _resolve,
     _target,
+    _wheel,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
-    adopt,
     held,
+    move_into_place,
     read_if_there,
     remove_scratch,
     sha256_file,
@@ -35,7 +37,6 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._manifest import render_json
 from ansible_collections.airgap.python.plugins.module_utils._pip import Pip, pip_of, run_logged
-from ansible_collections.airgap.python.plugins.module_utils._wheel import describe
 
 Record = t.Dict[str, t.Any]
 
@@ -73,7 +74,7 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
         plan = make_plan(order, inputs, source_sha256, record_path, params["refresh"])
         if module.check_mode or (plan.holds and not plan.looks):
             return result(record_path, plan.changed, plan.before, None if plan.changed else plan.before, module._diff)
-        remove_scratch(params["dest"])
+        remove_scratch(params["dest"], with_files=True)
         record = build(plan, pip, params["source"], params["dest"], record_path)
     return result(record_path, record is not plan.before, plan.before, record, module._diff)
 
@@ -154,8 +155,8 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
         if plan.before and plan.holds and plan.before["origin"] == _build.origin(plan.order, url, sha256):
             return plan.before
         path, made_by = builder.build(url, sha256)
-        record = {**describe_build(plan, path, url, sha256), **made_by}
-        adopt(path, os.path.join(dest, record["filename"]))
+        record = {**describe_build(plan, builder.describe(path), url, sha256), **made_by}
+        move_into_place(path, os.path.join(dest, record["filename"]))
         write_atomic(record_path, render_json(record).encode("utf-8"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -166,9 +167,8 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
     return record
 
 
-def describe_build(plan: Plan, path: str, url: str, sha256: str) -> Record:
+def describe_build(plan: Plan, wheel: _wheel.Wheel, url: str, sha256: str) -> Record:
     """Return what the record of a wheel says of its content and its source."""
-    wheel = describe(path, sha256_file(path))
     if wheel.project != plan.order.name:
         raise AirgapError("%s: the source is that of %s. Write that name." % (plan.order.name, wheel.project))
     return {
@@ -177,8 +177,8 @@ def describe_build(plan: Plan, path: str, url: str, sha256: str) -> Record:
         "version": wheel.version,
         "filename": wheel.filename,
         "sha256": wheel.sha256,
-        "size": os.path.getsize(path),
-        "tags": _build.tags(wheel.filename),
+        "size": os.path.getsize(wheel.path),
+        "tags": list(wheel.tags),
         "origin": _build.origin(plan.order, url, sha256),
         "source_date_epoch": _build.SOURCE_DATE_EPOCH,
         "inputs": plan.inputs,
@@ -267,9 +267,13 @@ class Builder:
         requirements = _build.build_requirements(out)
         path = self.only_wheel(folder)
         repair: Record = {}
-        if _build.needs_repair(os.path.basename(path)):
+        if _build.needs_repair(self.describe(path).tags):
             path, repair = self.repair(path)
         return path, {"build_requirements": requirements, "repair": repair}
+
+    def describe(self, path: str) -> _wheel.Wheel:
+        """Return what a built wheel declares."""
+        return _wheel.describe(_packaging.load([self.pip.folder]), path, sha256_file(path))
 
     def only_wheel(self, folder: str) -> str:
         """Return the one wheel in a folder."""
@@ -296,7 +300,7 @@ class Builder:
         folder = os.path.join(self.scratch, "repaired")
         command = [self.pip.python, "-m", "auditwheel", "-v", "repair", "--wheel-dir", folder, path]
         rc, out = run_logged(command, environment, self.pip.log, self.pip.secrets())
-        if rc != 0 or _build.needs_repair(os.path.basename(self.only_wheel(folder))):
+        if rc != 0 or _build.needs_repair(self.describe(self.only_wheel(folder)).tags):
             raise AirgapError(
                 "%s cannot be made fit for other machines than this host: %s. Install such a library on this host, so that "
                 "it can be put into the wheel, or build without it." % (os.path.basename(path), _build.external(out))

@@ -11,8 +11,6 @@ PEP 508, tags by PEP 425.
 from __future__ import annotations
 
 import collections
-import email
-import email.message
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets, _wheel
@@ -97,10 +95,9 @@ class _Distribution:
 
     def __init__(self, wheel: Wheel) -> None:
         self.wheel = wheel
-        # Only the head counts, and a description can be long.
-        self.message: email.message.Message = email.message_from_string(head(wheel.metadata))
-        self.requires = [" ".join(str(one).split()) for one in self.message.get_all("Requires-Dist", [])]
-        self.requires_python = str(self.message.get("Requires-Python", "")).strip()
+        self.message = _wheel.parse_metadata(wheel.metadata)
+        self.requires = _wheel.requires_dist(self.message)
+        self.requires_python = _wheel.requires_python(self.message)
         self.extras = {normalize(str(one).strip()) for one in self.message.get_all("Provides-Extra", [])}
 
 
@@ -264,25 +261,24 @@ class _Walk:
         asked = ", which is asked for by %s" % ", by ".join(self.chain(node)[1:]) if node in self.asked_by else ""
         known = node if node in self.asked_by else None
         try:
-            project, declared = _wheel.check_declared(wheel.filename, distribution.message)
-            tags = _wheel.tags(wheel.filename)
-            same = self.packaging.parse_version(declared["Version"]) == self.packaging.parse_version(wheel.version)
+            found, declared = _wheel.check_declared(self.packaging, wheel.filename, distribution.message)
+            same = found.version == self.packaging.parse_version(wheel.version)
         except (AirgapError, ValueError) as error:
             self.fail("metadata", "%s: %s" % (self.target, error), wheel.filename, known)
             return
-        if project != name or not same:
+        if found.project != name or not same:
             self.fail(
                 "metadata",
                 "%s: the lock pins %s %s and names the file %s, which is %s %s. Stage the set again."
-                % (self.target, name, wheel.version, wheel.filename, project, declared["Version"]),
+                % (self.target, name, wheel.version, wheel.filename, found.project, declared["Version"]),
                 wheel.filename,
                 known,
             )
-        if not self.tags.intersection(tags):
+        if not self.tags.intersection(found.tags):
             self.fail(
                 "tags",
                 "%s%s does not fit %s: it accepts none of the tags %s. Stage the set for this target again."
-                % (wheel.filename, asked, self.target, ", ".join(tags[:4])),
+                % (wheel.filename, asked, self.target, ", ".join(found.tags[:4])),
                 wheel.filename,
                 known,
             )
@@ -361,11 +357,6 @@ def is_true(marker: t.Any, markers: t.Mapping[str, str], extra: str = "") -> boo
         # Older packaging cannot compare an unknown ("") release with a version, which is less than any.
         unknown = {key: "0" for key in ("platform_release", "platform_version") if not environment[key]}
         return bool(marker.evaluate(dict(environment, **unknown)))
-
-
-def head(metadata: str) -> str:
-    """Return the headers of METADATA without the description after the first empty line."""
-    return metadata.replace("\r\n", "\n").split("\n\n", 1)[0] + "\n"
 
 
 def prove(

@@ -390,7 +390,10 @@ def own_files(page: Json, url: str, index_path: str) -> t.Dict[str, Listed]:
 
 
 def multipart(wheel: Wheel, boundary: str) -> t.Tuple[bytes, bytes]:
-    """Return what stands before and after the wheel's bytes in the upload form (RFC 7578)."""
+    """Return what stands before and after the wheel's bytes in the upload form (RFC 7578).
+
+    By hand: the standard library has no encoder for it, and others would hold the whole wheel in memory.
+    """
     parts = []
     for name, value in ((":action", "file_upload"), ("protocol_version", "1")) + wheel.fields:
         parts.append('--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (boundary, name, value))

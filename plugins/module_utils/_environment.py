@@ -11,9 +11,8 @@ import os
 import shutil
 import tempfile
 import typing as t
-import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _pip_failure, _secrets, _venv
+from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _pip_failure, _secrets, _venv, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # Runs a command outside of any folder of the user's; returns its code and its output. Raises OSError if it cannot start.
@@ -69,13 +68,12 @@ def look(path: str, run: Run) -> _venv.Found:
 
 def oldest_python(pip_wheel: str) -> t.Tuple[int, ...]:
     """Return the oldest Python that a wheel of pip runs on; raises AirgapError for what is no wheel of pip."""
-    version = _venv.pip_wheel_version(os.path.basename(pip_wheel))
+    _wheel.pip_version(os.path.basename(pip_wheel))
     try:
-        with zipfile.ZipFile(pip_wheel) as wheel:
-            metadata = wheel.read("pip-%s.dist-info/METADATA" % version).decode("utf-8", "replace")
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        metadata = _wheel.read_metadata(pip_wheel)
+    except OSError as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (pip_wheel, error)) from error
-    return _venv.oldest_python_of(metadata)
+    return _wheel.oldest_python(_wheel.parse_metadata(metadata))
 
 
 class Environment:

@@ -46,15 +46,9 @@ class Evidence(t.NamedTuple):
     licenses: t.Mapping[str, _license.License]
 
 
-def read_manifest(root: str) -> t.Dict[str, t.Any]:
-    """Return the manifest of a bundle; raises AirgapError."""
-    where = os.path.join(root, _manifest.MANIFEST)
-    return _manifest.parse_manifest(_manifest.read_text(where), where)
-
-
 def gather(root: str) -> Evidence:
     """Return the evidence of a bundle whose manifest is written; raises AirgapError and OSError."""
-    manifest = read_manifest(root)
+    manifest = _manifest.read(root)
     targets = {target.name: target for target in _target.parse_all(manifest["targets"])[0]}
     # The sums in the manifest are those of the files: bundle_manifest has just compared them.
     known = [_pin(entry) for entry in manifest["files"]]

@@ -238,7 +238,7 @@ def own(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> b
         os.close(handle)
 
 
-def adopt(source: str, path: str, mode: int = 0o644) -> None:
+def move_into_place(source: str, path: str, mode: int = 0o644) -> None:
     """Give a finished file of the same file system its final name, durably."""
     with open(source, "rb") as stream:
         os.fchmod(stream.fileno(), mode)
@@ -247,15 +247,17 @@ def adopt(source: str, path: str, mode: int = 0o644) -> None:
     fsync_dir(os.path.dirname(path) or ".")
 
 
-def remove_scratch(folder: str) -> None:
-    """Remove what killed runs left in a folder that is held, so that it is nobody's now."""
+def remove_scratch(folder: str, with_files: bool = False) -> None:
+    """Remove the scratch folders that killed runs left, where whoever makes them is kept out by held().
+
+    Files are removed where nothing else writes into the folder.
+    """
     for name in os.listdir(folder):
-        if name.startswith(TEMPORARY):
-            path = os.path.join(folder, name)
-            if os.path.isdir(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
+        path = os.path.join(folder, name)
+        if name.startswith(TEMPORARY) and os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        elif name.startswith(TEMPORARY) and with_files:
+            os.unlink(path)
 
 
 def read_if_there(path: str) -> t.Optional[bytes]:

@@ -54,7 +54,7 @@ class Inputs:
         where = self.where.get(text, OPTION)
         return text if where == OPTION else "%s (%s)" % (text, where)
 
-    def tell(self, message: str, requirement: str) -> str:
+    def place_in(self, message: str, requirement: str) -> str:
         """Return a message of the proof in which a requirement or constraint has its place."""
         return re.sub(
             r"(the (?:requirement|constraint) )%s" % re.escape(requirement),

@@ -40,6 +40,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 FETCH_AGAIN = "Fetch the bundle again."
 
@@ -274,7 +275,7 @@ def pip_of(bundle: Bundle, folder: str) -> t.Tuple[_lock.Pin, str]:
         copy = bundle.copy(pin, folder)
         if _environment.oldest_python(copy) > sys.version_info[:3]:
             continue
-        if best is None or _numbers(pin.version) > _numbers(best[0].version):
+        if best is None or release(pin.version) > release(best[0].version):
             best = pin, copy
     if best is None and found:
         bundle.require(pin for pin in found if not bundle.find(pin.filename, pin.sha256))
@@ -285,10 +286,6 @@ def pip_of(bundle: Bundle, folder: str) -> t.Tuple[_lock.Pin, str]:
             "stage for this one." % (sys.version_info[:2] + (", ".join(targets) or "none",))
         )
     return best
-
-
-def _numbers(version: str) -> t.Tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 def uv_of(bundle: Bundle, target: str) -> _lock.Pin:

@@ -3,17 +3,24 @@
 """The licence that a wheel's METADATA declares, and whether it is a usual one.
 
 Nobody checks what projects declare; nor does this. The fields are those of the
-core metadata specification, expressions are SPDX's (PEP 639).
+core metadata specification, expressions are SPDX's (PEP 639). Of old fields and
+classifiers license-expression knows nothing, so what they stand for is here.
 """
 
 from __future__ import annotations
 
-import email
+import importlib
 import re
+import sys
 import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _wheel
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # What a line of a report can hold.
 LONGEST = 80
+# Longer than any real one.
+LONGEST_EXPRESSION = 1000
 # Permissive ones, and the Mozilla licence, whose duties end with its own files.
 USUAL = (
     "0BSD",
@@ -92,7 +99,8 @@ _ALIASES = {
 }
 # Families in which each licence is a usual one.
 _FAMILIES = {"bsd": "BSD-3-Clause"}
-_TOKEN = re.compile(r"\s*(\(|\)|[A-Za-z0-9][A-Za-z0-9.:+-]*)")
+# An SPDX id, maybe with a reference to another document before it.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:+-]*\Z")
 
 
 class Part(t.NamedTuple):
@@ -143,7 +151,7 @@ def read(head: str) -> License:
     License-Expression counts first, then the field License if it is a name
     that is known, then the classifiers, then the first line of License.
     """
-    message = email.message_from_string(head)
+    message = _wheel.parse_metadata(head)
     expression = " ".join(str(message.get("License-Expression", "")).split())
     if expression and expression != "UNKNOWN":
         return License(_short(expression), "License-Expression", expression)
@@ -152,7 +160,7 @@ def read(head: str) -> License:
     known = _known(first)
     if known:
         return License(first, "License", "", (known,))
-    if re.search(r" (OR|AND|WITH) ", first) and terms(first) is not None and len(first) <= LONGEST:
+    if re.search(r" (OR|AND|WITH) ", first) and parse(first) is not None and len(first) <= LONGEST:
         return License(first, "License", first)
     parts = []
     for one in message.get_all("Classifier", []):
@@ -174,68 +182,47 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def terms(expression: str) -> t.Optional[t.List[t.List[str]]]:
-    """Return the alternatives of an SPDX expression, each the licences that hold together; None if it is none.
+def _library() -> t.Any:
+    """Return license-expression, which knows the grammar of SPDX expressions; cyclonedx-python-lib brings it."""
+    try:
+        return importlib.import_module("license_expression")
+    except ImportError as error:
+        raise AirgapError(
+            "A wheel declares its licence as an SPDX expression, and %s has no license-expression to read it. "
+            "Install license-expression>=30 there (what stage_evidence of the role stage names brings it)."
+            % sys.executable
+        ) from error
 
-    "A AND (B OR C)" gives [[A, B], [A, C]]. An exception (WITH) only permits
-    more, so the licence alone counts.
-    """
-    tokens = []
-    position = 0
-    text = expression.strip()
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            return None
-        tokens.append(match.group(1))
-        position = match.end()
-    # Longer than any real one: each AND of ORs multiplies.
-    if len(tokens) > 60:
+
+def parse(expression: str) -> t.Any:
+    """Return an SPDX expression as license-expression reads it, or None if it is not one."""
+    if len(expression) > LONGEST_EXPRESSION:
         return None
-    found = _alternatives(tokens)
-    return found if found is not None and not tokens else None
-
-
-def _alternatives(tokens: t.List[str]) -> t.Optional[t.List[t.List[str]]]:
-    found = _together(tokens)
-    while found is not None and tokens and tokens[0].upper() == "OR":
-        tokens.pop(0)
-        more = _together(tokens)
-        found = None if more is None else found + more
-    return found
-
-
-def _together(tokens: t.List[str]) -> t.Optional[t.List[t.List[str]]]:
-    found = _one(tokens)
-    while found is not None and tokens and tokens[0].upper() == "AND":
-        tokens.pop(0)
-        more = _one(tokens)
-        if more is None or len(found) * len(more) > 1000:
-            return None
-        found = [left + right for left in found for right in more]
-    return found
-
-
-def _one(tokens: t.List[str]) -> t.Optional[t.List[t.List[str]]]:
-    if not tokens or tokens[0].upper() in ("AND", "OR", "WITH", ")"):
+    licensing = _library().Licensing()
+    try:
+        parsed = licensing.parse(expression)
+    # It has two families of errors, and characters that it does not expect give others.
+    except Exception:
         return None
-    first = tokens.pop(0)
-    if first == "(":
-        found = _alternatives(tokens)
-        if found is None or not tokens or tokens.pop(0) != ")":
-            return None
-        return found
-    if tokens and tokens[0].upper() == "WITH":
-        if len(tokens) < 2 or tokens[1].upper() in ("AND", "OR", "WITH", "(", ")"):
-            return None
-        del tokens[:2]
-    return [[first]]
+    # The library takes names with blanks, which SPDX does not have.
+    if parsed is None or not all(_ID.match(str(symbol)) for symbol in licensing.license_keys(parsed)):
+        return None
+    return parsed
+
+
+def _suffices(parsed: t.Any, known: t.Collection[str]) -> bool:
+    """Say whether known licences are enough; an exception (WITH) only permits more, so the licence alone counts."""
+    name = type(parsed).__name__
+    if name in ("AND", "OR"):
+        judged = [_suffices(one, known) for one in parsed.args]
+        return all(judged) if name == "AND" else any(judged)
+    return str(getattr(parsed, "license_symbol", parsed).key).lower() in known
 
 
 def is_usual(license_: License, usual: t.Iterable[str] = USUAL) -> bool:
     """Say whether all licences that hold are usual ones; of alternatives, one that is suffices."""
     known = {one.lower() for one in usual}
     if license_.expression:
-        alternatives = terms(license_.expression) or []
-        return any(all(one.lower() in known for one in together) for together in alternatives)
+        parsed = parse(license_.expression)
+        return parsed is not None and _suffices(parsed, known)
     return bool(license_.parts) and all(part.counts_as.lower() in known for part in license_.parts)

@@ -22,12 +22,14 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, split_lines
 
 HEADER = "# airgap.python lock 1"
+# What a wheel may be called in a lock, which is read before packaging is there to judge the parts (see _wheel).
+WHEEL = r"[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl"
 # The name of a project as people write it (PEP 508).
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _PIN = re.compile(
     r"(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
     r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
-    r"  # (?P<filename>[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl) (?P<size>[0-9]{1,18})(?: (?P<origin>\S+))?"
+    r"  # (?P<filename>" + WHEEL + r") (?P<size>[0-9]{1,18})(?: (?P<origin>\S+))?"
 )
 # pip decodes a file by such a comment in its first two lines (PEP 263), and would read other pins than we do.
 _CODING = re.compile(r"coding[:=]")
@@ -60,7 +62,7 @@ class Lock(t.NamedTuple):
 
 
 def normalize(name: str) -> str:
-    """Return a project name in its normalized form (PEP 503)."""
+    """Return a project name in its normalized form (PEP 503); by hand, as locks are read where packaging is not yet there."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

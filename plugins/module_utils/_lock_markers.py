@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Markers of lock files (PEP 751): what asks for extras and dependency groups is settled, the rest is for the target to say.
 
-A requirement's marker (PEP 508) knows neither of the two. No I/O happens here.
+A requirement's marker (PEP 508) knows neither of the two. By hand, as packaging gives a
+marker's value in one environment and cannot settle a part of it. No I/O happens here.
 """
 
 from __future__ import annotations

@@ -242,6 +242,11 @@ def _check_base(manifest: t.Mapping[str, t.Any], where: str) -> None:
             )
 
 
+def is_in_pool(path: str) -> bool:
+    """Say whether a file of a bundle lies in its pool; all others are its open part."""
+    return path.startswith(POOL + "/")
+
+
 def is_carried(entry: t.Mapping[str, t.Any]) -> bool:
     """Say whether a bundle brings a file of its manifest, or leaves it to its base."""
     return bool(entry.get("carried", True))
@@ -444,11 +449,18 @@ def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Bl
     return sums, _signature.cut(data, path)
 
 
+def read(root: str) -> t.Dict[str, t.Any]:
+    """Return the manifest of the bundle in a folder; raises AirgapError if it is missing or wrong."""
+    path = os.path.join(root, MANIFEST)
+    return parse_manifest(read_text(path), path)
+
+
 def verify(
     root: str,
     whole: bool = False,
     known: t.Optional[t.Mapping[str, str]] = None,
     incoming: str = "",
+    beside: t.Optional[t.Callable[[str], bool]] = None,
 ) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry]]:
     """Check that a folder is a bundle and nothing else; return its manifest and every file that is there.
 
@@ -459,27 +471,39 @@ def verify(
     the manifest that are not carried are checked against it;
     they may be absent(), but not if the bundle must be ``whole``. ``known`` are
     sums that the caller has from writing the files itself just now: those are
-    not read again. Raises AirgapError with the name of the first file that is wrong.
+    not read again. With ``beside``, the folder has the open part alone, which is all
+    but the pool: paths for which that is true lie beside it and are not looked at,
+    and who can change the folder is not either. Raises AirgapError with the name of
+    the first file that is wrong.
     """
     found = walk(root) if os.path.isdir(root) else {}
-    if found:
+    if beside is not None:
+        found = {path: size for path, size in found.items() if not beside(path)}
+    elif found:
         # A reception that was broken off leaves the first or the second.
         check_owners(root, [root + ".previous", incoming or os.path.join(os.path.dirname(root), "incoming")])
     manifest, sums = _read_names(root)
     listed = {entry["path"]: entry for entry in manifest["files"]}
-    wanted = dict(sums)
+    wanted = {path: sha256 for path, sha256 in sums.items() if beside is None or not is_in_pool(path)}
     wanted.update({path: entry["sha256"] for path, entry in listed.items() if not is_carried(entry) and path in found})
     for path in sorted(set(found) - set(wanted) - {SUMS, SIGNATURE}):
         raise AirgapError(
-            "%s is not in the bundle's sums: someone put it there. Remove it, or stage the bundle again."
-            % os.path.join(root, path)
+            "%s is not in the bundle's sums: someone put it there. Remove it, or %s the bundle again."
+            % (os.path.join(root, path), "stage" if beside is None else "export")
         )
     for path in sorted(set(wanted) - set(found)):
         raise AirgapError(
-            "%s is missing. Remove the folder %s and transfer the bundle again." % (os.path.join(root, path), root)
+            "%s is missing. %s."
+            % (
+                os.path.join(root, path),
+                "Remove the folder %s and transfer the bundle again" % root
+                if beside is None
+                else "Export the bundle again",
+            )
         )
     entries = _hash(root, wanted, found, sums, known or {})
-    _check_agreement(root, manifest, {entry.path: entry for entry in entries})
+    promised = [] if beside is None else [one._replace(sha256=sums[one.path]) for one in carried(manifest)]
+    _check_agreement(root, manifest, {entry.path: entry for entry in promised + entries})
     for path in (SUMS, SIGNATURE):
         if path in found:
             entries.append(Entry(path, sha256_file(os.path.join(root, path)), found[path]))
@@ -488,47 +512,17 @@ def verify(
     return manifest, entries
 
 
-def verify_open(
-    root: str, ignored: t.Callable[[str], bool]
-) -> t.Tuple[t.Dict[str, t.Any], t.List[Entry], t.List[Entry]]:
-    """Check the open part of a bundle, which is all of it but the pool; return manifest, open files, carried files.
-
-    As verify(), but that no carried file of the pool is there. Paths that are
-    ``ignored`` are not looked at. Raises AirgapError with the name of the
-    first file that is wrong.
-    """
-    found = {path: size for path, size in (walk(root) if os.path.isdir(root) else {}).items() if not ignored(path)}
-    manifest, sums = _read_names(root)
-    wanted = {path: sha256 for path, sha256 in sums.items() if not path.startswith(POOL + "/")}
-    for path in sorted(set(found) - set(wanted) - {SUMS, SIGNATURE}):
-        raise AirgapError(
-            "%s is not in the bundle's sums: someone put it there. Remove it, or export the bundle again."
-            % os.path.join(root, path)
-        )
-    for path in sorted(set(wanted) - set(found)):
-        raise AirgapError("%s is missing. Export the bundle again." % os.path.join(root, path))
-    entries = _hash(root, wanted, found, sums, {})
-    carried = [Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
-    promised = [one._replace(sha256=sums[one.path]) for one in carried]
-    _check_agreement(root, manifest, {one.path: one for one in promised + entries})
-    for path in (SUMS, SIGNATURE):
-        if path in found:
-            entries.append(Entry(path, sha256_file(os.path.join(root, path)), found[path]))
-    return manifest, entries, carried
-
-
 def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
     """Return manifest and sums of a folder after judging each name in them, and that both mean the same pool."""
     sums_path = os.path.join(root, SUMS)
     data, dummy = read_signatures(root)
     sums = parse_sums(data.decode("utf-8"), sums_path)
-    manifest_path = os.path.join(root, MANIFEST)
-    manifest = parse_manifest(read_text(manifest_path), manifest_path)
+    manifest = read(root)
     if MANIFEST not in sums:
         raise AirgapError("%s does not name %s. Fetch the bundle again." % (sums_path, MANIFEST))
     check_names(set(sums) | {entry["path"] for entry in manifest["files"]}, root)
-    carried = {entry["path"] for entry in manifest["files"] if is_carried(entry)}
-    for path in sorted(carried ^ {path for path in sums if path.startswith(POOL + "/")}):
+    brought = {entry.path for entry in carried(manifest)}
+    for path in sorted(brought ^ {path for path in sums if is_in_pool(path)}):
         raise AirgapError(
             "%s is in only one of %s (as a file that is carried) and %s. Remove the folder %s and transfer the bundle again."
             % (os.path.join(root, path), MANIFEST, SUMS, root)
@@ -562,6 +556,11 @@ def absent(manifest: t.Mapping[str, t.Any], entries: t.Iterable[Entry]) -> t.Lis
     """Return the manifest's files that are not among those that verify() found: the base has them."""
     there = {entry.path for entry in entries}
     return [entry for entry in manifest["files"] if entry["path"] not in there]
+
+
+def carried(manifest: t.Mapping[str, t.Any]) -> t.List[Entry]:
+    """Return the files of the pool that a bundle brings."""
+    return [Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
 
 
 def left_out(manifest: t.Mapping[str, t.Any]) -> t.List[Entry]:

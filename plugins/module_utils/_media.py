@@ -14,20 +14,19 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _volumes
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._manifest import Entry
+from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes, sha256_file
 
 
 class Offer(t.NamedTuple):
-    """The bundle of a medium: where its open part lies, what it carries, and what is to be said of each volume.
+    """The bundle of a medium: where its open part lies, and what is to be said of each volume.
 
-    ``usable`` is volume name to path. ``damaged`` and ``foreign`` are paths.
+    ``sums`` is path to SHA-256 of the open part and of the list of volumes, ``usable`` volume name to path. ``damaged`` and
+    ``foreign`` are paths.
     """
 
     folder: str
     manifest: t.Dict[str, t.Any]
-    opened: t.List[Entry]
-    carried: t.List[Entry]
+    sums: t.Dict[str, str]
     volumes: t.List[_volumes.Volume]
     usable: t.Dict[str, str]
     damaged: t.List[str]
@@ -90,18 +89,22 @@ def judge(folders: t.Sequence[str], check: t.Optional[t.Collection[str]]) -> Off
     """
     found = {folder: _walk(folder) for folder in folders}
     folder = _open_part(found)
-    manifest, opened, carried = _manifest.verify_open(folder, _volumes.is_ours)
+    manifest, entries = _manifest.verify(folder, beside=_volumes.is_ours)
     if not os.path.basename(folder) == _volumes.folder_of(manifest["id"]):
         raise AirgapError(
             "%s holds bundle %s, which is not what its name says. Bring the folder as it was exported."
             % (folder, manifest["id"])
         )
-    volumes = _read_list(found, manifest["id"], carried)
+    listing = _read_list(found, folder)
+    where = os.path.join(folder, _volumes.LIST)
+    volumes = _volumes.parse(listing, where, manifest["id"], _manifest.carried(manifest))
+    sums = {entry.path: entry.sha256 for entry in entries}
+    sums[_volumes.LIST] = sha256_bytes(listing.encode("utf-8"))
     listed = {one.name: one for one in volumes}
     usable: t.Dict[str, str] = {}
     damaged = []
     foreign = []
-    known = {entry.path for entry in opened} | {_volumes.LIST, _manifest.SIGNATURE}
+    known = set(sums) | {_manifest.SIGNATURE}
     for one, files in found.items():
         for path in sorted(files):
             if not path.startswith(_volumes.FOLDER + "/"):
@@ -119,7 +122,7 @@ def judge(folders: t.Sequence[str], check: t.Optional[t.Collection[str]]) -> Off
                 usable[volume.name] = where
             else:
                 damaged.append(where)
-    return Offer(folder, manifest, opened, carried, volumes, usable, damaged, foreign)
+    return Offer(folder, manifest, sums, volumes, usable, damaged, foreign)
 
 
 def _is_right(path: str, size: int, volume: _volumes.Volume, is_checked: bool) -> bool:
@@ -147,7 +150,7 @@ def _open_part(found: t.Mapping[str, t.Mapping[str, int]]) -> str:
                 "%s and %s have another %s each: they are not of one bundle. Bring the disks of one export."
                 % (having[0], folder, _manifest.SUMS)
             )
-    chosen = max(having, key=lambda folder: found[folder].get(_manifest.SIGNATURE, 0))
+    chosen = max(having, key=lambda folder: (_volumes.LIST in found[folder], found[folder].get(_manifest.SIGNATURE, 0)))
     signed = _manifest.read_signatures(chosen)[1] or []
     for folder in having:
         if not set(_manifest.read_signatures(folder)[1] or []) <= set(signed):
@@ -159,17 +162,19 @@ def _open_part(found: t.Mapping[str, t.Mapping[str, int]]) -> str:
     return chosen
 
 
-def _read_list(
-    found: t.Mapping[str, t.Mapping[str, int]], identity: str, carried: t.Sequence[Entry]
-) -> t.List[_volumes.Volume]:
-    paths = [os.path.join(folder, _volumes.LIST) for folder, files in found.items() if _volumes.LIST in files]
-    if not paths:
+def _read_list(found: t.Mapping[str, t.Mapping[str, int]], chosen: str) -> str:
+    """Return the text of the list of volumes beside the open part; raises AirgapError where there is none, or two differ."""
+    having = [folder for folder, files in found.items() if _volumes.LIST in files]
+    if chosen not in having:
         raise AirgapError(
             "%s has no %s: the export was broken off, or it was not copied. Run the export again."
             % (" and ".join(found), _volumes.LIST)
         )
-    texts = [_manifest.read_text(path) for path in paths]
-    for path, text in zip(paths[1:], texts[1:]):
-        if text != texts[0]:
-            raise AirgapError("%s and %s list other volumes each. Bring the disks of one export." % (paths[0], path))
-    return _volumes.parse(texts[0], paths[0], identity, carried)
+    texts = {folder: _manifest.read_text(os.path.join(folder, _volumes.LIST)) for folder in having}
+    for folder in having:
+        if texts[folder] != texts[chosen]:
+            raise AirgapError(
+                "%s and %s list other volumes each. Bring the disks of one export."
+                % (os.path.join(chosen, _volumes.LIST), os.path.join(folder, _volumes.LIST))
+            )
+    return texts[chosen]

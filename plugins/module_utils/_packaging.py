@@ -33,6 +33,7 @@ class Packaging(t.NamedTuple):
     requirement: t.Callable[[str], t.Any]
     specifiers: t.Callable[[str], t.Any]
     parse_version: t.Callable[[str], t.Any]
+    parse_wheel_filename: t.Callable[[str], t.Any]
 
 
 def _from_module(name: str, source: str) -> Packaging:
@@ -44,12 +45,14 @@ def _from_module(name: str, source: str) -> Packaging:
     requirements = importlib.import_module(name + ".requirements")
     specifiers = importlib.import_module(name + ".specifiers")
     versions = importlib.import_module(name + ".version")
+    names = importlib.import_module(name + ".utils")
     return Packaging(
         source,
         version,
         functools.lru_cache(maxsize=None)(requirements.Requirement),
         functools.lru_cache(maxsize=None)(specifiers.SpecifierSet),
         functools.lru_cache(maxsize=None)(versions.Version),
+        functools.lru_cache(maxsize=None)(names.parse_wheel_filename),
     )
 
 

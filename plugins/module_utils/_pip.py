@@ -16,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _pip_failure, _pip_fetch, _resolve, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
 from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import pip_arguments
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 # How an interpreter runs pip by its own name.
 MODULE = ("-m", "pip")
@@ -56,18 +57,18 @@ def run_logged(
     except subprocess.TimeoutExpired:
         return 124, "timed out after %d seconds" % (seconds_at_most or 0)
     out = process.stdout.decode("utf-8", "replace")
-    keep(command, process.returncode, time.time() - started, out, log, secrets)
+    log_command(command, process.returncode, time.time() - started, out, log, secrets)
     return process.returncode, out
 
 
-def keep(
+def log_command(
     command: t.Sequence[str], rc: int, seconds: float, out: str, log: t.Optional[str], secrets: t.Mapping[str, str]
 ) -> None:
     """Add a command, its status and its output to the log, if there is one, without secrets."""
-    note("rc=%d %.1fs %s\n%s" % (rc, seconds, " ".join(command), out), log, secrets)
+    log_text("rc=%d %.1fs %s\n%s" % (rc, seconds, " ".join(command), out), log, secrets)
 
 
-def note(text: str, log: t.Optional[str], secrets: t.Mapping[str, str]) -> None:
+def log_text(text: str, log: t.Optional[str], secrets: t.Mapping[str, str]) -> None:
     """Add a text with the time to the log, if there is one, without secrets."""
     if not log:
         return
@@ -113,7 +114,7 @@ class Pip:
                 % (python, out.strip().rpartition("\n")[2])
             )
         self.version, self.folder, prefix = json.loads(out.strip().splitlines()[-1])
-        if tuple(int(part) for part in self.version.split(".")[:2]) < _resolve.OLDEST_PIP:
+        if release(self.version) < _resolve.OLDEST_PIP:
             raise _resolve.ResolveError(
                 "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
                 % ((python, self.version) + _resolve.OLDEST_PIP)
@@ -213,18 +214,18 @@ class Fetcher:
             stderr=subprocess.STDOUT,
         )
 
-    def fetch(self, urls: t.Sequence[str], tell: t.Callable[[int], None]) -> t.List[str]:
+    def fetch(self, urls: t.Sequence[str], report_progress: t.Callable[[int], None]) -> t.List[str]:
         """Return for each URL the path of its file, which is unchecked, and not there where it could not be fetched.
 
-        tell() is called with the number of files that are there, twice a second. This can be done once.
+        report_progress() is called with the number of files that are there, twice a second. This can be done once.
         """
         started = time.time()
         said = self.ask(("".join(url + "\n" for url in urls)).encode("utf-8"))
         while said is None:
-            tell(sum(name.isdigit() for name in os.listdir(self.folder)))
+            report_progress(sum(name.isdigit() for name in os.listdir(self.folder)))
             said = self.ask(None)
         out = said.decode("utf-8", "replace")
-        keep(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
+        log_command(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
         return [os.path.join(self.folder, str(number)) for number in range(len(urls))]
 
     def ask(self, text: t.Optional[bytes]) -> t.Optional[bytes]:

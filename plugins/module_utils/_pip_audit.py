@@ -18,7 +18,6 @@ from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import open_url
 from ansible_collections.airgap.python.plugins.module_utils import (
     _audit,
-    _evidence,
     _manifest,
     _pip,
     _report_files,
@@ -51,7 +50,7 @@ def audit_bundle(root: str, options: Options, check_mode: bool) -> t.Dict[str, t
     ignore = _audit.parse_ignore(options["ignore"])
     service = _audit.describe_service(options["service"], options["url"])
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    manifest = _evidence.read_manifest(root)
+    manifest = _manifest.read(root)
     earlier = _earlier_report(root)
     plan = _audit.plan(manifest, earlier, service, options["ask"], options["refresh"], options["max_age"], now)
     report = plan.report if check_mode or not plan.due else _ask_service(manifest, service, options, now)

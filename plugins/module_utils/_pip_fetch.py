@@ -27,7 +27,7 @@ import typing as t
 def fetch(download: t.Callable[[str, str], str], urls: t.Sequence[str], folder: str, at_a_time: int) -> None:
     """Call download(URL, place) for each URL, and name the file that it returns by the URL's number.
 
-    The first error ends it: no more files are begun.
+    The first error ends it: no more files are started.
     """
 
     def one(number: int, url: str) -> None:
@@ -36,12 +36,12 @@ def fetch(download: t.Callable[[str, str], str], urls: t.Sequence[str], folder: 
         os.rename(download(url, place), os.path.join(folder, str(number)))
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=at_a_time) as pool:
-        begun = [pool.submit(one, number, url) for number, url in enumerate(urls)]
+        futures = [pool.submit(one, number, url) for number, url in enumerate(urls)]
         try:
-            for future in concurrent.futures.as_completed(begun):
+            for future in concurrent.futures.as_completed(futures):
                 future.result()
         finally:
-            for future in begun:
+            for future in futures:
                 future.cancel()
 
 

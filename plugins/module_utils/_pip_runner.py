@@ -150,7 +150,7 @@ class Pages:
             self.answered.add(plain(link.url).rstrip("/").rpartition("/")[0])
         return page
 
-    def keep(self, path: str) -> bool:
+    def write(self, path: str) -> bool:
         """Write what was noted of projects that the resolver needs; say whether something failed that pip must not pass over. Of 403, who reads this judges."""
         unread = {
             url: self.unread[url] for url in list(self.unread) if url.rstrip("/").rpartition("/")[2] in self.needed
@@ -169,7 +169,7 @@ def plain(url: str) -> str:
 
 
 @contextlib.contextmanager
-def alone(path: str) -> t.Iterator[None]:
+def one_at_a_time(path: str) -> t.Iterator[None]:
     """Hold a name against the other threads and processes that want to fetch the same."""
     handle = os.open(path + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -179,7 +179,7 @@ def alone(path: str) -> t.Iterator[None]:
         os.close(handle)
 
 
-def put(path: str, data: bytes) -> None:
+def write_whole(path: str, data: bytes) -> None:
     """Write a file that appears whole."""
     with open(path + ".new", "wb") as stream:
         stream.write(data)
@@ -211,20 +211,20 @@ class Shared:
         self.finder: t.Any = None
         self.download: t.Any = None
         self.constraints: t.Dict[str, t.Any] = {}
-        self.begun: t.Set[str] = set()
+        self.asked_for: t.Set[str] = set()
         self.ahead = concurrent.futures.ThreadPoolExecutor(max_workers=AHEAD)
         collector._get_index_content = self.page
         prepare.get_http_url = self.get
 
         def resolve(asked: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
-            return self.begin(asked, roots, *arguments, **options)
+            return self.ask_ahead_and_resolve(asked, roots, *arguments, **options)
 
         resolver.resolve = resolve
 
-    def begin(self, resolver: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+    def ask_ahead_and_resolve(self, resolver: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
         """Ask for what the roots need, unless other resolutions did, then resolve."""
         if os.environ.get(LOOK):
-            self.look(resolver.factory._finder, roots)
+            self.print_unmet(resolver.factory._finder, roots)
         if os.listdir(self.pages):
             return self.resolve(resolver, roots, *arguments, **options)
         with contextlib.suppress(Exception):
@@ -238,7 +238,7 @@ class Shared:
             self.expect([root.req for root in wanted if not root.constraint])
         return self.resolve(resolver, roots, *arguments, **options)
 
-    def look(self, finder: t.Any, roots: t.Iterable[t.Any]) -> None:
+    def print_unmet(self, finder: t.Any, roots: t.Iterable[t.Any]) -> None:
         """Print which of the roots no file of the index meets, and end."""
         linked = {root.req.name.lower() for root in roots if root.req and root.link}
         plain = [root for root in roots if root.req and not root.constraint and root.match_markers()]
@@ -256,13 +256,13 @@ class Shared:
     def page(self, link: t.Any, *, session: t.Any, **options: t.Any) -> t.Any:
         """Return a page as pip's own function does."""
         path = os.path.join(self.pages, hashlib.sha256(link.url.encode()).hexdigest())
-        with alone(path):
+        with one_at_a_time(path):
             if os.path.exists(path):
                 with open(path, "rb") as stream:
                     return pickle.loads(stream.read())  # a file of this run's own folder, which is closed to others
             page = self.ask_page(link, session=session, **options)
             if page is not None:
-                put(path, pickle.dumps(page))
+                write_whole(path, pickle.dumps(page))
             return page
 
     def get(self, link: t.Any, download: t.Any, download_dir: t.Any = None, hashes: t.Any = None) -> t.Any:
@@ -270,7 +270,7 @@ class Shared:
         if not link.is_wheel or not link.hash or os.path.basename(link.filename) != link.filename:
             return self.ask_file(link, download, download_dir, hashes)
         path = os.path.join(self.files, link.filename)
-        with alone(path):
+        with one_at_a_time(path):
             there = self.check(link, self.files, hashes)
             if there:
                 return self.file(there, None)
@@ -284,10 +284,10 @@ class Shared:
         for one in requirements:
             if (
                 one.url is None
-                and str(one) not in self.begun
+                and str(one) not in self.asked_for
                 and (one.marker is None or one.marker.evaluate({"extra": ""}))
             ):
-                self.begun.add(str(one))
+                self.asked_for.add(str(one))
                 self.ahead.submit(self.guess, one)
 
     def guess(self, requirement: t.Any) -> None:
@@ -342,7 +342,7 @@ def main() -> int:
     from pip._internal.cli.main import main as pip_main
 
     status = pip_main(sys.argv[2:])
-    if pages.keep(os.path.join(os.path.dirname(sys.argv[1]), PAGES)):
+    if pages.write(os.path.join(os.path.dirname(sys.argv[1]), PAGES)):
         status = status or UNREAD
     sys.stdout.flush()
     sys.stderr.flush()

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
+import sys
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _build
+from ansible_collections.airgap.python.plugins.module_utils import _build, _packaging, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import NAME, normalize
 from ansible_collections.airgap.python.plugins.module_utils._lock_markers import settle
@@ -75,7 +77,7 @@ class _Project:
             )
         optional = self.table.get("optional-dependencies", {})
         self.extras = {normalize(name): entries for name, entries in optional.items()}
-        self.groups = {normalize(name): entries for name, entries in document.get("dependency-groups", {}).items()}
+        self.groups = document.get("dependency-groups", {})
         self.lines: t.Dict[str, Line] = {}
 
     def take(self, entries: t.Iterable[str], place: str, marker: str = "", inside: t.Tuple[str, ...] = ()) -> None:
@@ -103,28 +105,48 @@ class _Project:
             raise AirgapError("%s: the project has no extra %s. It has %s." % (where, name, told))
         self.take(self.extras[key], "extra " + key, marker, inside + (key,))
 
-    def take_group(self, name: str, inside: t.Tuple[str, ...] = ()) -> None:
+    def take_group(self, name: str) -> None:
         """Take what a dependency group and those that it includes require (PEP 735)."""
+        table = self.groups
         key = normalize(name)
-        if key in inside:
+        if key not in {normalize(one) for one in table}:
+            known = sorted(normalize(one) for one in table)
             raise AirgapError(
-                "%s: the dependency group %s includes itself, by way of %s." % (self.where, name, ", ".join(inside))
+                "%s has no dependency group %s. It has %s." % (self.where, name, ", ".join(known) or "none")
             )
-        if key not in self.groups:
+        library = _library("packaging.dependency_groups", "%s, dependency group %s" % (self.where, name))
+        try:
+            resolver = library.DependencyGroupResolver(table)
+            # All errors at once, of the groups that are included, too.
+            resolver.resolve(key)
+        # They come in a group of several families.
+        except Exception as error:
+            reasons = "; ".join(str(one) for one in getattr(error, "exceptions", [error]))
             raise AirgapError(
-                "%s has no dependency group %s. It has %s."
-                % (self.where, name, ", ".join(sorted(self.groups)) or "none")
-            )
-        for entry in self.groups[key]:
+                "%s: the dependency group %s cannot be read: %s. Correct it as PEP 735 says."
+                % (self.where, name, reasons)
+            ) from error
+        self.take_entries(resolver, key)
+
+    def take_entries(self, resolver: t.Any, key: str) -> None:
+        """Take the entries of a group that has been found good, each with the group where it is written."""
+        for entry in resolver.dependency_groups[key]:
             if isinstance(entry, str):
                 self.take([entry], "group " + key)
-            elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-                self.take_group(entry["include-group"], inside + (key,))
             else:
-                raise AirgapError(
-                    "%s: the dependency group %s has an entry that PEP 735 does not know: %r."
-                    % (self.where, name, entry)
-                )
+                self.take_entries(resolver, normalize(entry["include-group"]))
+
+
+def _library(name: str, what: str) -> t.Any:
+    """Return a part of packaging that came late, which is asked for only where a file needs it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise AirgapError(
+            "%s: to read it, %s on this host needs %s, which came with packaging 26.1. Install packaging>=26.1 there "
+            "(inside the gap, stage it), or write the requirements to a requirements file."
+            % (what, sys.executable, name)
+        ) from error
 
 
 def both_markers(one: str, other: str) -> str:
@@ -153,26 +175,42 @@ def pylock(
     of stage_build, by which a package that the lock takes from a folder or a
     commit can be had. Raises AirgapError.
     """
-    if not str(document.get("lock-version", "")).startswith("1."):
-        raise AirgapError("%s has lock-version %s, and 1.x is known (PEP 751)." % (where, document.get("lock-version")))
-    default = document.get("default-groups", [])
-    _check_known(where, "extra", extras, document.get("extras", []))
-    _check_known(where, "dependency group", groups, document.get("dependency-groups", []) + default)
+    lock = _read_pylock(document, where)
+    default = list(lock.default_groups or ())
+    _check_known(where, "extra", extras, lock.extras or ())
+    _check_known(where, "dependency group", groups, [*(lock.dependency_groups or ()), *default])
     own = {normalize(str(one.get("name", ""))) for one in build if one.get("vcs") or one.get("source")}
     lines = []
-    for package in document.get("packages", []):
-        place = "%s, %s" % (where, package.get("name"))
+    for package, written in zip(lock.packages, document["packages"]):
+        place = "%s, %s" % (where, package.name)
         try:
-            marker = settle(package["marker"], extras, list(groups) + default) if package.get("marker") else True
+            # As it is written: locks name it so.
+            marker = settle(written["marker"], extras, [*groups, *default]) if package.marker else True
         except ValueError as error:
-            raise AirgapError("%s: the marker %r cannot be read: %s." % (place, package["marker"], error)) from error
+            raise AirgapError("%s: the marker %r cannot be read: %s." % (place, written["marker"], error)) from error
         if marker is False or _is_project_itself(package, where):
             continue
-        is_built = normalize(package["name"]) in own
-        text, hashes = (package["name"], ()) if is_built else _locked(package, place, where)
+        is_built = package.name in own
+        text, hashes = (package.name, ()) if is_built else _locked(package, place, where)
         line = parse_requirement(with_marker(text, "" if marker is True else str(marker)), place)
         lines.append(line._replace(hashes=tuple("sha256:" + one for one in hashes)))
     return lines
+
+
+def _read_pylock(document: t.Mapping[str, t.Any], where: str) -> t.Any:
+    """Return a lock file as packaging reads it; raises AirgapError with the package that is not as it shall be."""
+    if not str(document.get("lock-version", "")).startswith("1."):
+        raise AirgapError("%s has lock-version %s, and 1.x is known (PEP 751)." % (where, document.get("lock-version")))
+    library = _library("packaging.pylock", where)
+    try:
+        return library.Pylock.from_dict(document)
+    except library.PylockValidationError as error:
+        number = re.match(r"packages\[(\d+)\]", error.context or "")
+        name = document["packages"][int(number.group(1))].get("name") if number else ""
+        raise AirgapError(
+            "%s%s: it is not as PEP 751 says: %s. Lock it again."
+            % (where, ", %s" % name if name else "", str(error).rstrip("."))
+        ) from error
 
 
 def _check_known(where: str, kind: str, names: t.Iterable[str], known: t.Iterable[str]) -> None:
@@ -186,53 +224,63 @@ def _check_known(where: str, kind: str, names: t.Iterable[str], known: t.Iterabl
             )
 
 
-def _is_project_itself(package: t.Mapping[str, t.Any], where: str) -> bool:
+def _is_project_itself(package: t.Any, where: str) -> bool:
     """Say whether a package of a lock is the project that the lock is of: its folder holds the lock."""
-    path = package.get("directory", {}).get("path")
-    if not path:
+    if not package.directory:
         return False
     folder = os.path.dirname(os.path.abspath(where))
-    place = os.path.normpath(os.path.join(folder, path))
+    place = os.path.normpath(os.path.join(folder, package.directory.path))
     return os.path.commonpath([folder, place]) == place
 
 
-def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> t.Tuple[str, t.Sequence[str]]:
+def _reference(package: t.Any, where: str) -> str:
+    """Return the folder, the commit or the archive from which a lock takes a package, "" for an index."""
+
+    def beside(path: str) -> str:
+        return os.path.normpath(os.path.join(os.path.dirname(where), path))
+
+    if package.directory:
+        return beside(package.directory.path)
+    if package.vcs:
+        fragment = "#subdirectory=%s" % package.vcs.subdirectory if package.vcs.subdirectory else ""
+        return "%s+%s@%s%s" % (
+            package.vcs.type,
+            package.vcs.url or package.vcs.path,
+            package.vcs.commit_id,
+            fragment,
+        )
+    if package.archive:
+        return str(package.archive.url or beside(package.archive.path))
+    return ""
+
+
+def _locked(package: t.Any, place: str, where: str) -> t.Tuple[str, t.Sequence[str]]:
     """Return a package of a lock and the SHA-256 of its wheels; of one that has none, that of its sdist.
 
     Which targets need that one, and whether it is built, is found out with them.
     """
-    name = package["name"]
-    reference = ""
-    if "directory" in package:
-        reference = os.path.normpath(os.path.join(os.path.dirname(where), package["directory"]["path"]))
-    elif "vcs" in package:
-        vcs = package["vcs"]
-        fragment = "#subdirectory=%s" % vcs["subdirectory"] if vcs.get("subdirectory") else ""
-        url = vcs.get("url") or vcs.get("path", "")
-        reference = "%s+%s@%s%s" % (vcs.get("type", "git"), url, vcs.get("commit-id", ""), fragment)
-    elif "archive" in package:
-        archive = package["archive"]
-        reference = archive.get("url") or os.path.normpath(os.path.join(os.path.dirname(where), archive["path"]))
-        sha256 = archive.get("hashes", {}).get("sha256")
-        if _build.is_wheel(reference):
-            if not sha256:
-                raise AirgapError(
-                    "%s: the lock has no sha256 of %s. Lock it again with hashes." % (place, without_secrets(reference))
-                )
-            if archive.get("url"):
-                return "%s @ %s" % (name, reference), (sha256,)
-            # It comes by way of stage_find_links; by its hash, no other is taken for it.
-            return "%s==%s" % (name, os.path.basename(reference).partition("-")[2].partition("-")[0]), (sha256,)
+    reference = _reference(package, where)
+    if package.archive and _build.is_wheel(reference):
+        sha256 = package.archive.hashes.get("sha256")
+        if not sha256:
+            raise AirgapError(
+                "%s: the lock has no sha256 of %s. Lock it again with hashes." % (place, without_secrets(reference))
+            )
+        if package.archive.url:
+            return "%s @ %s" % (package.name, reference), (sha256,)
+        # It comes by way of stage_find_links; by its hash, no other is taken for it.
+        version = _wheel.parse_filename(_packaging.load(), os.path.basename(reference)).written[1]
+        return "%s==%s" % (package.name, version), (sha256,)
     if reference:
         raise AirgapError(
             "%s: the lock takes it from %s, and not from an index. %s"
-            % (place, without_secrets(reference), stage_build_entry(name, reference))
+            % (place, without_secrets(reference), stage_build_entry(package.name, reference))
         )
-    files = [package.get("wheels", []), [package["sdist"]] if package.get("sdist") else []]
-    hashes = [sorted(one["hashes"]["sha256"] for one in some if "sha256" in one.get("hashes", {})) for some in files]
-    if "version" not in package or not any(hashes):
+    files = [package.wheels or (), [package.sdist] if package.sdist else []]
+    hashes = [sorted(one.hashes["sha256"] for one in some if "sha256" in one.hashes) for some in files]
+    if package.version is None or not any(hashes):
         raise AirgapError(
             "%s: it has no version or no sha256. Lock it from an index that gives both, or build it (stage_build) and "
             "require it by its name." % place
         )
-    return "%s==%s" % (name, package["version"]), hashes[0] or hashes[1]
+    return "%s==%s" % (package.name, package.version), hashes[0] or hashes[1]

@@ -14,7 +14,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import sha256
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin
 from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
-from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version, oldest_python_of
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 
 class Prover:
@@ -36,7 +36,7 @@ class Prover:
             try:
                 if pin.filename not in self._sums:
                     self._sums[pin.filename] = sha256_file(path)
-                self._heads[pin.filename] = _closure.head(_wheel.read_metadata(path))
+                self._heads[pin.filename] = _wheel.head(_wheel.read_metadata(path))
             except FileNotFoundError as error:
                 raise AirgapError("%s is in a lock and not in the pool. Stage again." % path) from error
             except OSError as error:
@@ -62,7 +62,7 @@ def read_locks(root: str, manifest: t.Mapping[str, t.Any]) -> t.List[t.Tuple[t.M
     for one in manifest["sets"]:
         names = one.get("targets") or [target["name"] for target in manifest["targets"]]
         for name in names:
-            path = "%s/%s/%s.txt" % (_manifest.LOCKS, one["name"], name)
+            path = _manifest.lock_path(one["name"], name)
             _manifest.check_name(path, _manifest.MANIFEST)
             where = os.path.join(root, path)
             locks.append((one, name, _lock.read(_manifest.read_text(where), where)))
@@ -81,20 +81,23 @@ def roots_of(one: t.Mapping[str, t.Any], lock: _lock.Lock) -> t.Tuple[t.Sequence
     )
 
 
-def pip_wheels(pins: t.Iterable[Pin], pool: str) -> t.List[str]:
-    """Return the paths of the wheels of pip in a pool that run here and have their pin's content, the newest first."""
-    found = {}
-    for pin in pins:
-        path = os.path.join(pool, pin.filename)
-        if pin.name != "pip" or path in found or not os.path.isfile(path):
-            continue
-        # Code is run from it, so it must be the file that the lock means.
-        if sha256_file(path) != pin.sha256:
-            continue
+def pip_wheels(files: t.Iterable[t.Tuple[str, str]]) -> t.List[str]:
+    """Return, of files given by path and SHA-256, the wheels of pip that run here and have that content, the newest first."""
+    found: t.Dict[str, t.Tuple[int, ...]] = {}
+    for path, sha256 in files:
         try:
-            oldest = oldest_python_of(_wheel.read_metadata(path))
+            version = _wheel.pip_version(os.path.basename(path))
+            # Code is run from it, so it must be the file that is meant.
+            if path in found or not os.path.isfile(path) or sha256_file(path) != sha256:
+                continue
+            oldest = _wheel.oldest_python(_wheel.parse_metadata(_wheel.read_metadata(path)))
         except AirgapError:
             continue
         if sys.version_info[: len(oldest)] >= oldest:
-            found[path] = [int(part) if part.isdigit() else 0 for part in canonical_version(pin.version).split(".")]
+            found[path] = release(version)
     return sorted(found, key=lambda path: found[path], reverse=True)
+
+
+def pip_wheels_of(pins: t.Iterable[Pin], pool: str) -> t.List[str]:
+    """Return the wheels of pip that some of the pins name, in a pool; see pip_wheels()."""
+    return pip_wheels((os.path.join(pool, pin.filename), pin.sha256) for pin in pins if pin.name == "pip")

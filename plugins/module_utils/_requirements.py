@@ -25,7 +25,8 @@ _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
 _NAMED = re.compile(r"^" + NAME + r"\s*(?:$|[\[<>=!~;@(])")
 _DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
-_WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-[A-Za-z0-9][^/-]*(?:-[^/-]+){3,4}\.whl$")
+# What a path of a wheel begins with, read before packaging is loaded; whether it is a wheel's name, _wheel says.
+_WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-(?P<version>[A-Za-z0-9][^/-]*)(?:-[^/-]+){3,4}\.whl$")
 _REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C", "--global-option")
 # Behind it stands where a line stood on the machine that it was brought from.
 ORIGIN = "  # airgap: "
@@ -557,8 +558,8 @@ def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bo
         if not local or not found or is_there(local):
             continue
         name, path = found[0], _local_path(found[1]) or found[1]
-        wheel = re.match(r"^[^-]+-([^-]+)-", os.path.basename(path)) if path.endswith(".whl") else None
-        pinned = "%s==%s" % (name, wheel.group(1) if wheel else "VERSION")
+        wheel = _WHEEL.search(path)
+        pinned = "%s==%s" % (name, wheel.group("version") if wheel else "VERSION")
         if _CONDA.search(path):
             errors.append(
                 "%s: %s comes from %s, a place on the machine where the list was written. Write %s; "

@@ -271,13 +271,6 @@ def asks_for_extra(requirement: str, extra: str) -> bool:
     return _lock.normalize(extra) in [_lock.normalize(one.strip()) for one in extras]
 
 
-def required_names(metadata: str) -> t.Set[str]:
-    """Return the normalized names in every Requires-Dist of a METADATA file, whatever its marker."""
-    header = metadata.split("\n\n", 1)[0]
-    names = re.findall(r"^Requires-Dist: *([A-Za-z0-9][A-Za-z0-9._-]*)", header, re.MULTILINE | re.IGNORECASE)
-    return {_lock.normalize(name) for name in names}
-
-
 def neighbours(names: t.Set[str], requires: t.Mapping[str, t.Set[str]]) -> t.Set[str]:
     """Return what an upgrade may have to move: all that the projects require, and all that require them."""
     parents: t.Dict[str, t.Set[str]] = {}
@@ -295,9 +288,3 @@ def neighbours(names: t.Set[str], requires: t.Mapping[str, t.Set[str]]) -> t.Set
                     todo.append(name)
         found |= seen
     return found
-
-
-def asks_for_release(metadata: str) -> bool:
-    """Say whether a requirement's marker asks for the operating system's release or version."""
-    header = metadata.split("\n\n", 1)[0]
-    return bool(re.search(r"^Requires-Dist:.*;.*platform_(release|version)", header, re.MULTILINE | re.IGNORECASE))

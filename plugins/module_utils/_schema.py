@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The JSON Schema of a manifest (published as docs/manifest.schema.json), and the part of JSON Schema that it uses."""
+"""The JSON Schema of a manifest (published as docs/manifest.schema.json), and the part of JSON Schema that it uses.
+
+The checker is by hand, because hosts inside the gap have no jsonschema; a test holds it to that library.
+"""
 
 from __future__ import annotations
 

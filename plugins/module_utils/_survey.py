@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils import _target
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 HEADER = "# Written by the playbook survey: one kind of interpreter of the site. Changes here are lost at its next run."
 # Ansible takes any .yml file below the folder of an inventory for a part of the inventory, but no .txt.
@@ -166,7 +167,7 @@ def _distinct(found: t.Sequence[Found], known: t.Collection[str]) -> t.List[t.Tu
     named: t.List[t.Tuple[Entry, t.List[t.Tuple[str, str]]]] = []
     taken: t.Set[str] = set()
     for key in sorted(
-        kinds, key=lambda key: (kinds[key][0]["name"], key not in known, _release(kinds[key][0]["python"]), key)
+        kinds, key=lambda key: (kinds[key][0]["name"], key not in known, release(kinds[key][0]["python"]), key)
     ):
         entry, users = kinds[key]
         # The oldest keeps the short name: what is resolved for it serves the newer ones as well.
@@ -182,10 +183,6 @@ def _distinct(found: t.Sequence[Found], known: t.Collection[str]) -> t.List[t.Tu
 def _short_name(entry: Entry) -> str:
     """Return the name of an interpreter without what told it from another of the same name."""
     return re.sub(r"-(python-3\.[0-9a-z.]+|[0-9a-f]{8})$", "", entry["name"])
-
-
-def _release(version: str) -> t.List[int]:
-    return [int(part) for part in re.findall(r"\d+", version)]
 
 
 def render(target: Entry, users: t.Sequence[t.Tuple[str, str]]) -> str:

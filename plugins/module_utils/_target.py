@@ -3,7 +3,8 @@
 """Targets: one kind of interpreter, its marker environment and its wheel tags.
 
 Rules come from PEP 508 (markers), PEP 425 (tags), PEP 600 (manylinux),
-PEP 656 (musllinux) and pip's documentation of ``pip download``.
+PEP 656 (musllinux) and pip's documentation of ``pip download``. Tags are by hand,
+because packaging.tags gives a platform's only on that platform; a test holds the rest to it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 ARCHES = ("x86_64", "aarch64", "i686", "armv7l", "ppc64le", "s390x", "riscv64", "loongarch64")
 ALIASES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "x86": "i686", "i386": "i686"}
@@ -418,10 +420,6 @@ def parse_all(raws: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Target]
     return targets, warnings
 
 
-def _release(version: str) -> t.Tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-
-
 def misfit(target: Target, here: Target) -> str:
     """Say why an interpreter (``here``) cannot use what was resolved for a target; "" if it can.
 
@@ -433,13 +431,13 @@ def misfit(target: Target, here: Target) -> str:
             return "%s is %s, here %s" % (field, getattr(target, field), getattr(here, field))
     if target.minor != here.minor:
         return "python is %d.%d, here %d.%d" % (target.minor + here.minor)
-    if _release(target.python) > _release(here.python):
+    if release(target.python) > release(here.python):
         return "python is %s, newer than %s here" % (target.python, here.python)
     if target.libc.split("-")[0] != here.libc.split("-")[0]:
         return "libc is %s, here %s" % (target.libc, here.libc)
-    if _release(target.libc) > _release(here.libc):
+    if release(target.libc) > release(here.libc):
         return "libc is %s, newer than %s here" % (target.libc, here.libc)
-    if _release(target.os_version) > _release(here.os_version):
+    if release(target.os_version) > release(here.os_version):
         return "os_version is %s, newer than %s here" % (target.os_version, here.os_version)
     if target.abis()[0] not in here.abis():
         return "its ABI is %s, here %s" % (target.abis()[0], here.abis()[0])
@@ -453,7 +451,7 @@ def misfit(target: Target, here: Target) -> str:
 def best_fit(targets: t.Iterable[Target], here: Target) -> t.Optional[Target]:
     """Return the target closest to an interpreter among those it can use, or None."""
     fitting = [target for target in targets if not misfit(target, here)]
-    return max(fitting, key=lambda one: (_release(one.python), _release(one.libc)), default=None)
+    return max(fitting, key=lambda one: (release(one.python), release(one.libc)), default=None)
 
 
 def suggestion(here: Target) -> t.Dict[str, t.Any]:

@@ -15,6 +15,9 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import Refu
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
+if t.TYPE_CHECKING:
+    from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
+
 # The C library versions for which uv knows a platform (uv pip compile --help).
 GLIBC = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 PLATFORMS = {
@@ -94,12 +97,15 @@ def resolve_arguments(
     return arguments + list(requirements)
 
 
-def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.List[_lock.Pin]:
+def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.List[_lock.Pin]:
     """Return the pins in a pylock.toml (PEP 751), of each package the wheel that fits the target best; origins may hold secrets.
 
     ``folder`` is where the lock lies; local wheels are named relative to it.
     Raises ResolveError for a package without a fitting wheel or without SHA-256.
     """
+    # Late: an unchanged run does without.
+    from ansible_collections.airgap.python.plugins.module_utils import _wheel
+
     order = {tag: rank for rank, tag in enumerate(target.tags())}
     pins = []
     for package in lock.get("packages", []):
@@ -110,15 +116,16 @@ def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.Lis
                 os.path.normpath(os.path.join(folder, wheel["path"]))
             )
             filename = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
-            best = min((order[tag] for tag in wheel_tags(filename) if tag in order), default=None)
+            name = _wheel.parse_filename(packaging, filename)
+            best = min((order[tag] for tag in name.tags if tag in order), default=None)
             if best is not None:
-                ranked.append((best, build_number(filename), filename, url, wheel))
+                ranked.append((-best, name.build, filename, url, wheel))
         if not ranked:
             raise ResolveError(
                 "target %s: uv chose %s %s, which has no wheel for it. Name a version that has one, or use resolver: pip."
                 % (target.name, package["name"], package.get("version", ""))
             )
-        _best, _build, filename, url, wheel = min(ranked, key=lambda one: (one[0], [-part for part in one[1]]))
+        _best, _build, filename, url, wheel = max(ranked, key=lambda one: one[:2])
         sha256 = wheel.get("hashes", {}).get("sha256")
         if not sha256:
             raise ResolveError(
@@ -127,24 +134,6 @@ def read_lock(lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.Lis
             )
         pins.append(_lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, url))
     return sorted(pins)
-
-
-def wheel_tags(filename: str) -> t.List[str]:
-    """Return every tag that a wheel's file name stands for (PEP 425, compressed tag sets)."""
-    pythons, abis, platforms = filename[: -len(".whl")].split("-")[-3:]
-    return [
-        "%s-%s-%s" % (python, abi, one)
-        for python in pythons.split(".")
-        for abi in abis.split(".")
-        for one in platforms.split(".")
-    ]
-
-
-def build_number(filename: str) -> t.List[int]:
-    """Return a wheel's build number for comparing (PEP 427); none comes before any."""
-    parts = filename[: -len(".whl")].split("-")
-    match = re.match(r"\d+", parts[2]) if len(parts) == 6 else None
-    return [int(match.group())] if match else [-1]
 
 
 def without_trace(output: str) -> str:

@@ -8,7 +8,6 @@ module locked_venv looks, asks plan(), and carries the plan out.
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
@@ -23,6 +22,7 @@ from ansible_collections.airgap.python.plugins.module_utils._pip_arguments impor
     options,
     pip_arguments,
 )
+from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 
 # Written before anything else, so that a half-made environment is known as ours.
 OWNER_FILE = ".airgap-venv"
@@ -100,61 +100,6 @@ class Plan(t.NamedTuple):
         )
 
 
-_VERSION = re.compile(
-    r"v?(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)"
-    r"(?:[-_.]?(?P<pre>alpha|a|beta|b|preview|pre|c|rc)[-_.]?(?P<pre_n>\d*))?"
-    r"(?P<post>-(?P<post_1>\d+)|[-_.]?(?:post|rev|r)[-_.]?(?P<post_2>\d*))?"
-    r"(?P<dev>[-_.]?dev[-_.]?(?P<dev_n>\d*))?"
-    r"(?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?"
-)
-_PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
-
-
-def canonical_version(version: str) -> str:
-    """Return one spelling for all spellings of a version (PEP 440, "Normalization").
-
-    Trailing zeros of the release go, too: 1.0 and 1.0.0 are equal. A version
-    that PEP 440 does not know comes back in lower case.
-    """
-    text = version.strip().lower()
-    match = _VERSION.fullmatch(text)
-    if match is None:
-        return text
-    release = [int(number) for number in match.group("release").split(".")]
-    while len(release) > 1 and release[-1] == 0:
-        release.pop()
-    epoch = int(match.group("epoch") or 0)
-    result = "%d!" % epoch if epoch else ""
-    result += ".".join(str(number) for number in release)
-    if match.group("pre"):
-        result += "%s%d" % (_PRE.get(match.group("pre"), match.group("pre")), int(match.group("pre_n") or 0))
-    if match.group("post"):
-        result += ".post%d" % int(match.group("post_1") or match.group("post_2") or 0)
-    if match.group("dev"):
-        result += ".dev%d" % int(match.group("dev_n") or 0)
-    if match.group("local"):
-        parts = re.split(r"[-_.]", match.group("local"))
-        result += "+" + ".".join(str(int(part)) if part.isdigit() else part for part in parts)
-    return result
-
-
-def pip_wheel_version(filename: str) -> str:
-    """Return the version that the name of a pip wheel states (PEP 427)."""
-    match = re.fullmatch(r"pip-([0-9][A-Za-z0-9.!+_]*)-py3-none-any\.whl", filename)
-    if match is None:
-        raise AirgapError(
-            "%s is no wheel of pip: the name must have the form pip-VERSION-py3-none-any.whl, because pip itself reads it. "
-            "Give the file its own name back, or name another in pip_wheel." % filename
-        )
-    return match.group(1)
-
-
-def oldest_python_of(metadata: str) -> t.Tuple[int, ...]:
-    """Return the lower bound of Requires-Python in a wheel's METADATA, or () where there is none."""
-    match = re.search(r"^Requires-Python:[^\n]*?>=\s*(\d+(?:\.\d+)*)", metadata, re.MULTILINE | re.IGNORECASE)
-    return tuple(int(number) for number in match.group(1).split(".")) if match else ()
-
-
 def dotted(version: t.Sequence[int]) -> str:
     """Return a version's numbers with dots between them."""
     return ".".join(str(number) for number in version)
@@ -203,7 +148,7 @@ def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_ver
     reason = "" if found.kind == "absent" else _why_remake(found, python)
     has = {normalize(name): version for name, version in found.installed}
     recorded = {pin.name: pin.sha256 for pin in found.recorded or ()}
-    same = {name for name in wanted if name in has and canonical_version(has[name]) == canonical_version(wanted[name])}
+    same = {name for name in wanted if name in has and canonical(has[name]) == canonical(wanted[name])}
     before = _lines(has, {name: recorded[name] for name in same if name in recorded})
     if found.kind == "absent" or reason:
         return Plan(
@@ -216,7 +161,7 @@ def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_ver
         )
     return Plan(
         remove=tuple(sorted(set(has) - set(complete))),
-        pip=pip_from_wheel and canonical_version(has.get("pip", "")) != canonical_version(pip_version),
+        pip=pip_from_wheel and canonical(has.get("pip", "")) != canonical(pip_version),
         reinstall=tuple(sorted(name for name in same if recorded.get(name) != sums[name])),
         install=tuple(sorted(set(wanted) - set(has))),
         change=tuple(sorted(set(wanted) & set(has) - same)),

@@ -20,6 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _pip_failure,
     _secrets,
     _venv,
+    _wheel,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._venv_look import (
@@ -60,7 +61,7 @@ def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, 
         raise AirgapError(
             "Neither index_url nor no_index is given. Name the index, or take everything from find_links."
         )
-    pip_version = _venv.pip_wheel_version(os.path.basename(params["pip_wheel"]))
+    pip_version = _wheel.pip_version(os.path.basename(params["pip_wheel"]))
     if params["keep_former"] and not module.check_mode and not os.path.lexists(params["path"]):
         # A run was killed between taking the one away and putting the other in its place.
         _former.swap_back(params["path"])

@@ -147,29 +147,42 @@ def _check_cover(volumes: t.Iterable[Volume], sizes: t.Mapping[str, int], where:
 
 
 def needed(
-    volumes: t.Iterable[t.Mapping[str, t.Any]], missing: t.Iterable[t.Tuple[str, int, int]]
-) -> t.List[t.Dict[str, t.Any]]:
-    """Return the volumes that hold missing runs of bytes (path, from, up to): name, runs of the volume, and their parts."""
+    volumes: t.Iterable[Volume], missing: t.Iterable[t.Tuple[str, int, int]]
+) -> t.List[t.Tuple[Volume, t.List[t.Tuple[str, int, int]]]]:
+    """Return the volumes that hold missing runs of bytes (path, from, up to), and the runs of each that are needed."""
     wanted: t.Dict[str, t.List[t.Tuple[int, int]]] = {}
     for path, begin, end in missing:
         wanted.setdefault(path, []).append((begin, end))
     found = []
     for volume in volumes:
-        runs: t.List[t.Dict[str, t.Any]] = []
-        parts = []
-        offset = 0
-        for given in volume["parts"]:
-            part = Part(given["path"], int(given["offset"]), int(given["length"]))
+        runs: t.List[t.Tuple[str, int, int]] = []
+        for offset, part in _places(volume):
             if _overlaps(part, wanted.get(part.path, ())):
-                parts.append(part._asdict())
-                if runs and runs[-1]["offset"] + runs[-1]["length"] == offset:
-                    runs[-1]["length"] += part.length
+                if runs and runs[-1][2] == offset:
+                    runs[-1] = (volume.name, runs[-1][1], offset + part.length)
                 else:
-                    runs.append({"path": volume["name"], "offset": offset, "length": part.length})
-            offset += part.length
-        if parts:
-            found.append({"name": volume["name"], "runs": runs, "parts": parts})
+                    runs.append((volume.name, offset, offset + part.length))
+        if runs:
+            found.append((volume, runs))
     return found
+
+
+def parts_within(volume: Volume, runs: t.Iterable[Part]) -> t.List[Part]:
+    """Return the parts of a volume that lie in these runs of its bytes, which needed() named."""
+    spans = [(run.offset, run.offset + run.length) for run in runs]
+    return [
+        part
+        for offset, part in _places(volume)
+        if any(begin <= offset and offset + part.length <= end for begin, end in spans)
+    ]
+
+
+def _places(volume: Volume) -> t.Iterator[t.Tuple[int, Part]]:
+    """Return the parts of a volume, each with the offset at which it lies there."""
+    offset = 0
+    for part in volume.parts:
+        yield offset, part
+        offset += part.length
 
 
 def _overlaps(part: Part, runs: t.Iterable[t.Tuple[int, int]]) -> bool:

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import email
 import email.message
+import email.parser
 import itertools
 import os
 import re
@@ -16,13 +16,14 @@ import zlib
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
-from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version
+from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 # The largest METADATA on the public index have a long description and stay below 1 MB.
 LARGEST_METADATA = 8 * 1024 * 1024
-_FILENAME = re.compile(
-    r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-(?P<version>[A-Za-z0-9][A-Za-z0-9_.!+]*)(?:-[0-9][A-Za-z0-9_.]*)?"
-    r"-(?P<python>[A-Za-z0-9_.]+)-(?P<abi>[A-Za-z0-9_.]+)-(?P<platform>[A-Za-z0-9_.]+)\.whl$"
+# packaging before 26.3 lets letters of other scripts and empty tags through, which no index takes.
+_PLAIN = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._]*-[A-Za-z0-9][A-Za-z0-9_.!+]*(?:-[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*){3,4}\.whl"
 )
 # METADATA header -> (field of the upload form, whether it may stand there more than once).
 _FIELDS: t.Dict[str, t.Tuple[str, bool]] = {
@@ -57,7 +58,7 @@ _FIELDS: t.Dict[str, t.Tuple[str, bool]] = {
 
 
 class Wheel(t.NamedTuple):
-    """A wheel and what it declares; ``project`` is the normalized name (PEP 503)."""
+    """A wheel and what it declares; ``project`` is the normalized name (PEP 503), ``tags`` are those of its file name."""
 
     path: str
     filename: str
@@ -66,29 +67,73 @@ class Wheel(t.NamedTuple):
     version: str
     requires_python: str
     fields: t.Tuple[t.Tuple[str, str], ...]
+    tags: t.Tuple[str, ...] = ()
 
 
-def _match(filename: str) -> t.Match[str]:
-    match = _FILENAME.match(filename)
+class Filename(t.NamedTuple):
+    """The parts of a wheel's file name (PEP 427), as packaging reads them.
+
+    ``project`` is normalized, ``version`` can be compared, ``build`` too: none, (), comes before any. ``tags`` are all
+    that the name stands for (PEP 425), such as py3-none-any. ``written`` has name, version and Python tag as they stand there.
+    """
+
+    project: str
+    version: t.Any
+    build: t.Tuple[t.Any, ...]
+    tags: t.Tuple[str, ...]
+    written: t.Tuple[str, str, str]
+
+
+def tags(filename: str) -> t.Tuple[str, ...]:
+    """Return all tags that a wheel's file name stands for (PEP 425, "Compressed Tag Sets").
+
+    By hand: install.sh chooses a target by them before there is any packaging, as a bundle that adds to another may
+    carry no pip. Raises AirgapError for what is not a wheel's name.
+    """
+    if not _PLAIN.fullmatch(filename):
+        raise _not_a_wheel(filename, "a character or a part of it has no place there")
+    parts = (part.split(".") for part in filename[: -len(".whl")].lower().split("-")[-3:])
+    return tuple("-".join(one) for one in itertools.product(*parts))
+
+
+def _not_a_wheel(filename: str, reason: t.Any) -> AirgapError:
+    return AirgapError(
+        "%s is not a wheel's name, NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl: %s. "
+        "Publish wheels only; build one from an sdist on the internet host." % (filename, reason)
+    )
+
+
+def parse_filename(packaging: Packaging, filename: str) -> Filename:
+    """Return the parts of a wheel's file name; raises AirgapError for any other name, however odd."""
+    found = tags(filename)
+    try:
+        project, version, build, dummy = packaging.parse_wheel_filename(_unescape(packaging, filename))
+    except ValueError as error:
+        raise _not_a_wheel(filename, error) from error
+    parts = filename.split("-")
+    return Filename(project, version, build, found, (parts[0], parts[1], parts[-3]))
+
+
+def _unescape(packaging: Packaging, filename: str) -> str:
+    """Return a file name in which the "+" of a local version is no "_", as older tools wrote it."""
+    name, dash, rest = filename.partition("-")
+    version, last, rest = rest.partition("-")
+    try:
+        packaging.parse_version(version)
+    except ValueError:
+        version = version.replace("_", "+", 1)
+    return name + dash + version + last + rest
+
+
+def pip_version(filename: str) -> str:
+    """Return the version in the name of a wheel of pip; by hand, as it is that wheel which brings packaging."""
+    match = re.fullmatch(r"pip-([0-9][A-Za-z0-9.!+_]*)-py3-none-any\.whl", filename)
     if match is None:
         raise AirgapError(
-            "%s has no wheel's name (NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl). "
-            "Publish wheels only; build one from an sdist on the internet host." % filename
+            "%s is not a wheel of pip: the name must have the form pip-VERSION-py3-none-any.whl, because pip itself reads "
+            "it. Give the file its own name back, or name another in pip_wheel." % filename
         )
-    return match
-
-
-def split_filename(filename: str) -> t.Tuple[str, str, str]:
-    """Return name, version and Python tag as a wheel's file name writes them (PEP 427)."""
-    match = _match(filename)
-    return match.group("name"), match.group("version"), match.group("python")
-
-
-def tags(filename: str) -> t.List[str]:
-    """Return every tag that a wheel's file name stands for (PEP 425, "Compressed Tag Sets")."""
-    match = _match(filename)
-    parts = (match.group(part).split(".") for part in ("python", "abi", "platform"))
-    return ["-".join(one) for one in itertools.product(*parts)]
+    return match.group(1)
 
 
 def read_metadata(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
@@ -125,9 +170,45 @@ def _value(text: str) -> str:
     return "\n".join([lines[0], textwrap.dedent("\n".join(rest))]).strip()
 
 
-def form_fields(metadata: str) -> t.List[t.Tuple[str, str]]:
+def head(metadata: str) -> str:
+    """Return the headers of METADATA without the description after the first empty line, which can be long."""
+    return metadata.replace("\r\n", "\n").split("\n\n", 1)[0] + "\n"
+
+
+def parse_metadata(metadata: str) -> email.message.Message:
+    """Return METADATA, or the head of it, as its headers and, as the payload, the description behind them."""
+    return email.parser.HeaderParser().parsestr(metadata)
+
+
+def requires_dist(message: email.message.Message) -> t.List[str]:
+    """Return the requirements that METADATA declares (PEP 508), each on one line."""
+    return [" ".join(str(one).split()) for one in message.get_all("Requires-Dist", [])]
+
+
+def required_names(message: email.message.Message) -> t.Set[str]:
+    """Return the normalized names of all projects that METADATA requires, whatever the marker."""
+    found = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", one) for one in requires_dist(message))
+    return {normalize(name.group()) for name in found if name}
+
+
+def asks_for_release(message: email.message.Message) -> bool:
+    """Say whether the marker of a requirement asks for the operating system's release or version."""
+    return any(re.search(r";.*platform_(release|version)", one) for one in requires_dist(message))
+
+
+def requires_python(message: email.message.Message) -> str:
+    """Return the Pythons that METADATA admits (PEP 440), "" for all."""
+    return str(message.get("Requires-Python", "")).strip()
+
+
+def oldest_python(message: email.message.Message) -> t.Tuple[int, ...]:
+    """Return the lower bound of Requires-Python, or () where there is none; by hand, as pip's own wheel is judged by it."""
+    match = re.search(r">=\s*(\d+(?:\.\d+)*)", requires_python(message))
+    return release(match.group(1)) if match else ()
+
+
+def form_fields(message: email.message.Message) -> t.List[t.Tuple[str, str]]:
     """Return what METADATA declares as fields of the upload form, without name and version."""
-    message = email.message_from_string(metadata)
     fields = []
     seen = set()
     for header, raw in message.items():
@@ -154,47 +235,48 @@ def _form_version(declared: str, in_name: str, filename: str) -> str:
     return in_name
 
 
-def describe(path: str, sha256: str, metadata: t.Optional[str] = None) -> Wheel:
+def describe(packaging: Packaging, path: str, sha256: str, metadata: t.Optional[str] = None) -> Wheel:
     """Return what a wheel declares.
 
     Raises AirgapError where its METADATA and its file name are not about the
     same project and version, because pip goes by the one and the index by the other.
     """
     filename = os.path.basename(path)
-    text = read_metadata(path) if metadata is None else metadata
-    name, declared = check_declared(filename, email.message_from_string(text))
-    dummy, version, python = split_filename(filename)
-    fields = form_fields(text)
-    requires_python = dict(fields).get("requires_python", "")
-    head = [
+    message = parse_metadata(read_metadata(path) if metadata is None else metadata)
+    found, declared = check_declared(packaging, filename, message)
+    dummy, version, python = found.written
+    form = [
         ("name", declared["Name"]),
         ("version", _form_version(declared["Version"], version, filename)),
         ("filetype", "bdist_wheel"),
         ("pyversion", python),
         ("sha256_digest", sha256),
     ]
-    return Wheel(path, filename, sha256, name, declared["Version"], requires_python, tuple(head + fields))
+    fields = form_fields(message)
+    admitted = dict(fields).get("requires_python", "")
+    return Wheel(path, filename, sha256, found.project, declared["Version"], admitted, tuple(form + fields), found.tags)
 
 
-def check_declared(filename: str, message: email.message.Message) -> t.Tuple[str, t.Dict[str, str]]:
-    """Return the normalized project and what METADATA declares as Name and Version.
+def check_declared(
+    packaging: Packaging, filename: str, message: email.message.Message
+) -> t.Tuple[Filename, t.Dict[str, str]]:
+    """Return the parts of a wheel's name and what METADATA declares as Name and Version.
 
     Raises AirgapError where the file name is not about the same project and version.
     """
-    name, version, dummy = split_filename(filename)
-    declared = {"Name": str(message.get("Name", "")).strip(), "Version": str(message.get("Version", "")).strip()}
+    found = parse_filename(packaging, filename)
+    declared = {header: str(message.get(header, "")).strip() for header in ("Name", "Version")}
+    try:
+        same_version = packaging.parse_version(declared["Version"]) == found.version
+    except ValueError:
+        same_version = False
     for header, ours, same in (
-        ("Name", name, normalize(declared["Name"]) == normalize(name)),
-        ("Version", version, canonical_version(declared["Version"]) == canonical_version(_unescape(version))),
+        ("Name", found.written[0], normalize(declared["Name"]) == found.project),
+        ("Version", found.written[1], same_version),
     ):
-        if not declared[header] or not same:
+        if not same:
             raise AirgapError(
                 "%s: its METADATA says %s %r, its file name %r. The file was renamed or is broken; stage it again."
                 % (filename, header, declared[header], ours)
             )
-    return normalize(name), declared
-
-
-def _unescape(version: str) -> str:
-    """Return the version of a file name; older tools wrote the "+" of a local version as "_"."""
-    return version if "+" in version else version.replace("_", "+", 1)
+    return found, declared

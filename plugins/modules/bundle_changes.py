@@ -71,7 +71,6 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _changes,
-    _evidence,
     _manifest,
     _packaging,
     _report_files,
@@ -95,7 +94,7 @@ def main():
         dest = _report_files.report_path(root, _report_files.CHANGES)
         module.exit_json(changed=True, dest=dest, against="", counts={kind: 0 for kind in _changes.KINDS})
     try:
-        manifest = _evidence.read_manifest(root)
+        manifest = _manifest.read(root)
         where = module.params["base"]
         base = _changes.parse_base(_manifest.read_text(where), where) if where else None
         state = _changes.parse_state((read_if_there(module.params["memory"]) or b"").decode("utf-8", "replace"))

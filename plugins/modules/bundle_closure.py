@@ -100,8 +100,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 
 def prove(root):
     """Return the proof of each lock, warnings, and what judged."""
-    where = os.path.join(root, _manifest.MANIFEST)
-    manifest = _manifest.parse_manifest(_manifest.read_text(where), where)
+    manifest = _manifest.read(root)
     targets, warnings = _target.parse_all(manifest["targets"])
     targets = {target.name: target for target in targets}
     others = [entry for entry in manifest["files"] if not _manifest.is_carried(entry)]
@@ -110,12 +109,12 @@ def prove(root):
     locks = _proof.read_locks(root, manifest)
     pool = os.path.join(root, _manifest.POOL)
     pins = [pin for dummy, dummy, lock in locks for pin in lock.pins]
-    packaging = _packaging.load(_proof.pip_wheels(pins, pool))
+    packaging = _packaging.load(_proof.pip_wheels_of(pins, pool))
     prover = _proof.Prover(packaging, pool)
     proofs = []
     for one, name, lock in locks:
         if name not in targets:
-            raise AirgapError("%s: set %s is for %s, which is no target of it." % (where, one["name"], name))
+            raise AirgapError("%s: set %s is for %s, which is no target of it." % (root, one["name"], name))
         roots, warning = _proof.roots_of(one, lock)
         if warning and warning not in warnings:
             warnings.append(warning)

@@ -219,8 +219,7 @@ class Entry:
 
     def __init__(self, params):
         self.params = params
-        where = os.path.join(params["bundle"], _manifest.MANIFEST)
-        self.manifest = _manifest.parse_manifest(_manifest.read_text(where), where)
+        self.manifest = _manifest.read(params["bundle"])
         self.sums = sha256_file(os.path.join(params["bundle"], _manifest.SUMS))
 
     def begin_record(self):

@@ -102,7 +102,7 @@ def main():
         found = is_there(os.path.join(module.params["path"], _manifest.MANIFEST))
         for set_name in module.params["sets"]:
             for target in module.params["targets"]:
-                relative = "%s/%s/%s.txt" % (_manifest.LOCKS, set_name, target)
+                relative = _manifest.lock_path(set_name, target)
                 _manifest.check_name(relative, "the inventory")
                 path = os.path.join(module.params["path"], relative)
                 if not is_there(path):

@@ -147,7 +147,7 @@ class Manifest:
         locks = {}
         for one in self.module.params["sets"]:
             for target in one["targets"]:
-                relative = os.path.join(_manifest.LOCKS, one["name"], target + ".txt")
+                relative = _manifest.lock_path(one["name"], target)
                 _manifest.check_name(relative, "sets")
                 if self.module.check_mode and not os.path.exists(self.join(relative)):
                     return None
@@ -159,7 +159,7 @@ class Manifest:
     def before(self):
         """Return the manifest that is there, or None; one that cannot be read vouches for nothing."""
         try:
-            return _manifest.parse_manifest(_manifest.read_text(self.join(_manifest.MANIFEST)))
+            return _manifest.read(self.root)
         except AirgapError:
             return None
 
@@ -194,7 +194,7 @@ class Manifest:
 
     def stale_locks(self, locks):
         """Return the locks on disk that belong to no set and target given."""
-        wanted = {os.path.join(_manifest.LOCKS, name, target + ".txt") for name, target in locks}
+        wanted = {_manifest.lock_path(*key) for key in locks}
         there = [path for path in _manifest.walk(self.join(_manifest.LOCKS)) if TEMPORARY not in path]
         return sorted(set(os.path.join(_manifest.LOCKS, path) for path in there) - wanted)
 

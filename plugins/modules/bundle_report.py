@@ -49,6 +49,7 @@ options:
 requirements:
   - jinja2 >= 3.1
   - packaging >= 22, or pip >= 24.1
+  - license-expression >= 30, where a wheel declares an SPDX expression
 seealso:
   - module: airgap.python.bundle_audit
   - module: airgap.python.bundle_changes

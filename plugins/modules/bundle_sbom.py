@@ -32,7 +32,7 @@ options:
     required: true
 requirements:
   - python >= 3.9
-  - cyclonedx-python-lib[json-validation] >= 8
+  - cyclonedx-python-lib[json-validation] >= 8, which brings license-expression
   - packaging >= 22, or pip >= 24.1
 """
 

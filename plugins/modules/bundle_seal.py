@@ -57,10 +57,9 @@ from ansible_collections.airgap.python.plugins.module_utils._files import read_i
 
 def left_out(root):
     """Return the paths that the manifest leaves to the base."""
-    path = os.path.join(root, _manifest.MANIFEST)
-    if not os.path.lexists(path):
+    if not os.path.lexists(os.path.join(root, _manifest.MANIFEST)):
         return ()
-    return {entry.path for entry in _manifest.left_out(_manifest.parse_manifest(_manifest.read_text(path), path))}
+    return {entry.path for entry in _manifest.left_out(_manifest.read(root))}
 
 
 def main():

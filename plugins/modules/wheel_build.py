@@ -76,6 +76,7 @@ options:
 requirements:
   - python >= 3.8
   - pip >= 23.2
+  - packaging >= 22, or pip >= 24.1
   - git for O(vcs)
 extends_documentation_fragment:
   - airgap.python.pip

@@ -24,8 +24,8 @@ import tempfile
 import time
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest, _pieces
-from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
+from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest, _pieces, _reception
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
@@ -128,32 +128,35 @@ def describe(root, pins, base=None):
 def cross(source, hop):
     """Take a bundle in as the role transfer does; return how many bytes crossed."""
     manifest, entries = _manifest.verify(source)
-    reception = Reception(
-        {
-            "path": os.path.join(hop, "bundle"),
-            "incoming": os.path.join(hop, "incoming"),
-            "id": manifest["id"],
-            "entries": [entry._asdict() for entry in _manifest.to_send(manifest, entries)],
-            "left_out": [entry._asdict() for entry in _manifest.left_out(manifest)],
-            "base": manifest["base"],
-            "complete": True,
-        }
-    )
-    parts = _pieces.parts_of(plan(reception)["parts"])
+    sums = {entry.path: entry.sha256 for entry in entries}
+    offer = _reception.Offer(manifest["id"], sums[_manifest.SUMS])
     piece = os.path.join(hop, "piece")
-    with open(piece, "wb") as stream:
-        _pieces.write(source, parts, _pieces.encoding_of(parts), stream.write)
-    crossed = os.path.getsize(piece)
-    with open(piece, "rb") as stream:
-        reception.take(stream, parts, _pieces.encoding_of(parts))
+    crossed = 0
+
+    def go_on(write=None, wanted=()):
+        nonlocal crossed
+        places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
+        reception = _reception.Reception(*places, offer, {"complete": True})
+        if write is None:
+            return _reception.go_on(reception)
+        with open(piece, "wb") as stream:
+            write(stream.write)
+        crossed += os.path.getsize(piece)
+        with open(piece, "rb") as stream:
+            return _reception.go_on(reception, stream, wanted)
+
+    result = go_on()
+    files = bundle_send.open_part(source, offer.sha256, result["known"])
+    result = go_on(lambda emit: _pieces.write_open(source, files, emit))
+    dummy, parts = bundle_send.pool_parts(source, offer.sha256, result["wanted"])
+    go_on(lambda emit: _pieces.write(source, parts, emit), result["wanted"])
     os.unlink(piece)
-    reception.finish()
     return crossed
 
 
 def size_of(root, entries):
     """Return the size of the texts and of the wheels among entries."""
-    wheels = sum(entry.size for entry in entries if _pieces.is_packed(entry.path))
+    wheels = sum(entry.size for entry in entries if _manifest.is_in_pool(entry.path))
     return sum(entry.size for entry in entries) - wheels, wheels
 
 
@@ -263,7 +266,7 @@ def measure_packing(wheels, root):
                 data += stream.read()
     texts = b""
     for path in sorted(_manifest.walk(root)):
-        if not _pieces.is_packed(path):
+        if not _manifest.is_in_pool(path):
             with open(os.path.join(root, path), "rb") as stream:
                 texts += stream.read()
     ways = ["xz"] + (["zstd -3", "zstd -19"] if shutil.which("zstd") else [])

@@ -15,13 +15,21 @@ import traceback
 import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _manifest, _media, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _export,
+    _files,
+    _lock,
+    _manifest,
+    _media,
+    _pieces,
+    _reception,
+    _volumes,
+)
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._export import Export
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
-from ansible_collections.airgap.python.plugins.modules import bundle_export, bundle_receive
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
-from ansible_collections.airgap.python.plugins.modules.bundle_export import Export
-from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
 
 from tests.integration.simple_index import make_wheel
 from tests.unit.plugins.module_utils.test_manifest import SETS, delta, seal
@@ -35,53 +43,43 @@ SIZE = 200
 
 def export(source, disk, size=SIZE):
     """Export a bundle as the role media does."""
-    planned = bundle_export.plan(source, disk, size)
-    done = Export(source, disk, planned["id"])
-    written = []
-    for volume in planned["volumes"]:
+    done = Export(source, disk, size)
+    sums = {}
+    for volume in done.plan()["volumes"]:
         with held(done.folder, False):
-            written.append(done.write_volume(volume)[0])
+            sums[volume["name"]] = done.write_volume(volume["name"])[0].sha256
     with held(done.folder, False):
-        return done.finish(written)
+        return done.finish(sums)
 
 
 def bring(disks, hop, bundle=""):
     """Import a bundle as the role media does; return the names of the volumes that are still needed."""
     folders = _media.find(disks, bundle)
     offer = _media.judge(folders, [])
-    reception = Reception(
-        {
-            "path": os.path.join(hop, "bundle"),
-            "incoming": os.path.join(hop, "incoming"),
-            "id": offer.manifest["id"],
-            "entries": [entry._asdict() for entry in offer.opened + offer.carried],
-            "left_out": [entry._asdict() for entry in _manifest.left_out(offer.manifest)],
-            "base": offer.manifest["base"],
-            "complete": True,
-        }
-    )
-    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in offer.volumes]
-    with held(hop, False):
-        planned = plan(reception, volumes)
-    parts = _pieces.parts_of(planned["parts"])
-    if parts:
-        piece = io.BytesIO()
-        _pieces.write(offer.folder, parts, _pieces.encoding_of(parts), piece.write)
-        piece.seek(0)
+    if offer.foreign:
+        raise AirgapError("foreign: %s" % offer.foreign)
+    sums = [offer.sums.get(name, "") for name in ("SHA256SUMS", "SHA256SUMS.sig", _volumes.LIST)]
+
+    def go_on(*arguments):
+        offered = _reception.Offer(offer.manifest["id"], *sums)
         with held(hop, False):
-            reception.take(piece, parts, _pieces.encoding_of(parts))
-    for needed in planned["volumes"]:
+            places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
+            return _reception.go_on(_reception.Reception(*places, offered, {"complete": True}), *arguments)
+
+    result = go_on()
+    if result["open"]:
+        piece = io.BytesIO()
+        _pieces.write_open(offer.folder, bundle_send.open_part(offer.folder, sums[0], result["known"]), piece.write)
+        piece.seek(0)
+        result = go_on(piece)
+    for needed in result["volumes"]:
         usable = _media.judge(folders, [needed["name"]]).usable
         if needed["name"] in usable:
-            parts = next(one.parts for one in offer.volumes if one.name == needed["name"])
-            with held(hop, False), open(usable[needed["name"]], "rb") as stream:
-                reception.take(stream, parts)
-    with held(hop, False):
-        rest = plan(reception, volumes)
-        if offer.foreign:
-            raise AirgapError("foreign: %s" % offer.foreign)
-        if not rest["volumes"] and rest["pending"]:
-            reception.finish()
+            with open(usable[needed["name"]], "rb") as stream:
+                go_on(stream, (), needed["name"])
+    if not result["pending"]:
+        return []
+    rest = go_on()
     return [one["name"] for one in rest["volumes"]]
 
 
@@ -521,10 +519,8 @@ def run_apart(work, kill_at=0):
 
         step = counted(lambda: None)
 
-        bundle_export.written_aside = _files.written_aside = lambda *arguments: InHalves(
-            WRITTEN_ASIDE(*arguments), step
-        )
-        bundle_receive.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
+        _export.written_aside = _files.written_aside = lambda *arguments: InHalves(WRITTEN_ASIDE(*arguments), step)
+        _reception.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
         try:
             for name in CALLS:
                 # Syncing is a step like any other, but takes time and shows in no file.

@@ -36,7 +36,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _resolve,
     _target,
 )
-from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version
+from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 
 PACKAGES = ["flask", "pytest", "django", "ipykernel", "docker", "devpi-server", "cryptography", "pandas"]
 PACKAGES += ["ansible-core", "aiohttp", "twine", "typer", "lxml", "kubernetes", "sqlalchemy", "celery"]
@@ -145,7 +145,7 @@ def read(path):
 
 def pin_key(name, version):
     """Return name and version in the one spelling that can be compared."""
-    return _lock.normalize(name), canonical_version(version)
+    return _lock.normalize(name), canonical(version)
 
 
 def metadata_text(declared):

@@ -54,9 +54,9 @@ def test_lines_that_an_engine_speaks_of_are_told_with_their_places(inputs, said)
 
 def test_requirement_and_constraint_have_their_place_in_what_the_proof_says(inputs):
     said = "Flask 3 (asked for by the requirement six>=1) needs x"
-    assert inputs.tell(said, "six>=1") == "Flask 3 (asked for by the requirement six>=1 (base.txt, line 1)) needs x"
-    assert inputs.tell("The constraint six<2 counts", "six<2") == "The constraint six<2 (c.txt, line 1) counts"
-    assert inputs.tell("the requirement attrs counts", "attrs") == "the requirement attrs counts"
+    assert inputs.place_in(said, "six>=1") == "Flask 3 (asked for by the requirement six>=1 (base.txt, line 1)) needs x"
+    assert inputs.place_in("The constraint six<2 counts", "six<2") == "The constraint six<2 (c.txt, line 1) counts"
+    assert inputs.place_in("the requirement attrs counts", "attrs") == "the requirement attrs counts"
 
 
 def test_option_of_the_module_has_no_place_to_tell(inputs):

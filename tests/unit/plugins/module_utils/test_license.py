@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _license
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def read(*lines):
@@ -77,6 +80,23 @@ def test_site_says_what_is_usual():
     assert not _license.is_usual(read("License-Expression: MIT"), ["Apache-2.0"])
 
 
-def test_expression_that_would_grow_without_end_is_refused():
-    assert _license.terms(" AND ".join(["(A OR B)"] * 15)) is None
-    assert _license.terms("A AND (B OR C)") == [["A", "B"], ["A", "C"]]
+def test_expression_of_any_shape_is_judged_at_once():
+    many = " AND ".join(["(MIT OR GPL-3.0-only)"] * 15)
+    assert _license.is_usual(read("License-Expression: " + many))
+    assert not _license.is_usual(read("License-Expression: " + many + " AND GPL-3.0-only"))
+    assert not _license.is_usual(read("License-Expression: " + "(" * 100000 + "MIT" + ")" * 100000))
+
+
+@pytest.mark.parametrize(
+    "text", ["the MIT OR any later one", "MIT AND", "MIT WITH", "MIT OR (BSD", "MIT OR Apäche", "A WITH b c OR MIT"]
+)
+def test_sentence_in_the_field_is_not_an_expression(text):
+    found = read("License: " + text, "Classifier: License :: OSI Approved :: MIT License")
+    assert (found.source, found.expression) == ("Classifier", "")
+
+
+def test_host_without_the_library_is_told_what_to_install_and_does_without_where_no_expression_is(monkeypatch):
+    monkeypatch.setitem(sys.modules, "license_expression", None)
+    assert _license.is_usual(read("Classifier: License :: OSI Approved :: MIT License"))
+    with pytest.raises(AirgapError, match="Install license-expression"):
+        _license.is_usual(read("License-Expression: MIT"))

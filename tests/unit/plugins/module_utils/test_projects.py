@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
@@ -96,18 +98,22 @@ def test_project_that_cannot_tell_is_refused_with_the_reason(document, extras, g
         _projects.pyproject(document, extras, groups, "pyproject.toml")
 
 
+def lock(packages, **other):
+    """Return a lock file that PEP 751 permits, with these packages."""
+    return dict({"lock-version": "1.0", "created-by": "a test", "packages": packages}, **other)
+
+
+def file(name, **hashes):
+    """Return a file of a lock's package."""
+    return {"url": "https://files.example/" + name, "hashes": hashes}
+
+
 def test_pylock_gives_pins_with_markers_and_every_hash():
-    document = {
-        "lock-version": "1.0",
-        "packages": [
-            {
-                "name": "tomli",
-                "version": "2.0",
-                "marker": "python_version < '3.11'",
-                "wheels": [{"hashes": {"sha256": "b" * 64}}, {"hashes": {"sha256": "a" * 64}}],
-            }
-        ],
-    }
+    wheels = [
+        file("tomli-2.0-py3-none-any.whl", sha256="b" * 64),
+        file("tomli-2.0-py3-none-win32.whl", sha256="a" * 64),
+    ]
+    document = lock([{"name": "tomli", "version": "2.0", "marker": "python_version < '3.11'", "wheels": wheels}])
     line = _projects.pylock(document, "pylock.toml")[0]
     assert line.text == "tomli==2.0 ; python_version < '3.11'"
     assert line.hashes == ("sha256:" + "a" * 64, "sha256:" + "b" * 64)
@@ -115,19 +121,20 @@ def test_pylock_gives_pins_with_markers_and_every_hash():
 
 def package(name, **other):
     """Return an entry of a lock."""
-    return dict({"name": name, "version": "1", "wheels": [{"hashes": {"sha256": "a" * 64}}]}, **other)
+    wheels = [file(name + "-1-py3-none-any.whl", sha256="a" * 64)]
+    return dict({"name": name, "version": "1", "wheels": wheels}, **other)
 
 
 def pylock(packages, extras=(), groups=(), build=(), where="/site/pylock.toml", **other):
     """Return the requirements of a lock."""
-    document = dict({"lock-version": "1.0", "packages": packages}, **other)
-    lines = _projects.pylock(document, where, list(extras), list(groups), list(build))
+    lines = _projects.pylock(lock(packages, **other), where, list(extras), list(groups), list(build))
     return [line.text for line in lines]
 
 
 GROUPED = {
     "lock-version": "1.0",
-    "extras": ["Web"],
+    "created-by": "a test",
+    "extras": ["web"],
     "dependency-groups": ["default", "dev", "win"],
     "default-groups": ["default"],
     "packages": [
@@ -177,7 +184,7 @@ def test_what_is_left_of_a_marker_is_for_the_target_to_say(marker, settled):
 
 @pytest.mark.parametrize("marker", ["extras == 'x'", "'a' in", "(os_name == 'a'", "os_name = 'a'", "extras in 'a'"])
 def test_marker_that_cannot_be_read_is_named_with_its_package(marker):
-    with pytest.raises(AirgapError, match="/site/pylock.toml, odd: the marker"):
+    with pytest.raises(AirgapError, match="/site/pylock.toml, odd: .*marker"):
         pylock([package("odd", marker=marker)])
 
 
@@ -202,7 +209,7 @@ def test_project_itself_in_its_lock_is_no_requirement(path):
             {"vcs": {"type": "git", "url": "https://git.example/part", "commit-id": "0" * 40, "subdirectory": "py"}},
             '{name: part, vcs: "git+https://git.example/part@%s#subdirectory=py"}' % ("0" * 40),
         ),
-        ({"archive": {"url": "https://files.example/part-1.tar.gz", "hashes": {}}}, "source: part-1.tar.gz"),
+        ({"archive": file("part-1.tar.gz", sha256="c" * 64)}, "source: part-1.tar.gz"),
     ],
 )
 def test_package_that_a_lock_takes_from_a_source_is_refused_with_the_entry_unless_it_is_built(entry, said):
@@ -215,27 +222,28 @@ def test_package_that_a_lock_takes_from_a_source_is_refused_with_the_entry_unles
 
 def test_wheel_that_a_lock_takes_from_a_url_is_required_from_there_with_its_hash():
     archive = {"url": "https://files.example/part-1-py3-none-any.whl", "hashes": {"sha256": "a" * 64}}
-    document = {"lock-version": "1.0", "packages": [{"name": "part", "version": "1", "archive": archive}]}
+    document = lock([{"name": "part", "version": "1", "archive": archive}])
     (line,) = _projects.pylock(document, "pylock.toml")
     assert (line.text, line.hashes) == ("part @ " + archive["url"], ("sha256:" + "a" * 64,))
 
 
 def test_package_without_a_wheel_is_left_to_the_targets_that_need_it():
-    old = {"name": "old", "version": "1", "marker": "os_name == 'nt'", "sdist": {"hashes": {"sha256": "b" * 64}}}
-    (line,) = _projects.pylock({"lock-version": "1.0", "packages": [old]}, "pylock.toml")
+    old = {"name": "old", "version": "1", "marker": "os_name == 'nt'"}
+    old["sdist"] = file("old-1.tar.gz", sha256="b" * 64)
+    (line,) = _projects.pylock(lock([old]), "pylock.toml")
     assert (line.text, line.hashes) == ("old==1 ; os_name == 'nt'", ("sha256:" + "b" * 64,))
 
 
 def test_pylock_with_a_wheel_in_a_folder_gives_its_pin_and_hash_by_which_no_namesake_is_taken():
     archive = {"path": "whl/m-1.0+mine-py3-none-any.whl", "hashes": {"sha256": "a" * 64}}
-    document = {"lock-version": "1.0", "packages": [{"name": "m", "archive": archive}]}
+    document = lock([{"name": "m", "archive": archive}])
     (line,) = _projects.pylock(document, "/site/pylock.toml")
     assert (line.text, line.hashes) == ("m==1.0+mine", ("sha256:" + "a" * 64,))
 
 
 def test_pylock_with_a_wheel_behind_a_signed_url_is_required_by_that_url():
     archive = {"url": "https://files.example/part-1-py3-none-any.whl?sig=x", "hashes": {"sha256": "a" * 64}}
-    document = {"lock-version": "1.0", "packages": [{"name": "part", "version": "1", "archive": archive}]}
+    document = lock([{"name": "part", "version": "1", "archive": archive}])
     (line,) = _projects.pylock(document, "pylock.toml")
     assert (line.url, line.hashes) == (archive["url"], ("sha256:" + "a" * 64,))
 
@@ -245,14 +253,64 @@ def test_pylock_with_a_wheel_behind_a_signed_url_is_required_by_that_url():
 )
 def test_pylock_with_a_wheel_without_a_hash_is_refused_with_what_gives_one(place):
     with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* no sha256.*Lock it again"):
+        pylock([{"name": "m", "version": "1", "archive": dict(place, hashes={"sha512": "a" * 128})}])
+    with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* one hash must be provided.*Lock it again"):
         pylock([{"name": "m", "version": "1", "archive": dict(place, hashes={})}])
 
 
 def test_pylock_with_a_package_that_has_no_hash_or_of_another_format_is_refused_by_name():
     with pytest.raises(AirgapError, match="old: .* no version or no sha256"):
-        pylock([{"name": "old", "version": "1", "sdist": {}}])
+        pylock([{"name": "old", "version": "1", "sdist": file("old-1.tar.gz", sha512="b" * 128)}])
     with pytest.raises(AirgapError, match="lock-version 2.0"):
         _projects.pylock({"lock-version": "2.0"}, "pylock.toml")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"wheels": [file("other-1-py3-none-any.whl", sha256="a" * 64)]}, "/site/pylock.toml, part: .*not consistent"),
+        ({"wheels": [file("part-2-py3-none-any.whl", sha256="a" * 64)]}, "/site/pylock.toml, part: .*not consistent"),
+        ({"name": "Part"}, "/site/pylock.toml, Part: .*not normalized"),
+        ({"vcs": {"type": "git", "url": "https://git.example/part"}}, "/site/pylock.toml, part: .*commit-id"),
+        ({"version": 1}, "/site/pylock.toml, part: .*version"),
+    ],
+)
+def test_lock_that_the_standard_does_not_permit_is_refused_with_the_package(change, said):
+    with pytest.raises(AirgapError, match=said):
+        pylock([package("six"), dict(package("part"), **change)])
+
+
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [
+        ([{"include-group": "gone"}], "p: the dependency group x .*gone.*PEP 735"),
+        (["pytest", "not a requirement"], "p: the dependency group x .*not a requirement"),
+        ([{"include-group": "y", "path": "z"}], "p: the dependency group x .*PEP 735"),
+    ],
+)
+def test_group_that_the_standard_does_not_permit_is_refused_with_the_reason(group, said):
+    with pytest.raises(AirgapError, match=said):
+        texts({"dependency-groups": {"x": group, "y": ["six"]}}, [], ["x"])
+
+
+def test_group_that_is_written_twice_is_refused():
+    with pytest.raises(AirgapError, match="Duplicate.*a-b"):
+        texts({"dependency-groups": {"a_b": ["six"], "A.B": ["mypy"]}}, [], ["a-b"])
+
+
+def test_requirement_of_an_included_group_is_named_with_the_group_where_it_is_written():
+    lines = _projects.pyproject(PROJECT, [], ["test"], "p")
+    assert [line.where for line in lines] == ["p, [project] dependencies", "p, group test", "p, group typing"]
+
+
+def test_control_host_with_an_older_packaging_is_told_what_to_install_only_for_a_file_that_needs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "packaging.pylock", None)
+    monkeypatch.setitem(sys.modules, "packaging.dependency_groups", None)
+    assert texts(PROJECT, ["dot-env"]) == ["flask>=3", "python-dotenv"]
+    with pytest.raises(AirgapError, match="group test: .*Install packaging>=26.1"):
+        texts(PROJECT, [], ["test"])
+    with pytest.raises(AirgapError, match="/site/pylock.toml: .*Install packaging>=26.1"):
+        pylock([package("six")])
 
 
 def test_option_in_a_file_is_refused_with_its_place():

@@ -155,13 +155,6 @@ def test_upgrade_may_move_what_requires_it_and_what_it_requires():
     assert _resolve.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
 
 
-def test_metadata_tells_its_requirements_and_whether_a_marker_asks_for_the_release():
-    text = "Name: x\nRequires-Dist: Foo.Bar>=1; python_version < '3'\nRequires-Dist: baz[x] (>2)\n\nRequires-Dist: no"
-    assert _resolve.required_names(text) == {"foo-bar", "baz"}
-    assert not _resolve.asks_for_release(text)
-    assert _resolve.asks_for_release("Requires-Dist: a; platform_release >= '20.0'\n\n")
-
-
 def test_failure_of_the_net_is_told_from_one_of_the_requirements():
     assert _pip_failure.is_passing("Could not fetch URL x: connection error: Connection refused")
     assert _pip_failure.is_passing("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _resolve, _target, _uv
+from ansible_collections.airgap.python.plugins.module_utils import _packaging, _resolve, _target, _uv
+
+PACKAGING = _packaging.load()
 
 
 def target(**changes):
@@ -58,7 +60,7 @@ def test_wheel_that_fits_best_is_taken_and_the_higher_build_of_two():
         wheel("x-1-2-cp39-cp39-manylinux_2_17_x86_64.whl", "b" * 64),
         wheel("x-1-cp39-cp39-manylinux_2_34_x86_64.whl"),
     ]
-    pin = _uv.read_lock({"packages": [{"name": "X", "version": "1", "wheels": wheels}]}, target(), "/s")[0]
+    pin = _uv.read_lock(PACKAGING, {"packages": [{"name": "X", "version": "1", "wheels": wheels}]}, target(), "/s")[0]
     assert (pin.name, pin.sha256) == ("x", "b" * 64)
     assert pin.origin == "https://u:p@index.example/f/x-1-2-cp39-cp39-manylinux_2_17_x86_64.whl"
 
@@ -66,7 +68,7 @@ def test_wheel_that_fits_best_is_taken_and_the_higher_build_of_two():
 def test_package_without_a_fitting_wheel_or_hash_is_refused_by_name():
     lock = {"packages": [{"name": "x", "version": "1", "wheels": [wheel("x-1-cp310-cp310-win_amd64.whl")]}]}
     with pytest.raises(_resolve.ResolveError, match="uv chose x 1"):
-        _uv.read_lock(lock, target(), "/s")
+        _uv.read_lock(PACKAGING, lock, target(), "/s")
     lock["packages"][0]["wheels"] = [wheel("x-1-py3-none-any.whl", "")]
     with pytest.raises(_resolve.ResolveError, match="no sha256 for x-1-py3-none-any.whl"):
-        _uv.read_lock(lock, target(), "/s")
+        _uv.read_lock(PACKAGING, lock, target(), "/s")

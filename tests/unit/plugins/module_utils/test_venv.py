@@ -97,41 +97,6 @@ def test_what_is_not_ours_is_never_planned_away(kind):
         plan(_venv.Found(kind))
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("1.0", "1"),
-        ("2024.01.02", "2024.1.2"),
-        ("1.0-RC.1", "1rc1"),
-        ("1.0alpha", "1a0"),
-        ("1.0-1", "1.post1"),
-        ("v1.0.dev", "1.dev0"),
-        ("1!2.0+Ubuntu-01", "1!2+ubuntu.1"),
-        ("1.0.post2.dev3", "1.post2.dev3"),
-    ],
-)
-def test_spellings_of_one_version_are_equal(one, other):
-    assert _venv.canonical_version(one) == _venv.canonical_version(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("1.0", "1.0.1"), ("1.0", "1.0rc1"), ("1.0", "1.0+local"), ("1.10", "1.1"), ("weird", "odd")]
-)
-def test_different_versions_stay_different(one, other):
-    assert _venv.canonical_version(one) != _venv.canonical_version(other)
-
-
-def test_the_name_of_the_pip_wheel_gives_its_version():
-    assert _venv.pip_wheel_version("pip-26.0.1-py3-none-any.whl") == "26.0.1"
-    with pytest.raises(AirgapError, match="its own name back"):
-        _venv.pip_wheel_version("pip.whl")
-
-
-def test_the_oldest_python_of_a_wheel_is_read_from_its_metadata():
-    assert _venv.oldest_python_of("Name: pip\nRequires-Python: !=3.9.1, >= 3.10\nVersion: 1\n") == (3, 10)
-    assert _venv.oldest_python_of("Name: pip\n") == ()
-
-
 def test_a_password_in_the_index_url_is_in_no_command_line():
     url = "https://user:p%40ss@index.example/+simple/"
     options = _venv.PipOptions(cert="/etc/ca.pem")

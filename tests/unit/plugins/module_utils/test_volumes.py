@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _volumes
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._manifest import Entry
+from ansible_collections.airgap.python.plugins.module_utils._manifest import Entry, Part
 
 CARRIED = [Entry("wheels/b", "b" * 64, 25), Entry("wheels/a", "a" * 64, 10), Entry("wheels/empty", "c" * 64, 0)]
 
@@ -33,19 +33,26 @@ def test_empty_file_that_no_volume_names_is_missed():
 
 def needed(size, *missing):
     """Return what is needed of volumes of a size: for each its name, its runs and the paths of its parts."""
-    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in laid_out(size)]
     return [
-        (one["name"], [(run["offset"], run["length"]) for run in one["runs"]], [part["path"] for part in one["parts"]])
-        for one in _volumes.needed(volumes, missing)
+        (
+            volume.name,
+            [(begin, end - begin) for dummy, begin, end in runs],
+            [
+                part.path
+                for part in _volumes.parts_within(volume, [Part(name, begin, end - begin) for name, begin, end in runs])
+            ],
+        )
+        for volume, runs in _volumes.needed(laid_out(size), missing)
     ]
 
 
 def test_only_volumes_that_bring_what_is_missing_are_needed_and_only_those_parts_of_them():
+    # An empty file at the end of a run costs nothing, and counts as part of it.
     assert needed(20) == []
-    assert needed(20, ("wheels/b", 12, 14)) == [("0002.vol", [(0, 15)], ["wheels/b"])]
+    assert needed(20, ("wheels/b", 12, 14)) == [("0002.vol", [(0, 15)], ["wheels/b", "wheels/empty"])]
     assert needed(20, ("wheels/b", 0, 25)) == [
         ("0001.vol", [(10, 10)], ["wheels/b"]),
-        ("0002.vol", [(0, 15)], ["wheels/b"]),
+        ("0002.vol", [(0, 15)], ["wheels/b", "wheels/empty"]),
     ]
     assert needed(20, ("wheels/empty", 0, 0)) == [("0002.vol", [(15, 0)], ["wheels/empty"])]
 

@@ -17,7 +17,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
-from ansible_collections.airgap.python.plugins.modules import bundle_piece
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 from ansible_collections.airgap.python.plugins.plugin_utils import _line
 
 
@@ -136,9 +136,11 @@ def test_pipe_on_a_host_is_closed_to_others_and_goes_away(tmp_path):
 
 def test_what_went_wrong_on_the_sending_host_is_printed_apart_from_the_piece(tmp_path):
     pipe = str(tmp_path / "pipe")
-    sender = threading.Thread(
-        target=bundle_piece.serve, args=(str(tmp_path), [_manifest.Part("lost.whl", 0, 1)], "", pipe)
-    )
+
+    def lost(emit):
+        _pieces.write(str(tmp_path), [_manifest.Part("lost.whl", 0, 1)], emit)
+
+    sender = threading.Thread(target=bundle_send.serve, args=(lost, pipe))
     sender.start()
     done = subprocess.run(["sh", "-c", _line.printing(pipe)], capture_output=True, check=False)
     sender.join()
@@ -150,7 +152,10 @@ def test_module_that_ran_twice_sends_its_piece_once(tmp_path):
     pipe = str(tmp_path / "pipe")
     (tmp_path / "a.whl").write_bytes(bytes(3000000))
     parts = [_manifest.Part("a.whl", 0, 3000000)]
-    senders = [threading.Thread(target=bundle_piece.serve, args=(str(tmp_path), parts, "", pipe)) for _run in range(2)]
+    senders = [
+        threading.Thread(target=bundle_send.serve, args=(lambda emit: _pieces.write(str(tmp_path), parts, emit), pipe))
+        for _run in range(2)
+    ]
     for sender in senders:
         sender.start()
     done = subprocess.run(["sh", "-c", _line.printing(pipe)], capture_output=True, check=False)

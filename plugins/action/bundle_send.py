@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have a piece ready on the sending host, and say which command prints it on the control host."""
+"""Start what sends a piece on the sending host, and return the command that prints it on the control host."""
 
 from __future__ import annotations
 

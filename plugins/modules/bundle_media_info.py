@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: bundle_media
+module: bundle_media_info
 short_description: Judge what a disk brings
 version_added: 0.1.0
 description:
@@ -48,7 +48,7 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Judge the disk
-  airgap.python.bundle_media:
+  airgap.python.bundle_media_info:
     paths: [/mnt/disk]
   register: offer
 """
@@ -70,23 +70,33 @@ folder:
   description: Where the open part lies.
   type: str
   returned: success
-entries:
-  description: Every file that the bundle brings, with C(path), C(sha256) and C(size) in bytes.
-  type: list
-  elements: dict
+sha256:
+  description: SHA-256 of C(SHA256SUMS).
+  type: str
   returned: success
-left_out:
-  description: The files that it leaves to its base, with C(path), C(sha256) and C(size) in bytes.
-  type: list
-  elements: dict
+signatures_sha256:
+  description: SHA-256 of C(SHA256SUMS.sig); empty where there is none.
+  type: str
+  returned: success
+volumes_sha256:
+  description: SHA-256 of C(volumes.json), the list of the volumes.
+  type: str
   returned: success
 volumes:
-  description:
-    - All volumes of the bundle, with C(name), C(size), C(sha256), C(parts), and C(path), which is empty where no right one
-      is here.
+  description: All volumes of the bundle.
   type: list
   elements: dict
   returned: success
+  contains:
+    name:
+      description: Its name.
+      type: str
+    size:
+      description: Its size in bytes.
+      type: int
+    path:
+      description: Where it lies; empty where no right one is here.
+      type: str
 damaged:
   description: Paths of volumes that are not what the list of volumes says, and of which there is no right one before.
   type: list
@@ -118,7 +128,7 @@ missing:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _media
+from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _media, _volumes
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -147,17 +157,10 @@ def main():
         base=offer.manifest["base"] or "",
         created=offer.manifest.get("created", ""),
         folder=offer.folder,
-        entries=[entry._asdict() for entry in offer.opened + offer.carried],
-        left_out=[entry._asdict() for entry in _manifest.left_out(offer.manifest)],
-        volumes=[
-            dict(
-                one._asdict(),
-                parts=[part._asdict() for part in one.parts],
-                size=one.size,
-                path=offer.usable.get(one.name, ""),
-            )
-            for one in offer.volumes
-        ],
+        sha256=offer.sums[_manifest.SUMS],
+        signatures_sha256=offer.sums.get(_manifest.SIGNATURE, ""),
+        volumes_sha256=offer.sums[_volumes.LIST],
+        volumes=[{"name": one.name, "size": one.size, "path": offer.usable.get(one.name, "")} for one in offer.volumes],
         damaged=offer.damaged,
         foreign=offer.foreign,
         missing=[one.name for one in offer.volumes if one.name not in offer.usable],
