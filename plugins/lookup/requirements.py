@@ -76,10 +76,10 @@ import os
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
-from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements, _sources
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._lock import project_of
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _project_files, _requirements, _sources
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
+from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import project_of
 from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
 
 
@@ -102,10 +102,10 @@ class LookupModule(LookupBase):
     def lines(self, path):
         """Return the lines of one file."""
         name = os.path.basename(path)
-        if name in _projects.EXPORTS:
+        if name in _project_files.EXPORTS:
             raise AirgapError(
                 "%s is a lock of a tool's own. Beside it, run '%s', and name that file."
-                % (path, _projects.EXPORTS[name])
+                % (path, _project_files.EXPORTS[name])
             )
         if self.get_option("kind") == "constraints":
             if name == "pyproject.toml":
@@ -116,7 +116,7 @@ class LookupModule(LookupBase):
             return self.pyproject(path)
         if name.startswith("pylock.") and name.endswith(".toml"):
             choice = [self.get_option(name) for name in ("extras", "groups", "build")]
-            return _projects.pylock(toml(path), path, *choice)
+            return _project_files.pylock(toml(path), path, *choice)
         return parse(path).requirements
 
     def render(self, line, folders):
@@ -130,7 +130,7 @@ class LookupModule(LookupBase):
     def pyproject(self, path):
         """Return what a project requires; warns of what counts for nothing."""
         document = toml(path)
-        found = _projects.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
+        found = _project_files.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
         names = [project_of(line.text) for line in found]
         # An index that is not named is pip's own default.
         indexes = [one or default_index() for one in self.get_option("indexes") or [""]]

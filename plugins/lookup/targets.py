@@ -48,8 +48,8 @@ import glob
 import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.airgap.python.plugins.module_utils import _survey
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_file
 from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
 
 FIX = "airgap_targets names it: play airgap.python.survey, or bring the file that was written inside."
@@ -67,7 +67,7 @@ class LookupModule(LookupBase):
             return _site_files.find(path, folders, lambda pattern: sorted(glob.glob(pattern)), FIX)
 
         try:
-            targets = _survey.targets(terms, find, read)
+            targets = _target_file.targets(terms, find, read)
         except AirgapError as error:
             raise AnsibleError(str(error)) from error
         return targets

@@ -69,14 +69,11 @@ counts:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import (
-    _changes,
-    _manifest,
-    _packaging,
-    _report_files,
-)
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
+from ansible_collections.airgap.python.plugins.module_utils._report import _changes, _report_files
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 
 
 def main():

@@ -148,10 +148,10 @@ removed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._export import Export
 from ansible_collections.airgap.python.plugins.module_utils._files import held
+from ansible_collections.airgap.python.plugins.module_utils._transfer._export import Export
 
 
 def write(params, check_mode):

@@ -47,7 +47,7 @@ files:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _installer, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     make_folder,
@@ -55,6 +55,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     sha256_bytes,
     write_atomic,
 )
+from ansible_collections.airgap.python.plugins.module_utils._install import _installer
 
 
 def found(root):

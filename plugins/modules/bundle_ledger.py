@@ -201,7 +201,7 @@ import os
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _ledger, _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_file, write_atomic
 

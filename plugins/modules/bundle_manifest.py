@@ -120,7 +120,7 @@ import datetime
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _ledger, _lock, _manifest, _requirements
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
@@ -128,6 +128,8 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     sha256_file,
     write_atomic,
 )
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirements
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
 class Manifest:

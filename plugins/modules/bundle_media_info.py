@@ -128,8 +128,9 @@ missing:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _media, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _media, _volumes
 
 
 def main():

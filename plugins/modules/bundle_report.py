@@ -82,16 +82,16 @@ unusual:
 import os
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils import (
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._report import (
     _dependencies,
     _evidence,
     _license,
-    _manifest,
     _page,
     _page_html,
     _report_files,
 )
-from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def main():

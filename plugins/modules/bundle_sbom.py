@@ -67,8 +67,9 @@ import traceback
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils import _evidence, _manifest, _report_files
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._report import _evidence, _report_files
 
 LIBRARY_ERROR = None
 try:

@@ -87,9 +87,10 @@ import fcntl
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes, sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream, _volumes
 
 
 def read_sums(root, sha256):
@@ -118,13 +119,13 @@ def pool_parts(root, sha256, wanted):
         paths = [name]
     else:
         paths = sorted(path for path in read_sums(root, sha256) if _manifest.is_in_pool(path))
-    return root, _pieces.parts_of(wanted, paths, lambda path: os.lstat(os.path.join(root, path)).st_size)
+    return root, _stream.parts_of(wanted, paths, lambda path: os.lstat(os.path.join(root, path)).st_size)
 
 
 def serve(write, folder):
     """Have the piece written into the pipe; what goes wrong is for the one who reads it, beside the pipe."""
     try:
-        with contextlib.closing(_pieces.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)) as pipe:
+        with contextlib.closing(_stream.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)) as pipe:
             # Where Ansible lost the connection and ran the module again, there are two of this.
             fcntl.flock(pipe.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
@@ -188,11 +189,11 @@ def main():
         if params["wanted"]:
             root, parts = pool_parts(root, params["sha256"], params["wanted"])
             size = sum(part.length for part in parts)
-            left_behind(lambda: serve(lambda emit: _pieces.write(root, parts, emit), params["pipe"]))
+            left_behind(lambda: serve(lambda emit: _stream.write(root, parts, emit), params["pipe"]))
         else:
             files = open_part(root, params["sha256"], set(params["known"]))
             size = sum(one for dummy, one in files)
-            left_behind(lambda: serve(lambda emit: _pieces.write_open(root, files, emit), params["pipe"]))
+            left_behind(lambda: serve(lambda emit: _stream.write_open(root, files, emit), params["pipe"]))
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, bytes=size)

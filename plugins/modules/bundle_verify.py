@@ -138,7 +138,7 @@ bytes:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 

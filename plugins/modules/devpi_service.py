@@ -145,17 +145,17 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import (
+from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import (
     _addresses,
+    _data,
     _devpi,
-    _devpi_data,
-    _files,
     _former,
     _listeners,
     _service,
-    _venv,
 )
-from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _venv
 
 SHOWN = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState", "MainPID", "NRestarts")
 POLL = 0.25
@@ -439,9 +439,7 @@ class Service:
         # A password that is there is the one that the server knows. It is changed there first, see the role.
         _files.keep_secret(wanted.password_path, given if given and (entry is None or entry.empty) else None, 0, 0)
         if "data" in plan.steps:
-            _devpi_data.make(
-                wanted.data_dir, account, wanted.password_path, os.path.join(wanted.venv, "bin/devpi-init")
-            )
+            _data.make(wanted.data_dir, account, wanted.password_path, os.path.join(wanted.venv, "bin/devpi-init"))
         if "config" in plan.steps:
             self.have_devpi_read(gid)
         if plan.restart and self.ran:

@@ -100,9 +100,11 @@ import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _devpi, _manifest, _packaging, _proof, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, other_writers, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _prover, _wheel
 
 
 def locate(files, src):
@@ -139,7 +141,7 @@ def packaging_for(located):
         with open_plain(path) as stream:
             if not other_writers(os.fstat(stream.fileno())):
                 mine.append((path, sha256))
-    return _packaging.load(_proof.pip_wheels(mine))
+    return _packaging.load(_prover.pip_wheels(mine))
 
 
 def inspect(packaging, located):

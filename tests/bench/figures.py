@@ -24,7 +24,9 @@ import tempfile
 import time
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest, _pieces, _reception
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 TARGETS = [
@@ -147,9 +149,9 @@ def cross(source, hop):
 
     result = go_on()
     files = bundle_send.open_part(source, offer.sha256, result["known"])
-    result = go_on(lambda emit: _pieces.write_open(source, files, emit))
+    result = go_on(lambda emit: _stream.write_open(source, files, emit))
     dummy, parts = bundle_send.pool_parts(source, offer.sha256, result["wanted"])
-    go_on(lambda emit: _pieces.write(source, parts, emit), result["wanted"])
+    go_on(lambda emit: _stream.write(source, parts, emit), result["wanted"])
     os.unlink(piece)
     return crossed
 

@@ -20,7 +20,8 @@ import sys
 import tempfile
 import time
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 INVENTORY = "inventories/lab"
 PLACE = "/srv/throughput"

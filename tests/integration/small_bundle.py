@@ -12,7 +12,10 @@ import re
 import subprocess
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _installer, _interpreter, _lock, _manifest, _target
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._install import _installer
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 from tests.integration.simple_index import make_wheel
 

@@ -15,25 +15,25 @@ import traceback
 import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import (
+from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
+from ansible_collections.airgap.python.plugins.module_utils._transfer import (
     _export,
-    _files,
-    _lock,
-    _manifest,
     _media,
-    _pieces,
     _reception,
+    _stream,
     _volumes,
 )
-from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._export import Export
-from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
+from ansible_collections.airgap.python.plugins.module_utils._transfer._export import Export
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 from ansible_collections.airgap.python.plugins.modules import bundle_send
 from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
 
 from tests.integration.simple_index import make_wheel
-from tests.unit.plugins.module_utils.test_manifest import SETS, delta, seal
-from tests.unit.plugins.module_utils.test_signature import Officer
+from tests.unit.plugins.module_utils._bundle.test_manifest import SETS, delta, seal
+from tests.unit.plugins.module_utils._bundle.test_signature import Officer
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system and make devices")
 FLASK = "wheels/flask-1.0-py3-none-any.whl"
@@ -69,7 +69,7 @@ def bring(disks, hop, bundle=""):
     result = go_on()
     if result["open"]:
         piece = io.BytesIO()
-        _pieces.write_open(offer.folder, bundle_send.open_part(offer.folder, sums[0], result["known"]), piece.write)
+        _stream.write_open(offer.folder, bundle_send.open_part(offer.folder, sums[0], result["known"]), piece.write)
         piece.seek(0)
         result = go_on(piece)
     for needed in result["volumes"]:

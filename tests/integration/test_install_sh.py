@@ -20,8 +20,10 @@ import zipfile
 from importlib.metadata import PackageNotFoundError
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _install_program, _interpreter, _manifest, _target
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _program
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
 
 from tests.integration import small_bundle
 from tests.integration.simple_index import SimpleIndex, make_wheel
@@ -227,7 +229,7 @@ def test_a_bundle_without_uv_says_how_to_get_it(install):
 
 def test_install_holds_files_of_the_release_byte_for_byte(bundle):
     """Anyone can compare them; what is compared is what runs."""
-    release = pathlib.Path(_install_program.__file__).parent
+    release = pathlib.Path(_program.__file__).parent.parent
     files = [path for path in (bundle / "install").rglob("*") if path.is_file()]
     assert len(files) > 10
     for path in files:
@@ -400,31 +402,31 @@ def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):
 
 def test_a_full_disk_is_seen_before_anything_is_made(bundle, install, monkeypatch):
     """What cannot fit is not begun."""
-    monkeypatch.setattr(_install_program.shutil, "disk_usage", lambda path: (10, 10, 0))
+    monkeypatch.setattr(_program.shutil, "disk_usage", lambda path: (10, 10, 0))
     with pytest.raises(AirgapError, match="The disk of .* is full"):
-        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+        _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not install.venv.exists()
 
 
 def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install, monkeypatch):
     """The error says so, and nothing half-made is taken for finished."""
-    real = _install_program.run
+    real = _program.run
 
     def run(argv):
         if "-r" in argv:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(argv)
 
-    monkeypatch.setattr(_install_program, "run", run)
+    monkeypatch.setattr(_program, "run", run)
     with pytest.raises(AirgapError, match=r"The disk of %s is full: .* has [0-9]+ bytes free" % install.venv):
-        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+        _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
     assert "Installed into" in install.set().stdout
 
 
 def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install, monkeypatch, tmp_path):
     """Which disk is full is told; what pip needs for itself lies beside the environment."""
-    real = _install_program.run
+    real = _program.run
     places = []
 
     def run(argv):
@@ -435,14 +437,14 @@ def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install
     def copy(bundle, pin, folder):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(_install_program, "run", run)
-    _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_program, "run", run)
+    _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert places
     assert {os.path.dirname(place) for place in places} == {str(install.venv)}
-    monkeypatch.setattr(_install_program.Bundle, "copy", copy)
-    monkeypatch.setattr(_install_program.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(_program.Bundle, "copy", copy)
+    monkeypatch.setattr(_program.tempfile, "tempdir", str(tmp_path))
     with pytest.raises(AirgapError, match="The disk of %s/.tmp.* is full: .*TMPDIR" % tmp_path):
-        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+        _program.main(str(bundle), ["base", "--venv", str(install.venv)])
 
 
 def test_two_runs_at_once_do_not_mix(install):
@@ -466,7 +468,7 @@ def evil_pip(mark):
 
 def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, install, pip, monkeypatch, tmp_path):
     """What is run and installed are copies that were hashed while they were made."""
-    real = _install_program.run
+    real = _program.run
 
     def run(argv):
         if "install" in argv:
@@ -474,8 +476,8 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
             (bundle / APP).write_bytes(make_wheel("app", "6.6")[1])
         return real(argv)
 
-    monkeypatch.setattr(_install_program, "run", run)
-    _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_program, "run", run)
+    _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (tmp_path / "owned").exists()
     assert version_of(install.venv) == "1.0"
     assert not list(tmp_path.rglob(".tmp-airgap-*"))
@@ -483,9 +485,9 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
 
 def test_a_file_that_is_changed_before_it_is_copied_is_refused_by_name(bundle, install, monkeypatch):
     """The copy has another sum, and nothing stays behind."""
-    monkeypatch.setattr(_install_program, "check_space", lambda *_arguments: flip(bundle / APP))
+    monkeypatch.setattr(_program, "check_space", lambda *_arguments: flip(bundle / APP))
     with pytest.raises(AirgapError, match="app-1.0.* has sha256"):
-        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+        _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
     assert not [path for path in install.venv.iterdir() if path.name.startswith(".tmp")]
 
@@ -862,8 +864,8 @@ def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
 def test_without_ssh_keygen_nothing_is_called_verified(bundle, officers, monkeypatch, capsys):
     """A check that cannot be made is no check that was passed."""
     small_bundle.sign(bundle, officers["alice"][0])
-    monkeypatch.setattr(_install_program._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
-    assert _install_program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
+    monkeypatch.setattr(_program._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
+    assert _program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
     said = capsys.readouterr()
     assert "ssh-keygen does not run on this host" in said.err and "openssh-client" in said.err
     assert "erified" not in said.out

@@ -16,12 +16,13 @@ import tempfile
 import threading
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
 from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 from tests.integration import hostile_interpreter
-from tests.unit.plugins.module_utils.test_manifest import seal
-from tests.unit.plugins.module_utils.test_signature import SUMS, Officer
+from tests.unit.plugins.module_utils._bundle.test_manifest import seal
+from tests.unit.plugins.module_utils._bundle.test_signature import SUMS, Officer
 
 RUN = """
 import importlib, json, sys
@@ -108,10 +109,10 @@ class Site:
         result = run("bundle_receive", **common)
         if result.get("open"):
             files = bundle_send.open_part(self.source, sums["SHA256SUMS"], result["known"])
-            result = self.bring(common, lambda emit: _pieces.write_open(self.source, files, emit))
+            result = self.bring(common, lambda emit: _stream.write_open(self.source, files, emit))
         if result.get("wanted"):
             root, parts = bundle_send.pool_parts(self.source, sums["SHA256SUMS"], result["wanted"])
-            result = self.bring(dict(common, wanted=result["wanted"]), lambda emit: _pieces.write(root, parts, emit))
+            result = self.bring(dict(common, wanted=result["wanted"]), lambda emit: _stream.write(root, parts, emit))
         return result
 
     def bring(self, options, write):

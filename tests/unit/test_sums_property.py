@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ import base64
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.action import bundle_sign
-from ansible_collections.airgap.python.plugins.module_utils import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
 

@@ -7,15 +7,12 @@ import itertools
 import sys
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import (
-    _ledger,
-    _manifest,
-    _text,
-)
+from ansible_collections.airgap.python.plugins.module_utils import _text
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
-from tests.unit.plugins.module_utils import test_page
-from tests.unit.plugins.module_utils.test_manifest import seal, write
+from tests.unit.plugins.module_utils._bundle.test_manifest import seal, write
+from tests.unit.plugins.module_utils._report import test_page
 
 EVIL = "\x1b]0;owned\x07\u202egood\n"
 SHOWN = "\\x1b]0;owned\\x07\\u202egood\\x0a"

@@ -12,15 +12,16 @@ import shutil
 import stat
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._reception import Offer, Reception, go_on
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer._reception import Offer, Reception, go_on
 from ansible_collections.airgap.python.plugins.modules import bundle_send
 
-from tests.unit.plugins.module_utils.test_manifest import delta, seal, write
-from tests.unit.plugins.module_utils.test_page import KEY
-from tests.unit.plugins.module_utils.test_signature import Officer
+from tests.unit.plugins.module_utils._bundle.test_manifest import delta, seal, write
+from tests.unit.plugins.module_utils._bundle.test_signature import Officer
+from tests.unit.plugins.module_utils._report.test_page import KEY
 
 
 class Hop:
@@ -52,7 +53,7 @@ class Hop:
         """Return the open part as the sending side packs it, and the paths in it."""
         files = bundle_send.open_part(self.source, self.offer().sha256, known)
         stream = io.BytesIO()
-        _pieces.write_open(self.source, files, stream.write)
+        _stream.write_open(self.source, files, stream.write)
         return stream.getvalue(), [path for path, dummy in files]
 
     def send_open(self, **params):
@@ -71,7 +72,7 @@ class Hop:
     def piece(self, parts):
         """Return a piece."""
         stream = io.BytesIO()
-        _pieces.write(self.source, parts, stream.write)
+        _stream.write(self.source, parts, stream.write)
         return stream.getvalue()
 
     def send(self, parts):
@@ -217,7 +218,7 @@ def test_file_of_the_open_part_that_changed_on_the_sending_host_gets_no_name_her
     with open(os.path.join(hop.source, name), "r+b") as stream:
         stream.write(b"\0")
     sent = io.BytesIO()
-    _pieces.write_open(hop.source, files, sent.write)
+    _stream.write_open(hop.source, files, sent.write)
     with pytest.raises(AirgapError, match=name + " arrived with sha256"):
         go_on(offer, io.BytesIO(sent.getvalue()))
     assert not os.path.exists(os.path.join(offer.next, name))

@@ -7,8 +7,8 @@ import hashlib
 import os
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _wheel
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
 from ansible_collections.airgap.python.plugins.modules import devpi_upload
 
 from tests.integration.simple_index import make_wheel

@@ -16,7 +16,8 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
-from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
 from ansible_collections.airgap.python.plugins.modules import bundle_send
 from ansible_collections.airgap.python.plugins.plugin_utils import _line
 
@@ -128,7 +129,7 @@ def test_pipe_on_a_host_is_closed_to_others_and_goes_away(tmp_path):
     with subprocess.Popen(["sh", "-c", _line.taking(pipe)], stdin=subprocess.PIPE) as taker:
         taker.stdin.write(b"text")
         taker.stdin.close()
-        with contextlib.closing(_pieces.Pipe(pipe + "/pipe", os.O_RDONLY)) as end:
+        with contextlib.closing(_stream.Pipe(pipe + "/pipe", os.O_RDONLY)) as end:
             assert stat.S_IMODE(os.stat(pipe).st_mode) == 0o700
             assert end.read(9) == b"text"
     assert os.listdir(tmp_path) == []
@@ -138,7 +139,7 @@ def test_what_went_wrong_on_the_sending_host_is_printed_apart_from_the_piece(tmp
     pipe = str(tmp_path / "pipe")
 
     def lost(emit):
-        _pieces.write(str(tmp_path), [_manifest.Part("lost.whl", 0, 1)], emit)
+        _stream.write(str(tmp_path), [_manifest.Part("lost.whl", 0, 1)], emit)
 
     sender = threading.Thread(target=bundle_send.serve, args=(lost, pipe))
     sender.start()
@@ -153,7 +154,7 @@ def test_module_that_ran_twice_sends_its_piece_once(tmp_path):
     (tmp_path / "a.whl").write_bytes(bytes(3000000))
     parts = [_manifest.Part("a.whl", 0, 3000000)]
     senders = [
-        threading.Thread(target=bundle_send.serve, args=(lambda emit: _pieces.write(str(tmp_path), parts, emit), pipe))
+        threading.Thread(target=bundle_send.serve, args=(lambda emit: _stream.write(str(tmp_path), parts, emit), pipe))
         for _run in range(2)
     ]
     for sender in senders:
