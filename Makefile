@@ -68,14 +68,14 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 	if [ -e .lab/proof.txt ]; then echo; cat .lab/proof.txt; fi; exit $$rc
 
 .PHONY: test
-test: lint unit sanity build ## Everything that must pass
+test: lint unit sanity build docs ## Everything that must pass
 	@# The lab mostly waits, and the integration tests do not touch it: both at a time take little longer than one.
 	@{ $(MAKE) integration 2>&1 | sed -u 's/^/integration | /'; } & other=$$!; \
 	rc=0; $(MAKE) molecule || rc=$$?; wait $$other || rc=$$?; \
 	if [ "$$rc" != 0 ]; then $(say) "Something failed: look for 'FAILED' and 'Error' above"; fi; exit "$$rc"
 
 .PHONY: lint
-lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint
+lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint, antsibull-docs
 	@$(say) "ruff"
 	@ruff check .
 	@ruff format --check .
@@ -85,6 +85,11 @@ lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamlli
 	@git ls-files -z --cached --others --exclude-standard -- '*.sh' | xargs -0 shellcheck
 	@$(say) "yamllint"
 	@yamllint --strict .
+	@$(say) "antsibull-docs"
+	@# It takes the links among the action plugins for names of one plugin, so it gets a copy with files in their place,
+	@# outside of this repository: of one it reads what git tracks.
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; cp -rL galaxy.yml README.md meta plugins roles "$$copy"; \
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent --disallow-unknown-collection-refs "$$copy"
 	@$(say) "ansible-lint, profile production"
 	@ansible-lint --offline --strict
 
@@ -128,6 +133,17 @@ build: setup ## Build the collection into build/, and ask galaxy-importer
 	@ansible-galaxy collection build --force --output-path build
 	@$(say) "galaxy-importer"
 	@cd build && python -m galaxy_importer.main --print-result *.tar.gz > importer.json || { cat importer.json; exit 1; }
+
+.PHONY: docs
+docs: setup ## Build the reference of modules, plugins and roles into build/docs (HTML; a warning is an error)
+	@$(say) "antsibull-docs and Sphinx"
+	@rm -rf build/docs build/reference && mkdir -p build/reference && chmod 700 build/reference
+	@antsibull-docs --config-file docs/reference/antsibull-docs.cfg collection --use-current --squash-hierarchy --fail-on-error \
+	  --dest-dir build/reference airgap.python
+	@cp docs/reference/*.rst build/reference
+	@sphinx-build -q -b html -c docs/reference --fail-on-warning --keep-going build/reference build/docs
+	@pytest tests/docs
+	@echo "Open build/docs/index.html in a browser."
 
 .PHONY: molecule
 molecule: setup ## All molecule scenarios, on the lab (which is made anew, and removed)
