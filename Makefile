@@ -75,7 +75,7 @@ test: lint unit sanity build docs ## Everything that must pass
 	if [ "$$rc" != 0 ]; then $(say) "Something failed: look for 'FAILED' and 'Error' above"; fi; exit "$$rc"
 
 .PHONY: lint
-lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint, antsibull-docs
+lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint, the documentation, the changelog
 	@$(say) "ruff"
 	@ruff check .
 	@ruff format --check .
@@ -90,6 +90,9 @@ lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamlli
 	@# outside of this repository: of one it reads what git tracks.
 	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; cp -rL galaxy.yml README.md meta plugins roles "$$copy"; \
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent --disallow-unknown-collection-refs "$$copy"
+	@$(say) "antsibull-changelog"
+	@antsibull-changelog lint
+	@antsibull-changelog lint-changelog-yaml --strict changelogs/changelog.yaml
 	@$(say) "ansible-lint, profile production"
 	@ansible-lint --offline --strict
 
