@@ -148,6 +148,10 @@ docs: setup ## Build the reference of modules, plugins and roles into build/docs
 	@pytest tests/docs
 	@echo "Open build/docs/index.html in a browser."
 
+.PHONY: ee
+ee: setup ## Build an execution environment from Debian with ansible-builder and podman, and run the collection in it (minutes; not part of test)
+	@bash tests/ee/build.sh
+
 .PHONY: molecule
 molecule: setup ## All molecule scenarios, on the lab (which is made anew, and removed)
 	@$(say) "molecule"
