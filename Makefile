@@ -179,4 +179,4 @@ clean: ## Remove the lab with its cached images, .venv and what was built
 	@if command -v podman > /dev/null; then \
 	  podman images --quiet --filter reference=localhost/airgap-lab | sort -u | xargs --no-run-if-empty podman rmi --force > /dev/null; \
 	fi
-	@rm -rf .venv .lab .cache .ansible .mypy_cache .pytest_cache .ruff_cache build tests/output /var/tmp/airgap-lab
+	@rm -rf .venv .lab .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build tests/output /var/tmp/airgap-lab

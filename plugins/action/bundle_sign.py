@@ -13,6 +13,7 @@ import binascii
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import is_sha256, sha256_bytes
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
@@ -54,7 +55,7 @@ class ActionModule(_answer.CheckedAction):
             if result.get("failed"):
                 return result
             return {"changed": True, "key": fingerprint, "signatures": listing([*blocks, block])}
-        except _signature.SignatureError as error:
+        except AirgapError as error:
             raise AnsibleActionFail(str(error)) from error
 
 

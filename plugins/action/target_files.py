@@ -9,6 +9,7 @@ import os
 import yaml
 from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.python.plugins.module_utils import _survey
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
 
 
@@ -36,7 +37,7 @@ class ActionModule(ActionBase):
                 os.makedirs(folder, exist_ok=True)
                 for name in written:
                     write_atomic(os.path.join(folder, name), plan.files[name].encode("utf-8"))
-        except (_survey.SurveyError, OSError) as error:
+        except (AirgapError, OSError) as error:
             return dict(result, failed=True, msg="%s: %s" % (folder, error))
         result.update(
             changed=bool(written), files=sorted(plan.files), hosts=plan.hosts, written=sorted(written), left=plan.left
@@ -64,6 +65,6 @@ def existing_files(folder):
         try:
             content = yaml.safe_load(text) if _survey.is_ours(text) else None
         except yaml.YAMLError as error:
-            raise _survey.SurveyError("%s cannot be read: %s. Remove it and play again." % (name, error)) from error
+            raise AirgapError("%s cannot be read: %s. Remove it and play again." % (name, error)) from error
         existing[name] = (text, content)
     return existing

@@ -12,6 +12,7 @@ import tempfile
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.module_utils import _build
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 
@@ -47,7 +48,7 @@ class ActionModule(_answer.CheckedAction):
             self._connection.put_file(packed, args["source"])
             self._fixup_perms2((folder, args["source"]))
             return self._execute_module(module_args=args, task_vars=task_vars)
-        except _build.BuildError as error:
+        except AirgapError as error:
             raise AnsibleActionFail(str(error)) from error
         finally:
             self._remove_tmp_path(folder)
@@ -69,7 +70,7 @@ def pack(folder, path):
         for relative in listing(root):
             full = os.path.join(root, relative)
             if os.path.islink(full) and not os.path.realpath(full).startswith(root + os.sep):
-                raise _build.BuildError("%s leads out of the source folder. Copy what it points to." % full)
+                raise AirgapError("%s leads out of the source folder. Copy what it points to." % full)
             archive.add(full, os.path.join("source", relative), recursive=False, filter=plain)
 
 

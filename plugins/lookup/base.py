@@ -40,6 +40,7 @@ import os
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 class LookupModule(LookupBase):
@@ -52,7 +53,7 @@ class LookupModule(LookupBase):
         folders = [str(folder) for folder in folders if folder] or [os.getcwd()]
         try:
             return [read(find(os.path.expanduser(str(term)), folders)) for term in terms]
-        except (_manifest.BundleError, OSError) as error:
+        except (AirgapError, OSError) as error:
             raise AnsibleError("The base cannot be read: %s" % error) from error
 
 
@@ -64,7 +65,7 @@ def find(path, folders):
             found = os.path.join(found, _manifest.MANIFEST)
         if os.path.exists(found):
             return found
-    raise _manifest.BundleError(
+    raise AirgapError(
         "There is no %s in %s. Bring inventory.json from the index host, or leave stage_base empty."
         % (path, " or ".join(folders))
     )

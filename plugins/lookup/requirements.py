@@ -77,7 +77,8 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements, _sources
-from ansible_collections.airgap.python.plugins.module_utils._missing import project
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._lock import project_of
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 
@@ -94,7 +95,7 @@ class LookupModule(LookupBase):
             for term in terms:
                 path = find(str(term), folders)
                 lines += [self.render(line, folders) for line in self.lines(path)]
-        except (_projects.ProjectError, _requirements.RequirementsError) as error:
+        except AirgapError as error:
             raise AnsibleError(str(error)) from error
         return lines
 
@@ -102,7 +103,7 @@ class LookupModule(LookupBase):
         """Return the lines of one file."""
         name = os.path.basename(path)
         if name in _projects.EXPORTS:
-            raise _projects.ProjectError(
+            raise AirgapError(
                 "%s is a lock of a tool's own. Beside it, run '%s', and name that file."
                 % (path, _projects.EXPORTS[name])
             )
@@ -130,7 +131,7 @@ class LookupModule(LookupBase):
         """Return what a project requires; warns of what counts for nothing."""
         document = toml(path)
         found = _projects.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
-        names = [project(line.text) for line in found]
+        names = [project_of(line.text) for line in found]
         # An index that is not named is pip's own default.
         indexes = [one or default_index() for one in self.get_option("indexes") or [""]]
         for warning in _sources.judge(document, names, self.get_option("build"), indexes, path):
@@ -160,9 +161,7 @@ def find(path, folders):
         found = os.path.join(folder, os.path.expanduser(path))
         if os.path.isfile(found):
             return found
-    raise _projects.ProjectError(
-        "%s is in none of %s. Name a file that is on the control host." % (path, ", ".join(folders))
-    )
+    raise AirgapError("%s is in none of %s. Name a file that is on the control host." % (path, ", ".join(folders)))
 
 
 def toml(path):
@@ -173,4 +172,4 @@ def toml(path):
         with open(path, "rb") as stream:
             return tomllib.load(stream)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _projects.ProjectError("%s is no TOML: %s." % (path, error)) from error
+        raise AirgapError("%s is no TOML: %s." % (path, error)) from error

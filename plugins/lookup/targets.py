@@ -50,6 +50,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.airgap.python.plugins.module_utils import _survey
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 class LookupModule(LookupBase):
@@ -62,7 +63,7 @@ class LookupModule(LookupBase):
         folders = [str(folder) for folder in folders if folder] or [os.getcwd()]
         try:
             targets = _survey.targets(terms, lambda path: find(path, folders), read)
-        except _survey.SurveyError as error:
+        except AirgapError as error:
             raise AnsibleError(str(error)) from error
         return targets
 
@@ -73,7 +74,7 @@ def find(path, folders):
         found = sorted(glob.glob(os.path.join(folder, os.path.expanduser(path))))
         if found:
             return found
-    raise _survey.SurveyError(
+    raise AirgapError(
         "airgap_targets names the target file %s, and there is none in %s. "
         "Play airgap.python.survey, or bring the file that was written inside." % (path, " or ".join(folders))
     )
@@ -85,6 +86,6 @@ def read(path):
         with open(path, encoding="utf-8") as stream:
             return yaml.safe_load(stream)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise _survey.SurveyError(
+        raise AirgapError(
             "the target file %s cannot be read: %s. Play airgap.python.survey to write it again." % (path, error)
         ) from error

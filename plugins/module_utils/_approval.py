@@ -8,6 +8,7 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _ledger, _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # The options of every module that judges a bundle; documented in the doc fragment approval.
 OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
@@ -36,18 +37,15 @@ class Approval(t.NamedTuple):
 def judge(root: str, params: t.Mapping[str, t.Any]) -> Approval:
     """Judge the bundle in a folder by the options of OPTIONS, changing nothing.
 
-    Raises BundleError with what is missing, too old or too new. Whether the files are
+    Raises AirgapError with what is missing, too old or too new. Whether the files are
     those of the sums is for _manifest.verify() to say, which is to follow.
     """
-    try:
-        approval = _judge_signatures(root, params)
-        if params.get("ledger"):
-            path = os.path.join(root, _manifest.MANIFEST)
-            manifest = _manifest.parse_manifest(_manifest.read_text(path), path)
-            ledger = _ledger.read(params["ledger"])
-            _ledger.judge(ledger, manifest, bool(params.get("older_ok")), _ledger.clock())
-    except (_signature.SignatureError, _ledger.LedgerError) as error:
-        raise _manifest.BundleError(str(error)) from error
+    approval = _judge_signatures(root, params)
+    if params.get("ledger"):
+        path = os.path.join(root, _manifest.MANIFEST)
+        manifest = _manifest.parse_manifest(_manifest.read_text(path), path)
+        ledger = _ledger.read(params["ledger"])
+        _ledger.judge(ledger, manifest, bool(params.get("older_ok")), _ledger.clock())
     return approval
 
 
@@ -58,9 +56,9 @@ def _judge_signatures(root: str, params: t.Mapping[str, t.Any]) -> Approval:
         # A list without any key in it was meant to allow somebody.
         required = 1 if params.get("allowed_signers") else 0
     if required < 0:
-        raise _signature.SignatureError("%d signatures cannot be required. Give 0 or more." % required)
+        raise AirgapError("%d signatures cannot be required. Give 0 or more." % required)
     if required and not allowed:
-        raise _signature.SignatureError(
+        raise AirgapError(
             "%d signatures are required, and the list of allowed signers is empty. Give publish_allowed_signers."
             % required
         )

@@ -15,9 +15,9 @@ import math
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils import _report_files, _secrets
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
-FORMAT = 1
 # A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
 PROBE = ("requests", "2.19.0")
 # Seconds: for one answer of the service, for the probe as a whole, and for each version after it.
@@ -26,19 +26,15 @@ PROBE_SECONDS = 20
 VERSION_SECONDS = 1.0
 SEVERITIES = ("critical", "high", "medium", "low", "unknown")
 AUDITED = "audited"
-PARTLY = "partly audited"
-NOT = "not audited"
+PARTLY_AUDITED = "partly audited"
+NOT_AUDITED = "not audited"
 SERVICES = {"pypi": "https://pypi.org", "osv": "https://api.osv.dev/v1/query"}
-OWN = "it was built from a source of the site's own, whose name is told to nobody"
+OWN_SOURCE = "it was built from the site's own source, whose name is sent to nobody"
 Version = t.Tuple[str, str]
 
 
-class AuditError(ShownError, ValueError):
-    """The audit cannot be made as asked; the message names the setting, the reason and the mend."""
-
-
 class Answer(t.NamedTuple):
-    """What the service said: findings and skipped versions, or the ``failure`` for which it said nothing."""
+    """What the service said: findings and skipped versions, or the ``failure`` because of which it said nothing."""
 
     findings: t.List[t.Dict[str, t.Any]]
     skipped: t.List[t.Dict[str, t.Any]]
@@ -54,33 +50,46 @@ class Ignore(t.NamedTuple):
 
 
 def parse_ignore(raw: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Ignore]:
-    """Return the list of what is ignored; raises AuditError for an entry without id, reason or last day."""
+    """Return the list of what is ignored; raises AirgapError for an entry without id, reason or last day."""
     found = []
     for one in raw:
         name = str(one.get("id") or "").strip()
         reason = " ".join(str(one.get("reason") or "").split())
         until = str(one.get("until") or "").strip()
         if not name:
-            raise AuditError("stage_audit_ignore: %r names no id, such as CVE-2026-12345." % (dict(one),))
+            raise AirgapError("stage_audit_ignore: %r names no id, such as CVE-2026-12345." % (dict(one),))
         if set(one) - {"id", "reason", "until"}:
-            raise AuditError(
+            raise AirgapError(
                 "stage_audit_ignore: %s has %s; an entry has id, reason and until."
                 % (name, ", ".join(sorted(set(one) - {"id", "reason", "until"})))
             )
         if not reason:
-            raise AuditError("stage_audit_ignore: %s has no reason. Write why it does no harm here." % name)
+            raise AirgapError("stage_audit_ignore: %s has no reason. Write why it is harmless here." % name)
         try:
             datetime.datetime.strptime(until, "%Y-%m-%d")
         except ValueError as error:
-            raise AuditError(
+            raise AirgapError(
                 "stage_audit_ignore: %s is to be ignored until %r. Write the last day as YYYY-MM-DD." % (name, until)
             ) from error
         found.append(Ignore(name, reason, until))
     names = [one.id.lower() for one in found]
     for name in names:
         if names.count(name) > 1:
-            raise AuditError("stage_audit_ignore names %s twice. Keep one of them." % name.upper())
+            raise AirgapError("stage_audit_ignore names %s twice. Keep one of them." % name.upper())
     return found
+
+
+def describe_service(name: str, url: t.Optional[str]) -> t.Dict[str, str]:
+    """Return the service that is asked, as the report names it; raises AirgapError for a URL that cannot be used."""
+    where = url or SERVICES[name]
+    if name == "pypi" and where != SERVICES[name]:
+        raise AirgapError(
+            "stage_audit_url is %s, but pip-audit asks the service pypi at pypi.org alone. Leave it empty, or set "
+            "stage_audit_service to osv." % _secrets.without_password(where)
+        )
+    if where != _secrets.without_password(where):
+        raise AirgapError("stage_audit_url holds a password, which a command line would show. Leave it out.")
+    return {"name": name, "url": where, "tool": "pip-audit"}
 
 
 def versions_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Version], t.List[t.Dict[str, str]]]:
@@ -90,11 +99,13 @@ def versions_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Vers
     for entry in files:
         private = entry.get("origin", "").startswith(("built:source:", "built:git+"))
         (own if private else asked).add((entry["name"], entry["version"]))
-    return sorted(asked), [{"name": name, "version": version, "reason": OWN} for name, version in sorted(own - asked)]
+    return sorted(asked), [
+        {"name": name, "version": version, "reason": OWN_SOURCE} for name, version in sorted(own - asked)
+    ]
 
 
-def rounds(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
-    """Share versions out, for pip-audit takes one version of a project at a time."""
+def batches(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
+    """Return versions in batches with one version of each project: pip-audit takes no more at a time."""
     found: t.List[t.List[Version]] = []
     names: t.List[t.Set[str]] = []
     for name, version in versions:
@@ -110,7 +121,7 @@ def rounds(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
 
 
 def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> t.List[str]:
-    """Return pip-audit's arguments: ask about a listing of pins as they stand, and resolve nothing."""
+    """Return pip-audit's arguments: ask about exactly the pins in a listing, and resolve nothing."""
     found = ["--requirement", listing, "--disable-pip", "--no-deps", "--format", "json", "--output", answer]
     found += ["--vulnerability-service", service, "--timeout", str(SOCKET_SECONDS), "--progress-spinner", "off"]
     found += ["--desc", "on", "--aliases", "on", "--cache-dir", cache]
@@ -120,7 +131,7 @@ def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> 
 def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version]) -> Answer:
     """Return what pip-audit answered; ``text`` is its JSON, or None where it wrote none."""
     if text is None:
-        return Answer([], [], explain(output))
+        return Answer([], [], explain_pip_audit_failure(output))
     try:
         dependencies = {one["name"]: one for one in json.loads(text)["dependencies"]}
         findings, skipped = [], []
@@ -146,11 +157,11 @@ def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version])
     return Answer(findings, skipped)
 
 
-def judge_probe(answer: Answer) -> str:
-    """Return why a service's answers are worth nothing, or "" if it knows what everybody knows."""
+def probe_failure(answer: Answer) -> str:
+    """Return why a service's answers are worth nothing, or "" if it knows the vulnerability of the PROBE."""
     if answer.failure:
         return answer.failure
-    what = "%s %s, whose vulnerability is known since 2018" % PROBE
+    what = "%s %s, whose vulnerability has been known since 2018" % PROBE
     if answer.skipped:
         return "the service does not know %s: it has no vulnerability data" % what
     if not answer.findings:
@@ -164,7 +175,7 @@ def _line(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def explain(output: str) -> str:
+def explain_pip_audit_failure(output: str) -> str:
     """Return why pip-audit failed, in words that are the same when it fails the same way again."""
     where = re.search(r"host='([^']+)', port=(\d+)", output)
     host = "%s (port %s)" % where.groups() if where else "the service"
@@ -183,13 +194,38 @@ def explain(output: str) -> str:
     if match:
         return "the service answered %s" % _line(match.group(1), 160)
     if "JSONDecodeError" in output:
-        return "the service answered with something that is no JSON"
+        return "the service answered with something that is not JSON"
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     last = re.sub(r" ?(object )?at 0x[0-9a-f]+", "", lines[-1]) if lines else "it said nothing"
     return "pip-audit failed: %s" % _line(last, 200)
 
 
-def is_due(
+class Plan(t.NamedTuple):
+    """Why the service must be asked, "" if it need not be, and what is reported if nobody is asked."""
+
+    due: str
+    report: t.Mapping[str, t.Any]
+
+
+def plan(
+    manifest: t.Mapping[str, t.Any],
+    earlier: t.Optional[t.Mapping[str, t.Any]],
+    service: t.Mapping[str, str],
+    is_on: bool,
+    refresh: bool,
+    max_age: float,
+    now: str,
+) -> Plan:
+    """Return whether the service must be asked about a bundle; ``earlier`` is the report that is there, if any."""
+    if not is_on:
+        return Plan("", not_audited(manifest, service, "stage_audit is off"))
+    due = why_due(earlier, versions_of(manifest["files"])[0], service, max_age, now)
+    if refresh:
+        due = "it is to be asked in any case"
+    return Plan(due, earlier or not_audited(manifest, service, "check mode asks nobody"))
+
+
+def why_due(
     report: t.Optional[t.Mapping[str, t.Any]],
     versions: t.Sequence[Version],
     service: t.Mapping[str, str],
@@ -199,7 +235,7 @@ def is_due(
     """Return why the service must be asked (again), or ""; ``max_age`` is in hours, ``now`` RFC 3339 in UTC."""
     if report is None:
         return "there is no answer yet"
-    if report.get("status") not in (AUDITED, PARTLY) or not report.get("asked"):
+    if report.get("status") not in (AUDITED, PARTLY_AUDITED) or not report.get("asked"):
         return "the last time there was no answer"
     if report.get("versions") != pins(versions):
         return "the versions changed"
@@ -233,9 +269,9 @@ def users_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[Version, t.List
 def not_audited(manifest: t.Mapping[str, t.Any], service: t.Mapping[str, str], reason: str) -> t.Dict[str, t.Any]:
     """Return a report that says that nothing is known, and why; it has no date, so that it stays the same."""
     return {
-        "format": FORMAT,
+        "format": _report_files.FORMAT,
         "bundle": manifest["id"],
-        "status": NOT,
+        "status": NOT_AUDITED,
         "reason": reason,
         "service": dict(service),
         "asked": None,
@@ -253,15 +289,15 @@ def audited(
     answer: Answer,
     severities: str,
 ) -> t.Dict[str, t.Any]:
-    """Return the report of what a service answered; ``severities`` says who told them."""
+    """Return the report of what a service answered; ``severities`` says where they are from."""
     versions, own = versions_of(manifest["files"])
     if versions and len(answer.skipped) == len(versions):
         return not_audited(manifest, service, "the service knows none of the %d versions" % len(versions))
     skipped = sorted(answer.skipped + own, key=lambda one: (one["name"], one["version"]))
     return {
-        "format": FORMAT,
+        "format": _report_files.FORMAT,
         "bundle": manifest["id"],
-        "status": PARTLY if skipped else AUDITED,
+        "status": PARTLY_AUDITED if skipped else AUDITED,
         "reason": "",
         "service": dict(service),
         "asked": asked,
@@ -272,77 +308,85 @@ def audited(
     }
 
 
-def finish(
+def complete(
     report: t.Mapping[str, t.Any],
     manifest: t.Mapping[str, t.Any],
     ignore: t.Iterable[Ignore],
     today: str,
     earlier: t.Optional[t.Mapping[str, t.Any]],
 ) -> t.Dict[str, t.Any]:
-    """Return a report with what is ignored today (YYYY-MM-DD), who uses what, and counts.
+    """Return a report with what is ignored today (YYYY-MM-DD), which locks have what, and counts.
 
-    ``earlier`` is the report before: where nobody answered now, an answer of
-    it about the same versions is kept beside, so that it is not forgotten.
+    ``earlier`` is the report before: where nobody answered now, its answer
+    about the same versions is kept, so that it is not forgotten.
     """
-    users = users_of(manifest["files"])
-    found = dict(report, bundle=manifest["id"])
     entries = list(ignore)
-    current = [one for one in entries if one.until >= today]
+    current = {one.id.lower(): one for one in entries if one.until >= today}
+    users = users_of(manifest["files"])
     used = set()
     findings = []
     for one in report["findings"]:
-        names = {name.lower() for name in [one["id"]] + one["aliases"]}
-        match = next((entry for entry in current if entry.id.lower() in names), None)
+        names = [name.lower() for name in [one["id"]] + one["aliases"]]
+        match = next((entry for name, entry in current.items() if name in names), None)
         if match:
-            used.add(match.id)
+            used.add(match)
         one = dict(one, ignored=match._asdict() if match else None)
         one.setdefault("severity", "unknown")
         one["used_by"] = users.get((one["name"], one["version"]), [])
         findings.append(one)
     findings.sort(key=lambda one: (SEVERITIES.index(one["severity"]), one["name"], one["version"], one["id"]))
-    found["findings"] = findings
-    found["ignore"] = {
-        "expired": [one._asdict() for one in entries if one not in current],
-        "unused": [one._asdict() for one in current if one.id not in used],
-    }
-    found["counts"] = {}
-    if found["status"] != NOT:
+    return dict(
+        report,
+        bundle=manifest["id"],
+        findings=findings,
+        ignore={
+            "expired": [one._asdict() for one in entries if one.id.lower() not in current],
+            "unused": [one._asdict() for one in current.values() if one not in used],
+        },
         # A zero must mean that somebody was asked.
-        found["counts"] = {severity: 0 for severity in SEVERITIES + ("ignored",)}
-        for one in findings:
-            found["counts"]["ignored" if one["ignored"] else one["severity"]] += 1
-    found["earlier"] = None
-    if found["status"] == NOT and earlier is not None and earlier.get("versions") == found["versions"]:
-        if earlier.get("asked"):
-            found["earlier"] = {key: earlier[key] for key in ("asked", "service", "findings")}
-        else:
-            found["earlier"] = earlier.get("earlier")
-    return found
+        counts={} if report["status"] == NOT_AUDITED else _counts(findings),
+        earlier=_last_answer(earlier, report["versions"]) if report["status"] == NOT_AUDITED else None,
+    )
+
+
+def _counts(findings: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[str, int]:
+    counts = dict.fromkeys(SEVERITIES + ("ignored",), 0)
+    for one in findings:
+        counts["ignored" if one["ignored"] else one["severity"]] += 1
+    return counts
+
+
+def _last_answer(earlier: t.Optional[t.Mapping[str, t.Any]], versions: t.Sequence[str]) -> t.Any:
+    """Return the last answer about these versions that an earlier report has or kept, or None."""
+    if earlier is None or earlier.get("versions") != versions:
+        return None
+    if not earlier.get("asked"):
+        return earlier.get("earlier")
+    return {key: earlier[key] for key in ("asked", "service", "findings")}
 
 
 def objections(report: t.Mapping[str, t.Any]) -> t.List[str]:
     """Return why stage_audit: enforce stops."""
-    if report["status"] == NOT:
-        return ["The bundle is not audited: %s." % report["reason"]]
-    return [
-        "%s %s has %s (%s)%s."
-        % (
-            one["name"],
-            one["version"],
-            one["id"],
-            one["severity"] if one["severity"] != "unknown" else "severity unknown",
-            "; mended in " + ", ".join(one["fix_versions"]) if one["fix_versions"] else "",
-        )
-        for one in report["findings"]
-        if not one["ignored"]
-    ]
+    if report["status"] == NOT_AUDITED:
+        return [_not_audited_sentence(report)]
+    return [_finding_sentence(one) for one in report["findings"] if not one["ignored"]]
+
+
+def _not_audited_sentence(report: t.Mapping[str, t.Any]) -> str:
+    return "The bundle is not audited: %s." % report["reason"]
+
+
+def _finding_sentence(one: t.Mapping[str, t.Any]) -> str:
+    severity = "severity unknown" if one["severity"] == "unknown" else one["severity"]
+    fixed = "; fixed in " + ", ".join(one["fix_versions"]) if one["fix_versions"] else ""
+    return "%s %s has %s (%s)%s." % (one["name"], one["version"], one["id"], severity, fixed)
 
 
 def warnings(report: t.Mapping[str, t.Any]) -> t.List[str]:
     """Return what the operator should know although nothing stops."""
     found = []
-    if report["status"] == NOT:
-        found.append("The bundle is not audited: %s." % report["reason"])
+    if report["status"] == NOT_AUDITED:
+        found.append(_not_audited_sentence(report))
     if report["skipped"]:
         names = ["%s %s" % (one["name"], one["version"]) for one in report["skipped"]]
         more = " and %d more" % (len(names) - 10) if len(names) > 10 else ""
@@ -356,21 +400,21 @@ def warnings(report: t.Mapping[str, t.Any]) -> t.List[str]:
 
 
 def severity_ids(finding: t.Mapping[str, t.Any]) -> t.List[str]:
-    """Return the ids under which a severity may be told, the most telling first, and only what fits in a URL."""
+    """Return the ids under which a severity may be found, the likeliest first, and only what fits in a URL."""
     names = [finding["id"]] + list(finding["aliases"])
     good = [name for name in names if re.match(r"^[A-Za-z0-9][A-Za-z0-9-]{2,60}$", name)]
     return sorted(good, key=lambda name: (not name.startswith("GHSA-"), not name.startswith("PYSEC-"), name))
 
 
 def severity_of(record: t.Any) -> str:
-    """Return the severity that an OSV record tells (OSV schema: severity, database_specific.severity)."""
+    """Return the severity in an OSV record (OSV schema: severity, database_specific.severity)."""
     if not isinstance(record, dict):
         return "unknown"
     special = record.get("database_specific")
-    told = str(special.get("severity", "")).lower() if isinstance(special, dict) else ""
-    told = {"moderate": "medium"}.get(told, told)
-    if told in SEVERITIES:
-        return told
+    rated = str(special.get("severity", "")).lower() if isinstance(special, dict) else ""
+    rated = {"moderate": "medium"}.get(rated, rated)
+    if rated in SEVERITIES:
+        return rated
     vectors = record.get("severity")
     for one in vectors if isinstance(vectors, list) else []:
         score = cvss3(str(one.get("score", ""))) if isinstance(one, dict) else None

@@ -15,8 +15,16 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _target
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_CACHE,
+    NO_DEPENDENCIES,
+    ONLY_WHEELS,
+    RESOLVE_ONLY,
+    pip_arguments,
+)
+from ansible_collections.airgap.python.plugins.module_utils._pip_failure import BUILDING, diagnose
 from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 FORMAT = 1
 # The first pip with --build-constraint. Those before hand PIP_CONSTRAINT on to the environment of a build.
@@ -27,15 +35,11 @@ SOURCE_DATE_EPOCH = 1577836800
 SKIPPED = (".git", ".hg", ".svn", "__pycache__")
 SKIPPED_AT_THE_TOP = (".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 BUILD_OUTPUT = ("build", "dist")
-_NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
-_CONSTRAINT = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(===|[<>=!~]=|[<>])[^@#;]*$")
+_NAME = re.compile(r"^%s$" % _lock.NAME)
+_CONSTRAINT = re.compile(r"^%s(===|[<>=!~]=|[<>])[^@#;]*$" % _lock.NAME)
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")
 _TAGS = re.compile(r"-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)-([A-Za-z0-9_.]+)\.whl$")
 _SDISTS = (".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
-
-
-class BuildError(ShownError):
-    """A project cannot be built, or what was built cannot be used; the message names it, the reason and the mend."""
 
 
 class Order(t.NamedTuple):
@@ -61,27 +65,27 @@ class Order(t.NamedTuple):
 
 
 def order(raw: t.Mapping[str, t.Any]) -> Order:
-    """Return what an entry of stage_build asks for; raises BuildError for one that cannot be built."""
+    """Return what an entry of stage_build asks for; raises AirgapError for one that cannot be built."""
     name = str(raw.get("name") or "")
     if not _NAME.match(name):
-        raise BuildError("stage_build: %r is no name of a project (PEP 508)." % (raw.get("name"),))
+        raise AirgapError("stage_build: %r is no name of a project (PEP 508)." % (raw.get("name"),))
     version, sha256 = str(raw.get("version") or ""), str(raw.get("sha256") or "").lower()
     vcs, source_name = str(raw.get("vcs") or ""), str(raw.get("source_name") or "")
     if vcs and source_name:
-        raise BuildError("stage_build: %s has both vcs and source. Name one." % name)
+        raise AirgapError("stage_build: %s has both vcs and source. Name one." % name)
     if version and (vcs or source_name):
-        raise BuildError(
+        raise AirgapError(
             "stage_build: %s has a version and a source of its own, which says its version itself. Leave version out."
             % name
         )
     if version and not _VERSION.match(version):
-        raise BuildError("stage_build: %s: %r is no version. Write one, such as 1.2, and no range." % (name, version))
+        raise AirgapError("stage_build: %s: %r is no version. Write one, such as 1.2, and no range." % (name, version))
     if sha256 and not re.match(r"^[0-9a-f]{64}$", sha256):
-        raise BuildError("stage_build: %s: sha256 must be 64 hex digits; it is %r." % (name, raw.get("sha256")))
+        raise AirgapError("stage_build: %s: sha256 must be 64 hex digits; it is %r." % (name, raw.get("sha256")))
     if sha256 and vcs:
-        raise BuildError("stage_build: %s: the commit in vcs vouches for the content. Leave sha256 out." % name)
+        raise AirgapError("stage_build: %s: the commit in vcs vouches for the content. Leave sha256 out." % name)
     if sha256 and not version and not source_name:
-        raise BuildError("stage_build: %s has a sha256, which is that of one version. Name the version, too." % name)
+        raise AirgapError("stage_build: %s has a sha256, which is that of one version. Name the version, too." % name)
     commit = subdirectory = ""
     if vcs:
         vcs, commit, subdirectory = _split_vcs(name, vcs)
@@ -89,7 +93,7 @@ def order(raw: t.Mapping[str, t.Any]) -> Order:
     constraints = tuple(sorted({"".join(str(one).split()) for one in raw.get("build_constraints") or ()}))
     for one in constraints:
         if not _CONSTRAINT.match(one):
-            raise BuildError(
+            raise AirgapError(
                 "stage_build: %s: %r in build_constraints is no constraint. Write a name and versions, such as "
                 "setuptools<82." % (name, one)
             )
@@ -102,21 +106,21 @@ def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
     parts = urllib.parse.urlsplit(base)
     dummy, at, commit = parts.path.rpartition("@")
     if parts.scheme not in ("git+https", "git+http", "git+ssh", "git+file"):
-        raise BuildError("stage_build: %s: vcs must begin with git+https://, git+ssh:// or git+file://." % name)
+        raise AirgapError("stage_build: %s: vcs must begin with git+https://, git+ssh:// or git+file://." % name)
     if parts.password or (parts.username and parts.scheme != "git+ssh"):
-        raise BuildError(
+        raise AirgapError(
             "stage_build: %s: vcs holds a password or token, which command lines would show. Leave it out, and give it "
             "to git on the internet host (git-credential(1), or ~/.netrc)." % name
         )
     if not at or not re.match(r"^[0-9a-f]{40}$", commit):
-        raise BuildError(
+        raise AirgapError(
             "stage_build: %s: vcs must end with @ and a full commit, 40 hex digits, not with a branch, a tag or a short "
             "commit: these move. 'git ls-remote URL' prints the commits; it is %r."
             % (name, commit if at else "missing")
         )
     match = re.match(r"^(?:subdirectory=([A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*))?$", fragment)
     if match is None or ".." in (match.group(1) or "").split("/"):
-        raise BuildError("stage_build: %s: of what may follow # in vcs, only subdirectory=PATH is known." % name)
+        raise AirgapError("stage_build: %s: of what may follow # in vcs, only subdirectory=PATH is known." % name)
     return base[: -len("@" + commit)], commit, match.group(1) or ""
 
 
@@ -247,8 +251,7 @@ def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version:
 
 def find_arguments(wanted: Order, listing: str, report: str) -> t.List[str]:
     """Return pip's arguments that find the sdist of a project and write its URL and hash into a report."""
-    arguments = ["install", "--dry-run", "--ignore-installed", "--no-deps", "--no-binary", wanted.name]
-    arguments += ["--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--no-cache-dir"]
+    arguments = pip_arguments("install", *RESOLVE_ONLY, NO_DEPENDENCIES, NO_CACHE, "--no-binary", wanted.name)
     return arguments + ["--report", report, "--requirement", listing]
 
 
@@ -265,13 +268,19 @@ def read_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
         sha256 = info.get("archive_info", {}).get("hashes", {}).get("sha256", "")
         if _lock.normalize(item["metadata"]["name"]) == name and sha256:
             return without_password(info["url"]), sha256
-    raise BuildError("%s: pip reported no sdist with a sha256. Name an index that gives one (PEP 503)." % name)
+    raise AirgapError("%s: pip reported no sdist with a sha256. Name an index that gives one (PEP 503)." % name)
 
 
 def build_arguments(listing: str, dest: str) -> t.List[str]:
     """Return pip's arguments that build one wheel in an environment of its own (PEP 517), and tell all about it."""
-    arguments = ["wheel", "--verbose", "--no-deps", "--no-cache-dir", "--no-input", "--progress-bar", "off"]
-    return arguments + ["--disable-pip-version-check", "--wheel-dir", dest, "--requirement", listing]
+    arguments = pip_arguments("wheel", "--verbose", NO_DEPENDENCIES, NO_CACHE)
+    return arguments + ["--wheel-dir", dest, "--requirement", listing]
+
+
+def tool_arguments(dest: str, report: str, *tools: str) -> t.List[str]:
+    """Return pip's arguments that install tools into a folder, and write their versions into a report."""
+    arguments = pip_arguments("install", ONLY_WHEELS, NO_CACHE)
+    return arguments + ["--target", dest, "--report", report, *tools]
 
 
 def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:
@@ -301,7 +310,7 @@ def build_requirements(output: str) -> t.List[t.Dict[str, str]]:
 
     ``pip wheel`` writes no report. But it runs ``pip install`` for the build's
     environment and, if verbose, shows what that says: its last line names each
-    project with its version. Raises BuildError where projects were
+    project with its version. Raises AirgapError where projects were
     installed and that line is missing.
     """
     found: t.Dict[str, str] = {}
@@ -313,7 +322,7 @@ def build_requirements(output: str) -> t.List[t.Dict[str, str]]:
     for line in re.findall(r"^.*?\bInstalling collected packages: (.+)$", output, re.MULTILINE):
         for name in line.split(","):
             if _lock.normalize(name.strip()) not in found:
-                raise BuildError(
+                raise AirgapError(
                     "pip did not say which version of %s it built with. Stage with an older pip (stage_pip)."
                     % name.strip()
                 )
@@ -324,7 +333,7 @@ def split_tags(filename: str) -> t.Tuple[t.List[str], t.List[str], t.List[str]]:
     """Return the Python, ABI and platform tags in a wheel's file name (PEP 425)."""
     match = _TAGS.search(filename)
     if match is None:
-        raise BuildError("%s has no wheel's name." % filename)
+        raise AirgapError("%s has no wheel's name." % filename)
     pythons, abis, platforms = (part.split(".") for part in match.groups())
     return pythons, abis, platforms
 
@@ -375,68 +384,10 @@ def grafted(output: str) -> t.List[str]:
     return sorted(set(re.findall(r"Grafting: (\S+) ->", output)))
 
 
-class Hidden(t.NamedTuple):
-    """pip's settings without passwords, and the places where pip finds them instead."""
-
-    settings: t.Dict[str, str]
-    netrc: str
-    variables: t.Dict[str, str]
-
-
-def hide_passwords(settings: t.Mapping[str, str]) -> Hidden:
-    """Take the passwords out of pip's settings.
-
-    For the environment of a build pip starts itself with the indexes and the
-    proxy as arguments, which every user of the machine can read. It also reads
-    netrc(5), and the variables that name a proxy. Raises BuildError for two
-    logins on one machine, which netrc cannot hold.
-    """
-    plain = dict(settings)
-    logins: t.Dict[str, t.Tuple[str, str]] = {}
-    for key in ("index-url", "extra-index-url"):
-        for url in settings.get(key, "").split():
-            parts = urllib.parse.urlsplit(url)
-            if parts.username is None:
-                continue
-            login = (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
-            if logins.setdefault(parts.hostname or "", login) != login:
-                raise BuildError("%s has two logins among the indexes. Use one for both." % parts.hostname)
-        if settings.get(key):
-            plain[key] = " ".join(without_password(url) for url in settings[key].split())
-    for text in (part for login in logins.values() for part in login):
-        if re.search(r"[\s\"\\]", text):
-            raise BuildError(
-                "An index's user or password has a space, a quote or a backslash, which netrc cannot hold."
-            )
-    lines = ["machine %s login %s password %s\n" % ((host,) + logins[host]) for host in sorted(logins)]
-    variables = {}
-    if "@" in settings.get("proxy", ""):
-        proxy = plain.pop("proxy")
-        variables = {key: proxy for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
-    return Hidden(plain, "".join(lines), variables)
-
-
-def explain(output: str, wanted: Order, log: str = "") -> str:
-    """Return why pip could not build a project, short, with a mend; ``log`` is the path of the log, if there is one."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    reasons = [line for line in lines if re.search(r"^(ERROR|error|fatal):|^\w*(Error|Exception): ", line)]
-    mend = "%s has all that the build said." % log if log else "Name a file in log to keep all that the build says."
-    mend += " If what builds it is too new for it, add build_constraints to its entry, such as [setuptools<82]."
-    if "Cannot find command 'git'" in output:
-        mend = "Install git on the internet host."
-    elif "DO NOT MATCH THE HASHES" in output:
-        reasons = ["the source does not have the promised sha256"] + [
-            line for line in lines if re.search(r"Expected sha256|Got +[0-9a-f]{64}", line)
-        ]
-        mend = "Do not go on before you know why."
-    elif re.search(r"has inconsistent name|produced metadata for project name", output):
-        reasons = [line for line in lines if re.search(r"inconsistent name|produced metadata for project", line)]
-        mend = "Write the name that the project itself has."
-    elif "No matching distribution" in output:
-        mend = "The index has no such sdist for the Python of the internet host: check name and version."
-    elif re.search(r"gcc|cc1|\bcc'|Python\.h|compiler", output):
-        mend = "It needs a compiler or headers on the internet host: install them there (gcc, python3-dev)."
-    return "%s cannot be built: %s. %s" % (wanted.name, "; ".join((reasons or lines)[-5:]), mend)
+def why_not_built(output: str, wanted: Order, log: str = "") -> str:
+    """Return why pip could not build a project, and the fix; ``log`` is the path of the log, if there is one."""
+    cause, lines, fix = diagnose(output, BUILDING, log=log)
+    return "%s cannot be built: %s. %s" % (wanted.name, "; ".join(part for part in (cause, *lines) if part), fix)
 
 
 class Built(t.NamedTuple):
@@ -454,7 +405,7 @@ class Built(t.NamedTuple):
 
 
 def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
-    """Return a record; raises BuildError for one that this version does not know."""
+    """Return a record; raises AirgapError for one that this version does not know."""
     try:
         record = json.loads(text)
         good = record["format"] == FORMAT and all(
@@ -465,7 +416,7 @@ def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
     except (ValueError, KeyError, TypeError):
         good = False
     if not good:
-        raise BuildError("%s is no record of a built wheel. Remove it, and build the wheel again." % where)
+        raise AirgapError("%s is no record of a built wheel. Remove it, and build the wheel again." % where)
     return record
 
 
@@ -492,7 +443,7 @@ def constraint(wheel: Built, path: str) -> str:
 def claim(pins: t.Iterable[_lock.Pin], wheels: t.Iterable[Built], target: _target.Target) -> t.List[_lock.Pin]:
     """Return the pins with the origin of those that were built; it is never a path.
 
-    Raises BuildError where a project of the site's own source came from an index.
+    Raises AirgapError where a project of the site's own source came from an index.
     """
     by_name = {one.name: one for one in wheels}
     claimed = []
@@ -501,7 +452,7 @@ def claim(pins: t.Iterable[_lock.Pin], wheels: t.Iterable[Built], target: _targe
         if wheel is not None and pin.sha256 == wheel.sha256:
             pin = pin._replace(origin=wheel.origin)
         elif wheel is not None and wheel.is_own:
-            raise BuildError(
+            raise AirgapError(
                 "target %s: %s %s from %s was chosen, but stage_build makes %s %s from %s. Something else has that name "
                 "there; give the project another name, or another version."
                 % (target.name, pin.name, pin.version, pin.origin, wheel.name, wheel.version, wheel.origin)
@@ -516,7 +467,7 @@ def mentioned(wheels: t.Iterable[Built], output: str) -> t.Set[str]:
     return {one.name for one in wheels if one.is_own and one.name in words}
 
 
-def explain_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
+def told_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
     """Say which of the built wheels of these projects cannot serve which targets, and what to do; "" if all can."""
     names, said = set(names), []
     for wheel in wheels:

@@ -14,11 +14,15 @@ import json
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _manifest, _report_files
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
-FORMAT = 1
+# The format number of what remember() returns.
+STATE_FORMAT = 1
 KINDS = ("added", "upgraded", "downgraded", "replaced", "removed")
 Manifest = t.Mapping[str, t.Any]
+# What is used of each file of an inventory.
+_FILE_KEYS = ("path", "name", "version", "sha256")
 # name -> (version, sha256)
 _Lock = t.Dict[str, t.Tuple[str, str]]
 
@@ -26,11 +30,11 @@ _Lock = t.Dict[str, t.Tuple[str, str]]
 def parse_state(text: str) -> t.Optional[t.Dict[str, t.Any]]:
     """Return what remember() returned once, from its JSON; None for anything else."""
     try:
-        state: t.Dict[str, t.Any] = json.loads(text)
+        state: t.Dict[str, t.Any] = _manifest.parse_json(text, "the memory of what was sealed")
         for key in ("sealed", "before"):
             if state[key] is not None or key == "sealed":
                 _manifest.parse_manifest(json.dumps(state[key]))
-    except (ValueError, KeyError, TypeError, _manifest.BundleError):
+    except (KeyError, TypeError, AirgapError):
         return None
     return state
 
@@ -38,14 +42,36 @@ def parse_state(text: str) -> t.Optional[t.Dict[str, t.Any]]:
 def remember(state: t.Optional[Manifest], sealed: Manifest) -> t.Optional[t.Dict[str, t.Any]]:
     """Return what to remember once a bundle is sealed, or None if that is what is remembered."""
     if state is None:
-        return {"format": FORMAT, "sealed": sealed, "before": None}
+        return {"format": STATE_FORMAT, "sealed": sealed, "before": None}
     if state["sealed"]["id"] == sealed["id"]:
         return None
-    return {"format": FORMAT, "sealed": sealed, "before": state["sealed"]}
+    return {"format": STATE_FORMAT, "sealed": sealed, "before": state["sealed"]}
 
 
-def before(state: t.Optional[Manifest], bundle_id: str) -> t.Optional[Manifest]:
-    """Return the manifest that came before a bundle, or None if it is the first."""
+def parse_base(text: str, where: str) -> Manifest:
+    """Return the base of a bundle, a manifest or an inventory of an index host; raises AirgapError for anything else."""
+    document = _manifest.parse_json(text, where)
+    if not isinstance(document, dict) or "imported" not in document:
+        return _manifest.parse_manifest(text, where)
+    for entry in document["files"] if isinstance(document.get("files"), list) else [None]:
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in _FILE_KEYS):
+            raise AirgapError(
+                "%s is not an inventory: each of its files needs %s. Fetch it again from the index host."
+                % (where, ", ".join(_FILE_KEYS))
+            )
+    return document
+
+
+def choose_earlier(
+    state: t.Optional[Manifest], bundle_id: str, base: t.Optional[Manifest] = None
+) -> t.Optional[Manifest]:
+    """Return what to compare a bundle with: its base, in full if it is remembered, or the bundle before; None if neither.
+
+    ``state`` is what remember() returned.
+    """
+    if base is not None:
+        known = [state["sealed"], state["before"]] if state is not None and "sets" not in base else []
+        return next((one for one in known if one is not None and one["id"] == base.get("id")), base)
     if state is None:
         return None
     found: t.Optional[Manifest] = state["before"] if state["sealed"]["id"] == bundle_id else state["sealed"]
@@ -125,7 +151,7 @@ def compare(earlier: t.Optional[Manifest], now: Manifest, parse: t.Callable[[str
     new_files = {entry["path"]: entry for entry in now["files"]}
     fresh = [path for path in sorted(new_files) if old_files.get(path, {}).get("sha256") != new_files[path]["sha256"]]
     return {
-        "format": FORMAT,
+        "format": _report_files.FORMAT,
         "bundle": now["id"],
         "created": now["created"],
         "against": {key: earlier.get(key) for key in ("id", "created")} if earlier is not None else None,

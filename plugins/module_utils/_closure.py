@@ -16,6 +16,7 @@ import email.message
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
@@ -266,7 +267,7 @@ class _Walk:
             project, declared = _wheel.check_declared(wheel.filename, distribution.message)
             tags = _wheel.tags(wheel.filename)
             same = self.packaging.parse_version(declared["Version"]) == self.packaging.parse_version(wheel.version)
-        except (_wheel.WheelError, ValueError) as error:
+        except (AirgapError, ValueError) as error:
             self.fail("metadata", "%s: %s" % (self.target, error), wheel.filename, known)
             return
         if project != name or not same:
@@ -395,7 +396,7 @@ def excluded(packaging: Packaging, roots: t.Iterable[str], target: str, markers:
     return walk.excluded
 
 
-def explain(failures: t.Sequence[Failure], most: int = SHOWN) -> str:
+def describe_failures(failures: t.Sequence[Failure], most: int = SHOWN) -> str:
     """Return failures as one text, the first of them and how many more there are."""
     text = "\n".join(shown(failure.message) for failure in failures[:most])
     if len(failures) > most:

@@ -22,8 +22,9 @@ import time
 import typing as t
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_login
 from ansible_collections.airgap.python.plugins.module_utils._wheel import Wheel
 
 # A simple page of 10,000 files has about 4 MB. More than this is no answer of devpi.
@@ -35,11 +36,7 @@ _NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")
 Json = t.Dict[str, t.Any]
 
 
-class DevpiError(ShownError):
-    """A request cannot be made or was refused; the message names the thing, the reason and the mend."""
-
-
-class LoginRefused(DevpiError):
+class LoginRefused(AirgapError):
     """The server does not know this user with this password."""
 
 
@@ -59,17 +56,17 @@ class Listed(t.NamedTuple):
 
 
 def check_user(name: str) -> str:
-    """Return a user's name, or raise DevpiError where devpi would not take it."""
+    """Return a user's name, or raise AirgapError where devpi would not take it."""
     if not _NAME.match(name):
-        raise DevpiError("%r is no name for a devpi user. Use letters, digits, '-', '_', '.' and '@'." % name)
+        raise AirgapError("%r is no name for a devpi user. Use letters, digits, '-', '_', '.' and '@'." % name)
     return name
 
 
 def split_index(name: str) -> t.Tuple[str, str]:
-    """Return user and index of USER/INDEX, or raise DevpiError."""
+    """Return user and index of USER/INDEX, or raise AirgapError."""
     parts = name.split("/")
     if len(parts) != 2 or not all(_NAME.match(part) for part in parts):
-        raise DevpiError(
+        raise AirgapError(
             "%r is no name of an index. Write USER/INDEX with letters, digits, '-', '_', '.' and '@'." % name
         )
     return parts[0], parts[1]
@@ -78,28 +75,28 @@ def split_index(name: str) -> t.Tuple[str, str]:
 def read_password_file(path: str) -> str:
     """Return the password that a file holds, without the newline at its end.
 
-    Raises DevpiError where there is none, and where others than its owner may touch it.
+    Raises AirgapError where there is none, and where others than its owner may touch it.
     """
     try:
         with open(path, "rb") as stream:
             found = os.fstat(stream.fileno())
             data = stream.read(4096)
     except OSError as error:
-        raise DevpiError(
+        raise AirgapError(
             "The password file %s cannot be read: %s. Make it on this host, with mode 0600." % (path, error.strerror)
         ) from error
     if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
-        raise DevpiError(
+        raise AirgapError(
             "The password file %s has mode %04o, so others may read it. Run 'chmod 0600 %s', and change the password."
             % (path, stat.S_IMODE(found.st_mode), path)
         )
     try:
         password = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DevpiError("The password file %s is not UTF-8. Write the password into it as text." % path) from error
+        raise AirgapError("The password file %s is not UTF-8. Write the password into it as text." % path) from error
     password = password[:-1] if password.endswith("\n") else password
     if not password or "\n" in password:
-        raise DevpiError("The password file %s must hold one line, the password." % path)
+        raise AirgapError("The password file %s must hold one line, the password." % path)
     return password
 
 
@@ -113,11 +110,11 @@ class Client:
         except ValueError:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.query or parts.fragment:
-            raise DevpiError(
-                "%r is no address of a devpi-server. Write it as http://127.0.0.1:3141." % _without_secret(url)
+            raise AirgapError(
+                "%r is no address of a devpi-server. Write it as http://127.0.0.1:3141." % without_login(url)
             )
         if parts.username or parts.password:
-            raise DevpiError(
+            raise AirgapError(
                 "The address of %s holds a user or a password. Give them as login_user and login_password."
                 % parts.hostname
             )
@@ -130,7 +127,7 @@ class Client:
             try:
                 context = ssl.create_default_context(cafile=ca_path)
             except (OSError, ssl.SSLError) as error:
-                raise DevpiError(
+                raise AirgapError(
                     "The certificates in %s cannot be read: %s. Name a PEM file." % (ca_path, error)
                 ) from error
             self._connection = http.client.HTTPSConnection(parts.hostname, port, timeout=timeout, context=context)
@@ -164,7 +161,7 @@ class Client:
                 answer = self._send_once(method, path, body, headers or {})
             except ssl.SSLCertVerificationError as error:
                 self._connection.close()
-                raise DevpiError(
+                raise AirgapError(
                     "%s: its certificate is not trusted: %s. Name the certificates to check it against in ca_path."
                     % (self.url(path), error.verify_message)
                 ) from error
@@ -199,21 +196,23 @@ class Client:
         data = response.read(LARGEST_ANSWER + 1)
         if len(data) > LARGEST_ANSWER:
             self._connection.close()
-            raise DevpiError("%s %s: the answer is larger than any of devpi. Check the url." % (method, self.url(path)))
+            raise AirgapError(
+                "%s %s: the answer is larger than any of devpi. Check the url." % (method, self.url(path))
+            )
         if response.will_close:
             self._connection.close()
         return Answer(response.status, {key.lower(): value for key, value in response.getheaders()}, data)
 
-    def _no_answer(self, method: str, path: str, error: Exception) -> DevpiError:
+    def _no_answer(self, method: str, path: str, error: Exception) -> AirgapError:
         reason = str(error) or type(error).__name__
         if "timed out" in reason:
             reason = "no answer within %g s" % (self._connection.timeout or 0)
-        return DevpiError(
+        return AirgapError(
             "%s %s: %s. Check that devpi-server runs there (systemctl status devpi-server), "
             "and that url and timeout are right." % (method, self.url(path), reason)
         )
 
-    def refusal(self, method: str, path: str, answer: Answer) -> DevpiError:
+    def refusal(self, method: str, path: str, answer: Answer) -> AirgapError:
         """Return the error that says what an answer's status means here."""
         status = answer.status
         said = _message(answer)
@@ -241,7 +240,7 @@ class Client:
             )
         else:
             mend = "Check that url is a devpi-server and that its version is supported."
-        return DevpiError("%s %s: status %d%s. %s" % (method, self.url(path), status, said and " (%s)" % said, mend))
+        return AirgapError("%s %s: status %d%s. %s" % (method, self.url(path), status, said and " (%s)" % said, mend))
 
     def ask(
         self,
@@ -266,11 +265,11 @@ class Client:
         try:
             document = json.loads(answer.body.decode("utf-8"))
         except ValueError as error:
-            raise DevpiError(
+            raise AirgapError(
                 "%s %s: the answer is no JSON, so this is no devpi-server. Check url." % (method, self.url(path))
             ) from error
         if not isinstance(document, dict):
-            raise DevpiError("%s %s: the answer is no JSON object. Check url." % (method, self.url(path)))
+            raise AirgapError("%s %s: the answer is no JSON object. Check url." % (method, self.url(path)))
         return document
 
     def login(self, user: str, password: str) -> None:
@@ -303,7 +302,7 @@ class Client:
         try:
             return str(json.loads(answer.body.decode("utf-8"))["result"]["password"])
         except (ValueError, KeyError, TypeError) as error:
-            raise DevpiError(
+            raise AirgapError(
                 "%s: the answer holds no token, so this is no devpi-server. Check url." % self.url("/+login")
             ) from error
 
@@ -338,12 +337,12 @@ class Client:
                 while left:
                     block = stream.read(min(BLOCK, left))
                     if not block:
-                        raise DevpiError("%s became shorter while it was sent. Fetch the bundle again." % wheel.path)
+                        raise AirgapError("%s became shorter while it was sent. Fetch the bundle again." % wheel.path)
                     left -= len(block)
                     digest.update(block)
                     # Without its end the server takes nothing of it.
                     if not left and digest.hexdigest() != wheel.sha256:
-                        raise DevpiError("%s was changed after it was checked. Fetch the bundle again." % wheel.path)
+                        raise AirgapError("%s was changed after it was checked. Fetch the bundle again." % wheel.path)
                     yield block
             yield tail
 
@@ -353,11 +352,7 @@ class Client:
         }
         answer = self.send("POST", path, body, headers)
         if answer.status != 200:
-            raise DevpiError("%s: %s" % (wheel.filename, self.refusal("POST", path, answer)))
-
-
-def _without_secret(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
+            raise AirgapError("%s: %s" % (wheel.filename, self.refusal("POST", path, answer)))
 
 
 def _message(answer: Answer) -> str:
@@ -426,7 +421,7 @@ def plan_user(
     """Decide what to do to a user.
 
     ``password`` is None where none is wanted, else whether the user has it already.
-    ``email`` is None to leave it alone. Raises DevpiError where devpi would lose something.
+    ``email`` is None to leave it alone. Raises AirgapError where devpi would lose something.
     """
     before = {} if current is None else {"name": name, "email": current.get("email") or ""}
     if state == "absent":
@@ -434,16 +429,16 @@ def plan_user(
             return UserPlan("", {}, False, {}, {})
         indexes = sorted(current.get("indexes") or {})
         if name == "root":
-            raise DevpiError("User root cannot be removed: nobody else can create users. Remove other users only.")
+            raise AirgapError("User root cannot be removed: nobody else can create users. Remove other users only.")
         if indexes:
-            raise DevpiError(
+            raise AirgapError(
                 "User %s owns the indexes %s, which would go with it. Remove them with devpi_index first."
                 % (name, ", ".join(indexes))
             )
         return UserPlan("delete", {}, False, before, {})
     if current is None:
         if password is None:
-            raise DevpiError("User %s is to be created and has no password. Give password or password_file." % name)
+            raise AirgapError("User %s is to be created and has no password. Give password or password_file." % name)
         settings = {"email": email} if email else {}
         return UserPlan("create", settings, True, {}, {"name": name, "email": email or "", "password": "new"})
     settings = {}
@@ -485,7 +480,7 @@ def plan_index(
 ) -> IndexPlan:
     """Decide what to do to an index; settings that ``wanted`` does not name stay as they are.
 
-    Raises DevpiError where the index is of another type, and where files that
+    Raises AirgapError where the index is of another type, and where files that
     were published for good would be lost without ``force``.
     """
     if state == "absent":
@@ -493,7 +488,7 @@ def plan_index(
             return IndexPlan("", {}, {}, {})
         projects = current.get("projects") or []
         if projects and not current.get("volatile") and not force:
-            raise DevpiError(
+            raise AirgapError(
                 "Index %s is non-volatile and holds %d projects (%s%s), which would be lost. "
                 "Set force=true to remove it all the same."
                 % (name, len(projects), ", ".join(projects[:5]), ", ..." if len(projects) > 5 else "")
@@ -503,7 +498,7 @@ def plan_index(
     if current is None:
         return IndexPlan("create", wanted, {}, dict(wanted))
     if current.get("type") != wanted["type"]:
-        raise DevpiError(
+        raise AirgapError(
             "Index %s is of type %s, not %s, and devpi cannot change that. Take another name, or remove it first."
             % (name, current.get("type"), wanted["type"])
         )
@@ -526,7 +521,7 @@ class UploadPlan(t.NamedTuple):
 def plan_upload(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str, t.Mapping[str, Listed]]) -> UploadPlan:
     """Compare wheels with what an index lists by project and file name.
 
-    Raises DevpiError, naming every file and both hashes, where the index holds
+    Raises AirgapError, naming every file and both hashes, where the index holds
     another file under the name of one of them.
     """
     upload, present, undeclared, conflicts = [], [], [], []
@@ -543,7 +538,7 @@ def plan_upload(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str, t.
             if there.requires_python != wheel.requires_python:
                 undeclared.append(wheel)
     if conflicts:
-        raise DevpiError(
+        raise AirgapError(
             "Index %s holds other files under the same names: %s. Nothing was uploaded. "
             "A published file is never replaced: "
             "give the new one a new version, or publish to another index." % (index, "; ".join(conflicts[:20]))
@@ -552,7 +547,7 @@ def plan_upload(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str, t.
 
 
 def check_uploaded(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str, t.Mapping[str, Listed]]) -> None:
-    """Raise DevpiError unless the index lists each wheel with its hash and its Requires-Python.
+    """Raise AirgapError unless the index lists each wheel with its hash and its Requires-Python.
 
     The server believes the form that it is sent, so an upload that it accepted proves nothing.
     """
@@ -573,7 +568,7 @@ def check_uploaded(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str,
                 % (wheel.filename, there.requires_python, wheel.requires_python)
             )
     if wrong:
-        raise DevpiError(
+        raise AirgapError(
             "Index %s was sent these files and lists something else: %s. Do not install from it; "
             "check the disk and the log of devpi-server, and publish again." % (index, "; ".join(wrong[:20]))
         )
@@ -583,7 +578,7 @@ def why_silent(url: str, timeout: float = 5, ca_path: t.Optional[str] = None) ->
     """Return why no devpi-server answers at a URL, or "" where one does. Asks once and is not patient."""
     try:
         client = Client(url, timeout, ca_path)
-    except DevpiError as error:
+    except AirgapError as error:
         return str(error)
     try:
         answer = client._send_once("GET", "/+api", None, {})

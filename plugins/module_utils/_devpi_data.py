@@ -17,13 +17,9 @@ import shutil
 import subprocess
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 DONE = ".complete"
-
-
-class DataError(ShownError):
-    """The data cannot be made; the message names the folder, the reason and the mend."""
 
 
 def make(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: str) -> None:
@@ -47,7 +43,7 @@ def make(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: 
         said = stream_of_child.read().decode("utf-8", "replace")
     dummy, status = os.waitpid(child, 0)
     if said or status:
-        raise DataError(
+        raise AirgapError(
             said.replace(password, "(password)") or "%s was not made: the run was killed. Run it again." % data
         )
 
@@ -69,7 +65,7 @@ def _fill(data: str, password: str, devpi_init: str) -> None:
             shutil.rmtree(aside)
         rest = sorted(set(os.listdir(data)) - {"lost+found"})
         if rest:
-            raise DataError(
+            raise AirgapError(
                 "%s is not empty and not devpi's: %s. Empty it, or set devpi_data_dir to another folder."
                 % (data, ", ".join(rest[:5]))
             )
@@ -109,6 +105,6 @@ def _init(aside: str, password: str, devpi_init: str) -> None:
         os.unlink(config)
     if done.returncode != 0:
         said = done.stdout.decode("utf-8", "replace").strip()
-        raise DataError("devpi-init failed in %s: %s" % (aside, said[-1500:]))
+        raise AirgapError("devpi-init failed in %s: %s" % (aside, said[-1500:]))
     with open(os.path.join(aside, DONE), "w", encoding="utf-8") as stream:
         os.fsync(stream.fileno())

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the reports of a bundle are made from: its manifest, its locks, what its wheels declare, who needs whom.
+"""What the reports of a bundle are made from: its manifest, its locks, declared licences, which package needs which.
 
 The reports state no time but the manifest's and the audit's, so that the same
 bundle gives the same bytes.
@@ -20,24 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _proof,
     _target,
 )
-from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_there, write_atomic
-
-# The number that the JSON reports of ours carry.
-FORMAT = 1
-SBOM = "sbom.cdx.json"
-AUDIT = "audit.json"
-CHANGES = "changes.json"
-REPORT = "report.html"
-DEPENDENCIES = "dependencies.txt"
-# What reading a bundle may raise.
-ERRORS = (
-    _manifest.BundleError,
-    _lock.LockError,
-    _packaging.PackagingError,
-    _proof.ProofError,
-    _target.TargetError,
-    OSError,
-)
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 class LockEvidence(t.NamedTuple):
@@ -51,7 +34,7 @@ class LockEvidence(t.NamedTuple):
 
     @property
     def label(self) -> str:
-        """How the lock is called: set/target."""
+        """The lock's name: set/target."""
         return "%s/%s" % (self.set, self.target)
 
 
@@ -64,13 +47,13 @@ class Evidence(t.NamedTuple):
 
 
 def read_manifest(root: str) -> t.Dict[str, t.Any]:
-    """Return the manifest of a bundle; raises BundleError."""
+    """Return the manifest of a bundle; raises AirgapError."""
     where = os.path.join(root, _manifest.MANIFEST)
     return _manifest.parse_manifest(_manifest.read_text(where), where)
 
 
-def read(root: str) -> Evidence:
-    """Read a bundle whose manifest is written; raises one of ERRORS."""
+def gather(root: str) -> Evidence:
+    """Return the evidence of a bundle whose manifest is written; raises AirgapError and OSError."""
     manifest = read_manifest(root)
     targets = {target.name: target for target in _target.parse_all(manifest["targets"])[0]}
     # The sums in the manifest are those of the files: bundle_manifest has just compared them.
@@ -79,8 +62,8 @@ def read(root: str) -> Evidence:
     locks = []
     for one, name, lock in _proof.read_locks(root, manifest):
         if name not in targets:
-            raise _manifest.BundleError(
-                "Set %s is for %s, which is no target of the bundle %s. Stage it again." % (one["name"], name, root)
+            raise AirgapError(
+                "Set %s is for %s, which is not a target of the bundle %s. Stage it again." % (one["name"], name, root)
             )
         roots = tuple(_proof.roots_of(one, lock)[0])
         proof = prover.prove(lock.pins, roots, (), targets[name])
@@ -95,23 +78,3 @@ def _pin(entry: t.Mapping[str, t.Any]) -> _lock.Pin:
     """Return a file of a manifest as locks name it."""
     filename = os.path.basename(entry["path"])
     return _lock.Pin(entry["name"], entry["version"], entry["sha256"], filename, entry["size"])
-
-
-def put(root: str, name: str, text: str, check_mode: bool) -> t.Dict[str, t.Any]:
-    """Write a report unless it is there already or in check mode; return a module's result with the difference."""
-    path = os.path.join(root, _manifest.REPORTS, name)
-    # Half a character, which JSON can hold and UTF-8 cannot, is written as JSON escapes it.
-    data = text.encode("utf-8", "backslashreplace")
-    before = read_if_there(path)
-    if before != data and not check_mode:
-        make_folder(os.path.dirname(path))
-        write_atomic(path, data)
-    result: t.Dict[str, t.Any] = {"changed": before != data, "dest": path}
-    if result["changed"]:
-        result["diff"] = {
-            "before": (before or b"").decode("utf-8", "replace"),
-            "after": data.decode("utf-8"),
-            "before_header": path,
-            "after_header": path,
-        }
-    return result

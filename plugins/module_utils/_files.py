@@ -12,22 +12,19 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # What is read and written at a time: more does not stay in a processor's cache.
 BLOCK = 1 << 18
 # How a file is called while it is being written; what a killed run leaves is known by it.
 TEMPORARY = ".tmp-airgap-"
 NO_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
-
-
-class FileError(ShownError):
-    """A file or a file name cannot be used; the message names it, the reason and the mend."""
 
 
 def sha256_file(path: str) -> str:
@@ -43,6 +40,12 @@ def sha256_stream(stream: t.BinaryIO, write: t.Callable[[bytes], t.Any] = len) -
         digest.update(block)
         write(block)
     return digest.hexdigest()
+
+
+def copy_hashed(source: str, target: str) -> str:
+    """Copy a file to a new one and return the SHA-256 of what was written; neither is a link. Raises OSError."""
+    with open_plain(source) as stream, open(target, "xb") as copy:
+        return sha256_stream(stream, copy.write)
 
 
 def sha256_files(paths: t.Iterable[str]) -> t.Iterator[str]:
@@ -93,17 +96,17 @@ def is_sha256(text: str) -> bool:
 def open_plain(path: str) -> t.BinaryIO:
     """Open a file for reading, neither through a link nor waiting for the other end of a pipe.
 
-    Raises FileError for what is no file, and OSError.
+    Raises AirgapError for what is no file, and OSError.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise FileError(NO_FILE % path) from error
+            raise AirgapError(NO_FILE % path) from error
         raise
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise FileError(NO_FILE % path)
+        raise AirgapError(NO_FILE % path)
     return os.fdopen(handle, "rb")
 
 
@@ -116,20 +119,29 @@ def other_writers(status: os.stat_result) -> str:
     return ""
 
 
-def check_way(path: str) -> None:
-    """Raise FileError if somebody else can put another thing in the place of a path: by a folder above it, or a link.
+def check_way(path: str, fix: str = "") -> None:
+    """Raise AirgapError if somebody else can put another thing in the place of a path: by a folder above it, or a link.
 
-    A folder with the sticky bit, such as /tmp, lets nobody rename what is another's.
+    A folder with the sticky bit, such as /tmp, lets nobody rename what is another's. ``fix`` says what to do in
+    place of using a copy.
     """
     for way in (os.path.abspath(path), os.path.realpath(path)):
         while way != os.path.dirname(way):
             way = os.path.dirname(way)
+            if not os.path.lexists(way):
+                continue
             status = os.lstat(way)
             reason = other_writers(status)
             if reason and not (status.st_mode & stat.S_ISVTX and status.st_uid in (0, os.geteuid())):
-                raise FileError(
-                    "%s lies below %s, and others can change that while it is used: %s. Use a copy in a folder of your "
-                    "own (cp -r), or run 'chmod go-w' and 'chown' on %s." % (path, way, reason, way)
+                raise AirgapError(
+                    "%s lies below %s, and others can change that while it is used: %s. %s"
+                    % (
+                        path,
+                        way,
+                        reason,
+                        fix
+                        or "Use a copy in a folder of your own (cp -r), or run 'chmod go-w' and 'chown' on %s." % way,
+                    )
                 )
 
 
@@ -202,7 +214,7 @@ def keep_secret(path: str, content: t.Optional[str], uid: int, gid: int, check_m
 def own(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
     """Give a file or folder that is there its owner and mode; say whether it had, or would have, others before.
 
-    Raises FileError for a link: what it names may be anybody's.
+    Raises AirgapError for a link: what it names may be anybody's.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -210,7 +222,9 @@ def own(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> b
         return False
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise FileError("%s is a link, and is to be a file or a folder itself. Remove the link." % path) from error
+            raise AirgapError(
+                "%s is a link, and is to be a file or a folder itself. Remove the link." % path
+            ) from error
         raise
     try:
         found = os.fstat(handle)
@@ -233,6 +247,17 @@ def adopt(source: str, path: str, mode: int = 0o644) -> None:
     fsync_dir(os.path.dirname(path) or ".")
 
 
+def remove_scratch(folder: str) -> None:
+    """Remove what killed runs left in a folder that is held, so that it is nobody's now."""
+    for name in os.listdir(folder):
+        if name.startswith(TEMPORARY):
+            path = os.path.join(folder, name)
+            if os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
+
+
 def read_if_there(path: str) -> t.Optional[bytes]:
     """Return a file's bytes, or None where there is no such file."""
     try:
@@ -246,7 +271,7 @@ def read_if_there(path: str) -> t.Optional[bytes]:
 def held(folder: str, check_mode: bool, patience: t.Optional[float] = None) -> t.Iterator[None]:
     """Hold a folder for this run alone; the kernel lets go of it when the run ends, however it ends.
 
-    Waits for another run, at most ``patience`` seconds if that is given; then raises FileError.
+    Waits for another run, at most ``patience`` seconds if that is given; then raises AirgapError.
     """
     if check_mode:
         yield
@@ -271,7 +296,7 @@ def _lock_soon(handle: int, folder: str, patience: float) -> None:
             return
         except BlockingIOError as error:
             if time.monotonic() > deadline:
-                raise FileError(
+                raise AirgapError(
                     "Another run has been at work in %s for %d seconds. Run this again when it has ended."
                     % (folder, patience)
                 ) from error

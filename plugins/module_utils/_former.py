@@ -14,13 +14,8 @@ import shutil
 import stat
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._files import (
-    FileError,
-    fsync_dir,
-    own,
-    read_if_there,
-    write_atomic,
-)
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, own, read_if_there, write_atomic
 
 # What an environment is called that another has taken the place of, and one that is being made.
 FORMER = ".former"
@@ -112,7 +107,7 @@ def _bring_back(entry: t.Mapping[str, t.Any]) -> None:
                 fsync_dir(os.path.dirname(path))
             else:
                 write_atomic(path, data, entry["mode"])
-    with contextlib.suppress(FileError):
+    with contextlib.suppress(AirgapError):
         own(path, entry["uid"], entry["gid"], entry["mode"])
 
 

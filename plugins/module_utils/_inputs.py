@@ -28,7 +28,7 @@ class Inputs:
             self.where[line.text] = line.where
 
     def check(self, read: t.Callable[[str], t.Any]) -> None:
-        """Raise RequirementsError for all lines that no engine could take; ``read`` raises ValueError (PEP 508)."""
+        """Raise AirgapError for all lines that no engine could take; ``read`` raises ValueError (PEP 508)."""
         _requirements.refuse_unreadable(self.requirements + self.constraints, read)
 
     def write(self, folder: str) -> t.Tuple[t.List[str], t.List[str]]:

@@ -15,8 +15,9 @@ import json
 import os
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_there
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError, shown
+from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 FORMAT = 1
 OK = "ok"
@@ -27,10 +28,6 @@ LONGEST_MESSAGE = 1000
 TOLERANCE = datetime.timedelta(hours=1)
 # What ssh-keygen signs a correction for, so that no signature over a bundle serves as one, nor the other way round.
 NAMESPACE = "airgap-ledger"
-
-
-class LedgerError(ShownError):
-    """A bundle may not come next, or the ledger cannot be used; the message names it, the reason and the mend."""
 
 
 class Import(t.NamedTuple):
@@ -108,7 +105,7 @@ def _fold(begin: t.Mapping[str, t.Any], end: t.Optional[t.Mapping[str, t.Any]], 
 def parse(text: str, where: str) -> Ledger:
     """Return what a ledger says. A line that a killed run left half written is counted as damaged, and no record.
 
-    Raises LedgerError for records of a newer format.
+    Raises AirgapError for records of a newer format.
     """
     begins: t.Dict[str, t.Dict[str, t.Any]] = {}
     ends: t.Dict[str, t.Dict[str, t.Any]] = {}
@@ -122,7 +119,7 @@ def parse(text: str, where: str) -> Ledger:
         except (ValueError, RecursionError):
             record = None
         if isinstance(record, dict) and isinstance(record.get("format"), int) and record["format"] > FORMAT:
-            raise LedgerError(
+            raise AirgapError(
                 "%s, line %d has format %d, and this collection reads format %d. Install the collection version that wrote it."
                 % (where, number, record["format"], FORMAT)
             )
@@ -163,11 +160,11 @@ def now() -> str:
 
 
 def moment(text: str, where: str) -> datetime.datetime:
-    """Return the time that an RFC 3339 text names; raises LedgerError for another text."""
+    """Return the time that an RFC 3339 text names; raises AirgapError for another text."""
     try:
         found = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
-        raise LedgerError("%s: %r is no time (RFC 3339)." % (where, text[:80])) from error
+        raise AirgapError("%s: %r is no time (RFC 3339)." % (where, text[:80])) from error
     return found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
 
 
@@ -175,7 +172,7 @@ def is_ahead(created: str, at: datetime.datetime) -> bool:
     """Say whether a time lies further in the future of ``at`` than clocks may differ; what is no time does not."""
     try:
         return moment(created, "") - at > TOLERANCE
-    except LedgerError:
+    except AirgapError:
         return False
 
 
@@ -184,13 +181,13 @@ def _shown(at: datetime.datetime) -> str:
 
 
 def judge(ledger: Ledger, manifest: t.Mapping[str, t.Any], older_ok: bool, at: datetime.datetime) -> None:
-    """Raise LedgerError if a bundle may not be taken in at the time ``at``.
+    """Raise AirgapError if a bundle may not be taken in at the time ``at``.
 
     It may not be from the future, which nobody can allow, and not be older than what was imported, unless that is
     allowed. An empty ledger has no objection to an older one.
     """
     if is_ahead(manifest["created"], at):
-        raise LedgerError(
+        raise AirgapError(
             "Bundle %s states that it was created on %s, and the clock of this host says %s. A bundle from the future would "
             "shut out those that come after it. Set the clock that is wrong, of the internet host or of this one; if it was "
             "that of the internet host, stage the bundle again and have it signed again."
@@ -201,7 +198,7 @@ def judge(ledger: Ledger, manifest: t.Mapping[str, t.Any], older_ok: bool, at: d
 
 
 def _judge_succession(ledger: Ledger, manifest: t.Mapping[str, t.Any], at: datetime.datetime) -> None:
-    """Raise LedgerError if a bundle is older than what was imported: a replay would bring old versions back.
+    """Raise AirgapError if a bundle is older than what was imported: a replay would bring old versions back.
 
     The last one may come again. Its id counts first, then the time that its manifest states.
     """
@@ -211,13 +208,13 @@ def _judge_succession(ledger: Ledger, manifest: t.Mapping[str, t.Any], at: datet
     mend = "Bring the newest bundle, or set publish_older: true if you want to go back."
     for one in reversed(done):
         if one.id == manifest["id"]:
-            raise LedgerError(
+            raise AirgapError(
                 "Bundle %s is an older bundle: it was imported on %s, and %s after it. %s"
                 % (one.id, one.ended, done[-1].id, mend)
             )
     ahead = ledger.ahead(at)
     if ahead:
-        raise LedgerError(
+        raise AirgapError(
             "Whether bundle %s of %s is older cannot be told: %s Set the clock of this host if that is wrong. Otherwise have "
             "an officer sign that the entry does not count: playbooks/history.yml says how."
             % (manifest["id"], manifest["created"], describe_ahead(ahead[-1], at))
@@ -227,7 +224,7 @@ def _judge_succession(ledger: Ledger, manifest: t.Mapping[str, t.Any], at: datet
         return
     last = counted[-1]
     if moment(manifest["created"], "Bundle %s" % manifest["id"]) < moment(last.created, "Bundle %s" % last.id):
-        raise LedgerError(
+        raise AirgapError(
             "Bundle %s is an older bundle: it was created on %s, and the last one imported, %s, on %s. %s"
             % (manifest["id"], manifest["created"], last.id, last.created, mend)
         )
@@ -250,17 +247,17 @@ def statement(one: Import) -> str:
 
 
 def find_stated(ledger: Ledger, text: str, at: datetime.datetime) -> Import:
-    """Return the entry that a statement is about; raises LedgerError unless it is in this ledger, and in the future."""
+    """Return the entry that a statement is about; raises AirgapError unless it is in this ledger, and in the future."""
     for one in ledger.done:
         if statement(one) != text:
             continue
         if not one.corrected and not is_ahead(one.created, at):
-            raise LedgerError(
+            raise AirgapError(
                 "Run %s of bundle %s was created on %s, which does not lie in the future of this host's clock, %s. Such an entry "
                 "counts, and nothing is to be corrected." % (one.run, one.id, one.created, _shown(at))
             )
         return one
-    raise LedgerError(
+    raise AirgapError(
         "%r is no statement about an entry of this ledger. Sign just the line that playbooks/history.yml shows, with the "
         "end of the line." % text[:300]
     )

@@ -18,9 +18,12 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError, is_plain, split_lines
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, split_lines
 
 HEADER = "# airgap.python lock 1"
+# The name of a project as people write it (PEP 508).
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _PIN = re.compile(
     r"(?P<name>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)"
     r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
@@ -28,10 +31,6 @@ _PIN = re.compile(
 )
 # pip decodes a file by such a comment in its first two lines (PEP 263), and would read other pins than we do.
 _CODING = re.compile(r"coding[:=]")
-
-
-class LockError(ShownError, ValueError):
-    """A lock cannot be read; the message names the line and the mend."""
 
 
 class Pin(t.NamedTuple):
@@ -65,13 +64,19 @@ def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def project_of(requirement: str) -> str:
+    """Return the normalized name of the project that a requirement begins with, or ""."""
+    match = re.match(NAME, requirement)
+    return normalize(match.group()) if match else ""
+
+
 def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[str] = ()) -> str:
     """Return the text of a lock: the same pins give the same bytes, whatever their order."""
     lines = [HEADER, "# target: %s" % target, "# inputs: %s" % inputs]
     for root in sorted(set(roots)):
         words = root.replace("\t", " ").strip(" ")
         if not words or not is_plain(words) or "\\" in words:
-            raise LockError("%r is no requirement on one line. Write each requirement on a line of its own." % root)
+            raise AirgapError("%r is no requirement on one line. Write each requirement on a line of its own." % root)
         lines.append("# root: %s" % words)
     for pin in sorted(pins):
         line = "%s==%s --hash=sha256:%s  # %s %d %s" % pin
@@ -82,7 +87,7 @@ def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[st
 def read(text: str, where: str = "lock") -> Lock:
     """Return the lock that a text holds; ``where`` names it in errors.
 
-    Raises LockError for a line that is neither a comment nor a pin, for a
+    Raises AirgapError for a line that is neither a comment nor a pin, for a
     project that is pinned twice, and for what pip could read in another way.
     """
     pins = []
@@ -92,10 +97,10 @@ def read(text: str, where: str = "lock") -> Lock:
     try:
         lines = split_lines(text)
     except ValueError as error:
-        raise LockError("%s is no lock: %s. Stage it again." % (where, error)) from error
+        raise AirgapError("%s is no lock: %s. Stage it again." % (where, error)) from error
     for number, line in enumerate(lines, 1):
         if "\\" in line or not is_plain(line) or (number < 3 and _CODING.search(line)):
-            raise LockError(
+            raise AirgapError(
                 "%s, line %d has a backslash, a control character or a coding, by which pip could read another lock: %r. "
                 "Stage it again." % (where, number, line[:120])
             )
@@ -107,7 +112,7 @@ def read(text: str, where: str = "lock") -> Lock:
             continue
         match = _PIN.fullmatch(line)
         if match is None:
-            raise LockError(
+            raise AirgapError(
                 "%s, line %d is no pin of the form "
                 "'NAME==VERSION --hash=sha256:HEX  # FILE SIZE': %r. Stage it again." % (where, number, line[:120])
             )
@@ -120,7 +125,7 @@ def read(text: str, where: str = "lock") -> Lock:
             match.group("origin") or "",
         )
         if pin.name in seen:
-            raise LockError(
+            raise AirgapError(
                 "%s pins %s twice, in lines %d and %d. Stage it again." % (where, pin.name, seen[pin.name], number)
             )
         seen[pin.name] = number

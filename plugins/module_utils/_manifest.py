@@ -18,11 +18,11 @@ import typing as t
 import unicodedata
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _pool, _schema, _signature
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     BLOCK,
     NO_FILE,
     TEMPORARY,
-    FileError,
     check_way,
     open_plain,
     other_writers,
@@ -30,7 +30,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     sha256_file,
     sha256_files,
 )
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError, is_plain, split_lines
+from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, split_lines
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -39,16 +39,15 @@ SIGNATURE = "SHA256SUMS.sig"
 POOL = "wheels"
 LOCKS = "locks"
 REPORTS = "reports"
+# The Python of install.sh: files of this collection's release, as they are there.
+INSTALL = "install"
+_SOURCE = re.compile(INSTALL + r"(/[a-z0-9_]+)+\.py")
 # What a bundle holds besides, in its top folder.
 TOP = (MANIFEST, "README.md", "install.sh")
 # A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
 LARGEST_TEXT = 64 * 1024 * 1024
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)", re.DOTALL)
 _ID = re.compile(r"[0-9a-f]{32}\Z")
-
-
-class BundleError(ShownError):
-    """A folder is not the bundle that it says it is; the message names the file, the reason and the mend."""
 
 
 class Entry(t.NamedTuple):
@@ -62,7 +61,7 @@ class Entry(t.NamedTuple):
 def check_name(path: str, where: str) -> None:
     """Refuse a name that could lead out of the bundle or be taken for another.
 
-    Raises BundleError. Allowed are relative POSIX paths without empty, "." or
+    Raises AirgapError. Allowed are relative POSIX paths without empty, "." or
     ".." parts and without blanks around a part, without backslashes, control and
     format characters and other ends of lines than LF, in Unicode form NFC.
     """
@@ -80,7 +79,7 @@ def check_name(path: str, where: str) -> None:
     elif len(path.encode("utf-8")) > 1024:
         reason = "it is longer than 1024 bytes"
     if reason:
-        raise BundleError("%s names %r: %s. Do not use this bundle; fetch it again." % (where, path[:200], reason))
+        raise AirgapError("%s names %r: %s. Do not use this bundle; fetch it again." % (where, path[:200], reason))
 
 
 def check_names(paths: t.Iterable[str], where: str) -> None:
@@ -90,7 +89,7 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
         check_name(path, where)
         folded = unicodedata.normalize("NFC", path.casefold())
         if folded in seen:
-            raise BundleError(
+            raise AirgapError(
                 "%s names %r and %r, which are one file to some file systems. Do not use this bundle; fetch it again."
                 % (where, seen[folded], path)
             )
@@ -99,7 +98,7 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
         parts = path.split("/")
         for count in range(1, len(parts)):
             if "/".join(parts[:count]).casefold() in seen:
-                raise BundleError(
+                raise AirgapError(
                     "%s names %r as a file and as a folder. Do not use this bundle; fetch it again."
                     % (where, "/".join(parts[:count]))
                 )
@@ -107,7 +106,9 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
 
 def has_place(path: str) -> bool:
     """Say whether a bundle may hold a file of this name, beside its sums and signatures."""
-    return path in TOP or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
+    # Neither bytecode nor a library: whatever else Python could load, no officer could read.
+    is_source = _SOURCE.fullmatch(path) is not None
+    return path in TOP or is_source or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
 
 
 def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
@@ -117,22 +118,22 @@ def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
     try:
         lines = split_lines(text)
     except ValueError as error:
-        raise BundleError("%s is no list of sums: %s. Fetch the bundle again." % (where, error)) from error
+        raise AirgapError("%s is no list of sums: %s. Fetch the bundle again." % (where, error)) from error
     for number, line in enumerate(lines, 1):
         match = _SUM_LINE.fullmatch(line)
         if match is None:
-            raise BundleError("%s, line %d is no sum: %r. Fetch the bundle again." % (where, number, line[:120]))
+            raise AirgapError("%s, line %d is no sum: %r. Fetch the bundle again." % (where, number, line[:120]))
         if match.group(2) in sums:
-            raise BundleError("%s names %r twice. Do not use this bundle; fetch it again." % (where, match.group(2)))
+            raise AirgapError("%s names %r twice. Do not use this bundle; fetch it again." % (where, match.group(2)))
         paths.append(match.group(2))
         sums[match.group(2)] = match.group(1)
     check_names(paths, where)
     for path in (SUMS, SIGNATURE):
         if path in sums:
-            raise BundleError("%s names %s, which cannot hold its own sum. Fetch the bundle again." % (where, path))
+            raise AirgapError("%s names %s, which cannot hold its own sum. Fetch the bundle again." % (where, path))
     for path in paths:
         if not has_place(path):
-            raise BundleError(
+            raise AirgapError(
                 "%s names %r, which has no place in a bundle. Do not use this bundle; fetch it again." % (where, path)
             )
     return sums
@@ -141,13 +142,13 @@ def parse_sums(text: str, where: str = SUMS) -> t.Dict[str, str]:
 def sums_of(root: str, left_out: t.Collection[str] = ()) -> t.Dict[str, str]:
     """Return path to SHA-256 of every file that a bundle may hold but those left out.
 
-    Raises BundleError for any file that has no place in a bundle.
+    Raises AirgapError for any file that has no place in a bundle.
     """
     paths = [path for path in walk(root) if path not in (SUMS, SIGNATURE) and TEMPORARY not in path]
     check_names(paths, root)
     for path in paths:
         if not has_place(path):
-            raise BundleError("%s has no place in a bundle. Remove it." % os.path.join(root, path))
+            raise AirgapError("%s has no place in a bundle. Remove it." % os.path.join(root, path))
     paths = [path for path in paths if path not in left_out]
     return dict(zip(paths, sha256_files(os.path.join(root, path) for path in paths)))
 
@@ -188,24 +189,24 @@ def _integer(text: str) -> int:
 
 
 def parse_json(text: str, where: str) -> t.Any:
-    """Return what JSON from outside says; raises BundleError where two readers could understand two things."""
+    """Return what JSON from outside says; raises AirgapError where two readers could understand two things."""
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=_integer, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise BundleError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
+        raise AirgapError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
 
 
 def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
-    """Return a manifest whose shape and names are right; raises BundleError otherwise.
+    """Return a manifest whose shape and names are right; raises AirgapError otherwise.
 
     The shape is that of docs/manifest.schema.json.
     """
     manifest = parse_json(text, where)
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(number, int):
-        raise BundleError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
+        raise AirgapError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
     if number != FORMAT:
-        raise BundleError(
+        raise AirgapError(
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
             % (where, number, FORMAT)
         )
@@ -214,28 +215,28 @@ def parse_manifest(text: str, where: str = MANIFEST) -> t.Dict[str, t.Any]:
     check_names(paths, where)
     wrong = _schema.first_error(manifest, _schema.MANIFEST)
     if wrong:
-        raise BundleError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
+        raise AirgapError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
     _check_base(manifest, where)
     try:
         datetime.datetime.fromisoformat(manifest["created"].replace("Z", "+00:00"))
     except ValueError as error:
-        raise BundleError("%s states the time %r, which does not exist." % (where, manifest["created"])) from error
+        raise AirgapError("%s states the time %r, which does not exist." % (where, manifest["created"])) from error
     try:
         real = identify(manifest)
     except UnicodeEncodeError as error:
-        raise BundleError("%s holds what is no text. Fetch the bundle again." % where) from error
+        raise AirgapError("%s holds what is no text. Fetch the bundle again." % where) from error
     if real != manifest["id"]:
-        raise BundleError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
+        raise AirgapError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
     return manifest
 
 
 def _check_base(manifest: t.Mapping[str, t.Any], where: str) -> None:
     base = manifest.get("base")
     if base is not None and (not isinstance(base, str) or not _ID.match(base)):
-        raise BundleError("%s names a base that is no bundle id: %r. Fetch the bundle again." % (where, str(base)[:80]))
+        raise AirgapError("%s names a base that is no bundle id: %r. Fetch the bundle again." % (where, str(base)[:80]))
     for entry in manifest["files"]:
         if not isinstance(entry.get("carried", True), bool) or (base is None and not is_carried(entry)):
-            raise BundleError(
+            raise AirgapError(
                 "%s says that %r is not carried, and names no base that has it. Fetch the bundle again."
                 % (where, entry["path"])
             )
@@ -255,22 +256,22 @@ class Base(t.NamedTuple):
 
 
 def parse_base(text: str, where: str) -> Base:
-    """Return the base that a manifest.json or an inventory.json describes; raises BundleError for anything else.
+    """Return the base that a manifest.json or an inventory.json describes; raises AirgapError for anything else.
 
     The bundle that it describes need not be at hand, and nothing in it is used but id and sums.
     """
     document = parse_json(text, where)
     entries = document.get("files") if isinstance(document, dict) else None
     if isinstance(document, dict) and isinstance(document.get("format"), int) and document["format"] > FORMAT:
-        raise BundleError(
+        raise AirgapError(
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
             % (where, document["format"], FORMAT)
         )
     if not isinstance(entries, list) or not _ID.match(str(document.get("id"))):
-        raise BundleError("%s is neither the manifest of a bundle nor an inventory: it has no id or no files." % where)
+        raise AirgapError("%s is neither the manifest of a bundle nor an inventory: it has no id or no files." % where)
     sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in entries]
     if not all(re.match(r"^[0-9a-f]{64}\Z", one) for one in sums):
-        raise BundleError("%s lists a file without sha256." % where)
+        raise AirgapError("%s lists a file without sha256." % where)
     where = "bundle %s, which is inside" % document["id"]
     claims = [
         _pool.Claim(str(entry.get("path")).rpartition("/")[2], entry["sha256"], str(entry.get("origin") or ""), where)
@@ -290,7 +291,7 @@ def compose(
     """Return the manifest of the files that locks (by set and target) name.
 
     ``unused`` are entries of an earlier manifest that no lock names any more
-    and that stay in the pool. A file that the base has is not carried. Raises BundleError where two locks want two
+    and that stay in the pool. A file that the base has is not carried. Raises AirgapError where two locks want two
     contents under one file name.
     """
     files: t.Dict[str, t.Dict[str, t.Any]] = {}
@@ -334,11 +335,11 @@ def lock_path(set_name: str, target: str) -> str:
 
 
 def check_names_of_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> None:
-    """Raise BundleError where two locks want two contents under one name."""
+    """Raise AirgapError where two locks want two contents under one name."""
     claims = [claim for key in sorted(locks) for claim in _pool.claims(locks[key], lock_path(*key))]
     found = _pool.clash(claims)
     if found:
-        raise BundleError("%s %s" % (_pool.told(*found), _pool.SAME_FILE))
+        raise AirgapError("%s %s" % (_pool.told(*found), _pool.SAME_FILE))
 
 
 def unless_it_is_its_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
@@ -350,7 +351,7 @@ def unless_it_is_its_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t
 
 
 def walk(root: str) -> t.Dict[str, int]:
-    """Return path to size of every file below a folder; raises BundleError for what is no plain file."""
+    """Return path to size of every file below a folder; raises AirgapError for what is no plain file."""
     found: t.Dict[str, int] = {}
     folders = [""]
     while folders:
@@ -363,7 +364,7 @@ def walk(root: str) -> t.Dict[str, int]:
             elif stat.S_ISREG(status.st_mode):
                 found[path] = status.st_size
             else:
-                raise BundleError(NO_FILE % os.path.join(root, path))
+                raise AirgapError(NO_FILE % os.path.join(root, path))
     return found
 
 
@@ -372,18 +373,15 @@ def check_owners(root: str, beside: t.Iterable[str] = ()) -> None:
 
     By its folders and files, by a folder above it, or by another name of a file
     (a hard link) outside. Folders ``beside`` it are ours, too, and may hold such
-    names: a reception links what it has already. Raises BundleError.
+    names: a reception links what it has already. Raises AirgapError.
     """
-    try:
-        check_way(root)
-    except FileError as error:
-        raise BundleError(str(error)) from error
+    check_way(root)
     names: t.Dict[t.Tuple[int, int], int] = {}
     linked: t.Dict[str, os.stat_result] = {}
     for path, status in _statuses(root):
         reason = other_writers(status)
         if reason:
-            raise BundleError(
+            raise AirgapError(
                 "%s can be changed by others while it is used: %s. Use a copy in a folder of your own (cp -r %s), or run "
                 "'chmod -R go-w' and 'chown -R' on it." % (path, reason, root)
             )
@@ -396,7 +394,7 @@ def check_owners(root: str, beside: t.Iterable[str] = ()) -> None:
                 names[status.st_dev, status.st_ino] += 1
     for path, status in linked.items():
         if names[status.st_dev, status.st_ino] < status.st_nlink:
-            raise BundleError(
+            raise AirgapError(
                 "%s has another name outside of the bundle (a hard link), and who writes to that changes it. "
                 "Use a copy in a folder of your own: cp -r %s" % (path, root)
             )
@@ -413,32 +411,29 @@ def _statuses(folder: str) -> t.Iterator[t.Tuple[str, os.stat_result]]:
 
 
 def _read(path: str, limit: int) -> bytes:
-    """Return up to ``limit`` bytes of a plain file; raises FileNotFoundError, or BundleError for what is no file."""
-    try:
-        with open_plain(path) as stream:
-            return stream.read(limit)
-    except FileError as error:
-        raise BundleError(str(error)) from error
+    """Return up to ``limit`` bytes of a plain file; raises FileNotFoundError, or AirgapError for what is no file."""
+    with open_plain(path) as stream:
+        return stream.read(limit)
 
 
 def read_text(path: str) -> str:
-    """Return the text of a small file of a bundle; raises BundleError if it is missing, huge or no text."""
+    """Return the text of a small file of a bundle; raises AirgapError if it is missing, huge or no text."""
     try:
         data = _read(path, LARGEST_TEXT + 1)
     except FileNotFoundError as error:
-        raise BundleError("%s is missing. Stage the bundle, or fetch it again." % path) from error
+        raise AirgapError("%s is missing. Stage the bundle, or fetch it again." % path) from error
     if len(data) > LARGEST_TEXT:
-        raise BundleError("%s is larger than %d MiB, which no bundle needs." % (path, LARGEST_TEXT >> 20))
+        raise AirgapError("%s is larger than %d MiB, which no bundle needs." % (path, LARGEST_TEXT >> 20))
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BundleError("%s is not UTF-8 text. Fetch the bundle again." % path) from error
+        raise AirgapError("%s is not UTF-8 text. Fetch the bundle again." % path) from error
 
 
 def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Block]]]:
     """Return the bytes that are signed and the blocks over them, None where there is no signature file.
 
-    Raises BundleError for a signature file that holds anything else, whether a signature is asked for or not.
+    Raises AirgapError for a signature file that holds anything else, whether a signature is asked for or not.
     """
     sums = read_text(os.path.join(root, SUMS)).encode("utf-8")
     path = os.path.join(root, SIGNATURE)
@@ -446,10 +441,7 @@ def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Bl
         data = _read(path, _signature.LARGEST + 1)
     except FileNotFoundError:
         return sums, None
-    try:
-        return sums, _signature.cut(data, path)
-    except _signature.SignatureError as error:
-        raise BundleError(str(error)) from error
+    return sums, _signature.cut(data, path)
 
 
 def verify(
@@ -467,7 +459,7 @@ def verify(
     the manifest that are not carried are checked against it;
     they may be absent(), but not if the bundle must be ``whole``. ``known`` are
     sums that the caller has from writing the files itself just now: those are
-    not read again. Raises BundleError with the name of the first file that is wrong.
+    not read again. Raises AirgapError with the name of the first file that is wrong.
     """
     found = walk(root) if os.path.isdir(root) else {}
     if found:
@@ -478,12 +470,12 @@ def verify(
     wanted = dict(sums)
     wanted.update({path: entry["sha256"] for path, entry in listed.items() if not is_carried(entry) and path in found})
     for path in sorted(set(found) - set(wanted) - {SUMS, SIGNATURE}):
-        raise BundleError(
+        raise AirgapError(
             "%s is not in the bundle's sums: someone put it there. Remove it, or stage the bundle again."
             % os.path.join(root, path)
         )
     for path in sorted(set(wanted) - set(found)):
-        raise BundleError(
+        raise AirgapError(
             "%s is missing. Remove the folder %s and transfer the bundle again." % (os.path.join(root, path), root)
         )
     entries = _hash(root, wanted, found, sums, known or {})
@@ -502,19 +494,19 @@ def verify_open(
     """Check the open part of a bundle, which is all of it but the pool; return manifest, open files, carried files.
 
     As verify(), but that no carried file of the pool is there. Paths that are
-    ``ignored`` are not looked at. Raises BundleError with the name of the
+    ``ignored`` are not looked at. Raises AirgapError with the name of the
     first file that is wrong.
     """
     found = {path: size for path, size in (walk(root) if os.path.isdir(root) else {}).items() if not ignored(path)}
     manifest, sums = _read_names(root)
     wanted = {path: sha256 for path, sha256 in sums.items() if not path.startswith(POOL + "/")}
     for path in sorted(set(found) - set(wanted) - {SUMS, SIGNATURE}):
-        raise BundleError(
+        raise AirgapError(
             "%s is not in the bundle's sums: someone put it there. Remove it, or export the bundle again."
             % os.path.join(root, path)
         )
     for path in sorted(set(wanted) - set(found)):
-        raise BundleError("%s is missing. Export the bundle again." % os.path.join(root, path))
+        raise AirgapError("%s is missing. Export the bundle again." % os.path.join(root, path))
     entries = _hash(root, wanted, found, sums, {})
     carried = [Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
     promised = [one._replace(sha256=sums[one.path]) for one in carried]
@@ -533,11 +525,11 @@ def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
     manifest_path = os.path.join(root, MANIFEST)
     manifest = parse_manifest(read_text(manifest_path), manifest_path)
     if MANIFEST not in sums:
-        raise BundleError("%s does not name %s. Fetch the bundle again." % (sums_path, MANIFEST))
+        raise AirgapError("%s does not name %s. Fetch the bundle again." % (sums_path, MANIFEST))
     check_names(set(sums) | {entry["path"] for entry in manifest["files"]}, root)
     carried = {entry["path"] for entry in manifest["files"] if is_carried(entry)}
     for path in sorted(carried ^ {path for path in sums if path.startswith(POOL + "/")}):
-        raise BundleError(
+        raise AirgapError(
             "%s is in only one of %s (as a file that is carried) and %s. Remove the folder %s and transfer the bundle again."
             % (os.path.join(root, path), MANIFEST, SUMS, root)
         )
@@ -551,14 +543,14 @@ def _hash(
     sums: t.Mapping[str, str],
     known: t.Mapping[str, str],
 ) -> t.List[Entry]:
-    """Return an entry for each wanted file; raises BundleError for the first whose sum is another."""
+    """Return an entry for each wanted file; raises AirgapError for the first whose sum is another."""
     paths = [path for path in sorted(wanted) if path not in known]
     reals = dict(zip(paths, sha256_files(os.path.join(root, path) for path in paths)), **known)
     entries = []
     for path in sorted(wanted):
         real = reals[path]
         if real != wanted[path]:
-            raise BundleError(
+            raise AirgapError(
                 "%s has sha256 %s and should have %s (%s): it was damaged or changed. Remove the folder %s and transfer the bundle again."
                 % (os.path.join(root, path), real, wanted[path], SUMS if path in sums else MANIFEST, root)
             )
@@ -584,9 +576,9 @@ def to_send(manifest: t.Mapping[str, t.Any], entries: t.Iterable[Entry]) -> t.Li
 
 
 def check_whole(where: str, manifest: t.Mapping[str, t.Any], missing: t.Sequence[t.Mapping[str, t.Any]]) -> None:
-    """Raise BundleError, with the base that is not here, where files of a delta are missing."""
+    """Raise AirgapError, with the base that is not here, where files of a delta are missing."""
     if missing:
-        raise BundleError(
+        raise AirgapError(
             "%s: bundle %s adds to bundle %s, and %d of the files that it leaves to it are not here, the first %s. "
             "Import bundle %s first, or stage again with stage_base empty, which brings all files."
             % (where, manifest["id"], manifest["base"], len(missing), missing[0]["path"], manifest["base"])
@@ -597,7 +589,7 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
     listed = {entry["path"]: entry for entry in manifest["files"]}
     for path, entry in listed.items():
         if path in entries and (entry["sha256"], entry["size"]) != entries[path][1:]:
-            raise BundleError(
+            raise AirgapError(
                 "%s has another sum or size in %s than in %s. Remove the folder %s and transfer the bundle again."
                 % (os.path.join(root, path), MANIFEST, SUMS, root)
             )
@@ -605,14 +597,11 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
         if not path.startswith(LOCKS + "/"):
             continue
         where = os.path.join(root, path)
-        try:
-            pins = _lock.parse(read_text(where), where)
-        except _lock.LockError as error:
-            raise BundleError(str(error)) from error
+        pins = _lock.parse(read_text(where), where)
         for pin in pins:
             entry = listed.get("%s/%s" % (POOL, pin.filename))
             if entry is None or entry["sha256"] != pin.sha256:
-                raise BundleError(
+                raise AirgapError(
                     "%s pins %s, which is not in the pool. Stage the bundle again." % (where, pin.filename)
                 )
 
@@ -657,7 +646,7 @@ def blocks_of_parts(root: str, parts: t.Iterable[Part]) -> t.Iterator[bytes]:
             while left:
                 block = stream.read(min(left, BLOCK))
                 if not block:
-                    raise BundleError("%s became shorter while it was read." % os.path.join(root, part.path))
+                    raise AirgapError("%s became shorter while it was read." % os.path.join(root, part.path))
                 yield block
                 left -= len(block)
 

@@ -13,8 +13,9 @@ import stat
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._manifest import BundleError, Entry
+from ansible_collections.airgap.python.plugins.module_utils._manifest import Entry
 
 
 class Offer(t.NamedTuple):
@@ -34,26 +35,26 @@ class Offer(t.NamedTuple):
 
 
 def find(paths: t.Iterable[str], bundle: str = "") -> t.List[str]:
-    """Return the folders of one bundle on the given media; raises BundleError where there is none, or no one."""
+    """Return the folders of one bundle on the given media; raises AirgapError where there is none, or no one."""
     found: t.Dict[str, t.List[str]] = {}
     for path in paths:
         if not os.path.isdir(path):
-            raise BundleError("%s is no folder here. Mount the disk, or set airgap_media." % path)
+            raise AirgapError("%s is no folder here. Mount the disk, or set airgap_media." % path)
         for folder in _candidates(os.path.normpath(path)):
             status = os.lstat(folder)
             if not stat.S_ISDIR(status.st_mode):
-                raise BundleError("%s is no folder (a link, or a file). Remove it." % folder)
+                raise AirgapError("%s is no folder (a link, or a file). Remove it." % folder)
             found.setdefault(os.path.basename(folder), []).append(folder)
     names = sorted(name for name in found if not bundle or name == _volumes.folder_of(bundle))
     where = " and ".join(paths)
     if not names:
         there = ", ".join(sorted(found)) or "no folder of a bundle"
-        raise BundleError(
+        raise AirgapError(
             "%s has %s, and not %s."
             % (where, there, _volumes.folder_of(bundle) if bundle else _volumes.PREFIX + "ID. Bring the disk")
         )
     if len(names) > 1:
-        raise BundleError(
+        raise AirgapError(
             "%s has several bundles: %s. Say which one to import, the older ones first: media_bundle=%s"
             % (where, ", ".join(names), names[0][len(_volumes.PREFIX) :])
         )
@@ -69,11 +70,11 @@ def _candidates(path: str) -> t.List[str]:
 
 
 def _walk(folder: str) -> t.Dict[str, int]:
-    """Return path to size of all files; raises BundleError for links of any kind, and devices."""
+    """Return path to size of all files; raises AirgapError for links of any kind, and devices."""
     found = _manifest.walk(folder)
     for path in sorted(found):
         if os.lstat(os.path.join(folder, path)).st_nlink > 1:
-            raise BundleError(
+            raise AirgapError(
                 "%s is a file that has another name as well (a hard link), and who writes to that changes it. "
                 "Copy the folder, and import the copy." % os.path.join(folder, path)
             )
@@ -84,14 +85,14 @@ def judge(folders: t.Sequence[str], check: t.Optional[t.Collection[str]]) -> Off
     """Return what the folders of one bundle offer.
 
     The open part is checked in full. Volumes are checked by size, and those
-    in ``check`` (None: all) by their SHA-256. Raises BundleError where the
+    in ``check`` (None: all) by their SHA-256. Raises AirgapError where the
     open part or the list of volumes is wrong.
     """
     found = {folder: _walk(folder) for folder in folders}
     folder = _open_part(found)
     manifest, opened, carried = _manifest.verify_open(folder, _volumes.is_ours)
     if not os.path.basename(folder) == _volumes.folder_of(manifest["id"]):
-        raise BundleError(
+        raise AirgapError(
             "%s holds bundle %s, which is not what its name says. Bring the folder as it was exported."
             % (folder, manifest["id"])
         )
@@ -135,14 +136,14 @@ def _open_part(found: t.Mapping[str, t.Mapping[str, int]]) -> str:
     """Return the folder whose open part counts: of several that mean the same files, the one with most signatures."""
     having = [folder for folder, files in found.items() if _manifest.SUMS in files]
     if not having:
-        raise BundleError(
+        raise AirgapError(
             "%s has volumes only. Bring what lies beside them as well: %s, %s and the rest of the folder."
             % (" and ".join(found), _manifest.SUMS, _manifest.MANIFEST)
         )
     sums = {folder: sha256_file(os.path.join(folder, _manifest.SUMS)) for folder in having}
     for folder in having[1:]:
         if sums[folder] != sums[having[0]]:
-            raise BundleError(
+            raise AirgapError(
                 "%s and %s have another %s each: they are not of one bundle. Bring the disks of one export."
                 % (having[0], folder, _manifest.SUMS)
             )
@@ -151,7 +152,7 @@ def _open_part(found: t.Mapping[str, t.Mapping[str, int]]) -> str:
     for folder in having:
         if not set(_manifest.read_signatures(folder)[1] or []) <= set(signed):
             path, other = (os.path.join(one, _manifest.SIGNATURE) for one in (chosen, folder))
-            raise BundleError(
+            raise AirgapError(
                 "%s and %s hold different signatures over the same sums, and one file counts. Append one to the other: "
                 "cat %s >> %s" % (path, other, other, path)
             )
@@ -163,12 +164,12 @@ def _read_list(
 ) -> t.List[_volumes.Volume]:
     paths = [os.path.join(folder, _volumes.LIST) for folder, files in found.items() if _volumes.LIST in files]
     if not paths:
-        raise BundleError(
+        raise AirgapError(
             "%s has no %s: the export was broken off, or it was not copied. Run the export again."
             % (" and ".join(found), _volumes.LIST)
         )
     texts = [_manifest.read_text(path) for path in paths]
     for path, text in zip(paths[1:], texts[1:]):
         if text != texts[0]:
-            raise BundleError("%s and %s list other volumes each. Bring the disks of one export." % (paths[0], path))
+            raise AirgapError("%s and %s list other volumes each. Bring the disks of one export." % (paths[0], path))
     return _volumes.parse(texts[0], paths[0], identity, carried)

@@ -16,15 +16,19 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages, _resolve
 from ansible_collections.airgap.python.plugins.module_utils._pip import Pip
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_DEPENDENCIES,
+    ONLY_WHEELS,
+    options,
+    pip_arguments,
+)
+from ansible_collections.airgap.python.plugins.module_utils._pip_failure import not_found
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
 
-# pip says of as many requirements as it meets; more than a few help nobody.
-MOST = 3
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 # Nobody may publish a local version on a public index (PEP 440).
 NEVER = "==0+airgap.asks.what.there.is"
 # With -vv pip says of which pages an index gave none, and why.
-_COMMAND = ["-m", "pip", "download", "-vv", "--no-deps", "--no-input", "--disable-pip-version-check"]
+_COMMAND = pip_arguments("download", "-vv", NO_DEPENDENCIES, "--dest", os.devnull)
 # Runs where pip is, which brings what reads versions (PEP 440) and markers (PEP 508).
 _JUDGE = """
 import json, sys
@@ -57,24 +61,6 @@ print(json.dumps(answer))
 """
 
 
-def requirements(output: str) -> t.List[str]:
-    """Return the requirements for which pip or uv found no wheel, as they write them."""
-    found = re.findall(
-        r"^\s*(?:ERROR: )?No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE
-    )
-    flat = " ".join(output.split())
-    for name in re.findall(r"(%s)(?:[=<>!~]\S+)? (?:ha(?:s|ve) no (?:usable )?wheels|was not found in)" % _NAME, flat):
-        asked = re.search(r"(?:you require|depends on) (%s(?:[=<>!~]\S*)?)(?: |$)" % re.escape(name), flat)
-        found.append(asked.group(1).rstrip(",.") if asked else name)
-    return list(dict.fromkeys(found))[:MOST]
-
-
-def project(requirement: str) -> str:
-    """Return the normalized name of the project that a requirement names."""
-    match = re.match(_NAME, requirement)
-    return _lock.normalize(match.group()) if match else ""
-
-
 def versions(output: str) -> t.List[str]:
     """Return the versions that pip says it could have taken."""
     match = re.search(r"\(from versions: (.+)\)$", output, re.MULTILINE)
@@ -83,14 +69,14 @@ def versions(output: str) -> t.List[str]:
 
 def _ask(pip: Pip, name: str, arguments: t.Sequence[str]) -> t.Optional[t.List[str]]:
     """Return the versions of a project that fit; None where an index did not answer."""
-    dummy, out = pip.run([*_COMMAND, *arguments, "--dest", os.devnull, name + NEVER])
+    dummy, out = pip.run([*_COMMAND, *arguments, name + NEVER])
     is_answered = "No matching distribution found for " + name in out and not _pages.of_pip(out)
     return versions(out) if is_answered else None
 
 
 def unread(pip: Pip, name: str, variables: t.Optional[t.Mapping[str, str]] = None) -> t.Dict[str, str]:
     """Return the pages of a project that pip cannot read, and why; it is asked again, and tells all."""
-    return _pages.of_pip(pip.run([*_COMMAND, "--dest", os.devnull, name + NEVER], variables)[1])
+    return _pages.of_pip(pip.run([*_COMMAND, name + NEVER], variables)[1])
 
 
 def forbids_nobody(pip: Pip) -> t.Set[str]:
@@ -98,16 +84,16 @@ def forbids_nobody(pip: Pip) -> t.Set[str]:
     return {_pages.index_of(url) for url, why in unread(pip, _pages.NOBODY).items() if why.startswith("403 ")}
 
 
-def explain(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Sequence[str] = ()) -> str:
+def told_missing(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Sequence[str] = ()) -> str:
     """Say for which targets the wheels are missing that pip asked for in vain, and the newest version that has one.
 
     Returns "" where the output tells of no such failure or an index does not answer.
     """
-    links = [part for folder in find_links for part in ("--find-links", folder)]
+    links = options("--find-links", find_links)
     told = []
-    for requirement in requirements(output):
-        name = project(requirement)
-        have = {one.name: _ask(pip, name, ["--only-binary", ":all:"] + one.pip_arguments() + links) for one in targets}
+    for requirement in not_found(output):
+        name = _lock.project_of(requirement)
+        have = {one.name: _ask(pip, name, [ONLY_WHEELS] + one.pip_arguments() + links) for one in targets}
         sdists = _ask(pip, name, ["--no-binary", name])
         if sdists is None or any(one is None for one in have.values()):
             continue
@@ -118,11 +104,11 @@ def explain(pip: Pip, output: str, targets: t.Sequence[Target], find_links: t.Se
         }
         rc, said = pip.call(["-c", _JUDGE, json.dumps(question)], _resolve.environment({}, os.environ))
         if rc == 0:
-            told.append(tell(requirement, targets, json.loads(said)))
+            told.append(told_one(requirement, targets, json.loads(said)))
     return " ".join(one for one in told if one)
 
 
-def tell(requirement: str, targets: t.Sequence[Target], judged: t.Mapping[str, t.Any]) -> str:
+def told_one(requirement: str, targets: t.Sequence[Target], judged: t.Mapping[str, t.Any]) -> str:
     """Return the sentences about one requirement.
 
     ``judged`` has the newest ``sdist`` and, for each of the ``targets``, the
@@ -135,7 +121,9 @@ def tell(requirement: str, targets: t.Sequence[Target], judged: t.Mapping[str, t
     if not missing:
         return ""
     if not judged["sdist"] and not any(one["newest"] for one in answers.values()):
-        return "The index has nothing named %s that these targets or this host could use." % project(requirement)
+        return "The index has nothing named %s that these targets or this host could use." % _lock.project_of(
+            requirement
+        )
     text = "There is no wheel for %s on %s. The newest version with a wheel: %s. " % (
         requirement,
         ", ".join("target " + name for name in missing),

@@ -14,16 +14,12 @@ import re
 import sys
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # 22 is the first that refuses versions outside PEP 440, and that compares names of extras in one spelling.
 OLDEST = 22
 # Names of modules, the host's own first.
 _HOMES = ("packaging", "pip._vendor.packaging")
-
-
-class PackagingError(ShownError):
-    """There is no packaging that can be used; the message says where it was looked for and the mend."""
 
 
 class Packaging(t.NamedTuple):
@@ -68,7 +64,7 @@ def load(places: t.Iterable[str] = ()) -> Packaging:
     """Return the interpreter's packaging, its pip's copy, or that of a pip in ``places``, in this order.
 
     Places are folders that hold the package pip, and wheels of pip: a wheel is
-    a zip archive, which Python can import from. Raises PackagingError.
+    a zip archive, which Python can import from. Raises AirgapError.
     """
     tried = []
     for name in _HOMES:
@@ -86,7 +82,7 @@ def load(places: t.Iterable[str] = ()) -> Packaging:
             tried.append("%s: %s" % (place, error))
         finally:
             sys.path.remove(place)
-    raise PackagingError(
+    raise AirgapError(
         "Versions and markers cannot be read: %s has no packaging of version %d or newer, and no pip 24.1 or newer, "
         "which brings it (%s). Install python3-packaging or a newer pip there, or stage pip as a set of the bundle."
         % (sys.executable, OLDEST, "; ".join(tried))

@@ -12,71 +12,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._pip_failure import why_unanswered
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 
 # No project has this name, so what an index answers for it is how it says that there is none.
 NOBODY = "airgap-asks-what-there-is"
 # More projects than this tell nothing new.
 SHOWN = 3
-# Pattern of a reason -> what happened, and what to look at; the first that matches counts.
-_WHY = (
-    (
-        r"not a trusted",
-        "pip ignores an index on plain http",
-        "Name it with https, or name its host in trusted-host of pip's configuration on this host",
-    ),
-    (
-        r"Content-Type",
-        "it sent what is no page of an index, maybe a page to log in",
-        "Check index_url and extra_index_urls (stage_index_url, stage_extra_index_urls), and the proxy",
-    ),
-    (
-        r"\b407\b|[Pp]roxy|tunnel error",
-        "the proxy does not let the request pass",
-        "Check proxy (stage_proxy), with user and password if it asks for them",
-    ),
-    (
-        r"\b401\b",
-        "it asks for a user and password, or refuses those that it got",
-        "Check user and password in index_url and extra_index_urls (stage_index_url, stage_extra_index_urls)",
-    ),
-    (
-        r"\b403\b",
-        "it forbids this host or user to read that",
-        "Check what the user in index_url or extra_index_urls (stage_index_url, stage_extra_index_urls) may read, and "
-        "whether the index blocks the project",
-    ),
-    (
-        r"\b429\b",
-        "it got too many requests",
-        "Wait, or name an index of your own in index_url (stage_index_url)",
-    ),
-    (
-        r"[Cc]ertificate|CERTIFICATE|SSL|ssl\b|TLS|corrupt message",
-        "its certificate is not trusted here",
-        "Name the file of the authority that signed it in cert (stage_cert)",
-    ),
-    (
-        r"resolve|name resolution|getaddrinfo|Name or service|nodename|dns error|lookup address",
-        "DNS does not know its name here",
-        "Check the name in index_url (stage_index_url), DNS on this host, or whether it needs a proxy (stage_proxy)",
-    ),
-    (
-        r"\b5\d\d\b",
-        "it has trouble of its own",
-        "Try again later, or ask who runs it. Check that this host reaches the index: index_url, proxy, cert",
-    ),
-    (
-        r"\b4\d\d\b",
-        "it refuses the request",
-        "Check index_url and extra_index_urls (stage_index_url, stage_extra_index_urls)",
-    ),
-    (
-        r"",
-        "it does not answer",
-        "Check that this host reaches the index: index_url, proxy, cert (stage_index_url, stage_proxy, stage_cert)",
-    ),
-)
 
 
 class Pages(t.NamedTuple):
@@ -84,13 +26,6 @@ class Pages(t.NamedTuple):
 
     unread: t.Dict[str, str]
     answered: t.FrozenSet[str]
-
-
-def why(reason: str) -> t.Tuple[str, str]:
-    """Return what an engine's reason means, and what to look at."""
-    # A URL and a port may hold any number.
-    plain = re.sub(r"https?://\S+|port=\d+", "", reason)
-    return next((what, mend) for pattern, what, mend in _WHY if re.search(pattern, plain))
 
 
 def index_of(url: str) -> str:
@@ -158,14 +93,14 @@ def told(unread: t.Mapping[str, str]) -> str:
     """Say which pages could not be read, one sentence for each reason, with what to look at."""
     by_reason: t.Dict[t.Tuple[str, str, str], t.List[t.Tuple[str, str]]] = {}
     for url, reason in sorted(unread.items()):
-        by_reason.setdefault((index_of(url), *why(reason)), []).append((url, reason))
+        by_reason.setdefault((index_of(url), *why_unanswered(reason)), []).append((url, reason))
     said = []
-    for (index, what, mend), pages in sorted(by_reason.items()):
+    for (index, what, fix), pages in sorted(by_reason.items()):
         names = ", ".join(url.rstrip("/").rpartition("/")[2] for url, dummy in pages[:SHOWN])
         more = " and %d more" % (len(pages) - SHOWN) if len(pages) > SHOWN else ""
         said.append(
             "the index %s gave no answer about %s%s: %s (%s). %s, and run again."
-            % (index, names, more, what, short(pages[0][1]), mend)
+            % (index, names, more, what, short(pages[0][1]), fix)
         )
     return " ".join(said)
 

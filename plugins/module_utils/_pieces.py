@@ -19,8 +19,9 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
-from ansible_collections.airgap.python.plugins.module_utils._manifest import POOL, BundleError, Part, blocks_of_parts
+from ansible_collections.airgap.python.plugins.module_utils._manifest import POOL, Part, blocks_of_parts
 
 try:
     import lzma
@@ -82,7 +83,7 @@ class Pipe:
     """One end of a named pipe that somebody else makes, and whose other end somebody else holds.
 
     Neither opening nor reading waits longer than ``patience`` seconds for them.
-    Raises BundleError where they do not come, or where what has the name is no pipe.
+    Raises AirgapError where they do not come, or where what has the name is no pipe.
     """
 
     def __init__(self, path: str, flags: int, patience: float = PATIENCE) -> None:
@@ -98,13 +99,13 @@ class Pipe:
                 if error.errno not in (errno.ENOENT, errno.ENXIO):
                     raise
                 if time.monotonic() > deadline:
-                    raise BundleError(
+                    raise AirgapError(
                         "The other end of the line did not come in %d seconds. Run this again." % patience
                     ) from error
                 time.sleep(0.01)
         if not stat.S_ISFIFO(os.fstat(self.handle).st_mode):
             self.close()
-            raise BundleError("%s is no pipe." % path)
+            raise AirgapError("%s is no pipe." % path)
         self.poll.register(self.handle, select.POLLIN if flags == os.O_RDONLY else select.POLLOUT)
         with contextlib.suppress(OSError):
             # F_SETPIPE_SZ of Linux, which Python names from 3.10 on: fewer changes between the processes.
@@ -123,9 +124,9 @@ class Pipe:
             rest = rest[os.write(self.handle, rest) :]
 
     def wait(self, otherwise: str) -> None:
-        """Wait until the pipe is ready, or raise BundleError."""
+        """Wait until the pipe is ready, or raise AirgapError."""
         if not self.poll.poll(self.patience * 1000):
-            raise BundleError(otherwise % self.patience)
+            raise AirgapError(otherwise % self.patience)
 
     def close(self) -> None:
         """Close this end."""
@@ -142,7 +143,7 @@ class Source(t.Protocol):
 def read(stream: Source, parts: t.Sequence[Part], encoding: str) -> t.Iterator[t.Tuple[Part, t.Iterator[bytes]]]:
     """Return each part of a piece with its bytes, in the order in which they lie in the piece.
 
-    Never more bytes come out than the parts have. Raises BundleError where
+    Never more bytes come out than the parts have. Raises AirgapError where
     the piece holds less, or more.
     """
     texts = [part for part in parts if not is_packed(part.path)]
@@ -154,7 +155,7 @@ def read(stream: Source, parts: t.Sequence[Part], encoding: str) -> t.Iterator[t
         for _left in blocks:
             pass
     if source(1):
-        raise BundleError("A piece holds more than its parts. Do not use what it comes from.")
+        raise AirgapError("A piece holds more than its parts. Do not use what it comes from.")
 
 
 def _exactly(source: t.Callable[[int], bytes], part: Part) -> t.Iterator[bytes]:
@@ -162,7 +163,7 @@ def _exactly(source: t.Callable[[int], bytes], part: Part) -> t.Iterator[bytes]:
     while left > 0:
         block = source(min(left, BLOCK))
         if not block:
-            raise BundleError("A piece ends within %s. Run this again: what came is kept." % part.path)
+            raise AirgapError("A piece ends within %s. Run this again: what came is kept." % part.path)
         left -= len(block)
         yield block
 
@@ -170,7 +171,7 @@ def _exactly(source: t.Callable[[int], bytes], part: Part) -> t.Iterator[bytes]:
 def _unpacked(stream: Source) -> t.Callable[[int], bytes]:
     """Return a function that reads up to so many bytes of an xz stream, and then of what follows it."""
     if lzma is None:
-        raise BundleError("The Python of this host has no lzma module, and the sending host packed texts with xz.")
+        raise AirgapError("The Python of this host has no lzma module, and the sending host packed texts with xz.")
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MEMORY)
     rest = b""
 
@@ -182,7 +183,7 @@ def _unpacked(stream: Source) -> t.Callable[[int], bytes]:
             try:
                 block = unpacker.decompress(data, length)
             except lzma.LZMAError as error:
-                raise BundleError("A piece is no xz stream: %s. Run the transfer again." % error) from error
+                raise AirgapError("A piece is no xz stream: %s. Run the transfer again." % error) from error
             rest = unpacker.unused_data
             if block:
                 return block

@@ -12,9 +12,13 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _pip_fetch, _resolve, _secrets
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _pip_failure, _pip_fetch, _resolve, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import pip_arguments
 
+# How an interpreter runs pip by its own name.
+MODULE = ("-m", "pip")
 # How often pip is asked before a failure of the net counts.
 TRIES = 3
 # What the interpreter is asked: the version of its pip, the folder that pip is imported from, and its own prefix.
@@ -131,28 +135,59 @@ class Pip:
         """Run the interpreter; return its status and its output."""
         return run_logged([self.python, *arguments], dict(environment), None, {})
 
-    def run(self, arguments: t.Sequence[str], variables: t.Optional[t.Mapping[str, str]] = None) -> t.Tuple[int, str]:
-        """Run pip by its own name or through the runner, with more variables, and log it; no secret is in what it says."""
+    def run(
+        self,
+        arguments: t.Sequence[str],
+        variables: t.Optional[t.Mapping[str, str]] = None,
+        program: t.Sequence[str] = MODULE,
+    ) -> t.Tuple[int, str]:
+        """Run pip, or a program that runs it, with more variables, and log it; no secret is in what it says."""
         environment = _resolve.environment(self.settings, os.environ)
         environment.update(variables or {})
-        rc, out = run_logged([self.python, *arguments], environment, self.log, self.secrets())
+        rc, out = run_logged([self.python, *program, *arguments], environment, self.log, self.secrets())
         return rc, _secrets.hide(out, self.secrets())
 
     def run_patiently(
-        self, arguments: t.Sequence[str], variables: t.Optional[t.Mapping[str, str]] = None
+        self,
+        arguments: t.Sequence[str],
+        variables: t.Optional[t.Mapping[str, str]] = None,
+        program: t.Sequence[str] = MODULE,
     ) -> t.Tuple[int, str]:
         """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
         for number in range(TRIES):
-            rc, out = self.run(arguments, variables)
-            if rc == 0 or not _resolve.is_passing(out):
+            rc, out = self.run(arguments, variables, program)
+            if rc == 0 or not _pip_failure.is_passing(out):
                 break
             if number + 1 < TRIES:
                 time.sleep(number + 1)
         return rc, out
 
+    def take_out_passwords(self) -> _secrets.PlainSettings:
+        """Take the passwords out of the settings, for what pip starts itself (see out_of_settings); the log hides them as before."""
+        self.found = self.secrets()
+        plain = _secrets.out_of_settings(self.settings)
+        self.settings = plain.settings
+        return plain
+
     def secrets(self) -> t.Dict[str, str]:
         """Return the passwords in the settings, and what was found to be secret in what is asked for; and what is shown."""
-        return dict(self.found, **{one: _secrets.HIDDEN for one in _secrets.passwords(self.settings.values())})
+        return dict(self.found, **_secrets.masks(_secrets.passwords(self.settings.values())))
+
+
+def interpreter(params: t.Mapping[str, t.Any]) -> str:
+    """Return the interpreter whose pip a module runs, by its options."""
+    if params["virtualenv"]:
+        return os.path.join(params["virtualenv"], "bin", "python")
+    return params["python"] or sys.executable
+
+
+def pip_of(module: AnsibleModule) -> Pip:
+    """Return the pip that a module's options name; its warnings are given, and its passwords hidden in the result."""
+    pip = Pip(interpreter(module.params), module.params, module.params["log"])
+    for warning in pip.warnings:
+        module.warn(warning)
+    module.no_log_values.update(pip.secrets())
+    return pip
 
 
 class Fetcher:
@@ -169,7 +204,7 @@ class Fetcher:
         script = os.path.join(scratch, "fetch.py")
         with open(script, "w", encoding="utf-8") as stream:
             stream.write(inspect.getsource(_pip_fetch))
-        self.command = [pip.python, script, self.folder, str(at_a_time)] + _resolve.QUIETLY
+        self.command = [pip.python, script, self.folder, str(at_a_time)] + pip_arguments("download")
         self.process = subprocess.Popen(
             self.command,
             env=_resolve.environment(pip.settings, os.environ),

@@ -5,7 +5,7 @@
 pip downloads one file after another, and the time that it takes to start and to
 look at each is longer than an index takes to send it. This file runs in the
 interpreter that holds pip: ``python _pip_fetch.py FOLDER AT_A_TIME
-pip-download-arguments...``. It reads URLs from standard input, one a line, until
+pip-arguments...``, which are those of ``pip download``. It reads URLs from standard input, one a line, until
 that ends, and leaves the file of the first as FOLDER/0, of the next as FOLDER/1.
 
 Settings count as for ``pip download``, for it is pip that connects: proxies,
@@ -66,7 +66,7 @@ def main() -> int:
         return 0
 
     command.run = run
-    status: int = importlib.import_module("pip._internal.cli.main").main(["download"] + sys.argv[3:])
+    status: int = importlib.import_module("pip._internal.cli.main").main(sys.argv[3:])
     sys.stdout.flush()
     sys.stderr.flush()
     # All that was wanted is on disk; nobody waits for the interpreter to tidy up.

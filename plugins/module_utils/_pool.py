@@ -6,12 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
-
-
-class PoolError(ShownError):
-    """Two files want one name; the message says from where each comes, who names it, and the mend."""
 
 
 class Claim(t.NamedTuple):
@@ -66,21 +62,21 @@ SAME_FILE = (
 
 
 def check(mine: t.Iterable[Claim], base: t.Iterable[Claim] = ()) -> None:
-    """Raise PoolError where the locks of one call disagree with each other, or with what the inside has."""
+    """Raise AirgapError where the locks of one call disagree with each other, or with what the inside has."""
     mine = list(mine)
     found = clash(mine)
     if found:
-        raise PoolError("%s No lock is written. %s" % (told(*found), SAME_FILE))
+        raise AirgapError("%s No lock is written. %s" % (told(*found), SAME_FILE))
     found = clash(mine, base)
     if found:
-        raise PoolError(
+        raise AirgapError(
             "%s No lock is written, for the index inside keeps the file that it has. Require that file, or build the new "
             "one with another version." % told(*found)
         )
 
 
 def check_beside(mine: t.Iterable[Claim], others: t.Iterable[Claim]) -> t.List[str]:
-    """Return warnings of locks of other sets that a new build has made outdated; raises PoolError where others disagree."""
+    """Return warnings of locks of other sets that a new build has made outdated; raises AirgapError where others disagree."""
     mine = list(mine)
     built = {one.filename.casefold(): one for one in mine if one.origin.startswith("built:")}
     counting, warnings = [], []
@@ -95,7 +91,7 @@ def check_beside(mine: t.Iterable[Claim], others: t.Iterable[Claim]) -> t.List[s
             )
     found = clash(mine, counting)
     if found:
-        raise PoolError(
+        raise AirgapError(
             "%s No lock of this set is written. %s If nobody needs %s any more, remove it."
             % (told(*found), SAME_FILE, found[1].where)
         )

@@ -9,7 +9,8 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _build
-from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._lock import NAME, normalize
 from ansible_collections.airgap.python.plugins.module_utils._lock_markers import settle
 from ansible_collections.airgap.python.plugins.module_utils._requirements import (
     Line,
@@ -18,16 +19,10 @@ from ansible_collections.airgap.python.plugins.module_utils._requirements import
     stage_build_entry,
 )
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
-
-
-class ProjectError(ShownError):
-    """A project's file cannot be used; the message names it, the reason and the mend."""
-
 
 # A requirement that may name the project itself: its name, extras and marker; before a marker behind a URL is a space.
 _OWN = re.compile(
-    r"^\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
+    r"^\s*(?P<name>" + NAME + r")\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
     r"(?:@\s*\S+|[^@;]*?)\s*(?:;(?P<marker>.*))?$"
 )
 
@@ -47,21 +42,21 @@ def pyproject(
 
     The project's own dependencies are always among them; a project that lists
     them as dynamic cannot tell. Where it names itself, as ``all = ["x[web]"]``
-    does, what it means stands in its place. Raises ProjectError.
+    does, what it means stands in its place. Raises AirgapError.
     """
     project = _Project(document, where)
     project.take(project.table.get("dependencies", []), "[project] dependencies")
     for name in extras:
         project.take_extra(name, where)
     if "poetry" in document.get("tool", {}) and not project.groups and (groups or not project.lines):
-        raise ProjectError(
+        raise AirgapError(
             "%s says in a table of Poetry's own what it requires. Beside it, run '%s', and name that file."
             % (where, EXPORTS["poetry.lock"])
         )
     for name in groups:
         project.take_group(name)
     if not project.lines:
-        raise ProjectError("%s requires nothing: it has no [project] dependencies. Name extras or groups." % where)
+        raise AirgapError("%s requires nothing: it has no [project] dependencies. Name extras or groups." % where)
     return list(project.lines.values())
 
 
@@ -74,7 +69,7 @@ class _Project:
         self.name = normalize(self.table.get("name", ""))
         self.dynamic = self.table.get("dynamic", [])
         if "dependencies" in self.dynamic:
-            raise ProjectError(
+            raise AirgapError(
                 "%s: the project's dependencies are dynamic: only its build tells them. Write them to a requirements file."
                 % where
             )
@@ -105,18 +100,18 @@ class _Project:
             told = ", ".join(sorted(self.extras)) or "none"
             if "optional-dependencies" in self.dynamic:
                 told += "; its optional-dependencies are dynamic: only its build tells them. Write them to a requirements file"
-            raise ProjectError("%s: the project has no extra %s. It has %s." % (where, name, told))
+            raise AirgapError("%s: the project has no extra %s. It has %s." % (where, name, told))
         self.take(self.extras[key], "extra " + key, marker, inside + (key,))
 
     def take_group(self, name: str, inside: t.Tuple[str, ...] = ()) -> None:
         """Take what a dependency group and those that it includes require (PEP 735)."""
         key = normalize(name)
         if key in inside:
-            raise ProjectError(
+            raise AirgapError(
                 "%s: the dependency group %s includes itself, by way of %s." % (self.where, name, ", ".join(inside))
             )
         if key not in self.groups:
-            raise ProjectError(
+            raise AirgapError(
                 "%s has no dependency group %s. It has %s."
                 % (self.where, name, ", ".join(sorted(self.groups)) or "none")
             )
@@ -126,7 +121,7 @@ class _Project:
             elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
                 self.take_group(entry["include-group"], inside + (key,))
             else:
-                raise ProjectError(
+                raise AirgapError(
                     "%s: the dependency group %s has an entry that PEP 735 does not know: %r."
                     % (self.where, name, entry)
                 )
@@ -156,12 +151,10 @@ def pylock(
 
     Those of its default groups are always among them. ``build`` are the entries
     of stage_build, by which a package that the lock takes from a folder or a
-    commit can be had. Raises ProjectError.
+    commit can be had. Raises AirgapError.
     """
     if not str(document.get("lock-version", "")).startswith("1."):
-        raise ProjectError(
-            "%s has lock-version %s, and 1.x is known (PEP 751)." % (where, document.get("lock-version"))
-        )
+        raise AirgapError("%s has lock-version %s, and 1.x is known (PEP 751)." % (where, document.get("lock-version")))
     default = document.get("default-groups", [])
     _check_known(where, "extra", extras, document.get("extras", []))
     _check_known(where, "dependency group", groups, document.get("dependency-groups", []) + default)
@@ -172,7 +165,7 @@ def pylock(
         try:
             marker = settle(package["marker"], extras, list(groups) + default) if package.get("marker") else True
         except ValueError as error:
-            raise ProjectError("%s: the marker %r cannot be read: %s." % (place, package["marker"], error)) from error
+            raise AirgapError("%s: the marker %r cannot be read: %s." % (place, package["marker"], error)) from error
         if marker is False or _is_project_itself(package, where):
             continue
         is_built = normalize(package["name"]) in own
@@ -183,11 +176,11 @@ def pylock(
 
 
 def _check_known(where: str, kind: str, names: t.Iterable[str], known: t.Iterable[str]) -> None:
-    """Raise ProjectError for an extra or group that a lock does not have."""
+    """Raise AirgapError for an extra or group that a lock does not have."""
     have = {normalize(name) for name in known}
     for name in names:
         if normalize(name) not in have:
-            raise ProjectError(
+            raise AirgapError(
                 "%s has no %s %s. It has %s. Have the tool that wrote it lock that, too."
                 % (where, kind, name, ", ".join(sorted(have)) or "none")
             )
@@ -223,7 +216,7 @@ def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> t.Tuple[s
         sha256 = archive.get("hashes", {}).get("sha256")
         if _build.is_wheel(reference):
             if not sha256:
-                raise ProjectError(
+                raise AirgapError(
                     "%s: the lock has no sha256 of %s. Lock it again with hashes." % (place, without_secrets(reference))
                 )
             if archive.get("url"):
@@ -231,14 +224,14 @@ def _locked(package: t.Mapping[str, t.Any], place: str, where: str) -> t.Tuple[s
             # It comes by way of stage_find_links; by its hash, no other is taken for it.
             return "%s==%s" % (name, os.path.basename(reference).partition("-")[2].partition("-")[0]), (sha256,)
     if reference:
-        raise ProjectError(
+        raise AirgapError(
             "%s: the lock takes it from %s, and not from an index. %s"
             % (place, without_secrets(reference), stage_build_entry(name, reference))
         )
     files = [package.get("wheels", []), [package["sdist"]] if package.get("sdist") else []]
     hashes = [sorted(one["hashes"]["sha256"] for one in some if "sha256" in one.get("hashes", {})) for some in files]
     if "version" not in package or not any(hashes):
-        raise ProjectError(
+        raise AirgapError(
             "%s: it has no version or no sha256. Lock it from an index that gives both, or build it (stage_build) and "
             "require it by its name." % place
         )

@@ -9,18 +9,12 @@ import sys
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _closure, _lock, _manifest, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin
 from ansible_collections.airgap.python.plugins.module_utils._packaging import Packaging
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version, oldest_python_of
-
-
-class ProofError(ShownError):
-    """Locks are not closed, or cannot be judged; the message says why, and the mend."""
-
-    many_lines = True
 
 
 class Prover:
@@ -36,7 +30,7 @@ class Prover:
         self._heads: t.Dict[str, str] = {}
 
     def head(self, pin: Pin) -> str:
-        """Return the head of the METADATA of a pin's file; raises ProofError, also where it is not the file of the pin."""
+        """Return the head of the METADATA of a pin's file; raises AirgapError, also where it is not the file of the pin."""
         path = os.path.join(self.pool, pin.filename)
         if pin.filename not in self._heads:
             try:
@@ -44,11 +38,11 @@ class Prover:
                     self._sums[pin.filename] = sha256_file(path)
                 self._heads[pin.filename] = _closure.head(_wheel.read_metadata(path))
             except FileNotFoundError as error:
-                raise ProofError("%s is in a lock and not in the pool. Stage again." % path) from error
-            except (_wheel.WheelError, OSError) as error:
-                raise ProofError(str(error)) from error
+                raise AirgapError("%s is in a lock and not in the pool. Stage again." % path) from error
+            except OSError as error:
+                raise AirgapError(str(error)) from error
         if self._sums[pin.filename] != pin.sha256:
-            raise ProofError(
+            raise AirgapError(
                 "A lock says that %s has sha256 %s, and the file in the pool has %s. Stage again."
                 % (pin.filename, pin.sha256, self._sums[pin.filename])
             )
@@ -57,13 +51,13 @@ class Prover:
     def prove(
         self, pins: t.Iterable[Pin], roots: t.Iterable[str], constraints: t.Iterable[str], target: Target
     ) -> _closure.Proof:
-        """Prove one lock; raises ProofError where a file cannot be read, and for nothing else."""
+        """Prove one lock; raises AirgapError where a file cannot be read, and for nothing else."""
         wheels = [_closure.Wheel(pin.name, pin.version, pin.filename, self.head(pin)) for pin in pins]
         return _closure.prove(self.packaging, roots, constraints, wheels, target.name, target.markers(), target.tags())
 
 
 def read_locks(root: str, manifest: t.Mapping[str, t.Any]) -> t.List[t.Tuple[t.Mapping[str, t.Any], str, _lock.Lock]]:
-    """Return (set, target name, lock) for each lock that a manifest promises; raises BundleError and LockError."""
+    """Return (set, target name, lock) for each lock that a manifest promises; raises AirgapError and AirgapError."""
     locks = []
     for one in manifest["sets"]:
         names = one.get("targets") or [target["name"] for target in manifest["targets"]]
@@ -99,7 +93,7 @@ def pip_wheels(pins: t.Iterable[Pin], pool: str) -> t.List[str]:
             continue
         try:
             oldest = oldest_python_of(_wheel.read_metadata(path))
-        except _wheel.WheelError:
+        except AirgapError:
             continue
         if sys.version_info[: len(oldest)] >= oldest:
             found[path] = [int(part) if part.isdigit() else 0 for part in canonical_version(pin.version).split(".")]

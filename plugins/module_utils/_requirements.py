@@ -17,13 +17,13 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _build, _secrets
-from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._lock import NAME, normalize
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets, without_user
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)\}")
-_NAMED = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:$|[\[<>=!~;@(])")
+_NAMED = re.compile(r"^" + NAME + r"\s*(?:$|[\[<>=!~;@(])")
 _DIRECT = re.compile(r"^[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
 _WHEEL = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._]*)-[A-Za-z0-9][^/-]*(?:-[^/-]+){3,4}\.whl$")
 _REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C", "--global-option")
@@ -31,12 +31,6 @@ _REQUIREMENT_OPTIONS = ("--hash", "--config-settings", "--config-setting", "-C",
 ORIGIN = "  # airgap: "
 _RELATIVE = "%s: %s is a relative path, which leads elsewhere on the internet host. %s"
 _SHORT = {"-i": "--index-url", "-f": "--find-links", "-r": "--requirement", "-c": "--constraint", "-e": "--editable"}
-
-
-class RequirementsError(ShownError):
-    """Requirements cannot be read; the message names the file, the line, the reason and the mend, for each line that is wrong."""
-
-    many_lines = True
 
 
 class Line(t.NamedTuple):
@@ -168,12 +162,12 @@ def split_options(line: str) -> t.Tuple[str, t.List[t.Tuple[str, str]]]:
 
 
 def named(text: str, where: str) -> str:
-    """Return a requirement with its project's name; raises RequirementsError where a path or URL does not tell it."""
+    """Return a requirement with its project's name; raises AirgapError where a path or URL does not tell it."""
     direct = _DIRECT.match(text)
     # What a variable at the beginning stands for is a whole URL.
     if direct and "://" not in text and re.match(r"\s*(?!\$\{)\S", text[direct.end() :]):
         name, path = re.split(r"[\s\[@]", text, maxsplit=1)[0], text[direct.end() :].partition(" ;")[0].strip()
-        raise RequirementsError(_RELATIVE % (where, path, instead(name, path)))
+        raise AirgapError(_RELATIVE % (where, path, instead(name, path)))
     if _NAMED.match(text) and (direct or not re.match(r"^\S+\.whl(?:$|[\s;#\[])", text)):
         return text
     place, semicolon, marker = text.partition(" ;")
@@ -182,13 +176,13 @@ def named(text: str, where: str) -> str:
     name = egg.group(1) if egg else found.group("name") if found else ""
     url = place.split("#")[0].strip()
     if not name:
-        raise RequirementsError(
+        raise AirgapError(
             "%s: %r does not say which project it is. If it is a wheel, write NAME @ URL. If not: %s"
             % (where, without_secrets(text)[:200], instead("NAME", place.strip()))
         )
     if "://" not in url and not url.startswith("${"):
         if not os.path.isabs(url):
-            raise RequirementsError(_RELATIVE % (where, url, instead(name, url)))
+            raise AirgapError(_RELATIVE % (where, url, instead(name, url)))
         url = "file://" + urllib.parse.quote(os.path.abspath(url))
     subdirectory = re.search(r"[#&](subdirectory=[^&]+)", place)
     url += "#" + subdirectory.group(1) if subdirectory else ""
@@ -214,7 +208,7 @@ def _public(written: str, text: str, where: str) -> str:
     if reference(named(text, where)):
         try:
             return public(named(written, where))
-        except RequirementsError:
+        except AirgapError:
             # The name alone would be the index's namesake.
             return public("%s @ %s" % (named(text, where).partition("@")[0].strip(), written))
     # A version, maybe; the pins say it as far as anybody needs to know.
@@ -228,7 +222,7 @@ def whole(line: Line) -> str:
         return line.text
     found = reference(line.text)
     if not found:
-        raise RequirementsError("%s: %r has no place for its URL. Write NAME @ URL." % (line.where, line.text))
+        raise AirgapError("%s: %r has no place for its URL. Write NAME @ URL." % (line.where, line.text))
     return line.text.replace(found[1], line.url, 1)
 
 
@@ -241,16 +235,16 @@ def parse_requirement(text: str, where: str, written: str = "") -> Line:
     hashes = []
     for name, value in options:
         if name not in _REQUIREMENT_OPTIONS:
-            raise RequirementsError(
+            raise AirgapError(
                 "%s: the option %s cannot stand behind a requirement. Remove it, or give it a line of its own."
                 % (where, name)
             )
         if name == "--hash":
             if not re.match(r"^[a-z0-9]+:[0-9a-f]+$", value):
-                raise RequirementsError("%s: %r is no hash of the form sha256:HEX. Correct it." % (where, value))
+                raise AirgapError("%s: %r is no hash of the form sha256:HEX. Correct it." % (where, value))
             hashes.append(value)
     if not requirement:
-        raise RequirementsError("%s: %r holds no requirement. Correct it." % (where, text[:200]))
+        raise AirgapError("%s: %r holds no requirement. Correct it." % (where, text[:200]))
     written = split_options(written)[0] if written else requirement
     meant, shown = without_user(named(requirement, where)), _public(written, requirement, where)
     found = reference(named(requirement, where))
@@ -281,12 +275,12 @@ class _Reader:
             found = self.line(raw, where)
             extras = re.match(r"^([A-Za-z0-9._-]+)\s*\[[^\]]*\]\s*", found.text) if constraint else None
             if extras:
-                raise RequirementsError(
+                raise AirgapError(
                     "%s: the constraint %s has an extra, and a constraint only says which versions are allowed. "
                     "Write %s%s." % (where, found.text, extras.group(1), found.text[extras.end() :])
                 )
             (self.constraints if constraint else self.requirements).append(found)
-        except RequirementsError as error:
+        except AirgapError as error:
             said = str(error)
             if line != raw:
                 said = "%s: %r cannot be read with its variables filled in. Correct it, or what they hold." % (
@@ -304,7 +298,7 @@ class _Reader:
         line = parse_requirement(self.expand(written), where, written)
         if line.url:
             values = {name: self.variables.get(name, "") for name in _VARIABLE.findall(written)}
-            self.secrets.update({secret: _secrets.HIDDEN for secret in _secrets.passwords([line.url])})
+            self.secrets.update(_secrets.masks(_secrets.passwords([line.url])))
             for name, value in values.items():
                 if len(value) >= _secrets.SHORTEST:
                     self.secrets.update({one: "${%s}" % name for one in (value, urllib.parse.quote(value))})
@@ -314,11 +308,11 @@ class _Reader:
         """Read a file and those that it names; ``named_in`` is the line that names it."""
         begin = named_in + ": " if named_in else ""
         if path in inside:
-            raise RequirementsError(
+            raise AirgapError(
                 "%s%s names itself, by way of %s. Remove one of the -r or -c lines." % (begin, path, ", ".join(inside))
             )
         if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", path):
-            raise RequirementsError(
+            raise AirgapError(
                 "%s%s is a file on the net. Fetch it yourself, read it, and name the copy."
                 % (begin, without_secrets(path))
             )
@@ -326,7 +320,7 @@ class _Reader:
             try:
                 self.files[path] = self.read(path)
             except (OSError, UnicodeDecodeError, LookupError) as error:
-                raise RequirementsError(
+                raise AirgapError(
                     "%s%s cannot be read: %s. Name a file that is there, in UTF-8 or UTF-16." % (begin, path, error)
                 ) from error
         physical = self.files[path].lstrip("\ufeff").splitlines()
@@ -346,9 +340,9 @@ class _Reader:
             try:
                 words = shlex.split(value)
             except ValueError as error:
-                raise RequirementsError("%s: a quote is not closed (%s). Close it." % (where, error)) from error
+                raise AirgapError("%s: a quote is not closed (%s). Close it." % (where, error)) from error
             if len(words) != 1:
-                raise RequirementsError(
+                raise AirgapError(
                     "%s: %s must be followed by one file, and is by %d. If its path has spaces, put it in quotes."
                     % (where, name, len(words))
                 )
@@ -395,7 +389,7 @@ def parse(
     """Return what requirement strings, requirements files and constraints files hold together.
 
     ``read`` returns the text of a file, ``variables`` are those that files may
-    name as ${NAME}. Raises RequirementsError.
+    name as ${NAME}. Raises AirgapError.
     """
     reader = _Reader(read, variables or {})
     for text in requirements:
@@ -414,7 +408,7 @@ def parse(
     for path in constraints_files:
         reader.file(path, True)
     if reader.errors:
-        raise RequirementsError("\n".join(reader.errors))
+        raise AirgapError(*reader.errors)
     return Parsed(
         tuple(reader.requirements), tuple(reader.constraints), tuple(reader.options), reader.files, reader.secrets
     )
@@ -456,13 +450,13 @@ def _mend(option: Option, remove: str = " Remove it from the file.") -> str:
 
 
 def refuse_options(parsed: Parsed) -> None:
-    """Raise RequirementsError for all options in files: options count for the whole resolution, not for a file."""
+    """Raise AirgapError for all options in files: options count for the whole resolution, not for a file."""
     errors = [
         "%s: the option %s does not count in a file here. %s" % (option.where, option.name, _mend(option))
         for option in parsed.options
     ]
     if errors:
-        raise RequirementsError("\n".join(errors))
+        raise AirgapError(*errors)
 
 
 def places(lines: t.Iterable[Line], mentioned: str) -> t.List[str]:
@@ -522,7 +516,7 @@ def for_engine(line: Line, built: t.Mapping[str, t.Tuple[str, str]], is_hashed: 
 def refuse_other_hashes(
     lines: t.Iterable[Line], have: t.Mapping[str, str], built: t.Container[str] = (), is_checked: bool = False
 ) -> None:
-    """Raise RequirementsError where a file, of project to SHA-256, is none of those that hashed lines promise.
+    """Raise AirgapError where a file, of project to SHA-256, is none of those that hashed lines promise.
 
     ``is_checked`` says that the engine looks for the promised files by itself, in whatever algorithm, as pip does for
     requirements. What is in ``built`` has no such promise.
@@ -548,7 +542,7 @@ def refuse_other_hashes(
                 "hash stands behind a requirement." % (shown_with_place(some[0]), have[name])
             )
     if errors:
-        raise RequirementsError("\n".join(errors))
+        raise AirgapError(*errors)
 
 
 # Where conda builds what it installs; its pip freezes such places.
@@ -556,7 +550,7 @@ _CONDA = re.compile(r"/croot/|/feedstock_root/|/conda-bld/|/tmp/build/[0-9a-f]{8
 
 
 def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bool]) -> None:
-    """Raise RequirementsError for all lines that name a file which is not on this host, as a conda freeze does."""
+    """Raise AirgapError for all lines that name a file which is not on this host, as a conda freeze does."""
     errors = []
     for line in lines:
         local, found = _local_path(line.url), reference(line.text)
@@ -577,7 +571,7 @@ def refuse_missing_files(lines: t.Iterable[Line], is_there: t.Callable[[str], bo
                 % (line.where, name, path, mend)
             )
     if errors:
-        raise RequirementsError("\n".join(errors))
+        raise AirgapError(*errors)
 
 
 def _local_path(url: str) -> str:
@@ -587,7 +581,7 @@ def _local_path(url: str) -> str:
 
 
 def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -> None:
-    """Raise RequirementsError for all lines that ``read``, which raises ValueError, cannot read (PEP 508)."""
+    """Raise AirgapError for all lines that ``read``, which raises ValueError, cannot read (PEP 508)."""
     errors = []
     for line in lines:
         unset = _VARIABLE.search(line.url)
@@ -602,4 +596,4 @@ def refuse_unreadable(lines: t.Iterable[Line], read: t.Callable[[str], t.Any]) -
             reason = str(error).partition("\n")[0].rstrip(".")
             errors.append("%s: %r cannot be read: %s. Correct it, or remove it." % (line.where, line.text, reason))
     if errors:
-        raise RequirementsError("\n".join(errors))
+        raise AirgapError(*errors)

@@ -11,11 +11,20 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages
+from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_DEPENDENCIES,
+    ONLY_WHEELS,
+    REQUIRE_HASHES,
+    RESOLVE_ONLY,
+    options,
+    pip_arguments,
+)
+from ansible_collections.airgap.python.plugins.module_utils._pip_failure import STAGING, diagnose
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # pip's settings that say how to reach an index. All others change what is resolved, and count
 # only when the module is told of them.
@@ -25,11 +34,9 @@ INDEXES = ("index-url", "extra-index-url")
 OUR_CONFIG = "# Written by Ansible, role airgap.python.pip_conf."
 # The oldest pip whose report and markers this was tried on.
 OLDEST_PIP = (23, 2)
-# What pip is told whenever it works for a module.
-QUIETLY = ["--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
 
 
-class ResolveError(ShownError):
+class ResolveError(AirgapError):
     """Something cannot be resolved or fetched; the message names it, the reason and the mend.
 
     ``output`` is all that the engine said, where it was the engine that failed.
@@ -181,21 +188,16 @@ def resolve_arguments(
     scratch: str,
 ) -> t.List[str]:
     """Return pip's arguments that resolve requirement files for a target into scratch/report.json."""
-    arguments = ["install", "--dry-run", "--ignore-installed", *QUIETLY, "--only-binary", ":all:"]
+    arguments = pip_arguments("install", *RESOLVE_ONLY, ONLY_WHEELS)
     arguments += ["--target", os.path.join(scratch, "nowhere"), "--report", os.path.join(scratch, "report.json")]
     arguments += target.pip_arguments()
-    for folder in find_links:
-        arguments += ["--find-links", folder]
-    for path in requirements:
-        arguments += ["--requirement", path]
-    for path in constraints:
-        arguments += ["--constraint", path]
-    return arguments
+    arguments += options("--find-links", find_links)
+    return arguments + options("--requirement", requirements) + options("--constraint", constraints)
 
 
 def fetch_arguments(target: Target, listing: str, dest: str) -> t.List[str]:
     """Return pip's arguments that fetch the files of a listing, each with its hash."""
-    arguments = ["download", "--no-deps", *QUIETLY, "--only-binary", ":all:", "--require-hashes", "--dest", dest]
+    arguments = pip_arguments("download", NO_DEPENDENCIES, ONLY_WHEELS, REQUIRE_HASHES, "--dest", dest)
     return arguments + target.pip_arguments() + ["--requirement", listing]
 
 
@@ -234,105 +236,16 @@ def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.P
     return sorted(pins)
 
 
-_UNREACHABLE = re.compile(
-    r"connection error|Connection refused|Connection broken|Connection aborted|NewConnectionError|Max retries|"
-    r"timed out|Temporary failure|429 Client Error|[Cc]ertificate|CERTIFICATE|HTTP error|Server Error|IncompleteRead|Incomplete download"
-)
-_WRONG_HASH = "DO NOT MATCH THE HASHES"
-
-
-def is_passing(output: str) -> bool:
-    """Say whether a failure may pass when the same is asked again: half a file, a server that was busy."""
-    return _WRONG_HASH in output or bool(_UNREACHABLE.search(output))
-
-
-# More versions than this help nobody.
-VERSIONS_SHOWN = 5
-_LISTS = re.compile(r"(?P<head>(?:from|python|yanked) versions?: )(?P<list>[^()]+)")
-_REFUSED_METADATA = re.compile(
-    r"Ignoring version (?P<version>\S+) of (?P<name>\S+) since it has invalid metadata:\n"
-    r"(?:.*\n)??.*has invalid metadata: (?P<reason>.+)\n(?P<line>(?:    .*\n)?)"
-)
-
-
-def short_lists(text: str) -> str:
-    """Return a message of pip with only the end of each list of versions: pip begins with the oldest."""
-
-    def cut(match: t.Match[str]) -> str:
-        separator = "; " if ";" in match.group("list") else ", "
-        parts = match.group("list").split(separator)
-        if len(parts) <= VERSIONS_SHOWN + 1:
-            return match.group()
-        kind = "older ones" if match.group("head").startswith("from") else "others"
-        first = "%d %s" % (len(parts) - VERSIONS_SHOWN, kind)
-        return match.group("head") + separator.join([first, *parts[-VERSIONS_SHOWN:]])
-
-    return _LISTS.sub(cut, text)
-
-
-def refused_metadata(output: str) -> t.Dict[str, str]:
-    """Return, by project, why pip left a version out whose metadata it refuses; it then says that there is no version."""
-    found = {}
-    for match in _REFUSED_METADATA.finditer(output):
-        reason = ": ".join(part.strip() for part in (match.group("reason"), match.group("line")) if part.strip())
-        version = (match.group("name"), match.group("version"), reason)
-        found[_lock.normalize(match.group("name"))] = "%s %s has invalid metadata: %s." % version
-    return found
-
-
-# More entries of a list that belongs to a reason help nobody.
-LISTED = 10
-
-
-def _reasons(output: str) -> t.List[str]:
-    """Return what pip says behind "ERROR:", with the indented list that some of it announces."""
-    reasons = []
-    for match in re.finditer(r"^[ ]*ERROR:(?P<said>.*)\n?(?P<list>(?:[ ]+(?!ERROR:)\S.*\n?)*)", output, re.MULTILINE):
-        said = match.group("said").strip()
-        listed = [re.sub(r" from https?://\S+", "", line.strip()) for line in match.group("list").splitlines()]
-        if listed and (said.endswith(":") or "Here is a list" in said) and said != "Exception:":
-            more = " and %d more" % (len(listed) - LISTED) if len(listed) > LISTED else ""
-            said += " " + ", ".join(listed[:LISTED]) + more
-        reasons.append(said)
-    return reasons
-
-
-def explain(output: str, target: Target, what: str, log: str = "") -> str:
-    """Return pip's own reasons, short, with the target and a mend; ``log`` is the path of the log, if there is one."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    reasons = _reasons(output)
-    asked = [line for line in lines if re.match(r"^.+ depends on .+$|^The user requested .+$", line)]
-    mend = "Read %s for all that pip said." % log if log else "Name a file in log to keep all that pip says."
-    invalid = refused_metadata(output)
-    if reasons[:1] == ["Exception:"]:
-        # pip met what it did not expect, and shows where; the last line says what.
-        reasons = lines[-1:]
-    if _WRONG_HASH in output:
-        # pip names the file and both sums in the lines after the error.
-        asked = [line for line in lines if re.search(r"Expected sha\d+|Got +[0-9a-f]{64}|https?://\S+", line)]
-        reasons = ["the file does not have the promised hash"]
-        mend = "The index served another file than it promised; do not go on before you know why."
-    elif "No space left" in output:
-        mend = "Make room on the file system of dest, and run again: what is there is kept."
-    elif _UNREACHABLE.search(output):
-        reasons = [line for line in lines if _UNREACHABLE.search(line)][:2] + reasons
-        mend = "%s." % _pages.why(reasons[0])[1]
-    elif invalid:
-        reasons, asked = list(invalid.values()), []
-        mend = "Name another version of %s." % ", ".join(invalid)
-    elif any("--require-hashes" in reason for reason in reasons):
-        mend = "Give each project that is needed a line with its version and hash, or give no line a hash."
-    elif any("No matching distribution" in reason for reason in reasons):
-        mend = "Check the name, or name a version that has a wheel for python %s on %s %s (%s)." % (
-            target.python,
-            target.os,
-            target.arch,
-            target.libc or target.os_version or "any",
-        )
-    elif asked:
-        mend = "Change one of the requirements that ask for different versions."
-    shown = [short_lists(line) for line in reasons[:4] + asked[:6] or lines[-4:]]
-    return "target %s: %s: %s %s" % (target.name, what, "; ".join(shown), mend)
+def why_unresolved(output: str, target: Target, what: str, log: str = "") -> str:
+    """Return why pip failed for a target, and the fix; ``log`` is the path of the log, if there is one."""
+    interpreter = "python %s on %s %s (%s)" % (
+        target.python,
+        target.os,
+        target.arch,
+        target.libc or target.os_version or "any",
+    )
+    cause, lines, fix = diagnose(output, STAGING, interpreter, log)
+    return "target %s: %s: %s %s" % (target.name, what, "; ".join(part for part in (cause, *lines) if part), fix)
 
 
 def yanked(output: str) -> t.List[str]:

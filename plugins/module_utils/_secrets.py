@@ -8,6 +8,8 @@ import re
 import typing as t
 import urllib.parse
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+
 # What is shown in place of a secret that has no name.
 HIDDEN = "********"
 # A shorter value is no secret, and stands in too many words.
@@ -31,6 +33,11 @@ def without_secrets(text: str) -> str:
     return _URL_AND_QUERY.sub(lambda match: match.group(1), without_user(text))
 
 
+def without_login(address: str) -> str:
+    """Return an address as a user typed it, which may be no URL, without user and password."""
+    return without_user(address) if "://" in address else address.rpartition("@")[2]
+
+
 def without_password(url: str) -> str:
     """Return a URL without user and password."""
     parts = urllib.parse.urlsplit(url)
@@ -47,14 +54,15 @@ def public(url: str) -> str:
 
 
 def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
-    """Return every password in URLs, as it is written and as it is meant; a user that stands alone may be a token."""
+    """Return every password in URLs, in each way that a program may print it; a user that has none may be a token."""
     found = set()
     for text in texts:
         for url in (text or "").split():
             parts = urllib.parse.urlsplit(url)
             secret = parts.password or (parts.username if len(parts.username or "") >= TOKEN else "")
             if secret:
-                found |= {secret, urllib.parse.unquote(secret)}
+                meant = urllib.parse.unquote(secret)
+                found |= {secret, meant, urllib.parse.quote(meant, safe="")}
     return found
 
 
@@ -64,8 +72,54 @@ def queries(texts: t.Iterable[str]) -> t.Set[str]:
     return {query for query in found if len(query) >= SHORTEST}
 
 
+def masks(secrets: t.Iterable[str]) -> t.Dict[str, str]:
+    """Return for each secret what hide() shows in its place, where it has no name."""
+    return {secret: HIDDEN for secret in secrets}
+
+
 def hide(text: str, secrets: t.Mapping[str, str]) -> str:
     """Return a text with each secret replaced by what stands for it, and without the queries of URLs."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, secrets[secret])
     return _QUERY.sub(lambda match: "%s?%s" % (match.group(1), HIDDEN), text)
+
+
+class PlainSettings(t.NamedTuple):
+    """pip's settings without passwords, and the places where pip finds these instead."""
+
+    settings: t.Dict[str, str]
+    netrc: str
+    variables: t.Dict[str, str]
+
+
+def out_of_settings(settings: t.Mapping[str, str]) -> PlainSettings:
+    """Take the passwords out of pip's settings.
+
+    For the environment of a build, pip starts itself with the indexes and the
+    proxy as arguments, which every user of the machine can read. It also reads
+    netrc(5), and the variables that name a proxy. Raises AirgapError for two
+    logins on one machine, which netrc cannot hold.
+    """
+    plain = dict(settings)
+    logins: t.Dict[str, t.Tuple[str, str]] = {}
+    for key in ("index-url", "extra-index-url"):
+        for url in settings.get(key, "").split():
+            parts = urllib.parse.urlsplit(url)
+            if parts.username is None:
+                continue
+            login = (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
+            if logins.setdefault(parts.hostname or "", login) != login:
+                raise AirgapError("%s has two logins among the indexes. Use one for both." % parts.hostname)
+        if settings.get(key):
+            plain[key] = " ".join(without_password(url) for url in settings[key].split())
+    for text in (part for login in logins.values() for part in login):
+        if re.search(r"[\s\"\\]", text):
+            raise AirgapError(
+                "An index's user or password has a space, a quote or a backslash, which netrc cannot hold."
+            )
+    lines = ["machine %s login %s password %s\n" % ((host,) + logins[host]) for host in sorted(logins)]
+    variables = {}
+    if "@" in settings.get("proxy", ""):
+        proxy = plain.pop("proxy")
+        variables = {key: proxy for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    return PlainSettings(plain, "".join(lines), variables)

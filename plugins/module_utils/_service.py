@@ -17,7 +17,6 @@ from ansible_collections.airgap.python.plugins.module_utils import _addresses
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY
 from ansible_collections.airgap.python.plugins.module_utils._former import FORMER, KEPT, NEW
 from ansible_collections.airgap.python.plugins.module_utils._listeners import Port
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # How an account of ours is known: the role makes it with this comment.
 COMMENT = "devpi-server"
@@ -43,12 +42,6 @@ OWNED = {
     "unix-socket": "The unit's sandbox lets the server have no such socket.",
     "configfile": "The role writes that file itself.",
 }
-
-
-class ServiceError(ShownError):
-    """The server cannot be run as is asked for; the message names the thing, the reason and the mend, a line for each."""
-
-    many_lines = True
 
 
 class Wanted(t.NamedTuple):
@@ -640,7 +633,7 @@ _NOISE = re.compile(
 )
 
 
-def explain(lines: t.Sequence[str]) -> t.Tuple[str, str]:
+def why_it_ended(lines: t.Sequence[str]) -> t.Tuple[str, str]:
     """Return the one line that matters of what a server said before it ended, and what to do."""
     telling = [line.strip() for line in lines if not _NOISE.search(line)]
     for cause, mend in _CAUSES:

@@ -20,7 +20,8 @@ import subprocess
 import tempfile
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError, is_plain
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._text import is_plain
 
 NAMESPACE = "airgap-bundle"
 _BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
@@ -32,10 +33,6 @@ MOST_BLOCKS = 64
 LARGEST = 1024 * 1024
 _KEY_TYPE = re.compile(r"^(ssh|ecdsa|sk)-[a-z0-9@.-]+$")
 _GOOD = re.compile(r'^Good "[^"]*" signature for (.+) with (\S+) key (SHA256:\S+)$')
-
-
-class SignatureError(ShownError):
-    """A signature, a key or ssh-keygen cannot be used; the message names it, the reason and the mend."""
 
 
 class Block(t.NamedTuple):
@@ -97,34 +94,34 @@ def _armor(blob: bytes) -> bytes:
 
 
 def _read_block(armor: bytes, where: str) -> Block:
-    """Read one block; raises SignatureError unless its bytes are the only ones for what it says."""
+    """Read one block; raises AirgapError unless its bytes are the only ones for what it says."""
     try:
         blob = base64.b64decode(armor[len(_BEGIN) : -len(_END)].replace(b"\n", b""), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise SignatureError("%s is not base64: %s." % (where, error)) from error
+        raise AirgapError("%s is not base64: %s." % (where, error)) from error
     if _armor(blob) != armor:
-        raise SignatureError("%s is not written as ssh-keygen writes it." % where)
+        raise AirgapError("%s is not written as ssh-keygen writes it." % where)
     try:
         (version,) = struct.unpack_from(">I", blob, len(_MAGIC))
         (key, namespace, dummy, dummy, dummy), rest = _strings(blob[len(_MAGIC) + 4 :], 5)
         (key_type,), dummy = _strings(key, 1)
         text = key_type.decode("ascii"), namespace.decode("utf-8")
     except (struct.error, UnicodeDecodeError) as error:
-        raise SignatureError("%s is no SSH signature." % where) from error
+        raise AirgapError("%s is no SSH signature." % where) from error
     if not blob.startswith(_MAGIC) or version != 1 or rest or not _KEY_TYPE.match(text[0]):
-        raise SignatureError("%s is no SSH signature of version 1." % where)
+        raise AirgapError("%s is no SSH signature of version 1." % where)
     return Block(armor, text[0], fingerprint(key), text[1])
 
 
 def cut(data: bytes, where: str) -> t.List[Block]:
     """Return the blocks of a signature file, which holds at least one and nothing else.
 
-    Raises SignatureError that names the file otherwise: whatever is no
+    Raises AirgapError that names the file otherwise: whatever is no
     signature in it could be taken for one by another reader.
     """
     mend = " Remove the file and have the bundle signed again, or fetch the bundle again."
     if len(data) > LARGEST:
-        raise SignatureError("%s is larger than %d KiB, which no signatures need.%s" % (where, LARGEST >> 10, mend))
+        raise AirgapError("%s is larger than %d KiB, which no signatures need.%s" % (where, LARGEST >> 10, mend))
     blocks: t.List[Block] = []
     rest = data
     try:
@@ -132,13 +129,13 @@ def cut(data: bytes, where: str) -> t.List[Block]:
             name = "%s: block %d" % (where, len(blocks) + 1)
             end = rest.find(_END)
             if not rest.startswith(_BEGIN) or end < 0:
-                raise SignatureError("%s does not begin and end as an SSH signature does." % name)
+                raise AirgapError("%s does not begin and end as an SSH signature does." % name)
             if len(blocks) == MOST_BLOCKS:
-                raise SignatureError("%s has more than %d blocks." % (where, MOST_BLOCKS))
+                raise AirgapError("%s has more than %d blocks." % (where, MOST_BLOCKS))
             blocks.append(_read_block(rest[: end + len(_END)], name))
             rest = rest[end + len(_END) :]
-    except SignatureError as error:
-        raise SignatureError(str(error) + mend) from error
+    except AirgapError as error:
+        raise AirgapError(str(error) + mend) from error
     return blocks
 
 
@@ -159,11 +156,11 @@ def _is_key(words: t.Sequence[str]) -> bool:
 
 
 def _lines(texts: t.Iterable[str], what: str) -> t.Iterator[str]:
-    """Return the entries of a list that are no comments; raises SignatureError for what ssh-keygen could cut otherwise."""
+    """Return the entries of a list that are no comments; raises AirgapError for what ssh-keygen could cut otherwise."""
     for text in texts:
         line = text.rstrip("\n").strip(" ")
         if not is_plain(line):
-            raise SignatureError(
+            raise AirgapError(
                 "The %s signer %r has a control character or an end of a line in it. Give each line as an entry of its "
                 "own, with blanks between its words." % (what, line[:120])
             )
@@ -174,18 +171,18 @@ def _lines(texts: t.Iterable[str], what: str) -> t.Iterator[str]:
 def allowed_signers(texts: t.Iterable[str]) -> t.List[AllowedSigner]:
     """Return the entries of a list of allowed signers, without comments; their keys as fingerprints.
 
-    Raises SignatureError for a line that names no key: ssh-keygen would pass it over.
+    Raises AirgapError for a line that names no key: ssh-keygen would pass it over.
     """
     found = []
     for line in _lines(texts, "allowed"):
         words = _words(line)
         if _is_key(words):
-            raise SignatureError(
+            raise AirgapError(
                 "The allowed signer %r has no name before its key. Write 'NAME %s ...'." % (line[:80], words[0])
             )
         options = 0 if _is_key(words[1:]) else 1
         if not _is_key(words[1 + options :]):
-            raise SignatureError(
+            raise AirgapError(
                 "The allowed signer %r is not 'NAME [OPTIONS] TYPE KEY', as ssh-keygen(1) has it under ALLOWED SIGNERS."
                 % line[:120]
             )
@@ -195,11 +192,11 @@ def allowed_signers(texts: t.Iterable[str]) -> t.List[AllowedSigner]:
 
 
 def revoked_lines(texts: t.Iterable[str]) -> t.List[str]:
-    """Return the lines of a list of revoked public keys; raises SignatureError for a line that is none."""
+    """Return the lines of a list of revoked public keys; raises AirgapError for a line that is none."""
     lines = []
     for line in _lines(texts, "revoked"):
         if not _is_key(line.split()):
-            raise SignatureError(
+            raise AirgapError(
                 "The revoked signer %r is no public key. Write 'TYPE KEY', the content of the key's .pub file."
                 % line[:120]
             )
@@ -224,7 +221,7 @@ def ssh_keygen(arguments: t.Sequence[str], data: bytes = b"") -> t.Tuple[int, st
             start_new_session=True,
         )
     except OSError as error:
-        raise SignatureError(
+        raise AirgapError(
             "ssh-keygen does not run on this host (%s), and signatures are checked and made with it. "
             "Install openssh-client (Debian) or openssh (EL)." % (error.strerror or error)
         ) from error
@@ -350,7 +347,7 @@ def require(
     found: bool,
     mend: str = SIGN_BUNDLE,
 ) -> None:
-    """Raise SignatureError unless enough of the allowed signers signed the file ``where``."""
+    """Raise AirgapError unless enough of the allowed signers signed the file ``where``."""
     missing = required - len(signers)
     if missing <= 0:
         return
@@ -361,17 +358,17 @@ def require(
         text += ". Signed by " + ", ".join("%s (%s)" % (one.principal, one.key) for one in signers)
     if rejected:
         text += ". Not counted: " + describe(rejected)
-    raise SignatureError("%s. %s" % (text, mend))
+    raise AirgapError("%s. %s" % (text, mend))
 
 
 def key_fingerprint(path: str) -> str:
     """Return the fingerprint of the key in a file, private or public; no passphrase is needed for it."""
     if not os.path.isfile(path):
-        raise SignatureError("There is no key %s on the control host. Name a private key, or a .pub file." % path)
+        raise AirgapError("There is no key %s on the control host. Name a private key, or a .pub file." % path)
     rc, output, messages = ssh_keygen(["-l", "-E", "sha256", "-f", path])
     words = output.split()
     if rc or len(words) < 2 or not words[1].startswith("SHA256:"):
-        raise SignatureError(
+        raise AirgapError(
             "%s is no key that ssh-keygen reads: %s. Name a private key, or a .pub file whose key an ssh-agent holds."
             % (path, " ".join((messages or output).split()))
         )
@@ -384,7 +381,7 @@ def sign(path: str, sums: bytes) -> Block:
         data = _write(folder, "SHA256SUMS", sums)
         rc, dummy, messages = ssh_keygen(["-Y", "sign", "-n", NAMESPACE, "-f", path, data])
         if rc:
-            raise SignatureError(
+            raise AirgapError(
                 "%s does not sign: %s. If it has a passphrase, load it into an ssh-agent first (ssh-add %s)."
                 % (path, " ".join(messages.replace("@", "").split()).rstrip("."), path)
             )
@@ -392,5 +389,5 @@ def sign(path: str, sums: bytes) -> Block:
             (block,) = cut(stream.read(), path)
     good, messages = holds(sums, block)
     if not good:
-        raise SignatureError("%s made a signature that does not hold: %s." % (path, messages))
+        raise AirgapError("%s made a signature that does not hold: %s." % (path, messages))
     return block

@@ -16,8 +16,8 @@ import re
 import typing as t
 import urllib.parse
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
-from ansible_collections.airgap.python.plugins.module_utils._projects import ProjectError
 from ansible_collections.airgap.python.plugins.module_utils._requirements import stage_build_entry
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets, without_user
 
@@ -110,7 +110,7 @@ def judge(
     indexes: t.Iterable[str],
     where: str,
 ) -> t.List[str]:
-    """Return warnings of what a pyproject.toml says of the sources of the wanted names; raises ProjectError with all refusals.
+    """Return warnings of what a pyproject.toml says of the sources of the wanted names; raises AirgapError with all refusals.
 
     ``build`` are the entries of stage_build: a name with a source of the site's
     own is taken from nowhere else. ``indexes`` are the URLs that the site stages from.
@@ -160,7 +160,7 @@ def judge(
             if name not in own and any(fnmatch.fnmatchcase(name, normalize_pattern(one)) for one in index.names):
                 from_index(index.table, name, index)
     if refused:
-        raise ProjectError("%s: %s" % (where, " ".join(dict.fromkeys(refused))))
+        raise AirgapError("%s: %s" % (where, " ".join(dict.fromkeys(refused))))
     for table, value in (
         ("override-dependencies of [tool.uv]", _tool(document, "uv", "override-dependencies")),
         ("overrides of [tool.pdm.resolution]", _tool(document, "pdm", "resolution", "overrides")),

@@ -13,8 +13,8 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _target
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 HEADER = "# Written by the playbook survey: one kind of interpreter of the site. Changes here are lost at its next run."
 # Ansible takes any .yml file below the folder of an inventory for a part of the inventory, but no .txt.
@@ -23,10 +23,6 @@ USE = "# To stage for it, name this file in airgap_targets, and the target in th
 _HOST = re.compile(r"^# host: (?P<host>\S+) (?P<python>\S.*)$", re.MULTILINE)
 
 Entry = t.Dict[str, t.Any]
-
-
-class SurveyError(ShownError, ValueError):
-    """A target file cannot be read or written; the message names it and the mend."""
 
 
 class Found(t.NamedTuple):
@@ -55,7 +51,7 @@ def targets(
     """Return the targets that airgap_targets stands for.
 
     ``find`` gives the files of a path or a pattern, ``read`` what a file holds.
-    Raises SurveyError for an entry that stands for no target.
+    Raises AirgapError for an entry that stands for no target.
     """
     found: t.List[Entry] = []
     for term in terms:
@@ -65,7 +61,7 @@ def targets(
             unknown = sorted(set(term) - {"file", "name"})
             paths = find(str(term["file"]))
             if unknown or len(paths) != 1:
-                raise SurveyError(
+                raise AirgapError(
                     "an entry of airgap_targets with 'file' names one target file, and may have 'name'; %s: %s. "
                     "Describe the target, or name a file." % (term["file"], ", ".join(unknown or paths))
                 )
@@ -76,41 +72,41 @@ def targets(
         elif isinstance(term, t.Sequence):
             found += targets(term, find, read)
         else:
-            raise SurveyError(
+            raise AirgapError(
                 "an entry of airgap_targets is %r. Each is a target or the path of a target file." % (term,)
             )
     return found
 
 
 def _entry(content: t.Any, path: str) -> Entry:
-    """Return the content of a target file if it is a target; raises SurveyError."""
+    """Return the content of a target file if it is a target; raises AirgapError."""
     try:
         if not isinstance(content, t.Mapping):
-            raise _target.TargetError("it holds no target.")
+            raise AirgapError("it holds no target.")
         _target.parse(content)
-    except _target.TargetError as error:
-        raise SurveyError(
+    except AirgapError as error:
+        raise AirgapError(
             "the target file %s: %s Play airgap.python.survey to write it again." % (path, error)
         ) from error
     return dict(content)
 
 
 def found(host: str, answer: t.Any) -> Found:
-    """Return what the survey takes of a host's answer; raises SurveyError where it describes no interpreter.
+    """Return what the survey takes of a host's answer; raises AirgapError where it describes no interpreter.
 
     A host is asked what it is, not what a file shall be called: the name must be the one that its description gives.
     """
     try:
         entry = _target.parse(answer["description"])[0].as_dict()
         python = answer["info"]["executable"]
-    except (KeyError, TypeError, AttributeError, _target.TargetError) as error:
-        raise SurveyError("%s does not describe an interpreter: %s" % (host, error)) from error
+    except (KeyError, TypeError, AttributeError, AirgapError) as error:
+        raise AirgapError("%s does not describe an interpreter: %s" % (host, error)) from error
     if not isinstance(python, str) or not re.match(r"^/[!-~ ]+\Z", python):
-        raise SurveyError("%s says that its interpreter is %r, which is no path of one." % (host, str(python)[:80]))
+        raise AirgapError("%s says that its interpreter is %r, which is no path of one." % (host, str(python)[:80]))
     version = "".join(entry["python"].split(".")[:2])
     rest = [entry[key] for key in ("os", "arch", "libc", "os_version") if entry.get(key)]
     if not re.match(r"^[a-z]{2}%s[a-z]*-%s\Z" % (version, re.escape("-".join(rest))), entry["name"]):
-        raise SurveyError("%s calls its interpreter %r, which is not what it describes." % (host, entry["name"][:80]))
+        raise AirgapError("%s calls its interpreter %r, which is not what it describes." % (host, entry["name"][:80]))
     return Found(host, python, entry)
 
 
@@ -124,7 +120,7 @@ def plan(found: t.Sequence[Found], existing: t.Mapping[str, t.Tuple[str, t.Any]]
 
     ``existing`` are the texts and contents of files that are there, by name.
     A known host that was not asked this time keeps what they say of it.
-    Raises SurveyError where a file is in the way that the survey did not write.
+    Raises AirgapError where a file is in the way that the survey did not write.
     """
     asked = {one.host for one in found}
     silent = set(known_hosts) - asked
@@ -141,7 +137,7 @@ def plan(found: t.Sequence[Found], existing: t.Mapping[str, t.Tuple[str, t.Any]]
     for target, users in _distinct(everyone, known):
         name = target["name"] + SUFFIX
         if name in existing and not is_ours(existing[name][0]):
-            raise SurveyError(
+            raise AirgapError(
                 "%s is not a file that the survey wrote, and stays. Move it away, or set survey_dest." % name
             )
         files[name] = render(target, users)

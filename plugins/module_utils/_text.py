@@ -42,13 +42,3 @@ def split_lines(text: str) -> t.List[str]:
     if not lines:
         raise ValueError("it is empty")
     return lines
-
-
-class ShownError(Exception):
-    """An error that can be printed as it is: what the names in its message would do to a terminal is shown instead."""
-
-    many_lines = False
-
-    def __init__(self, message: str) -> None:
-        parts = message.split("\n") if self.many_lines else [message]
-        super().__init__("\n".join(shown(part) for part in parts))

@@ -9,7 +9,8 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _pages
+from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils._pip_failure import diagnose_uv
 from ansible_collections.airgap.python.plugins.module_utils._resolve import RefusedError, ResolveError
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target import Target
@@ -167,29 +168,13 @@ def refused(output: str) -> t.Optional[RefusedError]:
     return None
 
 
-def _reasons(output: str) -> t.List[str]:
-    """Return the lines that tell of a failure."""
-    return [line for line in output.splitlines() if line.strip() and not line.startswith("warning: ")]
-
-
 def names_one_of_many(output: str) -> bool:
     """Say whether uv ended at the first requirement that cannot be had, or read: pip reads name===1.1build1, uv does not."""
     return "No solution found" in output or "Couldn't parse requirement" in output
 
 
-def explain(output: str, target: Target) -> str:
-    """Return uv's own reasons, short, with the target and a mend."""
-    # What comes before are the tries that failed.
-    start = re.search(r"^error:", output, re.MULTILINE)
-    output = output[start.start() :] if start else output
-    text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in _reasons(output))
-    mend = "Change one of the requirements, or name a version that has a wheel for this target."
-    if re.search(r"Failed to (?:fetch|download)|[Cc]onnect|timed out|dns|certificate|[Rr]equest failed", text):
-        what, mend = _pages.why(text)
-        return "target %s: the index gave no answer: %s (%s). %s, and run again." % (
-            target.name,
-            what,
-            text[len("error: ") :][-600:],
-            mend,
-        )
-    return "target %s: the requirements cannot be resolved: %s %s" % (target.name, text[-1200:], mend)
+def why_unresolved(output: str, target: Target) -> str:
+    """Return why uv failed for a target, and the fix."""
+    cause, lines, fix = diagnose_uv(output)
+    said = "%s (%s)." % (cause, " ".join(lines)) if cause else "the requirements cannot be resolved: " + " ".join(lines)
+    return "target %s: %s %s" % (target.name, said, fix)

@@ -10,10 +10,19 @@ from __future__ import annotations
 
 import re
 import typing as t
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import Pin, normalize
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils._pip_arguments import (
+    NO_CACHE,
+    NO_DEPENDENCIES,
+    NO_INDEX,
+    ONLY_WHEELS,
+    REINSTALL,
+    REQUIRE_HASHES,
+    options,
+    pip_arguments,
+)
 
 # Written before anything else, so that a half-made environment is known as ours.
 OWNER_FILE = ".airgap-venv"
@@ -43,14 +52,6 @@ print(json.dumps({
     "installed": [[d.metadata["Name"] or "", d.metadata["Version"] or ""] for d in distributions(path=folders)],
 }))
 """
-
-
-class VenvError(ShownError):
-    """The environment cannot be made; the message names the thing, the reason and the mend."""
-
-    def __init__(self, message: str, **details: t.Any) -> None:
-        super().__init__(message)
-        self.details = details
 
 
 class Python(t.NamedTuple):
@@ -141,7 +142,7 @@ def pip_wheel_version(filename: str) -> str:
     """Return the version that the name of a pip wheel states (PEP 427)."""
     match = re.fullmatch(r"pip-([0-9][A-Za-z0-9.!+_]*)-py3-none-any\.whl", filename)
     if match is None:
-        raise VenvError(
+        raise AirgapError(
             "%s is no wheel of pip: the name must have the form pip-VERSION-py3-none-any.whl, because pip itself reads it. "
             "Give the file its own name back, or name another in pip_wheel." % filename
         )
@@ -188,7 +189,7 @@ def _lines(pins: t.Mapping[str, str], sums: t.Mapping[str, str]) -> t.Tuple[str,
 def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_version: str) -> Plan:
     """Return what makes the environment hold exactly the pins, and pip.
 
-    pip comes from its own wheel unless the lock pins it. Raises VenvError
+    pip comes from its own wheel unless the lock pins it. Raises AirgapError
     where the path is not ours to write.
     """
     check_owner(path, found)
@@ -225,36 +226,16 @@ def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_ver
 
 
 def check_owner(path: str, found: Found) -> None:
-    """Raise VenvError unless the path is free or an environment of ours."""
+    """Raise AirgapError unless the path is free or an environment of ours."""
     if found.kind == "venv":
-        raise VenvError(
+        raise AirgapError(
             "%s is a virtual environment that something else made, and its packages would be removed. "
             "Remove it, or choose another path." % path
         )
     if found.kind == "other":
-        raise VenvError("%s exists and is no virtual environment of ours. Move it away, or choose another path." % path)
-
-
-def split_secret(url: str) -> t.Tuple[str, t.Tuple[str, ...]]:
-    """Return a URL as it may be shown, and the spellings of the password in it."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url, ()
-    login, host = parts.netloc.rsplit("@", 1)
-    user, colon, password = login.partition(":")
-    secret = password if colon else user
-    shown = urlunsplit(
-        (parts.scheme, ("%s:****@" % user if colon else "****@") + host, parts.path, parts.query, parts.fragment)
-    )
-    spellings = {secret, unquote(secret), quote(unquote(secret), safe="")} - {""}
-    return shown, tuple(sorted(spellings, key=len, reverse=True))
-
-
-def redact(text: str, secrets: t.Iterable[str]) -> str:
-    """Return a text without the secrets in it."""
-    for secret in secrets:
-        text = text.replace(secret, "****")
-    return text
+        raise AirgapError(
+            "%s exists and is no virtual environment of ours. Move it away, or choose another path." % path
+        )
 
 
 def clean_environment(environ: t.Mapping[str, str], index_url: str = "") -> t.Dict[str, str]:
@@ -280,157 +261,30 @@ class PipOptions(t.NamedTuple):
     timeout: int = 15
 
 
-def pip_argv(python: str, pip_wheel: str, command: str) -> t.List[str]:
-    """Return the start of a pip command line that runs pip out of its wheel (a zip that Python runs)."""
-    return [python, "-I", pip_wheel + "/pip", command, "--disable-pip-version-check", "--no-input"]
+def pip_argv(python: str, pip_wheel: str, command: str, *more: str) -> t.List[str]:
+    """Return a command line that runs pip out of its wheel, which is a zip file that Python runs."""
+    return [python, "-I", pip_wheel + "/pip", *pip_arguments(command, *more)]
 
 
-def install_argv(python: str, pip_wheel: str, options: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
+def uninstall_argv(python: str, pip_wheel: str, names: t.Iterable[str]) -> t.List[str]:
+    """Return the command line that removes projects."""
+    return pip_argv(python, pip_wheel, "uninstall", "--yes", *names)
+
+
+def install_pip_argv(python: str, pip_wheel: str) -> t.List[str]:
+    """Return the command line that installs pip from its own wheel, and asks nobody for anything."""
+    return pip_argv(python, pip_wheel, "install", NO_INDEX, NO_DEPENDENCIES, NO_CACHE, pip_wheel)
+
+
+def install_argv(python: str, pip_wheel: str, source: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
     """Return the command line that installs a lock; with reinstall, each pin anew and nothing beside it."""
-    argv = pip_argv(python, pip_wheel, "install")
-    argv += [
-        "--no-cache-dir",
-        "--progress-bar=off",
-        "--only-binary=:all:",
-        "--retries=2",
-        "--timeout=%d" % options.timeout,
-    ]
-    if options.no_index:
-        argv.append("--no-index")
-    for folder in options.find_links:
-        argv.append("--find-links=" + folder)
-    if options.cert:
-        argv.append("--cert=" + options.cert)
-    for host in options.trusted_host:
-        argv.append("--trusted-host=" + host)
+    argv = pip_argv(python, pip_wheel, "install", NO_CACHE, ONLY_WHEELS, "--retries=2", "--timeout=%d" % source.timeout)
+    if source.no_index:
+        argv.append(NO_INDEX)
+    argv += options("--find-links", source.find_links)
+    if source.cert:
+        argv.append("--cert=" + source.cert)
+    argv += options("--trusted-host", source.trusted_host)
     if reinstall:
-        argv += ["--force-reinstall", "--no-deps"]
-    return argv + ["--require-hashes", "-r", lock]
-
-
-FULL = "the disk is full"
-_CAUSES = (
-    # The order matters: pip says "no matching distribution" after every failed request, too.
-    (
-        r"DO NOT MATCH THE HASHES",
-        r"Expected sha256|Got  |from http|from file|from https|==",
-        "a file is not the one that the lock names",
-        "If the file's name is not the one in the lock, the lock is another target's. "
-        "Else publish the bundle again, and if it stays so, find out who changed the file.",
-    ),
-    (
-        r"Hashes are required in --require-hashes mode|all requirements must have their versions pinned",
-        r"^\s+\S+==|^\s+\S+ from |^\s+[A-Za-z0-9._-]+[<>=!~]",
-        "the lock is not complete",
-        "Stage the set again, so that the lock names every file.",
-    ),
-    (
-        r"No space left on device|Errno 28|Disk quota exceeded|Errno 122",
-        r"No space left|Errno 28|quota|Errno 122",
-        FULL,
-        "Free some space, and run again.",
-    ),
-    (
-        r"CERTIFICATE_VERIFY_FAILED|SSLError|Could not find a suitable TLS CA certificate bundle",
-        r"CERTIFICATE_VERIFY_FAILED|SSLError|TLS CA certificate",
-        "the index's certificate is not trusted",
-        "Name the file of the authority that signed it in cert.",
-    ),
-    (
-        r"\b(?:401|403) Client Error|401 Error|403 Error",
-        r"40[13] ",
-        "the index does not let this host in",
-        "Check the user and the password in index_url.",
-    ),
-    (
-        r"is not a trusted or secure host",
-        r"not a trusted or secure host",
-        "pip ignores an index that speaks http",
-        "Name its host in trusted_host, or serve it by https.",
-    ),
-    (
-        r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|Failed to establish a new connection|Connection refused"
-        r"|Name or service not known|Temporary failure in name resolution|Connection aborted|Connection timed out"
-        r"|Network is unreachable|Max retries exceeded|No route to host",
-        r"Retrying|Connection|Timeout|refused|unreachable|No route|resolution|not known",
-        "the index does not answer",
-        "Check that it runs and that this host reaches it.",
-    ),
-    (
-        r"\b5\d\d (?:Server Error|Error)|too many 5\d\d error responses",
-        r"\b5\d\d ",
-        "the index answers with an error",
-        "Read its log.",
-    ),
-    (
-        r"No matching distribution found|Could not find a version that satisfies",
-        r"No matching distribution|Could not find a version|Requires-Python|not supported wheel",
-        "the index has no file that the lock asks for and this Python can use",
-        "Publish the bundle that the lock is from, and use the lock of this host's own target.",
-    ),
-    (
-        r"is not a supported wheel on this platform|requires a different Python",
-        r"supported wheel|different Python",
-        "a file is for another interpreter",
-        "Use the lock of this host's own target.",
-    ),
-    (
-        r"ResolutionImpossible|conflicting dependencies",
-        r"conflict|depends on|requested|requires",
-        "the lock's packages do not fit together on this host",
-        "Use the lock of this host's own target, or stage the set again.",
-    ),
-    (
-        r"Permission denied|Errno 13",
-        r"Permission denied|Errno 13",
-        "the environment cannot be written",
-        "Run as the user that owns it.",
-    ),
-)
-
-
-# What the same signs mean where no index takes part.
-_WITHOUT_INDEX = {
-    "the index has no file that the lock asks for and this Python can use": (
-        "find_links has no file that the lock asks for and this Python can use",
-        "Use the whole bundle that the lock is from, and the lock of this host's own target.",
-    ),
-}
-_URL_IN_A_WHEEL = (
-    "a package requires another by a URL, to which pip goes whatever find_links holds",
-    "Stage the set again: staging names the package, and what to do.",
-)
-
-
-def explain(output: str, no_index: bool = False) -> t.Tuple[str, t.Tuple[str, ...], str]:
-    """Return why pip failed, the few lines of its output that show it, and the mend; without an index none is blamed."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    for cause, shows, reason, mend in _CAUSES:
-        if re.search(cause, output):
-            if no_index and "index" in reason:
-                reason, mend = _WITHOUT_INDEX.get(reason, _URL_IN_A_WHEEL)
-            picked = [
-                line.strip()
-                for line in lines
-                if re.search(shows, line) and not line.startswith(("Collecting", "  Downloading"))
-            ]
-            return reason, _few(picked), mend
-    errors = [line.strip() for line in lines if "rror" in line] or [line.strip() for line in lines]
-    return "pip failed", _few(errors[-6:]), "Its whole output is in pip_output."
-
-
-_RETRY = re.compile(r"WARNING: Retrying \(Retry\(.*?\)\) after connection broken by [\"'](\w+)\((.*)\)[\"']: (\S+)")
-
-
-def _few(lines: t.Iterable[str], count: int = 6, width: int = 240) -> t.Tuple[str, ...]:
-    """Return the first few different lines, none of them long, without names of our temporary files."""
-    unique: t.List[str] = []
-    for line in lines:
-        line = re.sub(r"\s*\(from -r \S+ \(line \d+\)\)", "", line)
-        line = _RETRY.sub(
-            lambda match: "%s: %s" % (match.group(3), re.sub(r"<[^>]*>: |[\"']", "", match.group(2))), line
-        )
-        short = line if len(line) <= width else line[: width - 1] + "…"
-        if short not in unique:
-            unique.append(short)
-    return tuple(unique[:count])
+        argv += [REINSTALL, NO_DEPENDENCIES]
+    return argv + [REQUIRE_HASHES, "-r", lock]

@@ -14,7 +14,8 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
-from ansible_collections.airgap.python.plugins.module_utils._manifest import BundleError, Entry, Part
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._manifest import Entry, Part
 
 FORMAT = 1
 LIST = "volumes.json"
@@ -56,7 +57,7 @@ def lay_out(carried: t.Iterable[Entry], volume_size: int) -> t.List[Volume]:
     """Return the volumes of at most ``volume_size`` bytes that hold the files of a pool, in order of their paths."""
     pieces = _manifest.cut([(entry.path, 0, entry.size) for entry in sorted(carried)], volume_size)
     if len(pieces) > 999999:
-        raise BundleError("Volumes of %d bytes would be %d. Give a larger size." % (volume_size, len(pieces)))
+        raise AirgapError("Volumes of %d bytes would be %d. Give a larger size." % (volume_size, len(pieces)))
     return [Volume("%04d.vol" % number, tuple(parts), "") for number, parts in enumerate(pieces, 1)]
 
 
@@ -70,24 +71,24 @@ def render(identity: str, volumes: t.Iterable[Volume]) -> str:
 
 
 def parse(text: str, where: str, identity: str, carried: t.Iterable[Entry]) -> t.List[Volume]:
-    """Return the volumes of a list that hold each byte of the carried files just once; raises BundleError otherwise."""
+    """Return the volumes of a list that hold each byte of the carried files just once; raises AirgapError otherwise."""
     document = _manifest.parse_json(text, where)
     if not isinstance(document, dict) or not isinstance(document.get("format"), int):
-        raise BundleError("%s is no list of volumes: it has no format number. Export the bundle again." % where)
+        raise AirgapError("%s is no list of volumes: it has no format number. Export the bundle again." % where)
     if document["format"] != FORMAT:
-        raise BundleError(
+        raise AirgapError(
             "%s has format %d, and this collection reads format %d. Install the collection version that wrote it."
             % (where, document["format"], FORMAT)
         )
     if document.get("id") != identity:
-        raise BundleError(
+        raise AirgapError(
             "%s is of bundle %s, and lies beside the manifest of bundle %s. Bring the folder as it was exported."
             % (where, str(document.get("id"))[:80], identity)
         )
     listed = document.get("volumes")
     volumes = [_read(one, where) for one in listed] if isinstance(listed, list) else None
     if volumes is None or len({one.name for one in volumes}) != len(volumes):
-        raise BundleError("%s names a volume twice, or none. Export the bundle again." % where)
+        raise AirgapError("%s names a volume twice, or none. Export the bundle again." % where)
     _check_cover(volumes, {entry.path: entry.size for entry in carried}, where)
     return volumes
 
@@ -99,7 +100,7 @@ def _is_count(number: t.Any) -> bool:
 def _read(one: t.Any, where: str) -> Volume:
     """Return one volume of a list after judging its shape."""
     if not isinstance(one, dict) or not isinstance(one.get("name"), str) or not is_volume_name(one["name"]):
-        raise BundleError("%s lists what is no volume: %r. Export the bundle again." % (where, str(one)[:120]))
+        raise AirgapError("%s lists what is no volume: %r. Export the bundle again." % (where, str(one)[:120]))
     good = isinstance(one.get("parts"), list) and bool(_SUM.match(str(one.get("sha256"))))
     parts = []
     for part in one["parts"] if good else []:
@@ -108,10 +109,10 @@ def _read(one: t.Any, where: str) -> Volume:
         if good:
             parts.append(Part(*part))
     if not good:
-        raise BundleError("%s describes %s wrongly. Export the bundle again." % (where, one["name"]))
+        raise AirgapError("%s describes %s wrongly. Export the bundle again." % (where, one["name"]))
     volume = Volume(one["name"], tuple(parts), one["sha256"])
     if one.get("size") != volume.size:
-        raise BundleError(
+        raise AirgapError(
             "%s: %s has %s bytes, and its parts have %d. Do not use this medium; export the bundle again."
             % (where, volume.name, str(one.get("size"))[:40], volume.size)
         )
@@ -119,12 +120,12 @@ def _read(one: t.Any, where: str) -> Volume:
 
 
 def _check_cover(volumes: t.Iterable[Volume], sizes: t.Mapping[str, int], where: str) -> None:
-    """Raise BundleError unless the volumes hold each byte of each file just once."""
+    """Raise AirgapError unless the volumes hold each byte of each file just once."""
     runs: t.Dict[str, t.List[t.Tuple[int, int, str]]] = {path: [] for path in sizes}
     for volume in volumes:
         for part in volume.parts:
             if part.path not in runs:
-                raise BundleError(
+                raise AirgapError(
                     "%s: %s holds %r, which the bundle does not carry. Do not use this medium; export the bundle again."
                     % (where, volume.name, part.path[:200])
                 )
@@ -133,13 +134,13 @@ def _check_cover(volumes: t.Iterable[Volume], sizes: t.Mapping[str, int], where:
         reached = 0
         for begin, end, name in sorted(runs[path]):
             if begin != reached or end > size:
-                raise BundleError(
+                raise AirgapError(
                     "%s: %s holds bytes %d to %d of %s, which has %d, and bytes up to %d are in other volumes. "
                     "Do not use this medium; export the bundle again." % (where, name, begin, end, path, size, reached)
                 )
             reached = end
         if reached != size or not runs[path]:
-            raise BundleError(
+            raise AirgapError(
                 "%s: no volume holds %s from byte %d on. Do not use this medium; export the bundle again."
                 % (where, path, reached)
             )

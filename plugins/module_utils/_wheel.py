@@ -14,8 +14,8 @@ import typing as t
 import zipfile
 import zlib
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._lock import normalize
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version
 
 # The largest METADATA on the public index have a long description and stay below 1 MB.
@@ -56,10 +56,6 @@ _FIELDS: t.Dict[str, t.Tuple[str, bool]] = {
 }
 
 
-class WheelError(ShownError):
-    """A file is no wheel that can be published; the message names it, the reason and the mend."""
-
-
 class Wheel(t.NamedTuple):
     """A wheel and what it declares; ``project`` is the normalized name (PEP 503)."""
 
@@ -75,7 +71,7 @@ class Wheel(t.NamedTuple):
 def _match(filename: str) -> t.Match[str]:
     match = _FILENAME.match(filename)
     if match is None:
-        raise WheelError(
+        raise AirgapError(
             "%s has no wheel's name (NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl). "
             "Publish wheels only; build one from an sdist on the internet host." % filename
         )
@@ -105,18 +101,18 @@ def read_metadata(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
                 if entry.filename.count("/") == 1 and entry.filename.endswith(".dist-info/METADATA")
             ]
             if len(found) != 1:
-                raise WheelError(
+                raise AirgapError(
                     "%s holds %d .dist-info/METADATA files instead of one. Stage it again." % (path, len(found))
                 )
             with archive.open(found[0]) as stream:
                 # The size in the archive's list may lie, so the read is bounded, too.
                 data = stream.read(LARGEST_METADATA + 1)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise WheelError(
+        raise AirgapError(
             "%s is no readable zip archive, so it is no wheel: %s. Stage it again." % (path, error)
         ) from error
     if len(data) > LARGEST_METADATA:
-        raise WheelError("%s has more than %d bytes of METADATA. Do not trust this file." % (path, LARGEST_METADATA))
+        raise AirgapError("%s has more than %d bytes of METADATA. Do not trust this file." % (path, LARGEST_METADATA))
     return data.decode("utf-8", "replace")
 
 
@@ -161,7 +157,7 @@ def _form_version(declared: str, in_name: str, filename: str) -> str:
 def describe(path: str, sha256: str, metadata: t.Optional[str] = None) -> Wheel:
     """Return what a wheel declares.
 
-    Raises WheelError where its METADATA and its file name are not about the
+    Raises AirgapError where its METADATA and its file name are not about the
     same project and version, because pip goes by the one and the index by the other.
     """
     filename = os.path.basename(path)
@@ -183,7 +179,7 @@ def describe(path: str, sha256: str, metadata: t.Optional[str] = None) -> Wheel:
 def check_declared(filename: str, message: email.message.Message) -> t.Tuple[str, t.Dict[str, str]]:
     """Return the normalized project and what METADATA declares as Name and Version.
 
-    Raises WheelError where the file name is not about the same project and version.
+    Raises AirgapError where the file name is not about the same project and version.
     """
     name, version, dummy = split_filename(filename)
     declared = {"Name": str(message.get("Name", "")).strip(), "Version": str(message.get("Version", "")).strip()}
@@ -192,7 +188,7 @@ def check_declared(filename: str, message: email.message.Message) -> t.Tuple[str
         ("Version", version, canonical_version(declared["Version"]) == canonical_version(_unescape(version))),
     ):
         if not declared[header] or not same:
-            raise WheelError(
+            raise AirgapError(
                 "%s: its METADATA says %s %r, its file name %r. The file was renamed or is broken; stage it again."
                 % (filename, header, declared[header], ours)
             )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_changes
-short_description: Write what a bundle changes against the one before
+short_description: Write what changed in a bundle since the one before
 version_added: 0.1.0
 description:
   - Writes C(reports/changes.json) with what was added, upgraded, downgraded, replaced (another file of the same version)
@@ -35,7 +35,7 @@ options:
     description:
       - The bundle that this one adds to; a C(manifest.json), or an C(inventory.json) of an index host.
       - An inventory does not know sets. Unless O(memory) has the manifest that it names, each lock is compared with all
-        its files, and what was removed is told over all only.
+        its files, and what was removed is only known for the bundle as a whole.
     type: path
 requirements:
   - packaging >= 22, or pip >= 24.1
@@ -66,35 +66,18 @@ counts:
   sample: {added: 2, upgraded: 5, downgraded: 0, replaced: 0, removed: 1}
 """
 
-import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _changes, _evidence, _manifest, _packaging
+from ansible_collections.airgap.python.plugins.module_utils import (
+    _changes,
+    _evidence,
+    _manifest,
+    _packaging,
+    _report_files,
+)
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
-
-
-def read_base(path):
-    """Return a base, which is a manifest or an inventory; raises BundleError."""
-    text = _manifest.read_text(path)
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise _manifest.BundleError("%s is not JSON: %s. Name a manifest or an inventory." % (path, error)) from error
-    if isinstance(document, dict) and "imported" in document and isinstance(document.get("files"), list):
-        return document
-    return _manifest.parse_manifest(text, path)
-
-
-def choose(state, base, bundle_id):
-    """Return what to compare with: the base, in full if it is remembered, or the bundle before."""
-    if base is None:
-        return _changes.before(state, bundle_id)
-    if "sets" not in base and state is not None:
-        for known in (state["sealed"], state["before"]):
-            if known is not None and known["id"] == base.get("id"):
-                return known
-    return base
 
 
 def main():
@@ -109,16 +92,18 @@ def main():
     )
     root = module.params["path"]
     if module.check_mode and not os.path.exists(os.path.join(root, _manifest.MANIFEST)):
-        dest = os.path.join(root, _manifest.REPORTS, _evidence.CHANGES)
+        dest = _report_files.report_path(root, _report_files.CHANGES)
         module.exit_json(changed=True, dest=dest, against="", counts={kind: 0 for kind in _changes.KINDS})
     try:
         manifest = _evidence.read_manifest(root)
-        base = read_base(module.params["base"]) if module.params["base"] else None
+        where = module.params["base"]
+        base = _changes.parse_base(_manifest.read_text(where), where) if where else None
         state = _changes.parse_state((read_if_there(module.params["memory"]) or b"").decode("utf-8", "replace"))
-        earlier = choose(state, base, manifest["id"])
+        earlier = _changes.choose_earlier(state, manifest["id"], base)
         changes = _changes.compare(earlier, manifest, _packaging.load().parse_version)
-        result = _evidence.put(root, _evidence.CHANGES, _manifest.render_json(changes), module.check_mode)
-    except _evidence.ERRORS + (ValueError,) as error:
+        text = _manifest.render_json(changes)
+        result = _report_files.write_report(root, _report_files.CHANGES, text, module.check_mode)
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     result.update(against=(changes["against"] or {}).get("id") or "", counts=changes["counts"])
     module.exit_json(**result)

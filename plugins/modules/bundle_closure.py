@@ -90,12 +90,12 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import (
     _closure,
-    _lock,
     _manifest,
     _packaging,
     _proof,
     _target,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def prove(root):
@@ -115,7 +115,7 @@ def prove(root):
     proofs = []
     for one, name, lock in locks:
         if name not in targets:
-            raise _manifest.BundleError("%s: set %s is for %s, which is no target of it." % (where, one["name"], name))
+            raise AirgapError("%s: set %s is for %s, which is no target of it." % (where, one["name"], name))
         roots, warning = _proof.roots_of(one, lock)
         if warning and warning not in warnings:
             warnings.append(warning)
@@ -131,14 +131,7 @@ def main():
     )
     try:
         proofs, warnings, judge = prove(module.params["path"])
-    except (
-        _manifest.BundleError,
-        _lock.LockError,
-        _packaging.PackagingError,
-        _proof.ProofError,
-        _target.TargetError,
-        OSError,
-    ) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
@@ -159,7 +152,7 @@ def main():
     failed = [(name, failure) for name, dummy, dummy, proof in proofs for failure in proof.failures]
     if failed:
         shown = [failure._replace(message="set %s: %s" % (name, failure.message)) for name, failure in failed]
-        module.fail_json(msg=_closure.explain(shown), locks=locks, packaging=judge)
+        module.fail_json(msg=_closure.describe_failures(shown), locks=locks, packaging=judge)
     module.exit_json(changed=False, locks=locks, packaging=judge)
 
 

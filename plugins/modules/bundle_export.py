@@ -134,6 +134,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     BLOCK,
     TEMPORARY,
@@ -152,21 +153,21 @@ class Export:
         self.path = path
         self.check_mode = check_mode
         if not identity.isalnum():
-            raise _manifest.BundleError("%r is no bundle id." % identity)
+            raise AirgapError("%r is no bundle id." % identity)
         self.folder = os.path.join(dest, _volumes.folder_of(identity))
         self.identity = identity
 
     def there(self):
         """Return path to size of what the folder holds; a link in it is an error."""
         if os.path.islink(self.folder):
-            raise _manifest.BundleError("%s is a link. Remove it." % self.folder)
+            raise AirgapError("%s is a link. Remove it." % self.folder)
         return _manifest.walk(self.folder) if os.path.isdir(self.folder) else {}
 
     def write_volume(self, given):
         """Write one volume unless it is there and right; return it with its sum, and whether that changed something."""
         volume = _volumes.Volume(given["name"], tuple(_pieces.parts_of(given["parts"])), "")
         if not _volumes.is_volume_name(volume.name):
-            raise _manifest.BundleError("%r is no name of a volume." % volume.name)
+            raise AirgapError("%r is no name of a volume." % volume.name)
         relative = os.path.join(_volumes.FOLDER, volume.name)
         final = os.path.join(self.folder, relative)
         known = self.there().get(relative) == volume.size and sha256_file(final)
@@ -190,7 +191,7 @@ class Export:
         """Write the open files, remove what is left of other exports, write the list; return both lists of paths."""
         manifest, entries = _manifest.verify(self.path)
         if manifest["id"] != self.identity:
-            raise _manifest.BundleError("%s was staged anew meanwhile. Run the export again." % self.path)
+            raise AirgapError("%s was staged anew meanwhile. Run the export again." % self.path)
         carried = [entry for entry in _manifest.to_send(manifest, entries) if _pieces.is_packed(entry.path)]
         listed = _volumes.render(self.identity, volumes)
         _volumes.parse(listed, _volumes.LIST, self.identity, carried)
@@ -199,7 +200,7 @@ class Export:
         wanted = set(opened) | {_volumes.LIST} | {"%s/%s" % (_volumes.FOLDER, one.name) for one in volumes}
         removed = sorted(path for path in set(there) - wanted if self.is_left_over(path))
         for path in sorted(set(there) - wanted - set(removed)):
-            raise _manifest.BundleError("%s is no part of the export. Remove it." % os.path.join(self.folder, path))
+            raise AirgapError("%s is no part of the export. Remove it." % os.path.join(self.folder, path))
         self.keep_signatures(opened)
         written = [path for path in sorted(opened) if not self.is_there(opened[path], there)]
         if not self.check_mode:
@@ -222,7 +223,7 @@ class Export:
             blocks = _manifest.read_signatures(self.folder)[1] or []
         if not set(blocks) <= set(_manifest.read_signatures(self.path)[1] or []):
             disk, own = (os.path.join(one, _manifest.SIGNATURE) for one in (self.folder, self.path))
-            raise _manifest.BundleError(
+            raise AirgapError(
                 "%s has a signature over this bundle that %s has not, and would be replaced. Put it there first: "
                 "cat %s >> %s" % (disk, own, disk, own)
             )
@@ -232,7 +233,8 @@ class Export:
         """Say whether an earlier export wrote a file: nothing else is removed."""
         is_volume = path.startswith(_volumes.FOLDER + "/") and path.endswith(".vol")
         is_begun = os.path.basename(path).startswith(TEMPORARY)
-        return is_volume or is_begun or path == _manifest.SIGNATURE or path.startswith(_manifest.REPORTS + "/")
+        is_ours = path.startswith((_manifest.REPORTS + "/", _manifest.INSTALL + "/"))
+        return is_volume or is_begun or is_ours or path == _manifest.SIGNATURE
 
     def is_there(self, entry, there):
         """Say whether an open file is in the folder as it is in the bundle."""
@@ -306,7 +308,7 @@ def main():
         module.fail_json(msg="volume_size is %d bytes. Give at least 65536." % module.params["volume_size"])
     try:
         result = carry_out(module.params, module.check_mode)
-    except (_manifest.BundleError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -202,6 +202,7 @@ import uuid
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _ledger, _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_file, write_atomic
 
 
@@ -307,10 +308,10 @@ def read(path):
 
 
 def signers_of(params):
-    """Return who signed the statement of a correction; raises SignatureError unless they are enough."""
+    """Return who signed the statement of a correction; raises AirgapError unless they are enough."""
     allowed = _signature.allowed_signers(params["allowed_signers"])
     if not allowed:
-        raise _signature.SignatureError(
+        raise AirgapError(
             "Who may correct the ledger %s is not known: the list of allowed signers is empty. A correction needs "
             "publish_allowed_signers, and a signature by one of them." % params["path"]
         )
@@ -391,7 +392,7 @@ def main():
             result = correct(params, module.check_mode)
         else:
             result = read(params["path"])
-    except (_ledger.LedgerError, _manifest.BundleError, _signature.SignatureError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -75,6 +75,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def is_there(path):
@@ -108,7 +109,7 @@ def main():
                     continue
                 content = base64.b64encode(_manifest.read_text(path).encode("utf-8")).decode("ascii")
                 locks.append({"set": set_name, "target": target, "content": content})
-    except _manifest.BundleError as error:
+    except AirgapError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         # What stands in the way is no reason to stage again.

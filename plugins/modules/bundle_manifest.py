@@ -121,6 +121,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _ledger, _lock, _manifest, _requirements
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     read_if_there,
@@ -159,7 +160,7 @@ class Manifest:
         """Return the manifest that is there, or None; one that cannot be read vouches for nothing."""
         try:
             return _manifest.parse_manifest(_manifest.read_text(self.join(_manifest.MANIFEST)))
-        except _manifest.BundleError:
+        except AirgapError:
             return None
 
     def check_pool(self, locks, before):
@@ -176,19 +177,19 @@ class Manifest:
             real = sha256_file(self.join(path))
             if name not in pinned:
                 if name not in known or known[name]["sha256"] != real:
-                    raise _manifest.BundleError(
+                    raise AirgapError(
                         "%s is in no lock and not in the manifest before: nothing vouches for it. Remove it."
                         % self.join(path)
                     )
                 unused.append(known[name])
             elif real != pinned[name].sha256:
-                raise _manifest.BundleError(
+                raise AirgapError(
                     "%s has sha256 %s and its lock says %s. Remove the file and stage again."
                     % (self.join(path), real, pinned[name].sha256)
                 )
             there.add(name)
         for name in sorted(set(pinned) - there):
-            raise _manifest.BundleError("%s is missing from the pool. Stage again." % name)
+            raise AirgapError("%s is missing from the pool. Stage again." % name)
         return unused
 
     def stale_locks(self, locks):
@@ -307,7 +308,7 @@ def main():
     )
     try:
         result = Manifest(module).run()
-    except (_manifest.BundleError, _lock.LockError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

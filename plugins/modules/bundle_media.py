@@ -119,6 +119,7 @@ missing:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _media
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def main():
@@ -135,10 +136,10 @@ def main():
     params = module.params
     try:
         if params["bundle"] and (len(params["bundle"]) < 12 or not params["bundle"].isalnum()):
-            raise _manifest.BundleError("%r is no bundle id: it has 32 hex digits. Give 12 or more." % params["bundle"])
+            raise AirgapError("%r is no bundle id: it has 32 hex digits. Give 12 or more." % params["bundle"])
         offer = _media.judge(_media.find(params["paths"], params["bundle"]), params["check"])
         approval = _approval.judge(offer.folder, params)
-    except (_manifest.BundleError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,

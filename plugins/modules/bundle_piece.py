@@ -71,7 +71,8 @@ import fcntl
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _manifest, _pieces
+from ansible_collections.airgap.python.plugins.module_utils import _pieces
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def serve(root, parts, encoding, folder):
@@ -82,9 +83,9 @@ def serve(root, parts, encoding, folder):
             fcntl.flock(pipe.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
                 _pieces.write(root, parts, encoding, pipe.write)
-            except (_manifest.BundleError, OSError) as error:
+            except (AirgapError, OSError) as error:
                 say(os.path.join(folder, "error"), str(error))
-    except (_manifest.BundleError, OSError):
+    except (AirgapError, OSError):
         # Nobody came, or nobody is there any more.
         pass
 

@@ -194,9 +194,9 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     BLOCK,
-    FileError,
     fsync_dir,
     held,
     other_writers,
@@ -219,7 +219,7 @@ class Reception:
         self.path = params["path"]
         self.incoming = params["incoming"]
         if not params["id"].isalnum():
-            raise _manifest.BundleError("%r is no bundle id." % params["id"])
+            raise AirgapError("%r is no bundle id." % params["id"])
         self.next = os.path.join(self.incoming, params["id"])
         self.partial = self.next + PARTIAL
         self.check_mode = bool(params.get("check_mode"))
@@ -249,7 +249,7 @@ class Reception:
     def missing(self, present):
         """Return the runs of bytes (path, from, up to) that have to come, the pool last.
 
-        Raises BundleError where the pool has another content under an offered name.
+        Raises AirgapError where the pool has another content under an offered name.
         """
         missing = []
         for path, entry in sorted(self.entries.items(), key=lambda one: (_pieces.is_packed(one[0]), one[0])):
@@ -263,9 +263,9 @@ class Reception:
 
     @staticmethod
     def check_place(path, entry, present):
-        """Raise BundleError where the pool in place has another content under an offered name."""
+        """Raise AirgapError where the pool in place has another content under an offered name."""
         if path.startswith(_manifest.POOL + "/") and present.get(path, entry.sha256) != entry.sha256:
-            raise _manifest.BundleError(
+            raise AirgapError(
                 "%s has sha256 %s here and %s in the offered bundle. One file name stands for one content: "
                 "find out which is right, and remove the other." % (path, present[path], entry.sha256)
             )
@@ -285,7 +285,7 @@ class Reception:
         if self.inventory is not None and not is_here:
             imported = read_imported(self.inventory)
             if self.base not in imported:
-                raise _manifest.BundleError(
+                raise AirgapError(
                     "Bundle %s adds to bundle %s, which was not imported here: %s. Import bundle %s first, or stage "
                     "again with stage_base: the inventory.json of this host."
                     % (about["id"], self.base, describe_imported(self.inventory, imported), self.base)
@@ -311,7 +311,7 @@ class Reception:
             status = os.lstat(self.incoming)
             reason = "it is no folder" if not stat.S_ISDIR(status.st_mode) else other_writers(status)
             if reason:
-                raise _manifest.BundleError(
+                raise AirgapError(
                     "%s can be changed by others while a bundle comes in: %s. Remove it; it holds nothing that does not "
                     "come again." % (self.incoming, reason)
                 ) from None
@@ -336,12 +336,12 @@ class Reception:
                 self.link(path, path)
         self.join_rest()
         if not os.path.isfile(os.path.join(self.next, _manifest.SUMS)):
-            raise _manifest.BundleError("A piece brings the pool before what it is judged by. Run the transfer again.")
+            raise AirgapError("A piece brings the pool before what it is judged by. Run the transfer again.")
         self.drop_strangers()
         _approval.judge(self.next, self.params)
         manifest, entries, carried = _manifest.verify_open(self.next, _pieces.is_packed)
         if {one.path: one for one in entries + carried} != self.entries:
-            raise _manifest.BundleError("%s is not the bundle that was offered. Run the transfer again." % self.next)
+            raise AirgapError("%s is not the bundle that was offered. Run the transfer again." % self.next)
 
     def take_part(self, part, blocks):
         """Keep one part of a file, as far as it comes, and finish the file when all of it is here.
@@ -350,9 +350,9 @@ class Reception:
         """
         entry = self.entries.get(part.path)
         if entry is None:
-            raise _manifest.BundleError("A piece holds %r, which the offered bundle does not." % part.path)
+            raise AirgapError("A piece holds %r, which the offered bundle does not." % part.path)
         if part.offset < 0 or part.offset + part.length > entry.size:
-            raise _manifest.BundleError("A piece holds more of %r than it has bytes." % part.path)
+            raise AirgapError("A piece holds more of %r than it has bytes." % part.path)
         folder = os.path.join(self.partial, part.path)
         if self.has_arrived(entry) or self.runs(part.path).get(part.offset, -1) >= part.length:
             return
@@ -386,7 +386,7 @@ class Reception:
             real = sha256_file(begun)
         if real != entry.sha256:
             shutil.rmtree(folder)
-            raise _manifest.BundleError(
+            raise AirgapError(
                 "%s arrived with sha256 %s and should have %s. Run this again. Where it says the same, the file was "
                 "changed on the sending host: verify the bundle there." % (entry.path, real, entry.sha256)
             )
@@ -420,7 +420,7 @@ class Reception:
         self.join_rest()
         missing = sorted(path for path in self.entries if not os.path.exists(os.path.join(self.next, path)))
         if missing:
-            raise _manifest.BundleError(
+            raise AirgapError(
                 "%d files of the offered bundle are not here, the first %s. Another run may have taken its own bundle "
                 "in meanwhile. Run this again." % (len(missing), missing[0])
             )
@@ -430,9 +430,9 @@ class Reception:
         manifest, entries = _manifest.verify(self.next, self.complete, self.written, self.path)
         arrived = {entry.path: entry.sha256 for entry in _manifest.to_send(manifest, entries)}
         if arrived != {one.path: one.sha256 for one in self.entries.values()}:
-            raise _manifest.BundleError("%s is not the bundle that was offered. Run the transfer again." % self.next)
+            raise AirgapError("%s is not the bundle that was offered. Run the transfer again." % self.next)
         if (manifest["base"] or "") != self.base:
-            raise _manifest.BundleError("%s has another base than was offered. Run the transfer again." % self.next)
+            raise AirgapError("%s has another base than was offered. Run the transfer again." % self.next)
         # One call for all that arrived, before it takes its place.
         os.sync()
         previous = self.path + ".previous"
@@ -510,12 +510,12 @@ def newest(folder):
 
 
 def check_room(folder, size):
-    """Raise BundleError where a file system has no room for what has to come, before any of it comes."""
+    """Raise AirgapError where a file system has no room for what has to come, before any of it comes."""
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     free = shutil.disk_usage(folder).free
     if size > free:
-        raise _manifest.BundleError(
+        raise AirgapError(
             "%d bytes have to come, and the file system of %s has %d free. Free some space there, or set airgap_dir of "
             "this host to a folder on another file system." % (size, folder, free)
         )
@@ -607,7 +607,7 @@ def main():
                 result["bytes"] = sum(part.length for part in parts)
             else:
                 reception.finish()
-    except (_manifest.BundleError, FileError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

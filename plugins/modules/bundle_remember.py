@@ -55,6 +55,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _changes, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_bytes, write_atomic
 
 
@@ -68,7 +69,7 @@ def sealed_manifest(root):
         if _manifest.parse_sums(sums.decode("utf-8")).get(_manifest.MANIFEST) != sha256_bytes(data):
             return None
         return _manifest.parse_manifest(data.decode("utf-8"))
-    except (_manifest.BundleError, UnicodeDecodeError):
+    except (AirgapError, UnicodeDecodeError):
         return None
 
 

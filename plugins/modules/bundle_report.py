@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_report
-short_description: Write the page for the one who approves a bundle
+short_description: Write the page for the officer who approves a bundle
 version_added: 0.1.0
 description:
   - Writes C(reports/report.html), one page without scripts that loads nothing and can be printed. It shows what is new, the
-    known vulnerabilities, unusual licences, sizes, who needs whom, every file with its sum, and how to sign.
-  - Writes C(reports/dependencies.txt), the same who needs whom for each set and target as plain text, to be compared with
-    another; it looks as what C(pipdeptree) prints.
+    known vulnerabilities, unusual licences, sizes, which package needs which, every file with its sum, and how to sign.
+  - Writes C(reports/dependencies.txt), which package needs which for each set and target, as plain text that can be
+    compared with that of another bundle; it looks like what C(pipdeptree) prints.
   - Its audit is C(reports/audit.json), its changes are C(reports/changes.json); both must be there.
 author:
   - airgap.python authors (@airgap-python)
@@ -40,7 +40,14 @@ options:
   required_signatures:
     description: How many of them must sign. By default one if there are any.
     type: int
+  template:
+    description: The text of the page's Jinja2 template. The action plugin fills it in.
+    type: str
+  style:
+    description: The text of the page's style sheet. The action plugin fills it in.
+    type: str
 requirements:
+  - jinja2 >= 3.1
   - packaging >= 22, or pip >= 24.1
 seealso:
   - module: airgap.python.bundle_audit
@@ -71,30 +78,19 @@ unusual:
   returned: success
 """
 
-import json
 import os
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.airgap.python.plugins.module_utils import (
     _dependencies,
     _evidence,
     _license,
     _manifest,
-    _report,
-    _signature,
+    _page,
+    _page_html,
+    _report_files,
 )
-
-
-def read_report(root, name):
-    """Return one of our JSON reports; raises BundleError."""
-    path = os.path.join(root, _manifest.REPORTS, name)
-    try:
-        document = json.loads(_manifest.read_text(path))
-    except ValueError as error:
-        raise _manifest.BundleError("%s is not JSON: %s. Stage the bundle again." % (path, error)) from error
-    if not isinstance(document, dict) or document.get("format") != _evidence.FORMAT:
-        raise _manifest.BundleError("%s is no report of format %d. Stage again." % (path, _evidence.FORMAT))
-    return document
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def main():
@@ -105,47 +101,55 @@ def main():
             "usual_licenses": {"type": "list", "elements": "str"},
             "signers": {"type": "list", "elements": "str", "default": []},
             "required_signatures": {"type": "int"},
+            "template": {"type": "str"},
+            "style": {"type": "str"},
         },
         supports_check_mode=True,
     )
     root = module.params["path"]
-    needed = [_manifest.MANIFEST] + [
-        "%s/%s" % (_manifest.REPORTS, name) for name in (_evidence.AUDIT, _evidence.CHANGES)
+    needed = [os.path.join(root, _manifest.MANIFEST)] + [
+        _report_files.report_path(root, name) for name in (_report_files.AUDIT, _report_files.CHANGES)
     ]
-    if module.check_mode and not all(os.path.exists(os.path.join(root, name)) for name in needed):
-        folder = os.path.join(root, _manifest.REPORTS)
+    if module.check_mode and (_page_html.LIBRARY_ERROR or not all(map(os.path.exists, needed))):
         module.exit_json(
             changed=True,
-            dest=os.path.join(folder, _evidence.REPORT),
-            dependencies=os.path.join(folder, _evidence.DEPENDENCIES),
+            dest=_report_files.report_path(root, _report_files.PAGE),
+            dependencies=_report_files.report_path(root, _report_files.DEPENDENCIES),
             unusual=[],
         )
+    if _page_html.LIBRARY_ERROR:
+        module.fail_json(msg=missing_required_lib("jinja2"), exception=_page_html.LIBRARY_ERROR)
+    if not module.params["template"] or not module.params["style"]:
+        module.fail_json(
+            msg="bundle_report got no template: its action on the control host passes it. Run it as a task."
+        )
+    usual = module.params["usual_licenses"] or _license.USUAL
     signers = module.params["signers"]
     required = module.params["required_signatures"]
     if required is None:
         required = 1 if signers else 0
     try:
-        evidence = _evidence.read(root)
-        page = _report.Page(
-            evidence,
-            read_report(root, _evidence.AUDIT),
-            read_report(root, _evidence.CHANGES),
-            module.params["usual_licenses"] or _license.USUAL,
-            signers,
-            required,
-        )
-        result = _evidence.put(root, _evidence.REPORT, page.render(), module.check_mode)
-        trees = _dependencies.render(evidence.locks)
-        beside = _evidence.put(root, _evidence.DEPENDENCIES, trees, module.check_mode)
-    except (*_evidence.ERRORS, _signature.SignatureError) as error:
+        evidence = _evidence.gather(root)
+        audit = _report_files.read_report(root, _report_files.AUDIT)
+        changes = _report_files.read_report(root, _report_files.CHANGES)
+        page = _page.plan(evidence, audit, changes, usual, signers, required)
+        html = _page_html.render(page, module.params["template"], module.params["style"])
+        written = [
+            _report_files.write_report(root, name, text, module.check_mode)
+            for name, text in (
+                (_report_files.PAGE, html),
+                (_report_files.DEPENDENCIES, _dependencies.render(evidence.locks)),
+            )
+        ]
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
-    result["dependencies"] = beside["dest"]
-    result["changed"] = result["changed"] or beside["changed"]
-    differences = [one["diff"] for one in (result, beside) if "diff" in one]
-    if differences:
-        result["diff"] = differences
-    result["unusual"] = [os.path.basename(entry["path"]) for entry in page.unusual]
-    module.exit_json(**result)
+    module.exit_json(
+        changed=any(one["changed"] for one in written),
+        dest=written[0]["dest"],
+        dependencies=written[1]["dest"],
+        unusual=[os.path.basename(entry["path"]) for entry in _page.unusual_files(evidence, usual)],
+        diff=[one["diff"] for one in written if one["changed"]],
+    )
 
 
 if __name__ == "__main__":

@@ -67,8 +67,8 @@ import traceback
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils import _evidence, _manifest
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
+from ansible_collections.airgap.python.plugins.module_utils import _evidence, _manifest, _report_files
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 LIBRARY_ERROR = None
 try:
@@ -88,10 +88,6 @@ except ImportError:
 
 # What a URL may be made of (RFC 3986).
 URL = re.compile(r"^https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+$")
-
-
-class Refused(ShownError):
-    """The bill is not what the schema asks for; the message says where."""
 
 
 def licenses_of(declared):
@@ -183,7 +179,7 @@ def compose(evidence):
 
 
 def render(bom):
-    """Return the text of a bill that the schema accepts; raises Refused."""
+    """Return the text of a bill that the schema accepts; raises AirgapError."""
     text = JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
     document = json.loads(text)
     # The library's validator needs 50 ms for each URL. URL has judged them all; here one stands for the others.
@@ -192,7 +188,7 @@ def render(bom):
         del one["externalReferences"]
     error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document))
     if error is not None:
-        raise Refused(
+        raise AirgapError(
             "The bill of materials is not valid CycloneDX 1.6: %s. It is not written." % str(error.data)[:400]
         )
     return text
@@ -202,16 +198,16 @@ def main():
     """Write the bill."""
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     root = module.params["path"]
-    dest = os.path.join(root, _manifest.REPORTS, _evidence.SBOM)
+    dest = _report_files.report_path(root, _report_files.SBOM)
     if module.check_mode and (LIBRARY_ERROR or not os.path.exists(os.path.join(root, _manifest.MANIFEST))):
         module.exit_json(changed=True, dest=dest, components=0, edges=0)
     if LIBRARY_ERROR:
         module.fail_json(msg=missing_required_lib("cyclonedx-python-lib[json-validation]"), exception=LIBRARY_ERROR)
     try:
-        evidence = _evidence.read(root)
+        evidence = _evidence.gather(root)
         bom, edges = compose(evidence)
-        result = _evidence.put(root, _evidence.SBOM, render(bom), module.check_mode)
-    except (Refused, ValueError) + _evidence.ERRORS as error:
+        result = _report_files.write_report(root, _report_files.SBOM, render(bom), module.check_mode)
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     result.update(components=len(evidence.manifest["files"]), edges=edges)
     module.exit_json(**result)

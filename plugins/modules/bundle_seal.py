@@ -51,6 +51,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_bytes, write_atomic
 
 
@@ -82,7 +83,7 @@ def main():
             if result["unsigned"]:
                 os.unlink(signature)
             write_atomic(path, after)
-    except (_manifest.BundleError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     if result["unsigned"]:
         module.warn(

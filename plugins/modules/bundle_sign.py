@@ -76,6 +76,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes, write_atomic
 
 
@@ -105,12 +106,12 @@ def main():
                 armor=armor.decode("ascii"),
             )
         if sha256_bytes(sums) != module.params["sha256"]:
-            raise _manifest.BundleError("%s changed while it was being signed. Look why, and sign again." % root)
+            raise AirgapError("%s changed while it was being signed. Look why, and sign again." % root)
         path = os.path.join(root, _manifest.SIGNATURE)
         armor += module.params["block"].encode("ascii")
         _signature.cut(armor, path)
         write_atomic(path, armor)
-    except (_manifest.BundleError, _signature.SignatureError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True)
 

@@ -132,6 +132,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def main():
@@ -151,7 +152,7 @@ def main():
     try:
         approval = _approval.judge(path, module.params)
         manifest, entries = _manifest.verify(path, module.params["whole"])
-    except (_manifest.BundleError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     crossing = _manifest.to_send(manifest, entries)
     module.exit_json(

@@ -95,6 +95,7 @@ index:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def wanted(params, owner):
@@ -128,7 +129,7 @@ def run(module, client):
     current = client.get_index(name, projects=absent)
     plan = _devpi.plan_index(name, params["state"], current, wanted(params, owner), params["force"])
     if plan.action == "create" and not module.check_mode and client.get_user(owner) is None:
-        raise _devpi.DevpiError(
+        raise AirgapError(
             "Index %s needs the user %s, which is not there. Create it with devpi_user first." % (name, owner)
         )
     if plan.action and not module.check_mode:
@@ -170,7 +171,7 @@ def main():
             result = run(module, client)
         finally:
             client.close()
-    except _devpi.DevpiError as error:
+    except AirgapError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -70,6 +70,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def main():
@@ -88,7 +89,7 @@ def main():
     params = module.params
     try:
         user = _devpi.split_index(params["index"])[0]
-    except _devpi.DevpiError as error:
+    except AirgapError as error:
         module.fail_json(msg=str(error))
     why = _devpi.why_silent(params["url"], params["timeout"], params["ca_path"])
     if why and not params["missing_ok"]:

@@ -155,6 +155,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _service,
     _venv,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 SHOWN = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState", "MainPID", "NRestarts")
 POLL = 0.25
@@ -184,7 +185,7 @@ class Systemd:
         """Run systemctl, which must succeed."""
         rc, said = self.call(*arguments)
         if rc != 0:
-            raise _service.ServiceError("systemctl %s failed: %s." % (" ".join(arguments), said[-300:]))
+            raise AirgapError("systemctl %s failed: %s." % (" ".join(arguments), said[-300:]))
 
     def show(self) -> _service.Runs:
         """Return what systemd says of the unit."""
@@ -210,7 +211,7 @@ class Systemd:
         return out.splitlines()
 
     def start(self, verb: str, urls: t.Sequence[str], patience: int) -> None:
-        """Start the unit and wait until it answers at each URL; raises ServiceError as soon as systemd says it failed."""
+        """Start the unit and wait until it answers at each URL; raises AirgapError as soon as systemd says it failed."""
         began = time.time()
         self.call(verb, self.name)
         restarts = self.show().restarts
@@ -218,14 +219,14 @@ class Systemd:
         while True:
             runs = self.show()
             if _service.has_failed(runs, restarts):
-                line, mend = _service.explain(self.said_since(began))
-                raise _service.ServiceError("devpi-server ended as it was started: %s. %s" % (line, mend))
+                line, mend = _service.why_it_ended(self.said_since(began))
+                raise AirgapError("devpi-server ended as it was started: %s. %s" % (line, mend))
             silent = [(url, why) for url, why in ((url, _devpi.why_silent(url)) for url in urls) if why]
             if not silent and runs.active == "active":
                 return
             if time.monotonic() > deadline:
-                line, dummy = _service.explain(self.said_since(began))
-                raise _service.ServiceError(
+                line, dummy = _service.why_it_ended(self.said_since(began))
+                raise AirgapError(
                     "devpi-server runs, but did not answer at %s within %d s (%s). It said last: %s. See 'systemctl status %s', "
                     "and set devpi_wait_timeout if it only needs longer."
                     % (*silent[0][:1], patience, silent[0][1], line, self.name)
@@ -299,7 +300,7 @@ def start_of(path: str, size: int) -> bytes:
     try:
         with _files.open_plain(path) as stream:
             return stream.read(size)
-    except (_files.FileError, OSError):
+    except (AirgapError, OSError):
         return b""
 
 
@@ -405,7 +406,7 @@ class Service:
         """Run a command that must succeed."""
         rc, out, err = run(self.module, *argv)
         if rc != 0:
-            raise _service.ServiceError("%s failed: %s." % (argv[0], (err or out).strip()[-300:]))
+            raise AirgapError("%s failed: %s." % (argv[0], (err or out).strip()[-300:]))
 
     def carry_out(self, plan: _service.Plan, found: _service.Found) -> None:
         """Do what the plan says: what lies beside the server first, then the trial, then the server itself."""
@@ -477,19 +478,17 @@ class Service:
             remove_if_there(path)
 
     def have_devpi_read(self, gid: int) -> None:
-        """Have devpi-server itself read the configuration; raises ServiceError where it does not take it all."""
+        """Have devpi-server itself read the configuration; raises AirgapError where it does not take it all."""
         with self.trial_config(_service.config(self.wanted), gid) as path:
             server = os.path.join(self.wanted.venv, "bin/devpi-server")
             rc, out, err = run(self.module, server, "--configfile", path, "--version")
         unknown = _service.unknown_options(err)
         if unknown:
-            raise _service.ServiceError(
-                "devpi-server knows no option %s. Correct devpi_options." % " and ".join(unknown)
-            )
+            raise AirgapError("devpi-server knows no option %s. Correct devpi_options." % " and ".join(unknown))
         if rc != 0:
-            raise _service.ServiceError(
+            raise AirgapError(
                 "devpi-server does not take its configuration: %s. Correct devpi_options."
-                % _service.explain((err + out).splitlines())[0]
+                % _service.why_it_ended((err + out).splitlines())[0]
             )
 
     def try_beside(self, gid: int) -> None:
@@ -566,7 +565,7 @@ class Service:
         urls = _service.urls_of(config) or self.urls
         try:
             self.systemd.start("restart", urls, self.module.params["wait"])
-        except _service.ServiceError as error:
+        except AirgapError as error:
             return "The former unit, configuration and environment are back, but do not run either: %s" % error
         return "The former unit, configuration and environment are back, and the index answers at %s." % urls[0]
 
@@ -607,7 +606,7 @@ def present(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
     found = look(wanted, service.systemd)
     wrong = _service.problems(wanted, found)
     if wrong:
-        raise _service.ServiceError("\n".join(wrong))
+        raise AirgapError(*wrong)
     plan = _service.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
     result = {
@@ -646,7 +645,7 @@ def absent(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
     for folder in folders if has_data else folders[:1]:
         reason = _service.why_not_removed(folder, names_in(folder), wanted)
         if reason:
-            raise _service.ServiceError(reason)
+            raise AirgapError(reason)
     is_ours = account is not None and _service.is_ours(account)
     steps = [
         name
@@ -759,7 +758,7 @@ def main() -> None:
     service = Service(module, wanted_of(module.params))
     try:
         result = (present if module.params["state"] == "present" else absent)(module, service)
-    except (_service.ServiceError, _devpi_data.DataError, _files.FileError, OSError) as error:
+    except (AirgapError, OSError) as error:
         said = str(error) if not isinstance(error, OSError) else "%s: %s." % (error.filename, error.strerror)
         back = "" if module.check_mode or module.params["state"] == "absent" else service.try_take_back()
         see = "" if not service.ended else " See 'journalctl -u %s' on this host." % service.systemd.name

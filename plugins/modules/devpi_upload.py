@@ -99,12 +99,8 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _devpi, _manifest, _wheel
-from ansible_collections.airgap.python.plugins.module_utils._files import (
-    FileError,
-    open_plain,
-    other_writers,
-    sha256_stream,
-)
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, other_writers, sha256_stream
 
 
 def locate(files, src):
@@ -114,19 +110,17 @@ def locate(files, src):
         path = str(entry.get("path") or "")
         sha256 = str(entry.get("sha256") or "").lower()
         if not re.match(r"^[0-9a-f]{64}$", sha256):
-            raise _devpi.DevpiError(
+            raise AirgapError(
                 "%s has no sha256 of 64 hex digits. Give it for every file." % (path or "An entry of files")
             )
         if src is not None and not os.path.isabs(path):
             _manifest.check_name(path, "files")
             path = os.path.join(src, path)
         if not os.path.isabs(path):
-            raise _devpi.DevpiError(
-                "files names %r, which is no absolute path. Set src to the folder it starts from." % path
-            )
+            raise AirgapError("files names %r, which is no absolute path. Set src to the folder it starts from." % path)
         name = os.path.basename(path)
         if found.setdefault(name, (path, sha256)) != (path, sha256):
-            raise _devpi.DevpiError(
+            raise AirgapError(
                 "files names %s twice, as %s (sha256 %s) and %s (sha256 %s). Leave one out."
                 % ((name,) + found[name] + (path, sha256))
             )
@@ -151,10 +145,10 @@ def inspect(located):
                     wrong.append("%s has sha256 %s instead of %s" % (path, here, sha256))
         except OSError as error:
             wrong.append("%s cannot be read: %s" % (path, error.strerror or error))
-        except (FileError, _wheel.WheelError) as error:
+        except AirgapError as error:
             wrong.append(str(error).rstrip("."))
     if wrong:
-        raise _devpi.DevpiError("%s. Nothing was uploaded. Fetch the bundle again." % "; ".join(wrong[:20]))
+        raise AirgapError("%s. Nothing was uploaded. Fetch the bundle again." % "; ".join(wrong[:20]))
     return wheels
 
 
@@ -173,9 +167,9 @@ def run(module, client):
         client.login(params["login_user"], _devpi.login_password(params))
     config = client.get_index(index)
     if config is None and not module.check_mode:
-        raise _devpi.DevpiError("Index %s is not there. Create it with devpi_index first." % index)
+        raise AirgapError("Index %s is not there. Create it with devpi_index first." % index)
     if config is not None and config.get("type") != "stage":
-        raise _devpi.DevpiError(
+        raise AirgapError(
             "Index %s is of type %s and takes no uploads. Name an index of type stage." % (index, config.get("type"))
         )
     listed = {} if config is None else listing(client, index, wheels)
@@ -223,7 +217,7 @@ def main():
             result = run(module, client)
         finally:
             client.close()
-    except (_devpi.DevpiError, _manifest.BundleError) as error:
+    except AirgapError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(

@@ -81,6 +81,7 @@ from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def login(client, params, password):
@@ -146,7 +147,7 @@ def main():
             result = run(module, client)
         finally:
             client.close()
-    except _devpi.DevpiError as error:
+    except AirgapError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

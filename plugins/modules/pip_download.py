@@ -268,6 +268,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _lock,
     _missing,
     _pages,
+    _pip_failure,
     _pip_runner,
     _pool,
     _requirements,
@@ -276,6 +277,7 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _target,
     _uv,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     adopt,
@@ -287,7 +289,6 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     write_atomic,
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip import Fetcher, Pip, keep, note, run_logged
-from ansible_collections.airgap.python.plugins.module_utils._text import ShownError
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
 RESOLUTIONS_AT_A_TIME = 2
@@ -316,7 +317,7 @@ class PipEngine:
             noted["unread"].update(_pages.ignored(out))
             refuse_unread(self.pip, _pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
         if rc != 0:
-            said = _resolve.explain(out, target, "the requirements cannot be resolved", self.pip.log or "")
+            said = _resolve.why_unresolved(out, target, "the requirements cannot be resolved", self.pip.log or "")
             raise _resolve.refused(out) or _resolve.ResolveError(said, out)
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
             report = json.load(stream)
@@ -342,9 +343,7 @@ class PipEngine:
             json.dump(target.markers(), stream)
         arguments = _resolve.resolve_arguments(target, requirements, constraints, find_links, folder)
         shared = os.path.join(os.path.dirname(folder), SHARED)
-        return self.pip.run_patiently(
-            [runner, environment] + arguments, dict(variables, **{_pip_runner.SHARED: shared})
-        )
+        return self.pip.run_patiently(arguments, dict(variables, **{_pip_runner.SHARED: shared}), (runner, environment))
 
     def look(self, target, requirements, constraints, find_links, folder):
         """Return the requirements that no file of the index meets; resolves nothing."""
@@ -387,7 +386,7 @@ class UvEngine:
         out = _secrets.hide(out, self.pip.secrets())
         refuse_unread(self.pip, pages, target)
         if rc != 0:
-            raise _uv.refused(out) or _resolve.ResolveError(_uv.explain(out, target), out)
+            raise _uv.refused(out) or _resolve.ResolveError(_uv.why_unresolved(out, target), out)
         self.unknown_extras[target] = [one + (None,) for one in _resolve.unknown_extras(out)]
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
         if rc != 0:
@@ -454,7 +453,7 @@ class Download:
         wheels = [_build.built(read(path), path) for path in self.params["built"]]
         for wheel in wheels:
             if not os.path.isfile(wheel.path) or sha256_file(wheel.path) != wheel.sha256:
-                raise _build.BuildError("%s is not what its record says. Build it again." % wheel.path)
+                raise AirgapError("%s is not what its record says. Build it again." % wheel.path)
         return wheels
 
     def offer_built(self, target, scratch):
@@ -484,32 +483,32 @@ class Download:
                 path = os.path.join(self.scratch, pin.filename)
                 shutil.copyfile(wheel.path, path)
                 if sha256_file(path) != pin.sha256:
-                    raise _build.BuildError("%s changed while it was copied. Run again." % wheel.path)
+                    raise AirgapError("%s changed while it was copied. Run again." % wheel.path)
                 adopt(path, os.path.join(self.params["dest"], pin.filename))
                 return True
-        raise _build.BuildError(
+        raise AirgapError(
             "%s is in a lock and not in the pool, and was built from %s, which is not among the built wheels. "
             "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
         )
 
-    def explain(self, error):
+    def describe(self, error):
         """Return an error's message, with what else is known where a wheel is missing."""
         if isinstance(error, _resolve.RefusedError):
             if error.asker:
                 return _build.told_transitive(error.asker, error.name, error.reference)
             name = _lock.normalize(error.name)
             lines = self.inputs.requirements + self.inputs.constraints
-            where = [line.where for line in lines if _lock.normalize(_missing.project(line.text)) == name]
+            where = [line.where for line in lines if _lock.normalize(_lock.project_of(line.text)) == name]
             return _build.told_own(" and ".join(where) or "The requirements", error.name, error.reference)
         if isinstance(error, _resolve.UnreadError):
             return str(error)
         output = error.output or str(error)
-        requirements = _missing.requirements(output)
-        names = {_missing.project(one) for one in requirements} | _build.mentioned(self.built, output)
-        names -= set(_resolve.refused_metadata(output))
-        said = [_build.explain_unfit(self.built, names, self.targets)]
+        requirements = _pip_failure.not_found(output)
+        names = {_lock.project_of(one) for one in requirements} | _build.mentioned(self.built, output)
+        names -= set(_pip_failure.refused_metadata(output))
+        said = [_build.told_unfit(self.built, names, self.targets)]
         if names and not said[0]:
-            said = [_missing.explain(self.pip, output, self.targets, self.params["find_links"])]
+            said = [_missing.told_missing(self.pip, output, self.targets, self.params["find_links"])]
         places = self.inputs.places(output)
         if requirements or _uv.names_one_of_many(output):
             lacking = self.inputs.lacking(self.look())
@@ -548,7 +547,7 @@ class Download:
         text = read_if_there(self.lock_path(target))
         try:
             return _lock.read(text.decode("utf-8"), self.lock_path(target)) if text else None
-        except (_lock.LockError, UnicodeDecodeError):
+        except (AirgapError, UnicodeDecodeError):
             return None
 
     def resolve(self, target, keep):
@@ -616,7 +615,7 @@ class Download:
             if os.path.isfile(path):
                 try:
                     requires[pin.name] = _resolve.required_names(_wheel.read_metadata(path))
-                except _wheel.WheelError as error:
+                except AirgapError as error:
                     raise _resolve.ResolveError(str(error)) from error
         moving = _resolve.neighbours(names, requires)
         return [held, [pin for pin in held if pin.name not in moving], []]
@@ -660,9 +659,9 @@ class Download:
         with open(listing, "w", encoding="utf-8") as stream:
             for pin in pins:
                 stream.write(_resolve.fetch_line(pin._replace(origin=self.url_of(pin))) + "\n")
-        rc, out = self.pip.run_patiently(["-m", "pip"] + _resolve.fetch_arguments(target, listing, folder))
+        rc, out = self.pip.run_patiently(_resolve.fetch_arguments(target, listing, folder))
         if rc != 0:
-            said = _resolve.explain(out, target, "the wheels cannot be fetched", self.params["log"] or "")
+            said = _resolve.why_unresolved(out, target, "the wheels cannot be fetched", self.params["log"] or "")
             raise _resolve.ResolveError(said)
         found = whole((pin, os.path.join(folder, pin.filename)) for pin in pins)
         for pin in pins:
@@ -700,11 +699,11 @@ class Download:
                 self.warn("target %s: nothing asks for %%s, which pip chose." % target.name, proof.unused)
                 extras += [(target, one) for one in proof.unknown_extras]
             if failures:
-                raise _proof.ProofError("No lock is written:\n" + _closure.explain(failures))
+                raise AirgapError("No lock is written:", *_closure.describe_failures(failures).split("\n"))
             self.judge_extras(extras)
             if self.params["resolver"] == "uv":
                 self.warn_of_uv({pin.filename: prover.head(pin) for target in stale for pin in pins[target]})
-        except (_packaging.PackagingError, _proof.ProofError, _resolve.ResolveError) as error:
+        except AirgapError as error:
             for name in set(new) - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
             raise _resolve.ResolveError(str(error)) from error
@@ -729,7 +728,7 @@ class Download:
                 asking = [
                     line.text
                     for line in inputs.requirements
-                    if _missing.project(line.text) == name and _resolve.asks_for_extra(line.text, extra)
+                    if _lock.project_of(line.text) == name and _resolve.asks_for_extra(line.text, extra)
                 ]
                 for root in asking or [""]:
                     message = _closure.unknown_extra(root or "A project", name, extra, version, known)
@@ -867,11 +866,11 @@ class Download:
         others = []
         for path in self.locks_beside(self.params["beside"]):
             # One that cannot be read holds for nothing; it is written anew when its set is staged.
-            with contextlib.suppress(_lock.LockError, UnicodeDecodeError, OSError):
+            with contextlib.suppress(AirgapError, UnicodeDecodeError, OSError):
                 others += _pool.claims(pins_of(path), path)
         try:
             warnings = _pool.check_beside(claims, others)
-        except _pool.PoolError as error:
+        except AirgapError as error:
             if not self.module.check_mode:
                 raise
             warnings = [str(error)]
@@ -944,7 +943,7 @@ class Download:
         try:
             answers = side_by_side(work, targets, RESOLUTIONS_AT_A_TIME)
         except _resolve.ResolveError as error:
-            raise _resolve.ResolveError(self.explain(error)) from error
+            raise _resolve.ResolveError(self.describe(error)) from error
         for _pins, warnings in answers:
             for warning in warnings:
                 self.module.warn(warning)
@@ -1128,7 +1127,7 @@ def main():
         module.fail_json(msg="There is nothing to download: give requirements or requirements_files.")
     try:
         result = Download(module).run()
-    except (ShownError, OSError) as error:
+    except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

@@ -125,6 +125,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # Python 3.6 does not know this line; it shall be able to answer that it is too old.
 FUTURE = "from __future__ import annotations"
@@ -154,7 +155,7 @@ def main():
     try:
         here, exact = _target.from_answer(answer)
         targets, warnings = _target.parse_all(module.params["targets"])
-    except _target.TargetError as error:
+    except AirgapError as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)

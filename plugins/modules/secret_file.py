@@ -52,7 +52,8 @@ path:
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._files import FileError, keep_secret
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._files import keep_secret
 
 
 def main():
@@ -81,7 +82,7 @@ def main():
         module.fail_json(
             msg="%s is to belong to %s, and there is no such user. Create it first." % (path, module.params["owner"])
         )
-    except FileError as error:
+    except AirgapError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(

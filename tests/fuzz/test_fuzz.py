@@ -39,7 +39,7 @@ def signed_fixture(tmp_path_factory):
     for name in ("audit.json", "changes.json", "report.html"):
         small_bundle.put(root / "reports" / name, b"%s of this bundle\n" % name.encode() * 50)
     small_bundle.seal(root)
-    (folder / "install.sh").write_text(small_bundle.script(), encoding="utf-8")
+    small_bundle.put_installer(folder)
     lines = []
     for name in ("alice", "bob"):
         private, line = small_bundle.key(folder, name)

@@ -6,37 +6,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.metadata
-import importlib.util
 import io
 import os
 import re
 import subprocess
-import sys
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _lock, _manifest, _target
+from ansible_collections.airgap.python.plugins.module_utils import _installer, _interpreter, _lock, _manifest, _target
 
 from tests.integration.simple_index import make_wheel
 
 ROLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../roles/stage/files")
 
 
-def script():
-    """Return the text of install.sh as the role stage writes it."""
-    with open(os.path.join(ROLE, "install.sh"), encoding="utf-8") as shell, open(
-        os.path.join(ROLE, "install.py"), encoding="utf-8"
-    ) as python:
-        return shell.read().replace("@PYTHON@", python.read().rstrip("\n"))
-
-
-def install_py():
-    """Return the Python part of install.sh as a module, as new: what it imported of pip before came from a copy that is gone."""
-    for name in [name for name in sys.modules if name == "pip" or name.startswith("pip.")]:
-        del sys.modules[name]
-    spec = importlib.util.spec_from_file_location("install", os.path.join(ROLE, "install.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def put_installer(root):
+    """Write what installs without Ansible, as the role stage writes it: install.sh, and the program that it starts."""
+    with open(os.path.join(ROLE, "install.sh"), "rb") as stream:
+        put(root / "install.sh", stream.read())
+    for path, data in _installer.files().items():
+        put(root / path, data)
 
 
 def here():
@@ -109,7 +97,7 @@ def write(root, sets, targets, base=None, left_out=()):
     put(root / "manifest.json", _manifest.render_json(manifest).encode())
     put(root / "reports/sbom.cdx.json", b'{"bomFormat": "CycloneDX"}\n')
     put(root / "README.md", b"A bundle.\n")
-    put(root / "install.sh", script().encode())
+    put_installer(root)
     seal(root)
     return manifest
 

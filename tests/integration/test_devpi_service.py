@@ -15,6 +15,7 @@ import types
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _files, _lock, _service
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.modules import devpi_service
 
 from tests.integration import small_bundle
@@ -106,7 +107,7 @@ def test_data_are_made_whole_by_the_account_and_a_killed_run_is_taken_up(devpi_b
     assert sorted(os.listdir(data))[-2:] == [".serverversion", ".sqlite"]
     assert not (data / ".init").exists()
     (data / ".serverversion").unlink()
-    with pytest.raises(_devpi_data.DataError, match="is not empty and not devpi's"):
+    with pytest.raises(AirgapError, match="is not empty and not devpi's"):
         _devpi_data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
 
 
@@ -254,7 +255,7 @@ class Manager:
         """Note a start that is waited for."""
         self.call(verb, self.name)
         if verb in self.fails:
-            raise _service.ServiceError("It ended.")
+            raise AirgapError("It ended.")
 
 
 @pytest.fixture(name="log")
@@ -284,7 +285,7 @@ def test_trial_leaves_nothing_whether_it_fails_or_not(service, log, tmp_path):
     service.try_beside(os.getegid())
     assert [line for line in log if "start" in line] == ["start x-trial.service"]
     service.trial.fails = ["start"]
-    with pytest.raises(_service.ServiceError, match="It ended"):
+    with pytest.raises(AirgapError, match="It ended"):
         service.try_beside(os.getegid())
     assert log[-3:] == ["stop x-trial.service", "daemon-reload", "reset-failed x-trial.service"]
     assert os.listdir(tmp_path / "run") + os.listdir(tmp_path / "etc") == []

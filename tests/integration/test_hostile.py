@@ -16,6 +16,7 @@ import types
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _manifest, _media, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
 from ansible_collections.airgap.python.plugins.modules import bundle_export, bundle_receive
 from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
@@ -78,7 +79,7 @@ def bring(disks, hop, bundle=""):
     with held(hop, False):
         rest = plan(reception, volumes)
         if offer.foreign:
-            raise _manifest.BundleError("foreign: %s" % offer.foreign)
+            raise AirgapError("foreign: %s" % offer.foreign)
         if not rest["volumes"] and rest["pending"]:
             reception.finish()
     return [one["name"] for one in rest["volumes"]]
@@ -113,7 +114,7 @@ def way_fixture(tmp_path):
 
 def refusal(way, *disks):
     """Return the message with which an import is refused; nothing inside is changed by it."""
-    with pytest.raises(_manifest.BundleError) as caught:
+    with pytest.raises(AirgapError) as caught:
         bring(list(disks or [way.disk]), way.hop)
     assert tree(os.path.join(way.hop, "bundle")) == {
         path[len("bundle/") :]: data for path, data in way.before.items() if path.startswith("bundle/")
@@ -170,7 +171,7 @@ def sign_disk(disk, officer):
 
 def test_signature_that_was_made_on_the_disk_is_not_taken_away_by_another_export(way):
     block = sign_disk(way.disk, Officer(way.tmp, "alice"))
-    with pytest.raises(_manifest.BundleError, match="has a signature over this bundle that .* has not"):
+    with pytest.raises(AirgapError, match="has a signature over this bundle that .* has not"):
         export(way.source, way.disk)
     with open(os.path.join(way.source, "SHA256SUMS.sig"), "wb") as stream:
         stream.write(block)
@@ -344,7 +345,7 @@ def test_device_in_a_bundle_is_refused_by_name(way):
     path = os.path.join(way.source, FLASK)
     os.unlink(path)
     os.mknod(path, 0o060644, os.makedev(7, 0))
-    with pytest.raises(_manifest.BundleError, match=FLASK):
+    with pytest.raises(AirgapError, match=FLASK):
         _manifest.verify(way.source)
 
 
@@ -354,7 +355,7 @@ def test_folder_of_the_disk_that_is_a_link_is_refused_by_name(way):
         os.rename(path, aside)
         os.symlink(aside, path)
         assert path in refusal(way)
-        with pytest.raises(_manifest.BundleError, match=os.path.basename(path)):
+        with pytest.raises(AirgapError, match=os.path.basename(path)):
             export(way.source, way.disk)
         os.unlink(path)
         os.rename(aside, path)
@@ -411,7 +412,7 @@ def test_hard_link_to_a_file_elsewhere_is_refused_by_name(way):
     with open(str(way.tmp / "secret"), "w") as stream:
         stream.write("secret")
     os.link(str(way.tmp / "secret"), path)
-    with pytest.raises(_manifest.BundleError, match=FLASK + " has another name outside"):
+    with pytest.raises(AirgapError, match=FLASK + " has another name outside"):
         _manifest.verify(way.source)
 
 
@@ -451,7 +452,7 @@ def test_delta_on_a_disk_is_refused_by_its_bases_name_where_that_is_missing(way)
     export(way.source, way.disk)
     shutil.rmtree(os.path.join(way.hop, "bundle"))
     seal(os.path.join(way.hop, "bundle"))
-    with pytest.raises(_manifest.BundleError, match="adds to bundle " + "b" * 32):
+    with pytest.raises(AirgapError, match="adds to bundle " + "b" * 32):
         bring([way.disk], str(way.tmp / "fresh"))
     assert os.listdir(str(way.tmp / "fresh")) == []
     assert bring([way.disk], way.hop) == []
@@ -532,7 +533,7 @@ def run_apart(work, kill_at=0):
             work()
             os.write(writer, b"done")
             os._exit(0)
-        except (_manifest.BundleError, OSError) as error:
+        except (AirgapError, OSError) as error:
             os.write(writer, str(error).encode()[:4000])
             os._exit(1)
         except BaseException:
@@ -650,7 +651,7 @@ def start(works):
             try:
                 work()
                 os._exit(0)
-            except (_manifest.BundleError, OSError) as error:
+            except (AirgapError, OSError) as error:
                 sys.stderr.write("%s\n" % error)
                 os._exit(1)
             except BaseException:

@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import hashlib
 import io
 import json
 import os
+import pathlib
+import py_compile
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from importlib.metadata import PackageNotFoundError
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _install_program, _interpreter, _manifest, _target
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 from tests.integration import small_bundle
 from tests.integration.simple_index import SimpleIndex, make_wheel
@@ -217,6 +222,109 @@ def test_a_bundle_without_uv_says_how_to_get_it(install):
     assert not install.venv.exists()
 
 
+# --- the program that install.sh starts --------------------------------------------------------------------------------
+
+
+def test_install_holds_files_of_the_release_byte_for_byte(bundle):
+    """Anyone can compare them; what is compared is what runs."""
+    release = pathlib.Path(_install_program.__file__).parent
+    files = [path for path in (bundle / "install").rglob("*") if path.is_file()]
+    assert len(files) > 10
+    for path in files:
+        assert path.read_bytes() == (release / path.relative_to(bundle / "install")).read_bytes()
+    assert (bundle / "install.sh").read_bytes() == (release / "../../roles/stage/files/install.sh").read_bytes()
+
+
+def interpreters():
+    """Return an interpreter of each supported version that is found here."""
+    names = ["3.%d" % minor for minor in range(8, 15)]
+    folders = glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin"))
+    found = {name: sorted(one for one in folders if ("/%s." % name) in one) for name in names}
+    places = {name: [one + "/python" for one in found[name]] or [shutil.which("python" + name)] for name in names}
+    return [(name, paths[-1]) for name, paths in places.items() if paths[-1]]
+
+
+@pytest.mark.parametrize(("version", "python"), interpreters())
+def test_every_supported_python_installs_with_it(bundle, install, tmp_path, version, python):
+    """It needs the standard library of 3.8 and nothing else."""
+    answer = subprocess.run([python, "-I", _interpreter.__file__], stdout=subprocess.PIPE, check=True).stdout
+    here = dict(_target.suggestion(_target.from_answer(json.loads(answer))[0]), name="here")
+    code = "import ensurepip, glob, os; print(*glob.glob(os.path.dirname(ensurepip.__file__) + '/_bundled/pip-*.whl'))"
+    said = subprocess.run([python, "-I", "-c", code], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    if not said:
+        pytest.skip("this Python %s has no pip of its own to put into a bundle" % version)
+    pip = pathlib.Path(said[-1])
+    shutil.rmtree(bundle)
+    sets = {"airgap-pip": {"here": [(pip.name, pip.read_bytes())]}, "base": {"here": small_bundle.application()}}
+    small_bundle.write(bundle, sets, [here])
+    done = install.set(python=python)
+    assert done.returncode == 0, done.all
+    assert "(Python %s." % version in done.stdout
+    assert version_of(install.venv) == "1.0"
+    assert "Already installed" in install.set(python=python).stdout
+
+
+def test_nothing_but_the_listed_sources_is_ever_loaded(bundle, install, tmp_path):
+    """Whoever checks the sums by hand does not see a file too many: bytecode, a library, a package, a stranger's json."""
+    folder = bundle / "install"
+    mark = tmp_path / "owned"
+    evil = "open(%r, 'w').close()\n" % str(mark)
+    (tmp_path / "evil.py").write_text(evil)
+    stem = "_lock"
+    (folder / "__pycache__").mkdir()
+    compiled = [folder / "__pycache__" / ("%s.%s.pyc" % (stem, sys.implementation.cache_tag)), folder / (stem + ".pyc")]
+    for path in compiled:
+        # Bytecode that claims to need no check against its source.
+        py_compile.compile(
+            str(tmp_path / "evil.py"), str(path), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+        )
+    (folder / (stem + sysconfig.get_config_var("EXT_SUFFIX"))).write_bytes(b"no library")
+    for name in (stem, "json", "argparse"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(evil)
+    for name in ("ansible_collections.py", "sitecustomize.py", "_manylinux.py", "hashlib.py"):
+        (folder / name).write_text(evil)
+    refused(
+        install("--verify-only", environment={"PYTHONPATH": str(folder)}), "install/", "is not in the bundle's sums"
+    )
+    assert not mark.exists()
+    for name in ("__pycache__", stem, "json", "argparse"):
+        assert not (folder / name / "__pycache__").exists()
+
+
+def test_another_ansible_on_the_host_is_not_asked(install, bundle, tmp_path):
+    """A host may have this collection, in another version; what runs is what came with install.sh."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "host")], check=True)
+    (packages,) = (tmp_path / "host").glob("lib/python*/site-packages")
+    (packages / "ansible_collections").mkdir()
+    (packages / "ansible_collections/__init__.py").write_text("raise RuntimeError\n")
+    done = install("--verify-only", python=str(tmp_path / "host/bin/python"))
+    assert done.returncode == 0, done.all
+
+
+def test_install_sh_of_a_release_checks_a_bundle(bundle, tmp_path):
+    """Whoever does not trust the bundle runs the program of a release, or of a bundle before, with --bundle."""
+    script = os.path.join(small_bundle.ROLE, "install.sh")
+    command = ["sh", script, "--python", sys.executable, "--verify-only", "--bundle", str(bundle)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, cwd="/", text=True)
+    assert done.returncode == 0
+    assert "the sums of" in done.stdout
+    with open(bundle / "install/_lock.py", "a", encoding="utf-8") as stream:
+        stream.write("raise RuntimeError\n")
+    done = subprocess.run(command, stderr=subprocess.PIPE, check=False, cwd="/", text=True)
+    assert done.returncode == 1
+    assert "install/_lock.py has sha256" in done.stderr
+
+
+def test_install_sh_alone_says_what_it_lacks(bundle, tmp_path):
+    """It needs the folder beside it."""
+    (tmp_path / "alone").mkdir()
+    shutil.copy(str(bundle / "install.sh"), str(tmp_path / "alone"))
+    done = subprocess.run(["sh", str(tmp_path / "alone/install.sh"), "--list"], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "alone/install is missing" in done.stderr
+
+
 # --- what cannot be installed -----------------------------------------------------------------------------------------
 
 
@@ -228,7 +336,7 @@ def test_an_unknown_set_is_answered_with_those_that_are_there(install):
 
 def test_a_target_that_does_not_fit_is_named_with_the_reason(install):
     """The user sees what the bundle is for, and what is here."""
-    refused(install.set("--target", "other"), "other (python is 3.8.1, here 3.", "that fit: here")
+    refused(install.set("--target", "other"), "other (python is 3.8, here 3.", "that fit: here")
     refused(install.set("--target", "moon"), "no target moon", "here, other")
 
 
@@ -277,7 +385,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(install):
     assert small_bundle.snapshot(install.venv) == before
     shutil.rmtree(install.venv)
     install.venv.write_text("a file")
-    refused(install.set(), "exists and is no folder")
+    refused(install.set(), "exists and is not a folder")
 
 
 def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):
@@ -292,55 +400,49 @@ def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):
 
 def test_a_full_disk_is_seen_before_anything_is_made(bundle, install, monkeypatch):
     """What cannot fit is not begun."""
-    module = small_bundle.install_py()
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: (10, 10, 0))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(module.Refusal, match="The disk of .* is full"):
-        module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_install_program.shutil, "disk_usage", lambda path: (10, 10, 0))
+    with pytest.raises(AirgapError, match="The disk of .* is full"):
+        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not install.venv.exists()
 
 
 def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install, monkeypatch):
     """The error says so, and nothing half-made is taken for finished."""
-    module = small_bundle.install_py()
-    real = module.run
+    real = _install_program.run
 
-    def run(argv, what):
+    def run(argv):
         if "-r" in argv:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(argv, what)
+        return real(argv)
 
-    monkeypatch.setattr(module, "run", run)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(module.Refusal, match="The disk of %s is full: [0-9.]+ MiB are free" % install.venv):
-        module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_install_program, "run", run)
+    with pytest.raises(AirgapError, match=r"The disk of %s is full: .* has [0-9]+ bytes free" % install.venv):
+        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
     assert "Installed into" in install.set().stdout
 
 
 def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install, monkeypatch, tmp_path):
     """Which disk is full is told; what pip needs for itself lies beside the environment."""
-    module = small_bundle.install_py()
-    real = module.run
+    real = _install_program.run
     places = []
 
-    def run(argv, what):
-        if what == "pip":
+    def run(argv):
+        if "install" in argv:
             places.append(os.environ["TMPDIR"])
-        real(argv, what)
+        return real(argv)
 
-    def take(bundle, pin, folder):
+    def copy(bundle, pin, folder):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(module, "run", run)
-    module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_install_program, "run", run)
+    _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert places
     assert {os.path.dirname(place) for place in places} == {str(install.venv)}
-    monkeypatch.setattr(module.Bundle, "take", take)
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(module.Refusal, match="The disk of %s/.tmp.* is full: .*TMPDIR" % tmp_path):
-        module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_install_program.Bundle, "copy", copy)
+    monkeypatch.setattr(_install_program.tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(AirgapError, match="The disk of %s/.tmp.* is full: .*TMPDIR" % tmp_path):
+        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
 
 
 def test_two_runs_at_once_do_not_mix(install):
@@ -364,18 +466,16 @@ def evil_pip(mark):
 
 def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, install, pip, monkeypatch, tmp_path):
     """What is run and installed are copies that were hashed while they were made."""
-    module = small_bundle.install_py()
-    real = module.run
+    real = _install_program.run
 
-    def run(argv, what):
-        if what == "pip":
+    def run(argv):
+        if "install" in argv:
             (bundle / "wheels" / pip[0]).write_bytes(evil_pip(tmp_path / "owned"))
             (bundle / APP).write_bytes(make_wheel("app", "6.6")[1])
-        real(argv, what)
+        return real(argv)
 
-    monkeypatch.setattr(module, "run", run)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_install_program, "run", run)
+    _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (tmp_path / "owned").exists()
     assert version_of(install.venv) == "1.0"
     assert not list(tmp_path.rglob(".tmp-airgap-*"))
@@ -383,11 +483,9 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
 
 def test_a_file_that_is_changed_before_it_is_copied_is_refused_by_name(bundle, install, monkeypatch):
     """The copy has another sum, and nothing stays behind."""
-    module = small_bundle.install_py()
-    monkeypatch.setattr(module, "check_space", lambda *_arguments: flip(bundle / APP))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(module.Refusal, match="app-1.0.* has sha256"):
-        module.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_install_program, "check_space", lambda *_arguments: flip(bundle / APP))
+    with pytest.raises(AirgapError, match="app-1.0.* has sha256"):
+        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
     assert not [path for path in install.venv.iterdir() if path.name.startswith(".tmp")]
 
@@ -408,12 +506,12 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     swap = "\n".join(
         [
             "import os",
-            "from ansible_collections.airgap.python.plugins.modules import locked_venv",
-            "real = locked_venv.Environment.claim",
+            "from ansible_collections.airgap.python.plugins.module_utils import _venv_apply",
+            "real = _venv_apply.Environment.claim",
             "def claim(self):",
             "    os.replace(%r, %r)" % (str(tmp_path / "evil"), str(wheel)),
             "    return real(self)",
-            "locked_venv.Environment.claim = claim",
+            "_venv_apply.Environment.claim = claim",
         ]
     )
     done = subprocess.run(
@@ -427,9 +525,7 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     assert version_of(install.venv) == "1.0"
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"), [(403, "the index does not let this host in"), (404, "the index has no file")]
-)
+@pytest.mark.parametrize(("status", "reason"), [(403, "it forbids this host or user"), (404, "the index has no file")])
 def test_the_module_tells_a_page_that_the_index_does_not_give_from_one_that_is_not_there(
     install, bundle, pip, status, reason
 ):
@@ -483,7 +579,11 @@ def test_a_bundle_that_others_can_change_is_refused_by_name(bundle, install, tmp
     (bundle / APP).chmod(0o644)
     os.link(str(bundle / APP), str(tmp_path / "outside"))
     refused(install("--verify-only"), APP, "hard link", "cp -r")
-    (tmp_path / "outside").unlink()
+    # Where a reception links what it has already is no folder of the user's.
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "outside").rename(tmp_path / "incoming/app")
+    refused(install("--verify-only"), APP, "hard link", "cp -r")
+    shutil.rmtree(tmp_path / "incoming")
     tmp_path.chmod(0o777)
     refused(install("--verify-only"), str(tmp_path), "its mode 0777 lets others write")
     tmp_path.chmod(0o755)
@@ -537,6 +637,26 @@ BROKEN = {
     "a flipped byte in a wheel": (lambda root: flip(root / APP), APP),
     "a flipped byte in a lock": (lambda root: flip(root / "locks/base/here.txt"), "locks/base/here.txt"),
     "a flipped byte in a report": (lambda root: flip(root / "reports/sbom.cdx.json"), "reports/sbom.cdx.json"),
+    "a comment more in the program": (
+        lambda root: (root / "install/_schema.py").write_bytes((root / "install/_schema.py").read_bytes() + b"#\n"),
+        "install/_schema.py",
+    ),
+    "a program that is damaged": (
+        lambda root: (root / "install/_schema.py").write_bytes(b"MANIFEST = {\xff\n"),
+        "install cannot be loaded: SyntaxError",
+    ),
+    "a program without one of its files": (
+        lambda root: (root / "install/_schema.py").unlink(),
+        "install cannot be loaded",
+    ),
+    "a source too many in the program": (
+        lambda root: (root / "install/_more.py").write_bytes(b""),
+        "install/_more.py is not in",
+    ),
+    "bytecode in the sums": (
+        lambda root: rename_in_sums(root, "install/_schema.py", "install/_schema.pyc"),
+        "install/_schema.pyc', which has no place",
+    ),
     "a flipped byte in the manifest": (lambda root: flip(root / "manifest.json"), "manifest.json"),
     "a missing wheel": (lambda root: (root / APP).unlink(), APP),
     "missing sums": (lambda root: (root / "SHA256SUMS").unlink(), "SHA256SUMS is missing"),
@@ -552,7 +672,7 @@ BROKEN = {
             (root / "SHA256SUMS").rename(root.parent / "s"),
             (root / "SHA256SUMS").symlink_to(root.parent / "s"),
         ),
-        "SHA256SUMS is a link",
+        "SHA256SUMS is neither a file nor a folder (a link or a device)",
     ),
     "a pipe": (lambda root: os.mkfifo(root / "wheels/pipe"), "wheels/pipe"),
     "a pipe for the sums": (
@@ -563,12 +683,12 @@ BROKEN = {
     "an absolute name": (lambda root: rename_in_sums(root, APP, "/etc/passwd"), "'/etc/passwd': it is not a relative"),
     "two names for one file": (
         lambda root: rename_in_sums(root, "part-2.0", "APP-1.0"),
-        "one file with 'wheels/app-1.0-py3-none-any.whl'",
+        "'wheels/app-1.0-py3-none-any.whl' and 'wheels/APP-1.0-py3-none-any.whl', which are one file",
     ),
     "a name with no place": (lambda root: rename_in_sums(root, "README.md", ".bashrc"), "no place in a bundle"),
     "sums that were cut off": (
         lambda root: (root / "SHA256SUMS").write_bytes((root / "SHA256SUMS").read_bytes()[:-1]),
-        "SHA256SUMS does not end",
+        "SHA256SUMS is no list of sums: it does not end",
     ),
     "a newer format": (
         lambda root: change_manifest(root, lambda one: one.update(format=2)),
@@ -594,7 +714,7 @@ BROKEN = {
             (root / "manifest.json").write_text((root / "manifest.json").read_text().replace("{", '{"format": 1,', 1)),
             small_bundle.seal(root),
         ),
-        "manifest.json is not right JSON: a key stands twice",
+        "manifest.json is not JSON: the key 'format' stands twice",
     ),
     "a lock that names what is not there": (
         lambda root: (
@@ -725,8 +845,8 @@ def test_anything_beside_signatures_is_refused(bundle, install, officers, change
     small_bundle.sign(bundle, officers["alice"][0])
     with open(bundle / "SHA256SUMS.sig", "ab") as stream:
         stream.write(change)
-    refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig, signature 2")
-    refused(install("--verify-only"), "SHA256SUMS.sig, signature 2")
+    refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig: block 2")
+    refused(install("--verify-only"), "SHA256SUMS.sig: block 2")
 
 
 def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
@@ -736,18 +856,17 @@ def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
     begin, *text, end = path.read_text().splitlines()
     joined = "".join(text)
     path.write_text("\n".join([begin] + [joined[at : at + 64] for at in range(0, len(joined), 64)] + [end, ""]))
-    refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig, signature 1")
+    refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig: block 1")
 
 
-def test_without_ssh_keygen_nothing_is_called_verified(bundle, install, officers, tmp_path):
+def test_without_ssh_keygen_nothing_is_called_verified(bundle, officers, monkeypatch, capsys):
     """A check that cannot be made is no check that was passed."""
     small_bundle.sign(bundle, officers["alice"][0])
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for name in ("sh", "dirname", "cat"):
-        (tools / name).symlink_to(shutil.which(name))
-    arguments = ["--verify-only", "--allowed-signers", officers["file"]]
-    refused(install(*arguments, environment={"PATH": str(tools)}), "ssh-keygen is not here")
+    monkeypatch.setattr(_install_program._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
+    assert _install_program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
+    said = capsys.readouterr()
+    assert "ssh-keygen does not run on this host" in said.err and "openssh-client" in said.err
+    assert "erified" not in said.out
 
 
 def test_a_wrong_call_ends_with_two(install, officers):
@@ -760,7 +879,7 @@ def test_a_wrong_call_ends_with_two(install, officers):
     )
     for arguments in calls:
         assert install(*arguments).returncode == 2
-    refused(install("--verify-only", "--allowed-signers", "/nowhere"), "/nowhere is not there")
+    refused(install("--verify-only", "--allowed-signers", "/nowhere"), "/nowhere does not exist")
 
 
 # --- deltas -----------------------------------------------------------------------------------------------------------

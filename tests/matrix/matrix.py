@@ -106,7 +106,7 @@ class Tools:
         arguments = start + _resolve.resolve_arguments(target, [listing], [], [], scratch) + list(more)
         rc, said = self.call([self.python] + arguments, _resolve.environment(self.settings, os.environ))
         if rc != 0:
-            return None, _resolve.explain(said, target, "cannot be resolved")
+            return None, _resolve.why_unresolved(said, target, "cannot be resolved")
         with open(os.path.join(scratch, "report.json"), encoding="utf-8") as stream:
             return json.load(stream), ""
 

@@ -61,6 +61,50 @@ if ! "$python" -E -s -c 'import sys; sys.exit(sys.version_info < (3, 8))'; then
 fi
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-"$python" -I -B - "$here" "$@" <<'PYTHON'
-@PYTHON@
+# In a bundle; in a release of the collection the same files lie elsewhere.
+case $here in
+    */roles/stage/files) program=${here%/roles/stage/files}/plugins/module_utils ;;
+    *) program=$here/install ;;
+esac
+if ! [ -f "$program/_install_program.py" ]; then
+    echo "install.sh: $here/install is missing, and it holds the program that this script starts. Copy both together." >&2
+    exit 1
+fi
+"$python" -I -B - "$program" "$here" "$@" <<'PYTHON'
+import importlib
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+
+PACKAGE = "ansible_collections.airgap.python.plugins.module_utils"
+
+
+class Sources(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Loads .py files of one folder, and nothing else that may lie there: no bytecode, no library, nothing of another name."""
+
+    def find_spec(self, name, _path=None, _target=None):
+        if (PACKAGE + ".").startswith(name + "."):
+            return importlib.machinery.ModuleSpec(name, None, is_package=True)
+        if not name.startswith(PACKAGE + "."):
+            return None
+        path = self.get_filename(name)
+        if os.path.isfile(path):
+            return importlib.machinery.ModuleSpec(name, self, origin=path)
+        return importlib.machinery.ModuleSpec(name, None, is_package=True) if os.path.isdir(path[:-3]) else None
+
+    def get_filename(self, name):
+        return os.path.join(sys.argv[1], *name[len(PACKAGE) + 1 :].split(".")) + ".py"
+
+    def get_data(self, path):
+        with open(path, "rb") as stream:
+            return stream.read()
+
+
+sys.meta_path.insert(0, Sources())
+try:
+    program = importlib.import_module(PACKAGE + "._install_program")
+except Exception as error:
+    sys.exit("install.sh: %s cannot be loaded: %r. It was damaged or changed. Fetch it again." % (sys.argv[1], error))
+sys.exit(program.start(sys.argv[2:]))
 PYTHON

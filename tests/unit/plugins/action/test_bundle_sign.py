@@ -9,6 +9,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.action import bundle_sign
 from ansible_collections.airgap.python.plugins.module_utils import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
 
 SUMS = b"0" * 64 + b"  wheels/a.whl\n"
@@ -41,7 +42,7 @@ def test_answer_that_is_no_sums_and_signatures_is_refused_by_host(answer):
 
 
 def test_armor_that_is_none_is_refused():
-    with pytest.raises(_signature.SignatureError, match=WHERE):
+    with pytest.raises(AirgapError, match=WHERE):
         bundle_sign.read_answer({"sums": TEXT, "armor": "../../\x1b[2J"}, WHERE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _changes, _lock, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from packaging.version import Version
 
 TARGETS = [{"name": "old", "python": "3.9.2"}, {"name": "new", "python": "3.13.5"}]
@@ -85,19 +86,19 @@ def test_inventory_is_compared_by_its_files():
 
 def test_bundle_that_is_staged_again_is_compared_with_what_it_was_compared_with():
     state = _changes.remember(None, ONE)
-    assert _changes.before(None, ONE["id"]) is None
-    assert _changes.before(state, ONE["id"]) is None
-    assert _changes.before(state, TWO["id"]) == ONE
+    assert _changes.choose_earlier(None, ONE["id"]) is None
+    assert _changes.choose_earlier(state, ONE["id"]) is None
+    assert _changes.choose_earlier(state, TWO["id"]) == ONE
     state = _changes.remember(state, TWO)
-    assert _changes.before(state, TWO["id"]) == ONE
+    assert _changes.choose_earlier(state, TWO["id"]) == ONE
     assert _changes.remember(state, TWO) is None
-    assert _changes.before(state, "0" * 32) == TWO
+    assert _changes.choose_earlier(state, "0" * 32) == TWO
 
 
 def test_way_back_is_a_change_too():
     state = _changes.remember(_changes.remember(None, ONE), TWO)
-    assert _changes.before(state, ONE["id"]) == TWO
-    assert _changes.before(_changes.remember(state, ONE), ONE["id"]) == TWO
+    assert _changes.choose_earlier(state, ONE["id"]) == TWO
+    assert _changes.choose_earlier(_changes.remember(state, ONE), ONE["id"]) == TWO
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,21 @@ def test_memory_that_was_tampered_with_is_no_memory():
     text = _manifest.render_json(_changes.remember(None, ONE))
     assert _changes.parse_state(text)["sealed"] == ONE
     assert _changes.parse_state(text.replace('"version": "2.9"', '"version": "2.8"')) is None
+
+
+def test_base_is_a_manifest_or_an_inventory_whose_files_can_be_compared():
+    assert _changes.parse_base(_manifest.render_json(ONE), "base.json") == ONE
+    keys = ("path", "name", "version", "sha256")
+    inventory = {"id": ONE["id"], "imported": [], "files": [{key: one[key] for key in keys} for one in ONE["files"]]}
+    assert _changes.parse_base(_manifest.render_json(inventory), "base.json") == inventory
+    del inventory["files"][0]["version"]
+    for wrong in (inventory, {"imported": [], "files": 1}, {"imported": []}):
+        with pytest.raises(AirgapError, match=r"base\.json is not an inventory"):
+            _changes.parse_base(_manifest.render_json(wrong), "base.json")
+
+
+def test_base_counts_in_full_where_it_is_remembered():
+    inventory = {"id": ONE["id"], "imported": [], "files": []}
+    assert _changes.choose_earlier(_changes.remember(None, ONE), TWO["id"], inventory) == ONE
+    assert _changes.choose_earlier(None, TWO["id"], inventory) == inventory
+    assert _changes.choose_earlier(_changes.remember(None, TWO), TWO["id"], ONE) == ONE

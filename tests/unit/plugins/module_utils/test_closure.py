@@ -287,6 +287,6 @@ def test_same_need_of_one_asker_is_told_once():
 
 def test_explanation_is_short_and_says_how_many_more():
     proof = prove(["p%02d" % number for number in range(25)], [])
-    lines = _closure.explain(proof.failures).splitlines()
+    lines = _closure.describe_failures(proof.failures).splitlines()
     assert len(lines) == 11
     assert lines[-1] == "and 15 more."

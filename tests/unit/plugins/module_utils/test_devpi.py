@@ -15,6 +15,7 @@ import threading
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheel import Wheel
 
 HASH_A, HASH_B = "a" * 64, "b" * 64
@@ -127,14 +128,14 @@ def test_a_refused_login_names_the_user_and_never_the_password(stand_in, client)
 )
 def test_each_refusal_says_what_was_asked_why_it_failed_and_what_to_do(stand_in, client, status, mend):
     stand_in.will(status, {"message": "the server's own words"})
-    with pytest.raises(_devpi.DevpiError, match=mend) as error:
+    with pytest.raises(AirgapError, match=mend) as error:
         client.ask("PUT", "/airgap/prod", {})
     assert "PUT %s/airgap/prod: status %d (the server's own words)" % (stand_in.url, status) in str(error.value)
 
 
 def test_a_redirect_is_not_followed_with_the_token(stand_in, client):
     stand_in.will(302, Location="http://elsewhere.example/")
-    with pytest.raises(_devpi.DevpiError, match=r"leads to http://elsewhere\.example/"):
+    with pytest.raises(AirgapError, match=r"leads to http://elsewhere\.example/"):
         client.ask("GET", "/airgap")
     assert len(stand_in.seen) == 1
 
@@ -152,7 +153,7 @@ def test_a_question_is_asked_again_after_a_broken_answer(stand_in, client, broke
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
 def test_a_change_is_sent_once_whatever_happens(stand_in, client, method, broken):
     stand_in.will(broken)
-    with pytest.raises(_devpi.DevpiError):
+    with pytest.raises(AirgapError):
         client.ask(method, "/airgap/prod", {})
     assert len(stand_in.seen) == 1
 
@@ -165,14 +166,14 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout(monkeypatch):
         silent.bind(("127.0.0.1", 0))
         silent.listen(5)
         client = _devpi.Client("http://127.0.0.1:%d" % silent.getsockname()[1], 0.1)
-        with pytest.raises(_devpi.DevpiError, match=r"no answer within 0\.1 s"):
+        with pytest.raises(AirgapError, match=r"no answer within 0\.1 s"):
             client.get_user("root")
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]"])
 def test_what_is_no_devpi_is_said_to_be_none(stand_in, client, answer):
     stand_in.will(200, answer)
-    with pytest.raises(_devpi.DevpiError, match="Check url"):
+    with pytest.raises(AirgapError, match="Check url"):
         client.get_user("root")
 
 
@@ -202,7 +203,7 @@ def test_the_end_of_a_file_that_was_changed_after_it_was_checked_is_not_sent(sta
     checked, other = os.urandom(5500), os.urandom(5500)
     path.write_bytes(other)
     stand_in.will(200, b"")
-    with pytest.raises(_devpi.DevpiError, match="was changed after it was checked"):
+    with pytest.raises(AirgapError, match="was changed after it was checked"):
         client.upload("airgap/prod", a_wheel(path=str(path), sha256=hashlib.sha256(checked).hexdigest()))
     client.close()
     assert all(other not in body for _method, _path, _headers, body in stand_in.seen)
@@ -212,14 +213,14 @@ def test_the_end_of_a_file_that_was_changed_after_it_was_checked_is_not_sent(sta
     "url", ["127.0.0.1:3141", "ftp://x", "http://", "http://h:port", "http://h/?a=1", "http://user:geheim@h:3141"]
 )
 def test_an_address_that_cannot_be_used_is_refused_without_its_secret(url):
-    with pytest.raises(_devpi.DevpiError) as error:
+    with pytest.raises(AirgapError) as error:
         _devpi.Client(url)
     assert "geheim" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["prod", "a/b/c", "../x", "a/..", "a/", "+a/b", "a/b?x", "a b/c"])
 def test_a_name_that_is_no_index_never_becomes_an_address(name):
-    with pytest.raises(_devpi.DevpiError, match="USER/INDEX"):
+    with pytest.raises(AirgapError, match="USER/INDEX"):
         _devpi.split_index(name)
 
 
@@ -228,7 +229,7 @@ def test_a_password_file_that_others_may_touch_is_refused(tmp_path, mode):
     path = tmp_path / "password"
     path.write_text("secret\n")
     path.chmod(mode)
-    with pytest.raises(_devpi.DevpiError, match="chmod 0600"):
+    with pytest.raises(AirgapError, match="chmod 0600"):
         _devpi.read_password_file(str(path))
 
 
@@ -245,7 +246,7 @@ def test_a_password_file_without_one_password_is_refused(tmp_path, text):
     path = tmp_path / "password"
     path.write_text(text)
     path.chmod(0o600)
-    with pytest.raises(_devpi.DevpiError, match="one line"):
+    with pytest.raises(AirgapError, match="one line"):
         _devpi.read_password_file(str(path))
 
 
@@ -266,11 +267,11 @@ def test_a_user_is_changed_only_where_it_differs(state, current, password, email
 
 
 def test_a_new_user_needs_a_password_and_one_with_indexes_stays():
-    with pytest.raises(_devpi.DevpiError, match="has no password"):
+    with pytest.raises(AirgapError, match="has no password"):
         _devpi.plan_user("airgap", "present", None, None, None)
-    with pytest.raises(_devpi.DevpiError, match="owns the indexes prod"):
+    with pytest.raises(AirgapError, match="owns the indexes prod"):
         _devpi.plan_user("airgap", "absent", {"indexes": {"prod": {}}}, None, None)
-    with pytest.raises(_devpi.DevpiError, match="root cannot be removed"):
+    with pytest.raises(AirgapError, match="root cannot be removed"):
         _devpi.plan_user("root", "absent", {}, None, None)
 
 
@@ -300,7 +301,7 @@ def test_the_order_of_bases_counts():
 
 
 def test_an_index_of_another_type_is_refused():
-    with pytest.raises(_devpi.DevpiError, match="of type mirror"):
+    with pytest.raises(AirgapError, match="of type mirror"):
         _devpi.plan_index("a/b", "present", {"type": "mirror"}, WANTED)
 
 
@@ -316,7 +317,7 @@ def test_an_index_of_another_type_is_refused():
 def test_published_files_are_lost_only_by_force(projects, volatile, force, refused):
     current = dict(WANTED, projects=projects, volatile=volatile)
     if refused:
-        with pytest.raises(_devpi.DevpiError, match="force=true"):
+        with pytest.raises(AirgapError, match="force=true"):
             _devpi.plan_index("a/b", "absent", current, WANTED, force)
     else:
         assert _devpi.plan_index("a/b", "absent", current, WANTED, force).action == "delete"
@@ -352,7 +353,7 @@ def test_a_published_file_without_its_requires_python_is_told():
 @pytest.mark.parametrize("there", [HASH_B, ""])
 def test_another_file_under_the_same_name_is_named_with_both_hashes(there):
     wheel = a_wheel()
-    with pytest.raises(_devpi.DevpiError, match="Nothing was uploaded") as error:
+    with pytest.raises(AirgapError, match="Nothing was uploaded") as error:
         _devpi.plan_upload("a/b", [a_wheel("new"), wheel], listed(wheel, there))
     assert (
         wheel.filename in str(error.value) and HASH_A in str(error.value) and (there or "not given") in str(error.value)
@@ -363,6 +364,6 @@ def test_another_file_under_the_same_name_is_named_with_both_hashes(there):
 def test_an_upload_counts_only_when_the_index_lists_what_was_sent(there):
     wheel = a_wheel()
     found = listed(wheel, **there) if there else {}
-    with pytest.raises(_devpi.DevpiError, match="lists something else"):
+    with pytest.raises(AirgapError, match="lists something else"):
         _devpi.check_uploaded("a/b", [wheel], found)
     _devpi.check_uploaded("a/b", [wheel], listed(wheel))

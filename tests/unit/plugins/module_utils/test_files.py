@@ -7,12 +7,13 @@ import os
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def test_run_that_waits_for_another_one_gives_up_in_time_and_says_for_whom_it_waited(tmp_path):
     folder = str(tmp_path / "pool")
     again = _files.held(folder, False, 0.1)
-    with _files.held(folder, False), pytest.raises(_files.FileError, match=folder + " for .*Run this again"):
+    with _files.held(folder, False), pytest.raises(AirgapError, match=folder + " for .*Run this again"):
         again.__enter__()
     with _files.held(folder, False, 0.1):
         pass
@@ -33,7 +34,7 @@ def test_owner_and_mode_of_what_a_link_names_stay(tmp_path):
     (tmp_path / "shadow").write_text("x")
     (tmp_path / "shadow").chmod(0o644)
     (tmp_path / "secret").symlink_to(tmp_path / "shadow")
-    with pytest.raises(_files.FileError, match="secret is a link"):
+    with pytest.raises(AirgapError, match="secret is a link"):
         _files.keep_secret(str(tmp_path / "secret"), None, os.geteuid(), os.getegid())
     assert (tmp_path / "shadow").stat().st_mode & 0o777 == 0o644
 

@@ -8,6 +8,7 @@ import json
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _ledger
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 NOON = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.timezone.utc)
 RUN = {name: name * 32 for name in "abcd"}
@@ -28,7 +29,7 @@ def refusal(book, created, name="d", older_ok=False):
     """Return why a bundle may not come in at noon, or nothing."""
     try:
         _ledger.judge(book, {"id": RUN[name], "created": created}, older_ok, NOON)
-    except _ledger.LedgerError as error:
+    except AirgapError as error:
         return str(error)
     return ""
 
@@ -90,9 +91,9 @@ def test_statement_is_one_line_about_one_entry_of_one_ledger():
     assert text.count("\n") == 1 and text.endswith("\n")
     assert _ledger.find_stated(book, text, NOON).run == RUN["a"]
     for other in (text.strip(), text + text, text.replace("9999", "9998"), text.replace(RUN["a"], RUN["c"])):
-        with pytest.raises(_ledger.LedgerError, match="no statement about an entry of this ledger"):
+        with pytest.raises(AirgapError, match="no statement about an entry of this ledger"):
             _ledger.find_stated(book, other, NOON)
-    with pytest.raises(_ledger.LedgerError, match="Such an entry counts"):
+    with pytest.raises(AirgapError, match="Such an entry counts"):
         _ledger.find_stated(book, _ledger.statement(book.done[1]), NOON)
 
 

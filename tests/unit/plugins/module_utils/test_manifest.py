@@ -6,9 +6,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 SETS = [{"name": "base", "requirements": ["flask"], "targets": ["node"]}]
 TARGETS = [{"name": "node", "python": "3.11.2"}]
@@ -45,7 +47,7 @@ def seal(root, change=None, sums_change=None, names=("flask", "jinja2")):
 
 def refusal(root):
     """Return the message with which a bundle is refused."""
-    with pytest.raises(_manifest.BundleError) as caught:
+    with pytest.raises(AirgapError) as caught:
         _manifest.verify(str(root))
     return str(caught.value)
 
@@ -128,7 +130,7 @@ def test_link_or_device_is_refused_by_name(tmp_path, kind):
 def test_name_that_leads_out_is_refused_in_manifest_and_sums_before_any_file_is_read(tmp_path, name):
     seal(tmp_path, change=lambda manifest: manifest["files"][0].update(path=name))
     assert repr(name) in refusal(tmp_path)
-    with pytest.raises(_manifest.BundleError):
+    with pytest.raises(AirgapError):
         _manifest.check_names([name], "SHA256SUMS")
 
 
@@ -138,9 +140,9 @@ def test_name_in_the_sums_that_leads_out_is_refused(tmp_path):
 
 
 def test_names_that_one_file_system_holds_for_one_are_refused():
-    with pytest.raises(_manifest.BundleError, match="one file to some"):
+    with pytest.raises(AirgapError, match="one file to some"):
         _manifest.check_names(["wheels/A.whl", "wheels/a.whl"], "x")
-    with pytest.raises(_manifest.BundleError, match="NFC"):
+    with pytest.raises(AirgapError, match="NFC"):
         _manifest.check_names(["wheels/e\u0301.whl"], "x")
 
 
@@ -181,7 +183,7 @@ def test_same_content_has_the_same_id_whenever_it_was_made():
 def test_two_contents_under_one_name_are_refused():
     one = _lock.Pin("a", "1", "d" * 64, "a-1-py3-none-any.whl", 1)
     locks = {("base", "node"): [one], ("other", "node"): [one._replace(sha256="e" * 64)]}
-    with pytest.raises(_manifest.BundleError, match="a-1-py3-none-any.whl"):
+    with pytest.raises(AirgapError, match="a-1-py3-none-any.whl"):
         _manifest.compose(SETS, TARGETS, locks, [], "now")
 
 
@@ -237,7 +239,7 @@ def test_delta_that_is_not_whole_says_so_and_is_refused_where_all_of_it_is_used(
     delta(str(tmp_path), keep=False)
     manifest, entries = _manifest.verify(str(tmp_path))
     assert [entry["name"] for entry in _manifest.absent(manifest, entries)] == ["jinja2"]
-    with pytest.raises(_manifest.BundleError, match="adds to bundle " + "b" * 32 + ".*jinja2-1.0"):
+    with pytest.raises(AirgapError, match="adds to bundle " + "b" * 32 + ".*jinja2-1.0"):
         _manifest.verify(str(tmp_path), whole=True)
 
 
@@ -278,22 +280,22 @@ def test_path_that_stands_twice_in_sums_or_manifest_is_refused(tmp_path):
     seal(tmp_path, change=lambda manifest: manifest["files"].append(manifest["files"][0]))
     assert "flask-1.0-py3-none-any.whl" in refusal(tmp_path)
     line = "%s  wheels/a.whl\n" % ("0" * 64)
-    with pytest.raises(_manifest.BundleError, match="'wheels/a.whl' twice"):
+    with pytest.raises(AirgapError, match="'wheels/a.whl' twice"):
         _manifest.parse_sums(line + line)
 
 
 def test_path_that_is_a_file_and_a_folder_is_refused():
-    with pytest.raises(_manifest.BundleError, match="'locks/a' as a file and as a folder"):
+    with pytest.raises(AirgapError, match="'locks/a' as a file and as a folder"):
         _manifest.check_names(["locks/a/b.txt", "locks/a"], "x")
 
 
 def test_nothing_in_a_manifest_can_stop_the_reader_with_a_traceback():
     for text in ("[" * 100000, "9" * 100000, '{"format": 1}', '{"format": 1, "files": [], "sets": ["\\ud800"]}'):
-        with pytest.raises(_manifest.BundleError):
+        with pytest.raises(AirgapError):
             _manifest.parse_manifest(text)
     document = {"format": 1, "files": [], "sets": [{"name": "\ud800", "targets": ["x"]}], "targets": [], "id": "a" * 32}
     document.update(base=None, created="2026-11-21T00:00:00Z")
-    with pytest.raises(_manifest.BundleError, match="no text|is no manifest"):
+    with pytest.raises(AirgapError, match="no text|is no manifest"):
         _manifest.parse_manifest(json.dumps(document))
 
 
@@ -307,7 +309,7 @@ def test_base_is_read_from_a_manifest_and_from_an_inventory(tmp_path):
     inventory = {"format": 1, "id": manifest["id"], "imported": [], "files": manifest["files"]}
     assert _manifest.parse_base(json.dumps(inventory), "x") == base
     for text in ("[]", "{}", '{"id": "%s", "files": [{}]}' % ("a" * 32)):
-        with pytest.raises(_manifest.BundleError, match="x "):
+        with pytest.raises(AirgapError, match="x "):
             _manifest.parse_base(text, "x")
 
 
@@ -327,3 +329,199 @@ def test_bundle_that_is_its_own_base_stays_as_it_was_until_something_changes():
     assert _manifest.unless_it_is_its_base(again, first) == first
     more = _manifest.compose(SETS, TARGETS, {("base", "node"): pins[:1]}, [], "now", base)
     assert _manifest.unless_it_is_its_base(more, first)["base"] == first["id"]
+
+
+SUM = "%s  wheels/a.whl\n" % ("a" * 64)
+NASTY = {
+    "no last newline": SUM[:-1],
+    "CRLF": SUM.replace("\n", "\r\n"),
+    "CR within": SUM.replace("a.whl", "a.whl\r"),
+    "U+2028 and another sum": SUM[:-1] + "\u2028" + SUM,
+    "U+2028 in a name": SUM.replace("a.whl", "a\u2028b"),
+    "\\x85": SUM[:-1] + "\x85" + SUM,
+    "\\x0b": SUM[:-1] + "\x0b" + SUM,
+    "\\x0c": SUM[:-1] + "\x0c" + SUM,
+    "\\x1c": SUM[:-1] + "\x1c" + SUM,
+    "BOM": "\ufeff" + SUM,
+    "tab": SUM.replace("  ", "\t"),
+    "tab in a name": SUM.replace("a.whl", "a\tb"),
+    "one blank": SUM.replace("  ", " "),
+    "three blanks": SUM.replace("  ", "   "),
+    "asterisk": SUM.replace("  ", " *"),
+    "two blanks and an asterisk": SUM.replace("  ", "  *"),
+    "backslash before": "\\\\" + SUM,
+    "backslash in a name": SUM.replace("a.whl", "a\\\\nb"),
+    "upper-case hex": SUM.replace("a" * 64, "A" * 64),
+    "63 digits": SUM[1:],
+    "65 digits": "a" + SUM,
+    "empty line": SUM + "\n",
+    "empty line before": "\n" + SUM,
+    "empty": "",
+    "NUL": SUM.replace("a.whl", "a\0.whl"),
+    "trailing blank": SUM.replace(".whl", ".whl "),
+    "leading blank": " " + SUM,
+    "comment": "# sums\n" + SUM,
+    "BSD": "SHA256 (wheels/a.whl) = %s\n" % ("a" * 64),
+    "right to left": SUM.replace("a.whl", "a\u202elhw"),
+    "the same twice": SUM + SUM,
+    "itself": SUM + SUM.replace("wheels/a.whl", "SHA256SUMS"),
+    "plain": SUM,
+    "letters of others": SUM.replace("a.whl", "\u00fc b.whl"),
+}
+
+
+def read_by_sha256sum(text, folder):
+    """Return the names that sha256sum -c looks for, None if it finds a line that is no sum, or none at all."""
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", "--quiet", "-"],
+        input=text.encode(),
+        cwd=str(folder),
+        env=dict(os.environ, LC_ALL="C"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if b"no properly formatted" in done.stderr or b"improperly formatted" in done.stderr:
+        return None
+    lines = done.stdout.decode().split("\n")
+    return {line[: -len(": FAILED open or read")] for line in lines if line.endswith(": FAILED open or read")}
+
+
+@pytest.mark.parametrize("kind", sorted(NASTY))
+def test_sums_are_read_as_sha256sum_reads_them_or_refused(kind, tmp_path):
+    text = NASTY[kind]
+    try:
+        ours = _manifest.parse_sums(text)
+    except AirgapError:
+        ours = None
+    if ours is not None:
+        assert read_by_sha256sum(text, tmp_path) == set(ours)
+    assert (ours is not None) == (kind in ("plain", "letters of others")), kind
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("sets", 0, "name"), "../../etc"),
+        (("sets", 0, "name"), "base\n"),
+        (("sets", 0, "name"), ""),
+        (("sets", 0, "targets", 0), "../node"),
+        (("files", 0, "used_by", 0, "set"), "../base"),
+        (("targets", 0, "name"), "../node"),
+        (("targets", 0, "name"), "a/b"),
+        (("files", 0, "name"), "Flask\x1b[2J"),
+        (("files", 0, "version"), "1.0 ; rm"),
+        (("files", 0, "sha256"), "A" * 64),
+        (("files", 0, "path"), "wheels/x/y"),
+        (("base",), "../x"),
+    ],
+)
+def test_manifest_with_a_name_that_is_none_is_refused(place, value):
+    pin = _lock.Pin("flask", "1.0", "a" * 64, "flask-1.0-py3-none-any.whl", 5)
+    manifest = _manifest.compose(
+        [{"name": "base", "targets": ["node"]}],
+        [{"name": "node", "python": "3.11.2"}],
+        {("base", "node"): [pin]},
+        [],
+        "2026-01-01T00:00:00Z",
+    )
+    _manifest.parse_manifest(_manifest.render_json(manifest))
+    inside = manifest
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]] = value
+    manifest["id"] = _manifest.identify(manifest)
+    with pytest.raises(AirgapError):
+        _manifest.parse_manifest(_manifest.render_json(manifest))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["/etc/passwd"],
+        ["wheels/../x"],
+        ["wheels//x"],
+        ["wheels/./x"],
+        ["wheels\\x"],
+        ["wheels/a\x00b"],
+        ["wheels/a\u202eb"],
+        ["wheels/u\u0308"],
+        ["wheels/A.whl", "wheels/a.whl"],
+        ["wheels/" + "x" * 1100],
+        [""],
+        [".bashrc"],
+        ["bin/sh"],
+        ["wheels"],
+        ["install"],
+        ["install/_x.pyc"],
+        ["install/__pycache__/_x.cpython-311.pyc"],
+        ["install/_x.so"],
+        ["install/x-y.py"],
+        ["install/.py"],
+        ["install/_X.py"],
+    ],
+)
+def test_name_that_has_no_place_or_leads_elsewhere_is_refused_in_the_sums(names):
+    with pytest.raises(AirgapError, match="SHA256SUMS names|no sum"):
+        _manifest.parse_sums("".join("%s  %s\n" % ("a" * 64, name) for name in names))
+
+
+def test_names_that_have_a_place_are_accepted_in_the_sums():
+    names = ["manifest.json", "wheels/a.whl", "locks/s/t.txt", "reports/ü.html", "install.sh"]
+    names += ["install/_lock.py", "install/_bundle/manifest.py"]
+    assert list(_manifest.parse_sums("".join("%s  %s\n" % ("a" * 64, name) for name in names))) == names
+
+
+def owners_refused(folder):
+    """Return the refusal of a bundle that others can change."""
+    with pytest.raises(AirgapError) as caught:
+        _manifest.check_owners(str(folder))
+    return str(caught.value)
+
+
+def test_bundle_that_others_can_change_is_refused_by_name_with_the_fix(tmp_path):
+    wheel = tmp_path / "above/bundle/wheels/a.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_bytes(b"a")
+    root = tmp_path / "above/bundle"
+    for path in (wheel, wheel.parent, root, root.parent):
+        mode = path.stat().st_mode
+        for bad in (0o020, 0o002):
+            path.chmod(mode | bad)
+            said = owners_refused(root)
+            assert str(path) in said and "lets others write" in said and "cp -r" in said
+        path.chmod(mode)
+    root.parent.chmod(0o1777)
+    _manifest.check_owners(str(root))
+    root.parent.chmod(0o755)
+    os.link(str(wheel), str(tmp_path / "outside"))
+    said = owners_refused(root)
+    assert str(wheel) in said and "hard link" in said
+    _manifest.check_owners(str(root), [str(tmp_path)])
+    (tmp_path / "outside").unlink()
+    os.link(str(wheel), str(wheel.parent / "b.whl"))
+    _manifest.check_owners(str(root))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_bundle_of_another_user_is_refused_by_name(tmp_path):
+    wheel = tmp_path / "above/bundle/wheels/a.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.write_bytes(b"a")
+    root = tmp_path / "above/bundle"
+    for path in (wheel, wheel.parent, root, root.parent):
+        os.chown(path, 4711, -1)
+        said = owners_refused(root)
+        assert str(path) in said and "user 4711 owns it" in said
+        os.chown(path, 0, -1)
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    os.chown(root, 4711, -1)
+    said = owners_refused(link)
+    assert str(root) in said
+    os.chown(root, 0, -1)
+    link.unlink()
+    link.symlink_to(tmp_path / "above")
+    os.lchown(link, 4711, -1)
+    said = owners_refused(link / "bundle")
+    assert str(link) in said

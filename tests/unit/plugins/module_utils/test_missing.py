@@ -15,25 +15,6 @@ def answer(newest, fits, wanted=True):
     return {"newest": newest, "fits": fits, "wanted": wanted}
 
 
-def test_requirement_is_read_from_pip_and_from_uv():
-    pip = (
-        "ERROR: Could not find a version that satisfies the requirement lib>=2,<3 (from app) (from versions: 1.0)\n"
-        "ERROR: No matching distribution found for lib>=2,<3\n"
-    )
-    assert _missing.requirements(pip) == ["lib>=2,<3"]
-    uv = (
-        "error: No solution found\n  cause: Because my-lib==1.1 has no wheels with a matching platform\n"
-        "   tag and you require my-lib>=1.1, we can conclude that your requirements are unsatisfiable.\n"
-    )
-    assert _missing.requirements(uv) == ["my-lib>=1.1"]
-    assert _missing.requirements("Because nope was not found in the package registry and you require nope, we") == [
-        "nope"
-    ]
-    many = "Because all versions of my-lib have no wheels with a matching Python ABI tag and you require my-lib, we"
-    assert _missing.requirements(many) == ["my-lib"]
-    assert _missing.requirements("ERROR: ResolutionImpossible") == []
-
-
 def test_versions_are_those_that_pip_could_have_taken():
     line = "ERROR: Could not find a version that satisfies the requirement x==0+a (from versions: %s)\n"
     assert _missing.versions(line % "1.0, 1.1rc1, 2") == ["1.0", "1.1rc1", "2"]
@@ -42,7 +23,7 @@ def test_versions_are_those_that_pip_could_have_taken():
 
 def test_targets_without_a_wheel_are_named_with_the_newest_version_that_has_one():
     judged = {"sdist": "3.0", "targets": {"old": answer("1.9", False), "desktop": answer("3.0", True)}}
-    said = _missing.tell("lib>=2", [OLD, DESKTOP], judged)
+    said = _missing.told_one("lib>=2", [OLD, DESKTOP], judged)
     assert "no wheel for lib>=2 on target old." in said
     assert "old: 1.9; desktop: 3.0" in said
     assert "sdist 3.0" in said
@@ -52,7 +33,7 @@ def test_targets_without_a_wheel_are_named_with_the_newest_version_that_has_one(
 def test_target_whose_marker_does_not_want_the_requirement_lacks_nothing():
     judged = {"sdist": "", "targets": {"old": answer("", False, wanted=False), "desktop": answer("", False)}}
     judged["targets"]["old"]["newest"] = "1.0"
-    said = _missing.tell("lib; sys_platform == 'win32'", [OLD, DESKTOP], judged)
+    said = _missing.told_one("lib; sys_platform == 'win32'", [OLD, DESKTOP], judged)
     assert "on target desktop." in said
     assert "old" not in said
     assert "no sdist, either" in said
@@ -60,7 +41,7 @@ def test_target_whose_marker_does_not_want_the_requirement_lacks_nothing():
 
 def test_project_that_no_index_has_is_said_so():
     judged = {"sdist": "", "targets": {"old": answer("", False)}}
-    assert "nothing named nope" in _missing.tell("nope[x]>=1", [OLD], judged)
+    assert "nothing named nope" in _missing.told_one("nope[x]>=1", [OLD], judged)
 
 
 class Answering:
@@ -76,4 +57,4 @@ class Answering:
 
 def test_index_that_does_not_answer_leads_to_no_claim():
     out = "ERROR: No matching distribution found for lib\n"
-    assert _missing.explain(Answering("connection refused"), out, [OLD]) == ""
+    assert _missing.told_missing(Answering("connection refused"), out, [OLD]) == ""

@@ -18,9 +18,10 @@ RUN = """
 import sys
 sys.path.insert(0, {collections!r})
 from ansible_collections.airgap.python.plugins.module_utils import _packaging
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 try:
     found = _packaging.load(sys.argv[1:])
-except _packaging.PackagingError as error:
+except AirgapError as error:
     print("none", error)
 else:
     assert found.requirement("a[b]>=1; python_version < '3'").marker.evaluate({{"python_version": "2.7"}})

@@ -10,7 +10,8 @@ import threading
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _pieces
-from ansible_collections.airgap.python.plugins.module_utils._manifest import BundleError, Part
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._manifest import Part
 
 
 def test_piece_gives_back_what_went_in_and_packs_texts_only(tmp_path):
@@ -28,7 +29,7 @@ def test_piece_gives_back_what_went_in_and_packs_texts_only(tmp_path):
     assert [part for part, data in read] == parts[1:] + parts[:1]
     assert [len(data) for part, data in read] == [400000, 0, 10]
     stream = io.BytesIO(stream.getvalue()[:60])
-    with pytest.raises(BundleError, match="within manifest.json"):
+    with pytest.raises(AirgapError, match="within manifest.json"):
         for _part, blocks in _pieces.read(stream, parts, encoding):
             list(blocks)
 
@@ -57,16 +58,16 @@ def test_both_ends_of_a_pipe_meet_although_each_opens_it_when_it_likes(tmp_path)
 
 def test_pipe_to_which_nobody_comes_is_given_up(tmp_path):
     path = str(tmp_path / "pipe")
-    with pytest.raises(BundleError, match="did not come in"):
+    with pytest.raises(AirgapError, match="did not come in"):
         _pieces.Pipe(path, os.O_RDONLY, patience=0.05)
     os.mkfifo(path)
-    with pytest.raises(BundleError, match="did not come in"):
+    with pytest.raises(AirgapError, match="did not come in"):
         _pieces.Pipe(path, os.O_WRONLY, patience=0.05)
     with contextlib.closing(_pieces.Pipe(path, os.O_RDONLY, patience=0.05)) as pipe:
-        with pytest.raises(BundleError, match="Nothing came"):
+        with pytest.raises(AirgapError, match="Nothing came"):
             pipe.read(1)
         with contextlib.closing(_pieces.Pipe(path, os.O_WRONLY)) as other, pytest.raises(
-            BundleError, match="took nothing"
+            AirgapError, match="took nothing"
         ):
             other.patience = 0.05
             other.write(bytes(1 << 24))
@@ -75,7 +76,7 @@ def test_pipe_to_which_nobody_comes_is_given_up(tmp_path):
 @pytest.mark.parametrize("put", [lambda path: path.write_text("x"), lambda path: path.symlink_to("/dev/null")])
 def test_what_lies_in_the_place_of_the_pipe_is_not_written_to(tmp_path, put):
     put(tmp_path / "pipe")
-    with pytest.raises((BundleError, OSError)):
+    with pytest.raises((AirgapError, OSError)):
         _pieces.Pipe(str(tmp_path / "pipe"), os.O_WRONLY, patience=0.05)
 
 

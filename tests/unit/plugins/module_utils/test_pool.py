@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _lock, _pool
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 NAME = "probe-1.0-py3-none-any.whl"
 
@@ -15,7 +16,7 @@ def claim(sha256, where, origin="https://one.example/" + NAME, filename=NAME):
 
 
 def test_two_contents_under_one_name_are_refused_with_both_origins_and_both_locks():
-    with pytest.raises(_pool.PoolError) as caught:
+    with pytest.raises(AirgapError) as caught:
         _pool.check(claim("a", "locks/s/linux.txt") + claim("b", "locks/s/windows.txt", "https://two.example/" + NAME))
     for part in (NAME, "a" * 64, "b" * 64, "locks/s/linux.txt", "locks/s/windows.txt", "one.example", "two.example"):
         assert part in str(caught.value)
@@ -27,12 +28,12 @@ def test_same_content_under_one_name_is_one_file_whatever_its_origin():
 
 
 def test_name_of_which_the_base_has_another_content_is_refused():
-    with pytest.raises(_pool.PoolError, match="in one, and .* in bundle 12.*keeps the file"):
+    with pytest.raises(AirgapError, match="in one, and .* in bundle 12.*keeps the file"):
         _pool.check(claim("a", "one"), claim("b", "bundle 12"))
 
 
 def test_name_of_which_another_set_has_another_content_is_refused():
-    with pytest.raises(_pool.PoolError, match="in one, and .* in two.*remove it"):
+    with pytest.raises(AirgapError, match="in one, and .* in two.*remove it"):
         _pool.check_beside(claim("a", "one"), claim("b", "two"))
 
 
@@ -41,7 +42,7 @@ def test_sets_that_disagree_among_themselves_are_not_this_sets_fault():
 
 
 def test_names_that_differ_in_case_only_are_one_name():
-    with pytest.raises(_pool.PoolError):
+    with pytest.raises(AirgapError):
         _pool.check(claim("a", "one") + claim("a", "two", filename=NAME.capitalize()))
 
 
@@ -51,5 +52,5 @@ def test_wheel_that_was_built_anew_is_refused_by_no_lock_that_has_the_one_before
     assert "locks/two/x.txt" in warning
     assert NAME in warning
     assert _pool.check_beside(mine, claim("a", "two", "built:source:own")) == []
-    with pytest.raises(_pool.PoolError):
+    with pytest.raises(AirgapError):
         _pool.check_beside(mine, old + claim("c", "three"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 PROJECT = {
     "project": {"dependencies": ["flask>=3"], "optional-dependencies": {"Dot_env": ["python-dotenv"]}},
@@ -70,10 +71,10 @@ def test_projects_own_name_among_its_dependencies_is_expanded_too():
 
 
 def test_extra_that_a_project_asks_of_itself_and_has_not_is_named_with_the_place():
-    with pytest.raises(_projects.ProjectError, match="extra gone.* has no extra nope. It has all, db-driver"):
+    with pytest.raises(AirgapError, match="extra gone.* has no extra nope. It has all, db-driver"):
         texts(CHATBOT, ["gone"])
     dynamic = {"project": {"name": "x", "dependencies": ["six"], "dynamic": ["optional-dependencies"]}}
-    with pytest.raises(_projects.ProjectError, match="optional-dependencies are dynamic"):
+    with pytest.raises(AirgapError, match="optional-dependencies are dynamic"):
         texts(dynamic, ["web"])
 
 
@@ -91,7 +92,7 @@ def test_extra_that_a_project_asks_of_itself_and_has_not_is_named_with_the_place
     ],
 )
 def test_project_that_cannot_tell_is_refused_with_the_reason(document, extras, groups, said):
-    with pytest.raises(_projects.ProjectError, match=said):
+    with pytest.raises(AirgapError, match=said):
         _projects.pyproject(document, extras, groups, "pyproject.toml")
 
 
@@ -176,14 +177,14 @@ def test_what_is_left_of_a_marker_is_for_the_target_to_say(marker, settled):
 
 @pytest.mark.parametrize("marker", ["extras == 'x'", "'a' in", "(os_name == 'a'", "os_name = 'a'", "extras in 'a'"])
 def test_marker_that_cannot_be_read_is_named_with_its_package(marker):
-    with pytest.raises(_projects.ProjectError, match="/site/pylock.toml, odd: the marker"):
+    with pytest.raises(AirgapError, match="/site/pylock.toml, odd: the marker"):
         pylock([package("odd", marker=marker)])
 
 
 def test_extra_or_group_that_a_lock_does_not_have_is_an_error_with_those_that_it_has():
-    with pytest.raises(_projects.ProjectError, match="no extra wbe. It has web"):
+    with pytest.raises(AirgapError, match="no extra wbe. It has web"):
         grouped(extras=["wbe"])
-    with pytest.raises(_projects.ProjectError, match="no dependency group x. It has default, dev, win"):
+    with pytest.raises(AirgapError, match="no dependency group x. It has default, dev, win"):
         grouped(groups=["x"])
 
 
@@ -206,7 +207,7 @@ def test_project_itself_in_its_lock_is_no_requirement(path):
 )
 def test_package_that_a_lock_takes_from_a_source_is_refused_with_the_entry_unless_it_is_built(entry, said):
     part = dict({"name": "part", "marker": "os_name == 'nt'"}, **entry)
-    with pytest.raises(_projects.ProjectError, match="/site/pylock.toml, part:") as error:
+    with pytest.raises(AirgapError, match="/site/pylock.toml, part:") as error:
         pylock([part])
     assert said in str(error.value)
     assert pylock([part], build=[{"name": "part", "source": "libs/part"}]) == ["part ; os_name == 'nt'"]
@@ -243,18 +244,18 @@ def test_pylock_with_a_wheel_behind_a_signed_url_is_required_by_that_url():
     "place", [{"url": "https://files.example/m-1-py3-none-any.whl"}, {"path": "m-1-py3-none-any.whl"}]
 )
 def test_pylock_with_a_wheel_without_a_hash_is_refused_with_what_gives_one(place):
-    with pytest.raises(_projects.ProjectError, match="/site/pylock.toml, m: .* no sha256.*Lock it again"):
+    with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* no sha256.*Lock it again"):
         pylock([{"name": "m", "version": "1", "archive": dict(place, hashes={})}])
 
 
 def test_pylock_with_a_package_that_has_no_hash_or_of_another_format_is_refused_by_name():
-    with pytest.raises(_projects.ProjectError, match="old: .* no version or no sha256"):
+    with pytest.raises(AirgapError, match="old: .* no version or no sha256"):
         pylock([{"name": "old", "version": "1", "sdist": {}}])
-    with pytest.raises(_projects.ProjectError, match="lock-version 2.0"):
+    with pytest.raises(AirgapError, match="lock-version 2.0"):
         _projects.pylock({"lock-version": "2.0"}, "pylock.toml")
 
 
 def test_option_in_a_file_is_refused_with_its_place():
     parsed = _requirements.parse([], ["r.txt"], [], lambda path: "flask\n--pre\n")
-    with pytest.raises(_requirements.RequirementsError, match="r.txt, line 2: the option --pre"):
+    with pytest.raises(AirgapError, match="r.txt, line 2: the option --pre"):
         _requirements.refuse_options(parsed)

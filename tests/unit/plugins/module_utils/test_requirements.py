@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _requirements
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 def parse(files, requirements=(), constraints=(), variables=None):
@@ -49,7 +50,7 @@ def test_hashes_are_told_apart_from_the_requirement():
 
 @pytest.mark.parametrize("line", ["flask --hash=sha256", "flask --hash=sha256:XY", "flask --index-url https://x"])
 def test_what_cannot_stand_behind_a_requirement_is_refused_with_its_line(line):
-    with pytest.raises(_requirements.RequirementsError, match="r.txt, line 2"):
+    with pytest.raises(AirgapError, match="r.txt, line 2"):
         parse({"r.txt": "a\n%s\n" % line})
 
 
@@ -71,17 +72,17 @@ def test_requirements_named_in_a_constraints_file_require_as_for_pip():
 
 
 def test_files_that_name_each_other_are_refused():
-    with pytest.raises(_requirements.RequirementsError, match="b.txt, line 1: r.txt names itself"):
+    with pytest.raises(AirgapError, match="b.txt, line 1: r.txt names itself"):
         parse({"r.txt": "-r b.txt\n", "b.txt": "-r r.txt\n"})
 
 
 def test_missing_file_is_named_with_the_file_that_names_it():
-    with pytest.raises(_requirements.RequirementsError, match=r"r\.txt, line 2: b\.txt cannot be read"):
+    with pytest.raises(AirgapError, match=r"r\.txt, line 2: b\.txt cannot be read"):
         parse({"r.txt": "a\n-r b.txt\n"})
 
 
 def test_file_on_the_net_is_refused_without_its_password():
-    with pytest.raises(_requirements.RequirementsError, match="r.txt, line 1: .*is a file on the net") as error:
+    with pytest.raises(AirgapError, match="r.txt, line 1: .*is a file on the net") as error:
         parse({"r.txt": "-c https://user:s3cret@host/c.txt\n"})
     assert "s3cret" not in str(error.value)
 
@@ -121,12 +122,12 @@ def test_direct_reference_gets_its_projects_name_and_loses_its_password(line, me
 
 @pytest.mark.parametrize("line", ["./folder", "../x", "https://host/download", "git+https://host/repo"])
 def test_reference_that_does_not_tell_its_project_is_refused(line):
-    with pytest.raises(_requirements.RequirementsError, match="NAME @ URL"):
+    with pytest.raises(AirgapError, match="NAME @ URL"):
         parse({"r.txt": line + "\n"})
 
 
 def test_editable_is_refused():
-    with pytest.raises(_requirements.RequirementsError, match="editable"):
+    with pytest.raises(AirgapError, match="editable"):
         parse({"r.txt": "-e ./app\n"})
 
 
@@ -139,7 +140,7 @@ def test_strings_are_read_like_lines_and_options_among_them_are_refused():
     parsed = parse({}, requirements=["flask>=3  # web", "a==1 --hash=sha256:aa"])
     assert texts(parsed.requirements) == ["flask>=3", "a==1"]
     assert parsed.requirements[1].hashes == ("sha256:aa",)
-    with pytest.raises(_requirements.RequirementsError, match="is an option"):
+    with pytest.raises(AirgapError, match="is an option"):
         parse({}, requirements=["--index-url https://x"])
 
 
@@ -201,7 +202,7 @@ def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(
 
 def test_variable_of_a_url_that_is_not_set_is_named_with_its_line():
     (line,) = parse({"r.txt": "demo @ ${UNSET}/demo-1-py3-none-any.whl\n"}).requirements
-    with pytest.raises(_requirements.RequirementsError, match=r"^r.txt, line 1: \$\{UNSET\} is not set"):
+    with pytest.raises(AirgapError, match=r"^r.txt, line 1: \$\{UNSET\} is not set"):
         _requirements.refuse_unreadable([line], str)
 
 
@@ -238,7 +239,7 @@ def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(
 
 
 def test_lines_that_cannot_be_read_are_told_all_at_once():
-    with pytest.raises(_requirements.RequirementsError) as error:
+    with pytest.raises(AirgapError) as error:
         parse({"r.txt": "a\nhttps://host/download\nb --hash=sha256\n-e ./app\n-r more.txt\n", "more.txt": "../x\n"})
     said = str(error.value).split("\n")
     assert [line.split(":")[0] for line in said] == [
@@ -250,15 +251,15 @@ def test_lines_that_cannot_be_read_are_told_all_at_once():
 
 
 def test_constraint_with_an_extra_is_refused_with_its_line():
-    with pytest.raises(_requirements.RequirementsError, match="c.txt, line 2: .*requests.socks.*extra.*requests==2"):
+    with pytest.raises(AirgapError, match="c.txt, line 2: .*requests.socks.*extra.*requests==2"):
         parse({"c.txt": "six\nrequests[socks]==2\n"}, constraints=["c.txt"])
-    with pytest.raises(_requirements.RequirementsError, match="c.txt, line 1"):
+    with pytest.raises(AirgapError, match="c.txt, line 1"):
         parse({"r.txt": "-c c.txt\n", "c.txt": "requests [socks] == 2\n"})
 
 
 @pytest.mark.parametrize("line", ["./x-1.0-py3-none-any.whl", "wheels/x-1.0-py3-none-any.whl", "x @ ./x-1.0.tar.gz"])
 def test_relative_path_is_refused_with_its_line_and_where_such_wheels_have_their_place(line):
-    with pytest.raises(_requirements.RequirementsError, match="r.txt, line 1: .*relative path") as error:
+    with pytest.raises(AirgapError, match="r.txt, line 1: .*relative path") as error:
         parse({"r.txt": line + "\n"})
     assert "find_links" in str(error.value) or "stage_build" in str(error.value)
 
@@ -296,7 +297,7 @@ def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_t
     text = "numpy @ file:///croot/numpy_1/work/dist/numpy-1.26.4-cp311-cp311-linux_x86_64.whl#sha256=aa\n"
     text += "tool @ file:///home/conda/feedstock_root/tool_1/work ; os_name == 'nt'\nsix @ file:///there/six-1-py3-none-any.whl\n"
     lines = parse({"r.txt": text}).requirements
-    with pytest.raises(_requirements.RequirementsError) as error:
+    with pytest.raises(AirgapError) as error:
         _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
     first, second = str(error.value).split("\n")
     assert first.startswith("r.txt, line 1: numpy comes from /croot/numpy_1/work/dist/")
@@ -310,7 +311,7 @@ def missing(text, variables=None):
     try:
         lines = parse({"r.txt": text + "\n"}, variables=variables).requirements
         _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
-    except _requirements.RequirementsError as error:
+    except AirgapError as error:
         return str(error)
     return ""
 
@@ -338,7 +339,7 @@ def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_li
             raise ValueError("Invalid version")
 
     lines = parse({"r.txt": "six\na==1.1build1\nb==2.2build2\n"}).requirements
-    with pytest.raises(_requirements.RequirementsError) as error:
+    with pytest.raises(AirgapError) as error:
         _requirements.refuse_unreadable(lines, read)
     first, second = str(error.value).split("\n")
     assert first.startswith("r.txt, line 2: 'a==1.1build1' cannot be read: Invalid version")
@@ -350,7 +351,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 def refused(text):
     """Return what is said of a file that is refused."""
-    with pytest.raises(_requirements.RequirementsError) as error:
+    with pytest.raises(AirgapError) as error:
         _requirements.refuse_options(parse({"r.txt": text}))
     return str(error.value)
 
@@ -420,7 +421,7 @@ def test_option_is_refused_with_what_takes_its_place(line, mend):
     ],
 )
 def test_option_among_the_requirements_of_a_set_is_refused_with_what_takes_its_place(text, mend):
-    with pytest.raises(_requirements.RequirementsError, match=mend) as error:
+    with pytest.raises(AirgapError, match=mend) as error:
         parse({}, requirements=["six", text])
     assert "pw" not in str(error.value)
 
@@ -440,7 +441,7 @@ def test_all_options_are_told_at_once():
     ],
 )
 def test_value_of_a_variable_is_in_no_message_about_its_line(line):
-    with pytest.raises(_requirements.RequirementsError) as error:
+    with pytest.raises(AirgapError) as error:
         parse({"r.txt": line + "\n"}, variables={"TOKEN": "canary-1"})
     assert str(error.value).startswith("r.txt, line 1")
     assert "canary-1" not in str(error.value)
@@ -449,7 +450,7 @@ def test_value_of_a_variable_is_in_no_message_about_its_line(line):
 def test_query_of_a_url_is_in_no_entry_that_is_shown():
     for url in ("https://host/x-1-py3-none-any.whl?sig=canary", "https://host/x-1.tar.gz?sig=canary"):
         assert "canary" not in _requirements.stage_build_entry("x", url)
-    with pytest.raises(_requirements.RequirementsError) as error:
+    with pytest.raises(AirgapError) as error:
         parse({"r.txt": "https://host/download?sig=canary\n"})
     assert "canary" not in str(error.value)
 
@@ -458,7 +459,7 @@ def other_hashes(text, have, **options):
     """Return what is said where the file that an engine chose has this SHA-256."""
     try:
         _requirements.refuse_other_hashes(parse({"r.txt": text + "\n"}).requirements, {"demo": have}, **options)
-    except _requirements.RequirementsError as error:
+    except AirgapError as error:
         return str(error)
     return ""
 

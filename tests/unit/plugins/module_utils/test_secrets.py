@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _pip, _secrets
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,45 @@ def test_texts_show_neither_a_password_with_an_at_sign_nor_a_query_and_keep_all_
         "a @ git+https://git.example/a.git@v1#egg=a and https://host?mail=x@y.example and ssh://host/b"
     )
     assert "mail" not in _secrets.without_secrets(text)
+
+
+def test_a_password_is_hidden_in_each_way_that_a_program_may_print_it():
+    url = "https://user:p%40ss@index.example/+simple/"
+    masks = _secrets.masks(_secrets.passwords([url]))
+    assert set(masks) == {"p%40ss", "p@ss"}
+    assert _secrets.hide("GET %s failed for p@ss" % url, masks) == (
+        "GET https://user:********@index.example/+simple/ failed for ********"
+    )
+    assert _secrets.passwords(["http://10.0.0.1:3141/airgap/prod/+simple/", None]) == set()
+
+
+@pytest.mark.parametrize("address", ["http://u:p@h:port", "u:p@h:port", "//u:p@h:port"])
+def test_an_address_that_is_no_url_is_shown_without_its_login(address):
+    shown = _secrets.without_login(address)
+    assert "p@" not in shown
+    assert shown.endswith("h:port")
+
+
+def test_passwords_leave_the_settings_for_places_that_no_command_line_shows():
+    settings = {
+        "index-url": "https://me:s3%40cret@h.example/simple",
+        "extra-index-url": "https://plain.example/simple",
+        "proxy": "http://p:word@proxy.example:3128",
+        "cert": "/ca.pem",
+    }
+    hidden = _secrets.out_of_settings(settings)
+    assert hidden.settings == {
+        "index-url": "https://h.example/simple",
+        "extra-index-url": "https://plain.example/simple",
+        "cert": "/ca.pem",
+    }
+    assert hidden.netrc == "machine h.example login me password s3@cret\n"
+    assert hidden.variables["https_proxy"] == settings["proxy"]
+    assert _secrets.out_of_settings({"proxy": "http://proxy.example"}).variables == {}
+
+
+def test_two_logins_on_one_machine_are_an_error_without_them():
+    settings = {"index-url": "https://a:s3cr3t@h.example/x", "extra-index-url": "https://b:s3cr3t@h.example/y"}
+    with pytest.raises(AirgapError, match="h.example has two logins") as error:
+        _secrets.out_of_settings(settings)
+    assert "s3cr3t" not in str(error.value)

@@ -499,7 +499,7 @@ def test_failure_is_seen_as_soon_as_systemd_sees_it():
     ],
 )
 def test_the_one_line_that_matters_is_said(lines, line, mend):
-    said, todo = _service.explain(lines)
+    said, todo = _service.why_it_ended(lines)
     assert line in said and mend in todo
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _signature
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 SUMS = b"0000  wheels/a\n"
 
@@ -148,7 +149,7 @@ def test_file_holds_blocks_and_nothing_else(alice):
         block * 65,
         b"x" * (2 << 20),
     ):
-        with pytest.raises(_signature.SignatureError, match=r"^/b/SHA256SUMS\.sig"):
+        with pytest.raises(AirgapError, match=r"^/b/SHA256SUMS\.sig"):
             _signature.cut(data, "/b/SHA256SUMS.sig")
 
 
@@ -159,7 +160,7 @@ def test_every_flipped_byte_of_a_signature_is_refused(alice):
         data[place] ^= 1
         try:
             signers, rejected = judge(bytes(data), [alice.line()])
-        except _signature.SignatureError as error:
+        except AirgapError as error:
             assert "SHA256SUMS.sig" in str(error)
         else:
             assert (signers, len(rejected)) == ([], 1)
@@ -170,7 +171,7 @@ def test_block_with_something_after_its_signature_is_refused(alice):
     text = base64.b64encode(blob + b"more")
     lines = b"".join(text[start : start + 70] + b"\n" for start in range(0, len(text), 70))
     data = b"-----BEGIN SSH SIGNATURE-----\n" + lines + b"-----END SSH SIGNATURE-----\n"
-    with pytest.raises(_signature.SignatureError, match="no SSH signature"):
+    with pytest.raises(AirgapError, match="no SSH signature"):
         _signature.cut(data, "x")
 
 
@@ -181,9 +182,9 @@ def test_line_that_ssh_keygen_would_pass_over_is_an_error(alice):
         ("alice@example ssh-ed25519 AAAAnonsense", "ALLOWED SIGNERS"),
         ("alice@example a b c " + alice.public, "ALLOWED SIGNERS"),
     ):
-        with pytest.raises(_signature.SignatureError, match=reason):
+        with pytest.raises(AirgapError, match=reason):
             _signature.allowed_signers([line])
-    with pytest.raises(_signature.SignatureError, match="no public key"):
+    with pytest.raises(AirgapError, match="no public key"):
         _signature.revoked_lines([alice.line()])
 
 
@@ -191,7 +192,7 @@ def test_refusal_says_how_many_are_missing_and_why_each_block_does_not_count(ali
     data = alice.sign() + bob.sign(b"other") + bob.sign(namespace="file")
     allowed = [alice.line(), bob.line()]
     signers, rejected = _signature.judge(SUMS, _signature.cut(data, "x"), _signature.allowed_signers(allowed))
-    with pytest.raises(_signature.SignatureError) as caught:
+    with pytest.raises(AirgapError) as caught:
         _signature.require("/b/SHA256SUMS.sig", 2, signers, rejected, True)
     text = str(caught.value)
     assert text.startswith("/b/SHA256SUMS.sig: 1 of 2 required signatures is missing. Signed by alice@example (SHA256:")
@@ -202,5 +203,13 @@ def test_refusal_says_how_many_are_missing_and_why_each_block_does_not_count(ali
 
 def test_host_without_ssh_keygen_is_told_which_package_it_needs(alice, monkeypatch, tmp_path):
     monkeypatch.setattr(_signature.shutil, "which", lambda name: str(tmp_path / name))
-    with pytest.raises(_signature.SignatureError, match=r"Install openssh-client \(Debian\)"):
+    with pytest.raises(AirgapError, match=r"Install openssh-client \(Debian\)"):
         judge(alice.sign(), [alice.line()])
+
+
+@pytest.mark.parametrize("end", ["\r", "\u2028", "\x85", "\t", "\x0b", "\0", "\u202e", "\nmallory "])
+def test_list_of_signers_with_another_end_of_a_line_is_refused(end):
+    line = "alice ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILMuZWVbHhDBFKSU1mMcnQlfGQhrdPmCeWHzlJ8Gz0bD"
+    assert [one.line for one in _signature.allowed_signers([line, "# comment", ""])] == [line]
+    with pytest.raises(AirgapError):
+        _signature.allowed_signers([line + end + "x"])

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _projects, _sources
+from ansible_collections.airgap.python.plugins.module_utils import _sources
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PRIVATE = "https://user:s3cret@private.example/simple"
@@ -45,7 +46,7 @@ def uv(source, **other):
     ],
 )
 def test_source_of_a_wanted_name_is_refused_with_the_name_and_the_way(tool, said):
-    with pytest.raises(_projects.ProjectError, match="/site/pyproject.toml.* takes six from") as error:
+    with pytest.raises(AirgapError, match="/site/pyproject.toml.* takes six from") as error:
         judge(tool)
     assert said in str(error.value)
 
@@ -57,7 +58,7 @@ def test_source_of_a_name_that_is_not_wanted_and_a_mere_version_are_no_matter():
 
 def test_all_sources_are_refused_at_once():
     tool = {"uv": {"sources": {"six": {"path": "six"}, "attrs": {"path": "attrs"}}}}
-    with pytest.raises(_projects.ProjectError, match="takes six from.*takes attrs from"):
+    with pytest.raises(AirgapError, match="takes six from.*takes attrs from"):
         judge(tool, names=["six", "attrs"])
 
 
@@ -65,7 +66,7 @@ def test_source_that_stage_build_makes_of_the_sites_own_is_taken_and_one_from_th
     tool = uv({"git": "https://git.example/six.git"})
     assert judge(tool, build=[{"name": "Six", "vcs": "git+https://git.example/six.git@" + COMMIT}]) == []
     assert judge(tool, build=[{"name": "six", "source": "../six"}]) == []
-    with pytest.raises(_projects.ProjectError, match="takes six from"):
+    with pytest.raises(AirgapError, match="takes six from"):
         judge(tool, build=[{"name": "six", "version": "1.0"}])
 
 
@@ -73,9 +74,7 @@ INDEX = uv({"index": "corp"}, index=[{"name": "corp", "url": PRIVATE, "explicit"
 
 
 def test_explicit_index_is_refused_without_its_password_unless_the_site_stages_from_it():
-    with pytest.raises(
-        _projects.ProjectError, match="the index corp .https://private.example/simple.*stage_index_url"
-    ) as e:
+    with pytest.raises(AirgapError, match="the index corp .https://private.example/simple.*stage_index_url") as e:
         judge(INDEX)
     assert "s3cret" not in str(e.value)
     assert judge(INDEX, indexes=["https://private.example/simple/"]) == []
@@ -99,9 +98,7 @@ def test_explicit_index_that_counts_beside_others_is_warned_of():
     ],
 )
 def test_index_for_all_names_is_refused_as_it_is_in_a_requirements_file(tool):
-    with pytest.raises(
-        _projects.ProjectError, match="names the index .*https://private.example/simple.*stage_index_url"
-    ):
+    with pytest.raises(AirgapError, match="names the index .*https://private.example/simple.*stage_index_url"):
         judge(tool)
     assert judge(tool, indexes=[PRIVATE]) == []
 
@@ -115,7 +112,7 @@ def test_index_that_nothing_wanted_comes_from_is_no_matter():
 def test_index_that_pdm_has_for_some_names_is_that_of_these_names():
     tool = {"pdm": {"source": [{"name": "corp", "url": PRIVATE, "include_packages": ["corp-*", "six"]}]}}
     assert judge(tool, names=["flask"]) == []
-    with pytest.raises(_projects.ProjectError, match="takes corp-tool from the index corp"):
+    with pytest.raises(AirgapError, match="takes corp-tool from the index corp"):
         judge(tool, names=["corp-tool"])
 
 

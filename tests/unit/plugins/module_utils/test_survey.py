@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.airgap.python.plugins.module_utils import _survey, _target
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 NODE39 = {
     "name": "cp39-linux-x86_64-glibc-2.31",
@@ -92,7 +93,7 @@ def test_file_that_no_host_has_any_more_is_left_and_said():
 
 def test_file_that_the_survey_did_not_write_is_neither_replaced_nor_counted():
     assert _survey.plan([found("a")], {"mine.yml": ("name: mine\n", None)}, ["a"]).left == []
-    with pytest.raises(_survey.SurveyError, match="Move it away"):
+    with pytest.raises(AirgapError, match="Move it away"):
         _survey.plan([found("a")], {NODE39["name"] + ".target.txt": ("name: mine\n", None)}, ["a"])
 
 
@@ -130,5 +131,5 @@ def test_file_can_be_given_a_name_of_the_site():
     ],
 )
 def test_entry_that_stands_for_no_target_is_refused(entry, said):
-    with pytest.raises(_survey.SurveyError, match=said):
+    with pytest.raises(AirgapError, match=said):
         read_targets([entry])

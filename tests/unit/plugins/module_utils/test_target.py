@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from packaging import tags
 from packaging.markers import default_environment
 
@@ -114,12 +115,12 @@ def test_target_that_cannot_exist_is_refused_with_what_to_write(changes, said):
     if said is None:
         assert target(**changes).python == "3.9.0"
         return
-    with pytest.raises(_target.TargetError, match=said):
+    with pytest.raises(AirgapError, match=said):
         target(**changes)
 
 
 def test_two_targets_of_one_name_are_refused():
-    with pytest.raises(_target.TargetError, match="stands twice"):
+    with pytest.raises(AirgapError, match="stands twice"):
         _target.parse_all([NODE39, NODE39])
 
 
@@ -328,7 +329,7 @@ def test_interpreter_that_does_not_know_its_abi_gets_the_tags_of_its_kind():
 
 def test_interpreter_that_cannot_be_a_target_says_why():
     markers = dict(ANSWER["markers"], python_full_version="3.6.8", python_version="3.6")
-    with pytest.raises(_target.TargetError, match="3.8 is the oldest"):
+    with pytest.raises(AirgapError, match="3.8 is the oldest"):
         _target.from_answer(dict(ANSWER, markers=markers, abis=["cp36m"]))
 
 
@@ -340,5 +341,48 @@ def test_version_of_a_build_between_releases_is_that_of_the_release_before():
     target = _target.parse({"name": "x", "python": "3.12.3+", "libc": "glibc-2.39", "markers": reported})[0]
     assert target.markers()["python_full_version"] == "3.12.3"
     assert target.markers()["implementation_version"] == "3.12.3"
-    with pytest.raises(_target.TargetError):
+    with pytest.raises(AirgapError):
         _target.parse({"name": "x", "python": "3.12+", "libc": "glibc-2.39"})
+
+
+MACHINES = [
+    {"name": "a", "python": "3.9.2", "libc": "glibc-2.31"},
+    {"name": "b", "python": "3.9.18", "libc": "glibc-2.31"},
+    {"name": "c", "python": "3.9.18", "libc": "glibc-2.28"},
+    {"name": "d", "python": "3.9.2", "libc": "musl-1.2"},
+    {"name": "e", "python": "3.10.2", "libc": "glibc-2.31"},
+    {"name": "f", "python": "3.9.2", "libc": "glibc-2.31", "arch": "arm64"},
+    {"name": "g", "python": "3.9.2", "libc": "glibc-2.31", "implementation": "pypy"},
+    {"name": "h", "python": "3.13.5", "libc": "glibc-2.41"},
+    {"name": "i", "python": "3.13.5", "os": "macos", "os_version": "14.0"},
+    {"name": "j", "python": "3.13.5", "os": "macos", "os_version": "13.0"},
+    {"name": "k", "python": "3.13.5", "os": "windows"},
+    {
+        "name": "l",
+        "python": "3.13.5",
+        "libc": "glibc-2.41",
+        "tags": ["cp313-cp313t-manylinux_2_41_x86_64", "py3-none-any"],
+    },
+]
+# For each of them, those whose lock it can install.
+SERVES = {
+    "a": "a",
+    "b": "abc",
+    "c": "c",
+    "d": "d",
+    "e": "e",
+    "f": "f",
+    "g": "g",
+    "h": "h",
+    "i": "ij",
+    "j": "j",
+    "k": "k",
+    "l": "l",
+}
+
+
+@pytest.mark.parametrize("here", MACHINES, ids=lambda one: one["name"])
+def test_interpreter_installs_locks_of_its_kind_that_are_no_newer(here):
+    own = _target.parse(here)[0]
+    fitting = [one["name"] for one in MACHINES if not _target.misfit(_target.parse(one)[0], own)]
+    assert "".join(fitting) == SERVES[here["name"]]

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import (
-    _devpi,
     _ledger,
     _manifest,
-    _proof,
-    _report,
     _text,
-    _venv,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
+from tests.unit.plugins.module_utils import test_page
 from tests.unit.plugins.module_utils.test_manifest import seal, write
 
 EVIL = "\x1b]0;owned\x07\u202egood\n"
@@ -23,19 +24,20 @@ SHOWN = "\\x1b]0;owned\\x07\\u202egood\\x0a"
 def test_name_of_a_file_that_nobody_sealed_is_shown_with_escapes(tmp_path):
     seal(tmp_path)
     write(tmp_path, "wheels/" + EVIL, b"")
-    with pytest.raises(_manifest.BundleError) as caught:
+    with pytest.raises(AirgapError) as caught:
         _manifest.verify(str(tmp_path))
     assert SHOWN in str(caught.value) and _text.is_plain(str(caught.value))
 
 
 def test_each_error_shows_what_it_names():
-    for error in (_devpi.DevpiError, _ledger.LedgerError, _venv.VenvError):
-        assert str(error("no %s here" % EVIL)) == "no %s here" % SHOWN
-    assert str(_proof.ProofError("first:\nsecond\x1b")) == "first:\nsecond\\x1b"
+    assert str(AirgapError("no %s here" % EVIL)) == "no %s here" % SHOWN
+    assert str(AirgapError("first:", "second\x1b\nthird")) == "first:\nsecond\\x1b\\x0athird"
 
 
 def test_reports_and_the_table_of_imports_show_what_they_name():
-    assert _report.text("<" + EVIL) == "&lt;" + SHOWN
+    found = dict(test_page.finding(), description="<" + EVIL)
+    page = test_page.render(report=test_page.audit(test_page.bundle(), [found]))
+    assert "<p>&lt;%s</p>" % SHOWN in page
     one = _ledger.Import(
         "r" * 32,
         "0" * 32,
@@ -66,3 +68,12 @@ def test_line_ends_with_a_newline_and_nothing_else():
     for text in ("", "a", "a\nb"):
         with pytest.raises(ValueError, match="it "):
             _text.split_lines(text)
+
+
+def test_what_is_shown_holds_nothing_that_a_terminal_would_act_on():
+    for number in itertools.chain(range(0x3000), range(0xD700, 0x11000), (0x1F600, 0xE0001, sys.maxunicode)):
+        letter = chr(number)
+        assert _text.is_plain(_text.shown(letter))
+        assert _text.shown(letter) == letter or not _text.is_plain(letter) or letter.isspace()
+    assert _text.shown("a\x1b[2J\u202e\udcff\n \u00fc") == "a\\x1b[2J\\u202e\\udcff\\x0a \u00fc"
+    assert str(AirgapError("\x1b]0;x\x07")) == "\\x1b]0;x\\x07"

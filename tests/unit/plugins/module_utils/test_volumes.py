@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _volumes
-from ansible_collections.airgap.python.plugins.module_utils._manifest import BundleError, Entry
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._manifest import Entry
 
 CARRIED = [Entry("wheels/b", "b" * 64, 25), Entry("wheels/a", "a" * 64, 10), Entry("wheels/empty", "c" * 64, 0)]
 
@@ -26,7 +27,7 @@ def test_volumes_hold_each_byte_once_and_are_no_larger_than_asked_for(size):
 
 def test_empty_file_that_no_volume_names_is_missed():
     volumes = [one._replace(parts=one.parts[:-1]) for one in laid_out(100)]
-    with pytest.raises(BundleError, match="wheels/empty from byte 0"):
+    with pytest.raises(AirgapError, match="wheels/empty from byte 0"):
         _volumes.parse(_volumes.render("e" * 32, volumes), "x", "e" * 32, CARRIED)
 
 

@@ -13,10 +13,11 @@ import stat
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest, _pieces
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
 
 from tests.unit.plugins.module_utils.test_manifest import delta, seal, write
-from tests.unit.plugins.module_utils.test_report import KEY
+from tests.unit.plugins.module_utils.test_page import KEY
 
 
 class Hop:
@@ -110,7 +111,7 @@ def test_line_that_broke_within_a_file_loses_nothing_that_came(hop):
     wheels = [part for part in parts if _pieces.is_packed(part.path)]
     data, encoding = hop.piece(wheels)
     hop.send_texts()
-    with pytest.raises(_manifest.BundleError, match="ends within " + wheels[1].path):
+    with pytest.raises(AirgapError, match="ends within " + wheels[1].path):
         hop.reception().take(io.BytesIO(data[: wheels[0].length + 7]), wheels, encoding)
     asked = hop.pieces(10000)[0]
     assert asked[0] == wheels[1]._replace(offset=7, length=wheels[1].length - 7)
@@ -124,7 +125,7 @@ def test_what_a_power_cut_left_wrong_is_found_and_comes_again(hop):
     os.makedirs(folder)
     with open(os.path.join(folder, "0"), "wb") as stream:
         stream.write(bytes(20))
-    with pytest.raises(_manifest.BundleError, match=parts[0].path + " arrived with sha256"):
+    with pytest.raises(AirgapError, match=parts[0].path + " arrived with sha256"):
         hop.send(hop.pieces(10000)[0])
     hop.transfer()
     assert _manifest.verify(hop.path)[0] == hop.manifest
@@ -142,7 +143,7 @@ def test_what_came_in_this_run_is_not_read_again_and_what_came_before_is(hop, mo
     monkeypatch.setattr(_manifest, "sha256_files", lambda paths: hashing([read.append(path) or path for path in paths]))
     with open(os.path.join(reception.next, before[0].path), "r+b") as stream:
         stream.write(b"FLASK")
-    with pytest.raises(_manifest.BundleError, match=before[0].path + " has sha256"):
+    with pytest.raises(AirgapError, match=before[0].path + " has sha256"):
         reception.finish()
     pool = os.path.join(reception.next, "wheels")
     assert [path for path in read if path.startswith(pool)] == [os.path.join(reception.next, before[0].path)]
@@ -153,7 +154,7 @@ def test_file_changed_on_the_sending_host_gets_no_name_here(hop):
     offer = hop.reception()
     write(hop.source, "wheels/flask-1.0-py3-none-any.whl", b"FLASK" * 50)
     data, encoding = hop.piece(parts)
-    with pytest.raises(_manifest.BundleError, match="flask-1.0-py3-none-any.whl arrived with sha256"):
+    with pytest.raises(AirgapError, match="flask-1.0-py3-none-any.whl arrived with sha256"):
         offer.take(io.BytesIO(data), parts, encoding)
     assert not os.path.exists(os.path.join(offer.next, "wheels/flask-1.0-py3-none-any.whl"))
 
@@ -161,7 +162,7 @@ def test_file_changed_on_the_sending_host_gets_no_name_here(hop):
 def test_hop_that_holds_a_changed_file_stops_before_anything_moves(hop):
     hop.transfer()
     write(hop.path, "wheels/flask-1.0-py3-none-any.whl", b"FLASK" * 50)
-    with pytest.raises(_manifest.BundleError, match="flask-1.0-py3-none-any.whl has sha256"):
+    with pytest.raises(AirgapError, match="flask-1.0-py3-none-any.whl has sha256"):
         plan(hop.reception())
 
 
@@ -185,7 +186,7 @@ def test_run_killed_between_the_two_renames_finds_the_old_bundle_again(hop):
 def test_offer_with_a_name_that_leads_out_is_refused(hop):
     entry = {"path": "wheels/../../evil", "sha256": "0" * 64, "size": 1}
     params = {"path": hop.path, "incoming": hop.incoming, "id": "a" * 32, "entries": [entry]}
-    with pytest.raises(_manifest.BundleError, match="evil"):
+    with pytest.raises(AirgapError, match="evil"):
         Reception(params)
 
 
@@ -226,7 +227,7 @@ def test_delta_is_completed_from_the_bundle_in_place(hop):
 
 def test_delta_whose_base_is_not_here_is_refused_by_the_bases_name_before_anything_moves(hop):
     offer_delta(hop)
-    with pytest.raises(_manifest.BundleError, match="adds to bundle bbbb.* and 1 of the files.*jinja2-1.0"):
+    with pytest.raises(AirgapError, match="adds to bundle bbbb.* and 1 of the files.*jinja2-1.0"):
         plan(complete(hop))
     assert not os.path.exists(os.path.dirname(hop.path))
 
@@ -237,7 +238,7 @@ def test_delta_whose_base_was_never_imported_is_refused_even_if_the_files_are_he
     inventory = tmp_path / "inventory.json"
     for imported, said in (([], "names no import"), (["c" * 32], "the last of 1 imports is cccc")):
         inventory.write_text(json.dumps({"imported": imported}))
-        with pytest.raises(_manifest.BundleError, match="bundle bbbb.*not imported here.*" + said):
+        with pytest.raises(AirgapError, match="bundle bbbb.*not imported here.*" + said):
             plan(complete(hop, inventory=str(inventory)))
     inventory.write_text(json.dumps({"imported": ["c" * 32, "b" * 32]}))
     receive_whole(hop, complete(hop, inventory=str(inventory)))
@@ -249,7 +250,7 @@ def test_manifest_that_arrives_with_another_base_than_was_offered_does_not_switc
     hop.transfer()
     offer_delta(hop, carried=("flask", "jinja2"))
     reception = complete(hop, base="c" * 32)
-    with pytest.raises(_manifest.BundleError, match="another base"):
+    with pytest.raises(AirgapError, match="another base"):
         receive_whole(hop, reception)
     assert _manifest.verify(hop.path)[0] == hop.manifest
 
@@ -288,7 +289,7 @@ def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
         (_manifest.Part(name, 200, 100), "more of"),
         (_manifest.Part("wheels/other.whl", 0, 300), "which the offered bundle does not"),
     ):
-        with pytest.raises(_manifest.BundleError, match=said):
+        with pytest.raises(AirgapError, match=said):
             hop.reception().take(io.BytesIO(b"x" * 300), [part])
 
 
@@ -297,14 +298,14 @@ def test_pool_of_a_bundle_that_is_not_approved_does_not_come_in(hop):
     data, encoding = hop.piece(parts)
     offer = hop.reception()
     offer.params = dict(offer.params, allowed_signers=["alice@example.org " + KEY])
-    with pytest.raises(_manifest.BundleError, match="not signed at all"):
+    with pytest.raises(AirgapError, match="not signed at all"):
         offer.take(io.BytesIO(data), parts, encoding)
     assert not glob.glob(hop.incoming + "/*/wheels") and not glob.glob(hop.incoming + "/*/*/*.whl")
 
 
 def test_pool_does_not_come_in_before_what_it_is_judged_by(hop):
     wheel = hop.texts_and_pool(10000)[1][0]
-    with pytest.raises(_manifest.BundleError, match="before what it is judged by"):
+    with pytest.raises(AirgapError, match="before what it is judged by"):
         hop.send(wheel)
     assert not glob.glob(hop.incoming + "/*/wheels")
 
@@ -315,24 +316,24 @@ def test_other_sizes_than_the_manifest_has_are_refused_before_the_pool_comes(hop
     offer = hop.reception()
     wheel = next(path for path in offer.entries if _pieces.is_packed(path))
     offer.entries[wheel] = offer.entries[wheel]._replace(size=1 << 40)
-    with pytest.raises(_manifest.BundleError, match="not the bundle that was offered"):
+    with pytest.raises(AirgapError, match="not the bundle that was offered"):
         offer.take(io.BytesIO(data), parts, encoding)
 
 
 def test_bundle_for_which_the_disk_has_no_room_is_refused_before_any_of_it_comes(hop, monkeypatch):
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
-    with pytest.raises(_manifest.BundleError, match="has 100 free"):
+    with pytest.raises(AirgapError, match="has 100 free"):
         plan(hop.reception())
 
 
 def test_packed_texts_give_out_no_more_bytes_than_was_said(hop):
     piece = io.BytesIO(lzma.compress(b"\0" * 50000000))
     size = hop.reception().entries["manifest.json"].size
-    with pytest.raises(_manifest.BundleError, match=r"manifest.json arrived with sha256|more than its parts"):
+    with pytest.raises(AirgapError, match=r"manifest.json arrived with sha256|more than its parts"):
         hop.reception().take(piece, [_manifest.Part("manifest.json", 0, size)], "xz")
     piece = io.BytesIO(lzma.compress(b"x", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]))
-    with pytest.raises(_manifest.BundleError, match="no xz stream"):
+    with pytest.raises(AirgapError, match="no xz stream"):
         hop.reception().take(piece, [_manifest.Part("manifest.json", 0, size)], "xz")
 
 
@@ -352,11 +353,11 @@ def test_incoming_folder_is_nobody_elses(hop):
     hop.send(parts)
     assert stat.S_IMODE(os.stat(hop.incoming).st_mode) == 0o700
     os.chmod(hop.incoming, 0o777)
-    with pytest.raises(_manifest.BundleError, match=r"incoming can be changed by others .*its mode 0777"):
+    with pytest.raises(AirgapError, match=r"incoming can be changed by others .*its mode 0777"):
         hop.send(parts)
     os.rename(hop.incoming, hop.incoming + ".real")
     os.symlink(hop.incoming + ".real", hop.incoming)
-    with pytest.raises(_manifest.BundleError, match="incoming can be changed by others .*it is no folder"):
+    with pytest.raises(AirgapError, match="incoming can be changed by others .*it is no folder"):
         hop.send(parts)
 
 

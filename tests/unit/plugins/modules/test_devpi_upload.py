@@ -7,7 +7,8 @@ import hashlib
 import os
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _devpi, _wheel
+from ansible_collections.airgap.python.plugins.module_utils import _wheel
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.modules import devpi_upload
 
 from tests.integration.simple_index import make_wheel
@@ -39,11 +40,11 @@ def test_what_a_wheel_declares_is_read_from_the_file_that_was_hashed(wheel, tmp_
 def test_a_link_and_a_file_that_others_can_change_are_refused_by_name(wheel, tmp_path):
     path, sha256 = wheel
     path.chmod(0o666)
-    with pytest.raises(_devpi.DevpiError, match="app-1.0.*can be changed by others: its mode 0666"):
+    with pytest.raises(AirgapError, match="app-1.0.*can be changed by others: its mode 0666"):
         devpi_upload.inspect([(str(path), sha256)])
     path.chmod(0o644)
     assert devpi_upload.inspect([(str(path), sha256)])[0].project == "app"
     path.rename(tmp_path / "aside")
     path.symlink_to(tmp_path / "aside")
-    with pytest.raises(_devpi.DevpiError, match="app-1.0.*a link"):
+    with pytest.raises(AirgapError, match="app-1.0.*a link"):
         devpi_upload.inspect([(str(path), sha256)])

@@ -6,7 +6,9 @@ from __future__ import annotations
 import html.parser
 import re
 
+import jinja2
 import pytest
+from ansible_collections.airgap.python.plugins.action.bundle_report import own_file
 from ansible_collections.airgap.python.plugins.module_utils import (
     _audit,
     _changes,
@@ -15,9 +17,10 @@ from ansible_collections.airgap.python.plugins.module_utils import (
     _license,
     _lock,
     _manifest,
-    _report,
-    _signature,
+    _page,
+    _page_html,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from packaging.version import Version
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202etxt.exe\x1b[2J"
@@ -57,7 +60,7 @@ def audit(evidence, findings=(), skipped=(), failure="", ignore=()):
     else:
         answer = _audit.Answer(list(findings), list(skipped))
         found = _audit.audited(evidence.manifest, OSV, "2026-01-02T04:00:00Z", answer, "")
-    return _audit.finish(found, evidence.manifest, _audit.parse_ignore(ignore), "2026-01-02", None)
+    return _audit.complete(found, evidence.manifest, _audit.parse_ignore(ignore), "2026-01-02", None)
 
 
 def finding(**options):
@@ -66,11 +69,17 @@ def finding(**options):
     return dict(one, description="It is bad.", **options)
 
 
+def render_page(*evidence, **options):
+    """Return the page of what _page.plan() takes."""
+    files = [own_file(name) for name in (_page_html.TEMPLATE, _page_html.STYLE)]
+    return _page_html.render(_page.plan(*evidence, **options), *files)
+
+
 def render(evidence=None, earlier=None, report=None, **options):
     """Return the page."""
     evidence = evidence or bundle()
     changes = _changes.compare(earlier, evidence.manifest, Version)
-    return _report.render(evidence, report or audit(evidence), changes, **options)
+    return render_page(evidence, report or audit(evidence), changes, **options)
 
 
 class Reader(html.parser.HTMLParser):
@@ -133,7 +142,7 @@ def test_strangers_texts_stay_texts():
     )
     earlier = bundle([("lib", "1")]).manifest
     changes = _changes.compare(earlier, evidence.manifest, lambda version: version)
-    page = _report.render(evidence, report, changes, [HOSTILE], ["<img/src=x/onerror=alert(1)> " + KEY], 2)
+    page = render_page(evidence, report, changes, [HOSTILE], ["<img/src=x/onerror=alert(1)> " + KEY], 2)
     page += render(evidence, report=audit(evidence, failure=HOSTILE))
     read = Reader(page)
     assert not {"script", "img"} & set(read.tags)
@@ -178,7 +187,7 @@ def test_findings_stand_by_severity_with_what_mends_them():
     findings = [finding(severity="low"), dict(finding(severity="critical"), name="app", version="1")]
     page = Reader(render(report=audit(bundle(), findings))).text
     assert page.index("critical app 1") < page.index("low lib 2")
-    assert "mended in 3; in base" in page and "pip-audit asked osv" in page and "2026-01-02, 04:00 UTC" in page
+    assert "fixed in 3; in base" in page and "pip-audit asked osv" in page and "2026-01-02, 04:00 UTC" in page
 
 
 def test_ignored_finding_is_shown_with_its_reason():
@@ -242,7 +251,7 @@ def test_page_shows_the_key_that_counts_and_none_from_within_an_option():
 
 @pytest.mark.parametrize("line", ["alice ssh-ed25519 AAAA", "alice " + KEY + "\nbob " + KEY])
 def test_page_is_not_made_with_a_signer_that_the_check_refuses(line):
-    with pytest.raises(_signature.SignatureError, match="allowed signer"):
+    with pytest.raises(AirgapError, match="allowed signer"):
         render(signers=[line])
 
 
@@ -252,4 +261,26 @@ def test_same_bundle_gives_the_same_page():
 
 @pytest.mark.parametrize(("size", "told"), [(0, "0 kB"), (1234567, "1.2 MB"), (5 * 10**9, "5.00 GB")])
 def test_sizes_have_their_unit(size, told):
-    assert _report.weight(size) == told
+    assert _page_html.weight(size) == told
+
+
+def test_words_of_strangers_are_never_a_template():
+    words = "{{ 7 * 7 }}{% set x = 1 %}{# gone #}"
+    found = dict(finding(severity="low"), description=words)
+    assert words in Reader(render(report=audit(bundle(), [found]))).text
+
+
+def test_template_turns_no_escaping_off_and_every_value_of_another_type_is_refused():
+    template = own_file(_page_html.TEMPLATE)
+    assert not re.search(r"\|\s*safe|autoescape|Markup", template)
+    page = _page.plan(bundle(), audit(bundle()), _changes.compare(None, bundle().manifest, Version))
+    for wrong in ("{{ page.news }}", "{{ page.vulnerabilities.last_answer }}", "{{ page.nothing }}"):
+        with pytest.raises((TypeError, jinja2.UndefinedError)):
+            _page_html.render(page, wrong, "")
+
+
+def test_page_says_in_which_locks_something_is_and_names_a_set_alone_for_all_its_targets():
+    locks = _page.Locks(bundle().locks)
+    assert locks.where(["base/old", "base/new", "airgap-pip/old"]) == "airgap-pip (old), base"
+    assert locks.where(["base/old", "other/new"]) == "base (old), other"
+    assert locks.where([]) == ""

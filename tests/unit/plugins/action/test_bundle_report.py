@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What travels to the bundle's host so that the page can be written there."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible_collections.airgap.python.plugins.action import bundle_report
+from ansible_collections.airgap.python.plugins.module_utils import _page_html
+
+
+@pytest.mark.parametrize("given", [{}, {"template": "another", "style": "another"}])
+def test_template_and_style_are_the_collections_own_and_reach_the_module_as_they_are(given, monkeypatch):
+    sent = {}
+    monkeypatch.setattr(bundle_report._answer.ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
+    monkeypatch.setattr(
+        bundle_report._answer.ActionBase,
+        "_execute_module",
+        lambda self, module_args, task_vars: sent.update(module_args) or {"changed": True},
+    )
+    task = types.SimpleNamespace(
+        action="airgap.python.bundle_report", args=dict(given, path="/srv/airgap/bundle"), delegate_to=None
+    )
+    action = bundle_report.ActionModule(task, types.SimpleNamespace(exec_command=None), None, None, None, None)
+    assert action.run(task_vars={})["changed"] is True
+    assert sent["path"] == "/srv/airgap/bundle"
+    assert "{{ page.id }}" in sent["template"] and "@media print" in sent["style"]
+    assert (sent["template"], sent["style"]) == tuple(
+        bundle_report.own_file(name) for name in (_page_html.TEMPLATE, _page_html.STYLE)
+    )
