@@ -177,6 +177,6 @@ throughput: setup ## Measure a transfer through the lab's bastion against one ra
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi
 	@if command -v podman > /dev/null; then \
-	  podman images --quiet --filter reference=localhost/airgap-lab | sort -u | xargs --no-run-if-empty podman rmi --force > /dev/null; \
+	  podman images --quiet --filter 'reference=localhost/airgap-*' | sort -u | xargs --no-run-if-empty podman rmi --force > /dev/null; \
 	fi
 	@rm -rf .venv .lab .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build tests/output /var/tmp/airgap-lab

@@ -17,15 +17,17 @@ mkdir -p "$work"
 say() { printf '\n==> %s\n' "$*"; }
 
 for tool in podman mmdebstrap; do
-    command -v "$tool" > /dev/null || { echo "make ee needs $tool: apt-get install podman mmdebstrap" >&2; exit 1; }
+    command -v "$tool" > /dev/null || { echo "make ee needs $tool: apt-get install podman runc mmdebstrap" >&2; exit 1; }
 done
 
 base=${EE_BASE_IMAGE:-}
 if [ -z "$base" ]; then
     suite=${EE_SUITE:-trixie}
-    base=localhost/airgap-ee-base:$suite
-    say "Base image: $base"
-    "$lab/build-image.sh" "$base" "$suite" ca-certificates,python3,python3-pip,python3-venv "${AIRGAP_LAB_MIRROR:-}"
+    packages=ca-certificates,python3,python3-pip,python3-venv
+    # Another recipe is another image.
+    base=localhost/airgap-ee-base:$suite-$(cat "$lab/build-image.sh" - <<< "$packages" | sha256sum | cut -c1-12)
+    say "Base image: $base (made when it is missing)"
+    "$lab/build-image.sh" "$base" "$suite" "$packages" "${AIRGAP_LAB_MIRROR:-}"
 fi
 flags=$(PODMAN_PROBE=true "$lab/podman-flags.sh" "$base")
 mapfile -t flags <<< "$flags"
