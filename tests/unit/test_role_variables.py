@@ -3,25 +3,15 @@
 
 from __future__ import annotations
 
-import functools
+import json
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import fragment_loader, init_plugin_loader
-from ansible.template import Templar
-from ansible.utils.plugin_docs import get_docstring
-
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # ansible-core 2.18 trusts every text.
-
-    def trust_as_template(value):
-        """Return the text as it is."""
-        return value
-
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -69,20 +59,62 @@ def options(role):
     return {name: option for found in entry_points(role).values() for name, option in found.items()}
 
 
-@pytest.fixture(name="templar", scope="module")
-def templar_fixture():
-    """Return what renders a default of a role for a site that sets nothing."""
-    init_plugin_loader([str(ROOT / ".collections")])
+# Ansible finds collections once for a process, and other tests have imported ours: what needs its loaders runs apart.
+RENDER = """
+import json, sys
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core 2.18 trusts every text.
+    def trust_as_template(value):
+        return value
+init_plugin_loader()
+def trusted(value):
+    return trust_as_template(value) if isinstance(value, str) else value
+rendered = {}
+for role, defaults in json.load(sys.stdin).items():
+    variables = dict({name: trusted(value) for name, value in defaults["all"].items()}, groups={}, playbook_dir="/site")
+    templar = Templar(loader=DataLoader(), variables=variables)
+    rendered[role] = {name: templar.template(trusted(defaults["all"][name])) for name in defaults["wanted"]}
+print(json.dumps(rendered))
+"""
 
-    def trusted(value):
-        return trust_as_template(value) if isinstance(value, str) else value
 
-    def render(role, value):
-        variables = {name: trusted(one) for name, one in defaults(role).items()}
-        templar = Templar(loader=DataLoader(), variables=dict(variables, groups={}, playbook_dir="/playbooks"))
-        return templar.template(trusted(value))
+def ask(*command, given=""):
+    """Run a program of this environment with the checkout's settings, and return the JSON that it prints."""
+    done = subprocess.run(
+        [sys.executable, *command],
+        env=dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg")),
+        cwd=str(ROOT),
+        input=given.encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
 
-    return render
+
+@pytest.fixture(name="rendered", scope="module")
+def rendered_fixture():
+    """Return the defaults of each role as they are for a site that sets nothing, but those that depend on the host."""
+    wanted = {
+        role: {
+            "all": defaults(role),
+            "wanted": [name for name, value in defaults(role).items() if not follows_the_host(value)],
+        }
+        for role in ROLES
+    }
+    return ask("-c", RENDER, given=json.dumps(wanted))
+
+
+@pytest.fixture(name="module_options", scope="module")
+def module_options_fixture():
+    """Return the options of each module as its documentation, which ansible-test compares with its code, has them."""
+    dumped = ask("-m", "ansible", "doc", "--metadata-dump", "-t", "module", "airgap.python")
+    modules = {name.rpartition(".")[2]: one["doc"]["options"] for name, one in dumped["all"]["module"].items()}
+    assert modules
+    return modules
 
 
 def follows_the_host(value):
@@ -119,12 +151,6 @@ def passed():
                             yield role, found.group(1), module, option
 
 
-@functools.lru_cache(maxsize=None)
-def module_options(module):
-    """Return the options of a module as its documentation, which ansible-test compares with its code, has them."""
-    return get_docstring(str(ROOT / "plugins/modules" / (module + ".py")), fragment_loader)[0]["options"]
-
-
 def shape(option):
     """Return what both kinds of specification say about the values of an option."""
     within = option.get("options", option.get("suboptions"))
@@ -143,7 +169,7 @@ def test_every_default_is_documented_and_every_documented_default_is_there(role)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_documented_default_is_that_of_a_site_that_sets_nothing(role, templar):
+def test_documented_default_is_that_of_a_site_that_sets_nothing(role, rendered):
     for entry_point, documented in entry_points(role).items():
         for name, option in documented.items():
             value = defaults(role)[name]
@@ -151,7 +177,7 @@ def test_documented_default_is_that_of_a_site_that_sets_nothing(role, templar):
             if follows_the_host(value):
                 assert "default" not in option, where
                 continue
-            found = templar(role, value)
+            found = rendered[role][name]
             assert "default" in option, "%s: %r" % (where, found)
             assert option["default"] == found, where
             assert isinstance(found, TYPES[option["type"]]), where
@@ -169,8 +195,8 @@ def test_every_public_variable_has_a_comment(role):
 
 
 @pytest.mark.parametrize(("role", "variable", "module", "option"), sorted(set(passed())))
-def test_variable_that_goes_to_a_module_has_its_type_and_its_choices(role, variable, module, option):
-    mine, its = options(role)[variable], module_options(module)[option]
+def test_variable_that_goes_to_a_module_has_its_type_and_its_choices(module_options, role, variable, module, option):
+    mine, its = options(role)[variable], module_options[module][option]
     assert shape(mine) == shape(its)
     if its.get("default") is not None and "default" in mine:
         assert mine["default"] == its["default"]
