@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.airgap.python.plugins.module_utils import _page_html
+from ansible_collections.airgap.python.plugins.module_utils._report import _page_html
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 

@@ -8,9 +8,9 @@ import os
 
 import yaml
 from ansible.plugins.action import ActionBase
-from ansible_collections.airgap.python.plugins.module_utils import _survey
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_file
 
 
 class ActionModule(ActionBase):
@@ -29,9 +29,9 @@ class ActionModule(ActionBase):
         )
         folder = arguments["dest"]
         try:
-            found = [_survey.found(host, one) for host, answers in arguments["answers"].items() for one in answers]
+            found = [_target_file.found(host, one) for host, answers in arguments["answers"].items() for one in answers]
             existing = existing_files(folder)
-            plan = _survey.plan(found, existing, (task_vars or {}).get("groups", {}).get("all", []))
+            plan = _target_file.plan(found, existing, (task_vars or {}).get("groups", {}).get("all", []))
             written = [name for name in plan.files if plan.files[name] != existing.get(name, ("", None))[0]]
             if written and not self._task.check_mode:
                 os.makedirs(folder, exist_ok=True)
@@ -59,11 +59,11 @@ def existing_files(folder):
     """Return the text and the content of every YAML file of a folder, by name; content only of the survey's own."""
     existing = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-        if not name.endswith(_survey.SUFFIX):
+        if not name.endswith(_target_file.SUFFIX):
             continue
-        text = (read_if_there(os.path.join(folder, name)) or b"").decode("utf-8", "replace")
+        text = (read_if_exists(os.path.join(folder, name)) or b"").decode("utf-8", "replace")
         try:
-            content = yaml.safe_load(text) if _survey.is_ours(text) else None
+            content = yaml.safe_load(text) if _target_file.is_ours(text) else None
         except yaml.YAMLError as error:
             raise AirgapError("%s cannot be read: %s. Remove it and play again." % (name, error)) from error
         existing[name] = (text, content)

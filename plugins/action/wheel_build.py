@@ -11,8 +11,8 @@ import tempfile
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
-from ansible_collections.airgap.python.plugins.module_utils import _build
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _build
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 

@@ -35,7 +35,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.airgap.python.plugins.module_utils import _addresses
+from ansible_collections.airgap.python.plugins.module_utils._index import _addresses
 
 
 def own_url(hosts, port):

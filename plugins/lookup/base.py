@@ -39,8 +39,11 @@ import os
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
+
+FIX = "Bring inventory.json from the index host, or leave stage_base empty."
 
 
 class LookupModule(LookupBase):
@@ -49,29 +52,20 @@ class LookupModule(LookupBase):
     def run(self, terms, variables=None, **kwargs):
         """Return what each path describes."""
         self.set_options(var_options=variables, direct=kwargs)
-        folders = [(variables or {}).get(name) for name in ("inventory_dir", "playbook_dir")]
-        folders = [str(folder) for folder in folders if folder] or [os.getcwd()]
+        folders = _site_files.folders(variables)
         try:
-            return [read(find(os.path.expanduser(str(term)), folders)) for term in terms]
+            return [read(_site_files.find(str(term), folders, file_of, FIX)) for term in terms]
         except (AirgapError, OSError) as error:
             raise AnsibleError("The base cannot be read: %s" % error) from error
 
 
-def find(path, folders):
-    """Return the file that a path stands for."""
-    for folder in folders:
-        found = os.path.join(folder, path)
-        if os.path.isdir(found):
-            found = os.path.join(found, _manifest.MANIFEST)
-        if os.path.exists(found):
-            return found
-    raise AirgapError(
-        "There is no %s in %s. Bring inventory.json from the index host, or leave stage_base empty."
-        % (path, " or ".join(folders))
-    )
+def file_of(path):
+    """Return the file that a path means, or None where there is none."""
+    path = os.path.join(path, _layout.MANIFEST) if os.path.isdir(path) else path
+    return path if os.path.exists(path) else None
 
 
 def read(path):
     """Return id and sums of a base."""
-    base = _manifest.parse_base(_manifest.read_text(path), path)
+    base = _manifest.parse_base(_folder.read_text(path), path)
     return {"id": base.id, "sha256": sorted(base.sha256), "path": path}

@@ -76,10 +76,11 @@ import os
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
-from ansible_collections.airgap.python.plugins.module_utils import _projects, _requirements, _sources
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._lock import project_of
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _project_files, _requirements, _sources
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
+from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import project_of
+from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
 
 
 class LookupModule(LookupBase):
@@ -88,12 +89,11 @@ class LookupModule(LookupBase):
     def run(self, terms, variables=None, **kwargs):
         """Return the lines of all files in their order."""
         self.set_options(var_options=variables, direct=kwargs)
-        folders = [(variables or {}).get(name) for name in ("inventory_dir", "playbook_dir")]
-        folders = [str(folder) for folder in folders if folder] or [os.getcwd()]
+        folders = _site_files.folders(variables)
         lines = []
         try:
             for term in terms:
-                path = find(str(term), folders)
+                path = _site_files.find(str(term), folders, file_of, "Name a file that is on the control host.")
                 lines += [self.render(line, folders) for line in self.lines(path)]
         except AirgapError as error:
             raise AnsibleError(str(error)) from error
@@ -102,10 +102,10 @@ class LookupModule(LookupBase):
     def lines(self, path):
         """Return the lines of one file."""
         name = os.path.basename(path)
-        if name in _projects.EXPORTS:
+        if name in _project_files.EXPORTS:
             raise AirgapError(
                 "%s is a lock of a tool's own. Beside it, run '%s', and name that file."
-                % (path, _projects.EXPORTS[name])
+                % (path, _project_files.EXPORTS[name])
             )
         if self.get_option("kind") == "constraints":
             if name == "pyproject.toml":
@@ -116,7 +116,7 @@ class LookupModule(LookupBase):
             return self.pyproject(path)
         if name.startswith("pylock.") and name.endswith(".toml"):
             choice = [self.get_option(name) for name in ("extras", "groups", "build")]
-            return _projects.pylock(toml(path), path, *choice)
+            return _project_files.pylock(toml(path), path, *choice)
         return parse(path).requirements
 
     def render(self, line, folders):
@@ -130,7 +130,7 @@ class LookupModule(LookupBase):
     def pyproject(self, path):
         """Return what a project requires; warns of what counts for nothing."""
         document = toml(path)
-        found = _projects.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
+        found = _project_files.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
         names = [project_of(line.text) for line in found]
         # An index that is not named is pip's own default.
         indexes = [one or default_index() for one in self.get_option("indexes") or [""]]
@@ -155,13 +155,9 @@ def parse(path):
     return parsed
 
 
-def find(path, folders):
-    """Return the path of a file in the first folder that has it."""
-    for folder in folders:
-        found = os.path.join(folder, os.path.expanduser(path))
-        if os.path.isfile(found):
-            return found
-    raise AirgapError("%s is in none of %s. Name a file that is on the control host." % (path, ", ".join(folders)))
+def file_of(path):
+    """Return the path of a file, or None where there is none."""
+    return path if os.path.isfile(path) else None
 
 
 def toml(path):

@@ -44,13 +44,15 @@ _raw:
 """
 
 import glob
-import os
 
 import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.airgap.python.plugins.module_utils import _survey
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_file
+from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
+
+FIX = "airgap_targets names it: play airgap.python.survey, or bring the file that was written inside."
 
 
 class LookupModule(LookupBase):
@@ -59,25 +61,16 @@ class LookupModule(LookupBase):
     def run(self, terms, variables=None, **kwargs):
         """Return the targets of all terms in their order."""
         self.set_options(var_options=variables, direct=kwargs)
-        folders = [(variables or {}).get(name) for name in ("inventory_dir", "playbook_dir")]
-        folders = [str(folder) for folder in folders if folder] or [os.getcwd()]
+        folders = _site_files.folders(variables)
+
+        def find(path):
+            return _site_files.find(path, folders, lambda pattern: sorted(glob.glob(pattern)), FIX)
+
         try:
-            targets = _survey.targets(terms, lambda path: find(path, folders), read)
+            targets = _target_file.targets(terms, find, read)
         except AirgapError as error:
             raise AnsibleError(str(error)) from error
         return targets
-
-
-def find(path, folders):
-    """Return the files that a path or a pattern stands for, of the first folder that has any."""
-    for folder in folders:
-        found = sorted(glob.glob(os.path.join(folder, os.path.expanduser(path))))
-        if found:
-            return found
-    raise AirgapError(
-        "airgap_targets names the target file %s, and there is none in %s. "
-        "Play airgap.python.survey, or bring the file that was written inside." % (path, " or ".join(folders))
-    )
 
 
 def read(path):

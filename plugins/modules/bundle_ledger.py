@@ -201,9 +201,11 @@ import os
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _ledger, _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _ledger, _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_file, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 
 
 def login_user():
@@ -219,9 +221,8 @@ class Entry:
 
     def __init__(self, params):
         self.params = params
-        where = os.path.join(params["bundle"], _manifest.MANIFEST)
-        self.manifest = _manifest.parse_manifest(_manifest.read_text(where), where)
-        self.sums = sha256_file(os.path.join(params["bundle"], _manifest.SUMS))
+        self.manifest = _manifest.read(params["bundle"])
+        self.sums = sha256_file(os.path.join(params["bundle"], _layout.SUMS))
 
     def begin_record(self):
         """Return the line that comes before anything is published."""
@@ -283,8 +284,8 @@ def end(params, check_mode):
     if params["result"] == _ledger.OK and params["inventory"]:
         imported = [one for one in _ledger.read(params["path"]).ids if one != entry.manifest["id"]]
         content = _ledger.inventory(entry.manifest, imported + [entry.manifest["id"]])
-        data = _manifest.render_json(content).encode("utf-8")
-        if read_if_there(params["inventory"]) != data:
+        data = _json.render(content).encode("utf-8")
+        if read_if_exists(params["inventory"]) != data:
             changed = True
             if not check_mode:
                 write_atomic(params["inventory"], data)

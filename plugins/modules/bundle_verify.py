@@ -41,6 +41,10 @@ options:
       - Otherwise RV(whole) tells.
     type: bool
     default: false
+  list_files:
+    description: Return RV(files), which for a large bundle is long.
+    type: bool
+    default: true
 requirements:
   - python >= 3.8
   - ssh-keygen, of OpenSSH 8.2 or newer, if O(allowed_signers) is given
@@ -102,28 +106,31 @@ whole:
   description: Whether every file of the manifest is here.
   type: bool
   returned: when RV(found=true)
-left_out:
-  description: The files that it leaves to its base, with C(path), C(sha256) and C(size) in bytes.
-  type: list
-  elements: dict
+signatures_sha256:
+  description: SHA-256 of C(SHA256SUMS.sig); empty where there is none.
+  type: str
   returned: when RV(found=true)
-entries:
-  description: Every file that has to cross, with C(path), C(sha256) and C(size) in bytes; not those of RV(left_out).
+count:
+  description: How many files of the pool the manifest names.
+  type: int
+  returned: when RV(found=true)
+built:
+  description: The projects of which the pool has a wheel that was built from source.
   type: list
-  elements: dict
+  elements: str
   returned: when RV(found=true)
 files:
   description: The files of the pool as the manifest describes them.
   type: list
   elements: dict
-  returned: when RV(found=true)
+  returned: when RV(found=true) and O(list_files=true)
 targets:
   description: The targets that the bundle was staged for, as the manifest has them.
   type: list
   elements: dict
   returned: when RV(found=true)
 bytes:
-  description: Size of the files in RV(entries) together, in bytes.
+  description: Size of all that the bundle brings, in bytes; not that of files that it leaves to its base.
   type: int
   returned: when RV(found=true)
 """
@@ -131,7 +138,7 @@ bytes:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _approval, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _layout, _manifest, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -143,32 +150,36 @@ def main():
             path={"type": "path", "required": True},
             missing_ok={"type": "bool", "default": False},
             whole={"type": "bool", "default": False},
+            list_files={"type": "bool", "default": True},
         ),
         supports_check_mode=True,
     )
     path = module.params["path"]
-    if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _manifest.SUMS)):
+    if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _layout.SUMS)):
         module.exit_json(changed=False, found=False)
     try:
         approval = _approval.judge(path, module.params)
-        manifest, entries = _manifest.verify(path, module.params["whole"])
+        manifest, entries = _verify.verify(path, module.params["whole"])
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
-    crossing = _manifest.to_send(manifest, entries)
+    sums = {entry.path: entry.sha256 for entry in entries}
+    built = {one["name"] for one in manifest["files"] if str(one.get("origin") or "").startswith("built:")}
+    result = {"files": manifest["files"]} if module.params["list_files"] else {}
     module.exit_json(
         changed=False,
         found=True,
         id=manifest["id"],
         created=manifest["created"],
-        sha256=next(entry.sha256 for entry in entries if entry.path == _manifest.SUMS),
+        sha256=sums[_layout.SUMS],
+        signatures_sha256=sums.get(_layout.SIGNATURE, ""),
         base=manifest["base"] or "",
         whole=not _manifest.absent(manifest, entries),
-        left_out=[entry._asdict() for entry in _manifest.left_out(manifest)],
-        entries=[entry._asdict() for entry in crossing],
-        files=manifest["files"],
+        count=len(manifest["files"]),
+        built=sorted(built),
         targets=manifest["targets"],
-        bytes=sum(entry.size for entry in crossing),
+        bytes=sum(entry.size for entry in _manifest.to_send(manifest, entries)),
         **approval.result(),
+        **result,
     )
 
 

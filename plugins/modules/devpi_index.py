@@ -94,8 +94,8 @@ index:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _devpi
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
 
 
 def wanted(params, owner):

@@ -145,17 +145,17 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import (
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secret_file
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import (
     _addresses,
+    _data,
     _devpi,
-    _devpi_data,
-    _files,
     _former,
     _listeners,
     _service,
-    _venv,
 )
-from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _venv
 
 SHOWN = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState", "MainPID", "NRestarts")
 POLL = 0.25
@@ -260,7 +260,7 @@ def look_at(path: str, with_text: bool = False) -> t.Optional[_service.Entry]:
         return None
     text = None
     if with_text:
-        text = (_files.read_if_there(path) or b"").decode("utf-8", "replace")
+        text = (_files.read_if_exists(path) or b"").decode("utf-8", "replace")
     empty = stat.S_ISREG(found.st_mode) and found.st_size == 0
     return _service.Entry(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), found.st_mtime, text, empty)
 
@@ -432,26 +432,26 @@ class Service:
         for path, owner in ((wanted.config_dir, 0), (wanted.data_dir, uid)):
             _files.make_folder(path)
             # The folder itself may be a link of the operator's, to a larger disk.
-            _files.own(os.path.realpath(path), owner, gid, 0o750)
-        _files.keep_secret(wanted.secret_path, None, uid, gid)
+            _access.set_owner(os.path.realpath(path), owner, gid, 0o750)
+        _secret_file.write_secret(wanted.secret_path, None, uid, gid)
         given = self.module.params["root_password"] if "password" in plan.steps else ""
         entry = found.entries.get(wanted.password_path)
         # A password that is there is the one that the server knows. It is changed there first, see the role.
-        _files.keep_secret(wanted.password_path, given if given and (entry is None or entry.empty) else None, 0, 0)
+        _secret_file.write_secret(
+            wanted.password_path, given if given and (entry is None or entry.empty) else None, 0, 0
+        )
         if "data" in plan.steps:
-            _devpi_data.make(
-                wanted.data_dir, account, wanted.password_path, os.path.join(wanted.venv, "bin/devpi-init")
-            )
+            _data.make(wanted.data_dir, account, wanted.password_path, os.path.join(wanted.venv, "bin/devpi-init"))
         if "config" in plan.steps:
             self.have_devpi_read(gid)
         if plan.restart and self.ran:
             self.try_beside(gid)
         if "config" in plan.steps:
             _files.write_atomic(wanted.config_path, _service.config(wanted).encode("utf-8"), 0o640)
-            _files.own(wanted.config_path, 0, gid, 0o640)
+            _access.set_owner(wanted.config_path, 0, gid, 0o640)
         if "unit" in plan.steps:
             _files.write_atomic(wanted.unit_path, wanted.unit.encode("utf-8"), 0o644)
-            _files.own(wanted.unit_path, 0, 0, 0o644)
+            _access.set_owner(wanted.unit_path, 0, 0, 0o644)
         if plan.restart or "unit" in plan.steps:
             self.systemd.must("daemon-reload")
         if plan.restart:
@@ -472,7 +472,7 @@ class Service:
         path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
         try:
             _files.write_atomic(path, text.encode("utf-8"), 0o640)
-            _files.own(path, 0, gid, 0o640)
+            _access.set_owner(path, 0, gid, 0o640)
             yield path
         finally:
             remove_if_there(path)
@@ -512,7 +512,7 @@ class Service:
         source, target = self.wanted.unit_path + ".d", os.path.join(RUN_UNITS, self.trial.name + ".d")
         for name in names_in(source):
             if name.endswith(".conf"):
-                text = (_files.read_if_there(os.path.join(source, name)) or b"").decode("utf-8", "surrogateescape")
+                text = (_files.read_if_exists(os.path.join(source, name)) or b"").decode("utf-8", "surrogateescape")
                 text = _service.trial_unit(text, self.wanted, config_path)
                 _files.make_folder(target)
                 _files.write_atomic(os.path.join(target, name), text.encode("utf-8", "surrogateescape"), 0o600)
@@ -561,7 +561,7 @@ class Service:
             if self.ended:
                 self.systemd.call("stop", self.systemd.name)
             return "Unit, configuration and environment are as they were, and the server is stopped, as it was before."
-        config = (_files.read_if_there(self.wanted.config_path) or b"").decode("utf-8", "replace")
+        config = (_files.read_if_exists(self.wanted.config_path) or b"").decode("utf-8", "replace")
         urls = _service.urls_of(config) or self.urls
         try:
             self.systemd.start("restart", urls, self.module.params["wait"])
@@ -577,7 +577,7 @@ class Service:
             return "The former state is not all back: %s: %s (%s). Mend that, and run this again." % (
                 error.filename or "a command of systemd",
                 error.strerror,
-                _files.room(self.wanted.unit_path, self.wanted.config_dir, self.wanted.venv),
+                _disk_space.free_space(self.wanted.unit_path, self.wanted.config_dir, self.wanted.venv),
             )
 
 

@@ -37,6 +37,8 @@ options:
   src:
     description: The folder that a relative C(path) in O(files) starts from. Without it each C(path) must be absolute.
     type: path
+requirements:
+  - packaging >= 22, or pip >= 24.1, of this interpreter or as a wheel in O(files)
 attributes:
   check_mode:
     description:
@@ -98,9 +100,13 @@ import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _devpi, _manifest, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, other_writers, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _prover, _wheel
 
 
 def locate(files, src):
@@ -114,7 +120,7 @@ def locate(files, src):
                 "%s has no sha256 of 64 hex digits. Give it for every file." % (path or "An entry of files")
             )
         if src is not None and not os.path.isabs(path):
-            _manifest.check_name(path, "files")
+            _layout.check_name(path, "files")
             path = os.path.join(src, path)
         if not os.path.isabs(path):
             raise AirgapError("files names %r, which is no absolute path. Set src to the folder it starts from." % path)
@@ -127,7 +133,20 @@ def locate(files, src):
     return [found[name] for name in sorted(found)]
 
 
-def inspect(located):
+def packaging_for(located):
+    """Return what reads names and versions: this interpreter's own, or that of a wheel of pip among the files."""
+    mine = []
+    for path, sha256 in located:
+        if not os.path.isfile(path) or os.path.islink(path):
+            continue
+        # As in inspect(), which refuses the others by name.
+        with open_plain(path) as stream:
+            if not other_writers(os.fstat(stream.fileno())):
+                mine.append((path, sha256))
+    return _packaging.load(_prover.pip_wheels(mine))
+
+
+def inspect(packaging, located):
     """Return what every wheel declares, after its hash was checked; all mistakes are named at once."""
     wheels = []
     wrong = []
@@ -138,7 +157,7 @@ def inspect(located):
                 here = "" if reason else sha256_stream(stream)
                 if here == sha256:
                     # Nobody changes the file between the two, and this is the file that was hashed.
-                    wheels.append(_wheel.describe(path, sha256, _wheel.read_metadata(path, stream)))
+                    wheels.append(_wheel.describe(packaging, path, sha256, _wheel.read_metadata(path, stream)))
                 elif reason:
                     wrong.append("%s can be changed by others: %s. Copy it to a folder of your own" % (path, reason))
                 else:
@@ -162,7 +181,8 @@ def run(module, client):
     params = module.params
     index = params["index"]
     _devpi.split_index(index)
-    wheels = inspect(locate(params["files"], params["src"]))
+    located = locate(params["files"], params["src"])
+    wheels = inspect(packaging_for(located), located)
     if not module.check_mode:
         client.login(params["login_user"], _devpi.login_password(params))
     config = client.get_index(index)

@@ -78,7 +78,7 @@ import stat
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _user_settings
+from ansible_collections.airgap.python.plugins.module_utils._install import _user_settings
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 # No file that a person writes is larger, and a host has no more users of its own.

@@ -124,8 +124,8 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _target
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
 
 # Python 3.6 does not know this line; it shall be able to answer that it is too old.
 FUTURE = "from __future__ import annotations"

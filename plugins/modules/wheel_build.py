@@ -76,6 +76,7 @@ options:
 requirements:
   - python >= 3.8
   - pip >= 23.2
+  - packaging >= 22, or pip >= 24.1
   - git for O(vcs)
 extends_documentation_fragment:
   - airgap.python.pip
@@ -135,8 +136,8 @@ build_requirements:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._building import run_module
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._resolve._building import run_module
 
 
 def main():

@@ -39,9 +39,12 @@ FORMS = {
     "id": r"([0-9a-f]{32})?",
     "base": r"([0-9a-f]{32})?",
     "sha256": r"([0-9a-f]{64})?",
+    "signatures_sha256": r"([0-9a-f]{64})?",
+    "volumes_sha256": r"([0-9a-f]{64})?",
+    "known": r"[0-9a-f]{64}",
+    "wanted": r"[0-9]+(-[0-9]+|@[0-9]+-[0-9]+)?",
     "target": r"([A-Za-z0-9][A-Za-z0-9._+-]*)?",
     "version": r"[A-Za-z0-9!+._*-]*",
-    "encoding": r"[a-z0-9]*",
     "created": r"[0-9TZtz:+. -]*",
 }
 PATHS = ("path", "folder", "dest", "executable", "record", "wheel", "filename")

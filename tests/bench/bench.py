@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from ansible_collections.airgap.python.plugins.module_utils import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target
 
 from tests.bench.mirror import Mirror
 

@@ -24,14 +24,17 @@ import tempfile
 import time
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _manifest, _pieces
-from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _sums, _verify
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
 ]
 SETS = [{"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")]
-VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils import _manifest; _manifest.verify(sys.argv[1])"
+VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils import _manifest; _verify.verify(sys.argv[1])"
 
 
 def pack_installed(folder):
@@ -118,42 +121,45 @@ def describe(root, pins, base=None):
     row = "<tr><td>%s</td><td>%s</td><td class='size'>%d kB</td><td>%s</td></tr>\n"
     rows = [row % (html.escape(pin.name), pin.version, pin.size >> 10, pin.sha256) for pin in pins]
     write(root, "reports/report.html", "<style>" + "td { padding: 1em }\n" * 200 + "</style>" + "".join(rows))
-    write(root, "manifest.json", _manifest.render_json(manifest))
+    write(root, "manifest.json", _json.render(manifest))
     write(root, "SHA256SUMS", "")
-    sums = _manifest.sums_of(root, {entry.path for entry in _manifest.left_out(manifest)})
-    write(root, "SHA256SUMS", _manifest.render_sums(sums))
+    sums = _sums.compute(root, {entry.path for entry in _manifest.left_out(manifest)})
+    write(root, "SHA256SUMS", _sums.render(sums))
     return manifest
 
 
 def cross(source, hop):
     """Take a bundle in as the role transfer does; return how many bytes crossed."""
-    manifest, entries = _manifest.verify(source)
-    reception = Reception(
-        {
-            "path": os.path.join(hop, "bundle"),
-            "incoming": os.path.join(hop, "incoming"),
-            "id": manifest["id"],
-            "entries": [entry._asdict() for entry in _manifest.to_send(manifest, entries)],
-            "left_out": [entry._asdict() for entry in _manifest.left_out(manifest)],
-            "base": manifest["base"],
-            "complete": True,
-        }
-    )
-    parts = _pieces.parts_of(plan(reception)["parts"])
+    manifest, entries = _verify.verify(source)
+    sums = {entry.path: entry.sha256 for entry in entries}
+    offer = _reception.Offer(manifest["id"], sums[_layout.SUMS])
     piece = os.path.join(hop, "piece")
-    with open(piece, "wb") as stream:
-        _pieces.write(source, parts, _pieces.encoding_of(parts), stream.write)
-    crossed = os.path.getsize(piece)
-    with open(piece, "rb") as stream:
-        reception.take(stream, parts, _pieces.encoding_of(parts))
+    crossed = 0
+
+    def go_on(write=None, wanted=()):
+        nonlocal crossed
+        places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
+        reception = _reception.Reception(*places, offer, {"complete": True})
+        if write is None:
+            return _reception.go_on(reception)
+        with open(piece, "wb") as stream:
+            write(stream.write)
+        crossed += os.path.getsize(piece)
+        with open(piece, "rb") as stream:
+            return _reception.go_on(reception, stream, wanted)
+
+    result = go_on()
+    files = bundle_send.open_part(source, offer.sha256, result["known"])
+    result = go_on(lambda emit: _stream.write_open(source, files, emit))
+    dummy, parts = bundle_send.pool_parts(source, offer.sha256, result["wanted"])
+    go_on(lambda emit: _stream.write(source, parts, emit), result["wanted"])
     os.unlink(piece)
-    reception.finish()
     return crossed
 
 
 def size_of(root, entries):
     """Return the size of the texts and of the wheels among entries."""
-    wheels = sum(entry.size for entry in entries if _pieces.is_packed(entry.path))
+    wheels = sum(entry.size for entry in entries if _layout.is_in_pool(entry.path))
     return sum(entry.size for entry in entries) - wheels, wheels
 
 
@@ -165,7 +171,7 @@ def measure_crossing(folder, count):
     os.makedirs(hop)
     pins = make_pool(pool, count, 1)
     first = describe(source, pins)
-    texts, wheels = size_of(source, _manifest.verify(source)[1])
+    texts, wheels = size_of(source, _verify.verify(source)[1])
     crossed = cross(source, hop)
     rows = [
         ("first bundle, %d wheels" % len(pins), wheels, texts, crossed, crossed / wheels, crossed / (wheels + texts))
@@ -187,7 +193,7 @@ def measure_crossing(folder, count):
             os.unlink(os.path.join(second, "wheels", name))
         os.unlink(os.path.join(second, "SHA256SUMS"))
         describe(second, news, base)
-        manifest, entries = _manifest.verify(second)
+        manifest, entries = _verify.verify(second)
         texts, wheels = size_of(second, _manifest.to_send(manifest, entries))
         other = os.path.join(folder, "other")
         shutil.copytree(hop, other)
@@ -262,8 +268,8 @@ def measure_packing(wheels, root):
             with open(path, "rb") as stream:
                 data += stream.read()
     texts = b""
-    for path in sorted(_manifest.walk(root)):
-        if not _pieces.is_packed(path):
+    for path in sorted(_folder.walk(root)):
+        if not _layout.is_in_pool(path):
             with open(os.path.join(root, path), "rb") as stream:
                 texts += stream.read()
     ways = ["xz"] + (["zstd -3", "zstd -19"] if shutil.which("zstd") else [])

@@ -26,9 +26,10 @@ IN_ALL = "its facts, in every task"
 EACH = "every text, in every task"
 # What cannot be carried out twice: the other end of the line serves once. Each of its lies is a play.
 ONCE = (
-    "airgap.python.transfer : Take it in file by file, check the whole bundle and put it in its place",
-    "airgap.python.media : Take them in",
-    "airgap.python.media : Take it in from the control host",
+    "airgap.python.transfer : Receive and judge the open part, and plan what is missing of the pool",
+    "airgap.python.transfer : Receive the pool, verify the whole bundle and put it in its place",
+    "airgap.python.media : Receive and judge the open part, and plan what is missing of the pool",
+    "airgap.python.media : Receive what is needed of it",
 )
 
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
 
 from tests.integration import small_bundle
 

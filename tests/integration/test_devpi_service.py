@@ -14,8 +14,10 @@ import sys
 import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _devpi_data, _files, _lock, _service
+from ansible_collections.airgap.python.plugins.module_utils import _files
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import _data, _service
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 from ansible_collections.airgap.python.plugins.modules import devpi_service
 
 from tests.integration import small_bundle
@@ -103,12 +105,12 @@ def test_data_are_made_whole_by_the_account_and_a_killed_run_is_taken_up(devpi_b
     password.write_text("a 'quoted' pass: word\n")
     data = tmp_path / "data"
     (data / ".init" / "half").mkdir(parents=True)
-    _devpi_data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+    _data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
     assert sorted(os.listdir(data))[-2:] == [".serverversion", ".sqlite"]
     assert not (data / ".init").exists()
     (data / ".serverversion").unlink()
     with pytest.raises(AirgapError, match="is not empty and not devpi's"):
-        _devpi_data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+        _data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
 
 
 @pytest.mark.devpi_server

@@ -19,7 +19,8 @@ import time
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.airgap.python.plugins.module_utils import _lock, _page_html
+from ansible_collections.airgap.python.plugins.module_utils._report import _page_html
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 from ansible_collections.airgap.python.plugins.modules import (
     bundle_audit,
     bundle_changes,

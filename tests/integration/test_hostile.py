@@ -15,17 +15,26 @@ import traceback
 import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _files, _lock, _manifest, _media, _pieces, _volumes
+from ansible_collections.airgap.python.plugins.module_utils import _files, _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
-from ansible_collections.airgap.python.plugins.modules import bundle_export, bundle_receive
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
+from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
+from ansible_collections.airgap.python.plugins.module_utils._transfer import (
+    _export,
+    _media,
+    _reception,
+    _stream,
+    _volumes,
+)
+from ansible_collections.airgap.python.plugins.module_utils._transfer._export import Export
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
-from ansible_collections.airgap.python.plugins.modules.bundle_export import Export
-from ansible_collections.airgap.python.plugins.modules.bundle_receive import Reception, plan
 
 from tests.integration.simple_index import make_wheel
-from tests.unit.plugins.module_utils.test_manifest import SETS, delta, seal
-from tests.unit.plugins.module_utils.test_signature import Officer
+from tests.unit.plugins.module_utils._bundle.test_manifest import SETS, delta, seal
+from tests.unit.plugins.module_utils._bundle.test_signature import Officer
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system and make devices")
 FLASK = "wheels/flask-1.0-py3-none-any.whl"
@@ -35,53 +44,43 @@ SIZE = 200
 
 def export(source, disk, size=SIZE):
     """Export a bundle as the role media does."""
-    planned = bundle_export.plan(source, disk, size)
-    done = Export(source, disk, planned["id"])
-    written = []
-    for volume in planned["volumes"]:
-        with held(done.folder, False):
-            written.append(done.write_volume(volume)[0])
-    with held(done.folder, False):
-        return done.finish(written)
+    done = Export(source, disk, size)
+    sums = {}
+    for volume in done.plan()["volumes"]:
+        with locked_folder(done.folder, False):
+            sums[volume["name"]] = done.write_volume(volume["name"])[0].sha256
+    with locked_folder(done.folder, False):
+        return done.finish(sums)
 
 
 def bring(disks, hop, bundle=""):
     """Import a bundle as the role media does; return the names of the volumes that are still needed."""
     folders = _media.find(disks, bundle)
     offer = _media.judge(folders, [])
-    reception = Reception(
-        {
-            "path": os.path.join(hop, "bundle"),
-            "incoming": os.path.join(hop, "incoming"),
-            "id": offer.manifest["id"],
-            "entries": [entry._asdict() for entry in offer.opened + offer.carried],
-            "left_out": [entry._asdict() for entry in _manifest.left_out(offer.manifest)],
-            "base": offer.manifest["base"],
-            "complete": True,
-        }
-    )
-    volumes = [{"name": one.name, "parts": [part._asdict() for part in one.parts]} for one in offer.volumes]
-    with held(hop, False):
-        planned = plan(reception, volumes)
-    parts = _pieces.parts_of(planned["parts"])
-    if parts:
+    if offer.foreign:
+        raise AirgapError("foreign: %s" % offer.foreign)
+    sums = [offer.sums.get(name, "") for name in ("SHA256SUMS", "SHA256SUMS.sig", _volumes.LIST)]
+
+    def go_on(*arguments):
+        offered = _reception.Offer(offer.manifest["id"], *sums)
+        with locked_folder(hop, False):
+            places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
+            return _reception.go_on(_reception.Reception(*places, offered, {"complete": True}), *arguments)
+
+    result = go_on()
+    if result["open"]:
         piece = io.BytesIO()
-        _pieces.write(offer.folder, parts, _pieces.encoding_of(parts), piece.write)
+        _stream.write_open(offer.folder, bundle_send.open_part(offer.folder, sums[0], result["known"]), piece.write)
         piece.seek(0)
-        with held(hop, False):
-            reception.take(piece, parts, _pieces.encoding_of(parts))
-    for needed in planned["volumes"]:
+        result = go_on(piece)
+    for needed in result["volumes"]:
         usable = _media.judge(folders, [needed["name"]]).usable
         if needed["name"] in usable:
-            parts = next(one.parts for one in offer.volumes if one.name == needed["name"])
-            with held(hop, False), open(usable[needed["name"]], "rb") as stream:
-                reception.take(stream, parts)
-    with held(hop, False):
-        rest = plan(reception, volumes)
-        if offer.foreign:
-            raise AirgapError("foreign: %s" % offer.foreign)
-        if not rest["volumes"] and rest["pending"]:
-            reception.finish()
+            with open(usable[needed["name"]], "rb") as stream:
+                go_on(stream, (), needed["name"])
+    if not result["pending"]:
+        return []
+    rest = go_on()
     return [one["name"] for one in rest["volumes"]]
 
 
@@ -346,7 +345,7 @@ def test_device_in_a_bundle_is_refused_by_name(way):
     os.unlink(path)
     os.mknod(path, 0o060644, os.makedev(7, 0))
     with pytest.raises(AirgapError, match=FLASK):
-        _manifest.verify(way.source)
+        _verify.verify(way.source)
 
 
 def test_folder_of_the_disk_that_is_a_link_is_refused_by_name(way):
@@ -413,7 +412,7 @@ def test_hard_link_to_a_file_elsewhere_is_refused_by_name(way):
         stream.write("secret")
     os.link(str(way.tmp / "secret"), path)
     with pytest.raises(AirgapError, match=FLASK + " has another name outside"):
-        _manifest.verify(way.source)
+        _verify.verify(way.source)
 
 
 @pytest.mark.parametrize("name, version", [("jinja2", "1.0"), ("flask", "2.0")])
@@ -427,9 +426,9 @@ def test_wheel_whose_metadata_disagree_with_its_name_is_refused_by_name(tmp_path
     (tmp_path / "locks/base/node.txt").write_text(_lock.render(pins, "node", "x"))
     targets = [{"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}]
     manifest = _manifest.compose(SETS, targets, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
-    (tmp_path / "manifest.json").write_text(_manifest.render_json(manifest))
-    (tmp_path / "SHA256SUMS").write_text(_manifest.render_sums(_manifest.sums_of(str(tmp_path))))
-    _manifest.verify(str(tmp_path))
+    (tmp_path / "manifest.json").write_text(_json.render(manifest))
+    (tmp_path / "SHA256SUMS").write_text(_sums.render(_sums.compute(str(tmp_path))))
+    _verify.verify(str(tmp_path))
     proofs, dummy, dummy = prove(str(tmp_path))
     (failure,) = proofs[0][3].failures
     assert filename in failure.message
@@ -521,10 +520,8 @@ def run_apart(work, kill_at=0):
 
         step = counted(lambda: None)
 
-        bundle_export.written_aside = _files.written_aside = lambda *arguments: InHalves(
-            WRITTEN_ASIDE(*arguments), step
-        )
-        bundle_receive.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
+        _export.written_aside = _files.written_aside = lambda *arguments: InHalves(WRITTEN_ASIDE(*arguments), step)
+        _reception.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
         try:
             for name in CALLS:
                 # Syncing is a step like any other, but takes time and shows in no file.
@@ -559,7 +556,7 @@ def test_export_killed_at_each_step_leaves_no_half_file_and_goes_on(way):
         status, said = run_apart(lambda disk=disk: export(way.source, disk), number)
         assert status in (0, signal.SIGKILL), said
         for path, data in tree(disk).items():
-            assert TEMPORARY in path or expected[path] == data
+            assert TEMPORARY_PREFIX in path or expected[path] == data
         export(way.source, disk)
         assert tree(disk) == expected
         shutil.rmtree(disk)

@@ -19,8 +19,10 @@ import zipfile
 from importlib.metadata import PackageNotFoundError
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _install_program, _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _program
 
 from tests.integration import interpreters, small_bundle
 from tests.integration.simple_index import SimpleIndex, make_wheel
@@ -226,7 +228,7 @@ def test_a_bundle_without_uv_says_how_to_get_it(install):
 
 def test_install_holds_files_of_the_release_byte_for_byte(bundle):
     """Anyone can compare them; what is compared is what runs."""
-    release = pathlib.Path(_install_program.__file__).parent
+    release = pathlib.Path(_program.__file__).parent.parent
     files = [path for path in (bundle / "install").rglob("*") if path.is_file()]
     assert len(files) > 10
     for path in files:
@@ -292,18 +294,20 @@ def test_install_sh_of_a_release_checks_a_bundle(bundle, tmp_path):
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, cwd="/", text=True)
     assert done.returncode == 0
     assert "the sums of" in done.stdout
-    with open(bundle / "install/_lock.py", "a", encoding="utf-8") as stream:
+    with open(bundle / "install/_wheels/_lock.py", "a", encoding="utf-8") as stream:
         stream.write("raise RuntimeError\n")
     done = subprocess.run(command, stderr=subprocess.PIPE, check=False, cwd="/", text=True)
     assert done.returncode == 1
-    assert "install/_lock.py has sha256" in done.stderr
+    assert "install/_wheels/_lock.py has sha256" in done.stderr
 
 
 def test_install_sh_alone_says_what_it_lacks(bundle, tmp_path):
     """It needs the folder beside it."""
     (tmp_path / "alone").mkdir()
     shutil.copy(str(bundle / "install.sh"), str(tmp_path / "alone"))
-    done = subprocess.run(["sh", str(tmp_path / "alone/install.sh"), "--list"], stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        ["sh", str(tmp_path / "alone/install.sh"), "--list"], stderr=subprocess.PIPE, text=True, check=False
+    )
     assert done.returncode == 1
     assert "alone/install is missing" in done.stderr
 
@@ -383,31 +387,31 @@ def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):
 
 def test_a_full_disk_is_seen_before_anything_is_made(bundle, install, monkeypatch):
     """What cannot fit is not begun."""
-    monkeypatch.setattr(_install_program.shutil, "disk_usage", lambda path: (10, 10, 0))
+    monkeypatch.setattr(_program.shutil, "disk_usage", lambda path: (10, 10, 0))
     with pytest.raises(AirgapError, match="The disk of .* is full"):
-        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+        _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not install.venv.exists()
 
 
 def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install, monkeypatch):
     """The error says so, and nothing half-made is taken for finished."""
-    real = _install_program.run
+    real = _program.run
 
     def run(argv):
         if "-r" in argv:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(argv)
 
-    monkeypatch.setattr(_install_program, "run", run)
+    monkeypatch.setattr(_program, "run", run)
     with pytest.raises(AirgapError, match=r"The disk of %s is full: .* has [0-9]+ bytes free" % install.venv):
-        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+        _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
     assert "Installed into" in install.set().stdout
 
 
 def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install, monkeypatch, tmp_path):
     """Which disk is full is told; what pip needs for itself lies beside the environment."""
-    real = _install_program.run
+    real = _program.run
     places = []
 
     def run(argv):
@@ -418,14 +422,14 @@ def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install
     def copy(bundle, pin, folder):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(_install_program, "run", run)
-    _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_program, "run", run)
+    _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert places
     assert {os.path.dirname(place) for place in places} == {str(install.venv)}
-    monkeypatch.setattr(_install_program.Bundle, "copy", copy)
-    monkeypatch.setattr(_install_program.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(_program.Bundle, "copy", copy)
+    monkeypatch.setattr(_program.tempfile, "tempdir", str(tmp_path))
     with pytest.raises(AirgapError, match="The disk of %s/.tmp.* is full: .*TMPDIR" % tmp_path):
-        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+        _program.main(str(bundle), ["base", "--venv", str(install.venv)])
 
 
 def test_two_runs_at_once_do_not_mix(install):
@@ -449,7 +453,7 @@ def evil_pip(mark):
 
 def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, install, pip, monkeypatch, tmp_path):
     """What is run and installed are copies that were hashed while they were made."""
-    real = _install_program.run
+    real = _program.run
 
     def run(argv):
         if "install" in argv:
@@ -457,8 +461,8 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
             (bundle / APP).write_bytes(make_wheel("app", "6.6")[1])
         return real(argv)
 
-    monkeypatch.setattr(_install_program, "run", run)
-    _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+    monkeypatch.setattr(_program, "run", run)
+    _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (tmp_path / "owned").exists()
     assert version_of(install.venv) == "1.0"
     assert not list(tmp_path.rglob(".tmp-airgap-*"))
@@ -466,9 +470,9 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
 
 def test_a_file_that_is_changed_before_it_is_copied_is_refused_by_name(bundle, install, monkeypatch):
     """The copy has another sum, and nothing stays behind."""
-    monkeypatch.setattr(_install_program, "check_space", lambda *_arguments: flip(bundle / APP))
+    monkeypatch.setattr(_program, "check_space", lambda *_arguments: flip(bundle / APP))
     with pytest.raises(AirgapError, match="app-1.0.* has sha256"):
-        _install_program.main(str(bundle), ["base", "--venv", str(install.venv)])
+        _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
     assert not [path for path in install.venv.iterdir() if path.name.startswith(".tmp")]
 
@@ -611,7 +615,7 @@ def change_manifest(bundle, change):
     manifest = json.loads((bundle / "manifest.json").read_text())
     change(manifest)
     manifest["id"] = _manifest.identify(manifest)
-    (bundle / "manifest.json").write_text(_manifest.render_json(manifest))
+    (bundle / "manifest.json").write_text(_json.render(manifest))
     small_bundle.seal(bundle)
 
 
@@ -621,15 +625,17 @@ BROKEN = {
     "a flipped byte in a lock": (lambda root: flip(root / "locks/base/here.txt"), "locks/base/here.txt"),
     "a flipped byte in a report": (lambda root: flip(root / "reports/sbom.cdx.json"), "reports/sbom.cdx.json"),
     "a comment more in the program": (
-        lambda root: (root / "install/_schema.py").write_bytes((root / "install/_schema.py").read_bytes() + b"#\n"),
-        "install/_schema.py",
+        lambda root: (root / "install/_bundle/_schema.py").write_bytes(
+            (root / "install/_bundle/_schema.py").read_bytes() + b"#\n"
+        ),
+        "install/_bundle/_schema.py",
     ),
     "a program that is damaged": (
-        lambda root: (root / "install/_schema.py").write_bytes(b"MANIFEST = {\xff\n"),
+        lambda root: (root / "install/_bundle/_schema.py").write_bytes(b"MANIFEST = {\xff\n"),
         "install cannot be loaded: SyntaxError",
     ),
     "a program without one of its files": (
-        lambda root: (root / "install/_schema.py").unlink(),
+        lambda root: (root / "install/_bundle/_schema.py").unlink(),
         "install cannot be loaded",
     ),
     "a source too many in the program": (
@@ -637,8 +643,8 @@ BROKEN = {
         "install/_more.py is not in",
     ),
     "bytecode in the sums": (
-        lambda root: rename_in_sums(root, "install/_schema.py", "install/_schema.pyc"),
-        "install/_schema.pyc', which has no place",
+        lambda root: rename_in_sums(root, "install/_bundle/_schema.py", "install/_bundle/_schema.pyc"),
+        "install/_bundle/_schema.pyc', which has no place",
     ),
     "a flipped byte in the manifest": (lambda root: flip(root / "manifest.json"), "manifest.json"),
     "a missing wheel": (lambda root: (root / APP).unlink(), APP),
@@ -845,8 +851,8 @@ def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
 def test_without_ssh_keygen_nothing_is_called_verified(bundle, officers, monkeypatch, capsys):
     """A check that cannot be made is no check that was passed."""
     small_bundle.sign(bundle, officers["alice"][0])
-    monkeypatch.setattr(_install_program._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
-    assert _install_program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
+    monkeypatch.setattr(_program._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
+    assert _program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
     said = capsys.readouterr()
     assert "ssh-keygen does not run on this host" in said.err and "openssh-client" in said.err
     assert "erified" not in said.out

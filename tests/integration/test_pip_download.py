@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 from tests.integration.conftest import RUN
 from tests.integration.pip_download import NEW, OLD, WINDOWS, pins

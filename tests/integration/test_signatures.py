@@ -12,13 +12,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _sums, _verify
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
+from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 from tests.integration import hostile_interpreter
-from tests.unit.plugins.module_utils.test_manifest import seal
-from tests.unit.plugins.module_utils.test_signature import SUMS, Officer
+from tests.unit.plugins.module_utils._bundle.test_manifest import seal
+from tests.unit.plugins.module_utils._bundle.test_signature import SUMS, Officer
 
 RUN = """
 import importlib, json, sys
@@ -90,24 +94,36 @@ class Site:
         return run("bundle_verify", path=self.source, **dict(self.allowed, **options))
 
     def receive(self, **options):
-        """Take the bundle in; return the result of the phase that decides."""
-        manifest, entries = _manifest.verify(self.source)
+        """Receive the bundle as the role transfer does; return the result of the run that decides."""
+        manifest, entries = _verify.verify(self.source)
+        sums = {entry.path: entry.sha256 for entry in entries}
         common = {
             "path": self.bundle,
             "incoming": os.path.join(self.hop, "incoming"),
             "id": manifest["id"],
-            "entries": [entry._asdict() for entry in entries],
+            "sha256": sums["SHA256SUMS"],
+            "signatures_sha256": sums.get("SHA256SUMS.sig", ""),
+            "ledger": self.ledger,
         }
-        plan = run("bundle_receive", phase="plan", **common)
-        if plan["parts"]:
-            piece = str(self.folder / "piece")
-            with open(piece, "wb") as stream:
-                parts = [_manifest.Part(**part) for part in plan["parts"]]
-                _manifest.digest_of_parts(self.source, parts, stream.write)
-            taken = run("bundle_receive", phase="piece", parts=plan["parts"], piece=piece, **common)
-            assert taken["changed"], taken
-        options = dict(self.allowed, **dict({"ledger": self.ledger}, **options))
-        return run("bundle_receive", phase="finish", **dict(common, **options))
+        common.update(self.allowed, **options)
+        result = run("bundle_receive", **common)
+        if result.get("open"):
+            files = bundle_send.open_part(self.source, sums["SHA256SUMS"], result["known"])
+            result = self.bring(common, lambda emit: _stream.write_open(self.source, files, emit))
+        if result.get("wanted"):
+            root, parts = bundle_send.pool_parts(self.source, sums["SHA256SUMS"], result["wanted"])
+            result = self.bring(dict(common, wanted=result["wanted"]), lambda emit: _stream.write(root, parts, emit))
+        return result
+
+    def bring(self, options, write):
+        """Have the module receive what is written into a pipe."""
+        folder = tempfile.mkdtemp(dir=str(self.folder))
+        os.mkfifo(os.path.join(folder, "pipe"))
+        sender = threading.Thread(target=bundle_send.serve, args=(write, folder))
+        sender.start()
+        result = run("bundle_receive", pipe=folder, **options)
+        sender.join()
+        return result
 
     def note(self, phase, **options):
         """Write to the ledger, or read it."""
@@ -273,7 +289,7 @@ def test_older_bundle_with_the_id_of_a_newer_one_is_refused(site):
     # bundle_seal refuses to seal that, so it is forged by hand.
     assert "does not have the content" in run("bundle_seal", path=site.source)["msg"]
     with open(os.path.join(site.source, "SHA256SUMS"), "w", encoding="utf-8") as stream:
-        stream.write(_manifest.render_sums(_manifest.sums_of(site.source)))
+        stream.write(_sums.render(_sums.compute(site.source)))
     site.sign(site.alice)
     result = site.verify(ledger=site.ledger)
     assert "does not have the content that its id %s stands for" % newest in result["msg"]
@@ -609,6 +625,14 @@ def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, cont
         "def change(answer):\n    if 'sha256' in answer:\n        answer['sha256'] = %r\n    return answer\n" % approved
     )
     variables = {"approve_signing_key": site.alice.path, "approve_sha256": approved}
+    rc, output = control.play("approve", approve_copy=desk, **variables)
+    assert rc != 0
+    # The copy here is the one that was approved, and what the key is to sign over there is not.
+    said = "has SHA-256 %s, computed on the control host, and %s was to be signed. Nothing is signed"
+    assert said % (sum_of(site.source), approved) in " ".join(output.split())
+    assert not is_signed(site)
+    # A host that tells of the new one gets it copied and its sum shown, and no signature either.
+    control.hostile("def change(answer):\n    return answer\n")
     rc, output = control.play("approve", approve_copy=desk, **variables)
     assert rc != 0
     assert "SHA-256 of SHA256SUMS in %s/bundle is %s" % (desk, sum_of(site.source)) in " ".join(output.split())

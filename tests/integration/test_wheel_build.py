@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _lock
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 from tests.integration.simple_index import SimpleIndex, make_source
 

@@ -28,15 +28,10 @@ import zipfile
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))
 sys.path[:0] = [os.path.join(ROOT, ".collections")]
 
-from ansible_collections.airgap.python.plugins.module_utils import (
-    _closure,
-    _lock,
-    _packaging,
-    _pip,
-    _resolve,
-    _target,
-)
-from ansible_collections.airgap.python.plugins.module_utils._venv import canonical_version
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine, _settings
+from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging
+from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
 
 PACKAGES = ["flask", "pytest", "django", "ipykernel", "docker", "devpi-server", "cryptography", "pandas"]
 PACKAGES += ["ansible-core", "aiohttp", "twine", "typer", "lxml", "kubernetes", "sqlalchemy", "celery"]
@@ -70,7 +65,7 @@ class Tools:
             say("Making %s with %s and %s" % (os.path.join(work, "venv"), pip, uv))
             subprocess.run([sys.executable, "-m", "venv", "--clear", os.path.join(work, "venv")], check=True)
             subprocess.run([self.python, "-m", "pip", "install", "--quiet", "--upgrade", pip, uv], check=True)
-        pip = _pip.Pip(self.python, {}, None)
+        pip = _pip_engine.Pip(self.python, {}, None)
         self.settings = pip.settings
         self.versions = {
             "pip": pip.version,
@@ -98,15 +93,15 @@ class Tools:
         start = ["-m", "pip"]
         if as_target:
             start = [
-                os.path.join(ROOT, "plugins/module_utils/_pip_runner.py"),
+                os.path.join(ROOT, "plugins/module_utils/_resolve/_pip_runner.py"),
                 os.path.join(scratch, "environment.json"),
             ]
             with open(start[1], "w", encoding="utf-8") as stream:
                 json.dump(target.markers(), stream)
-        arguments = start + _resolve.resolve_arguments(target, [listing], [], [], scratch) + list(more)
-        rc, said = self.call([self.python] + arguments, _resolve.environment(self.settings, os.environ))
+        arguments = start + _settings.resolve_arguments(target, [listing], [], [], scratch) + list(more)
+        rc, said = self.call([self.python] + arguments, _settings.environment(self.settings, os.environ))
         if rc != 0:
-            return None, _resolve.why_unresolved(said, target, "cannot be resolved")
+            return None, _settings.why_unresolved(said, target, "cannot be resolved")
         with open(os.path.join(scratch, "report.json"), encoding="utf-8") as stream:
             return json.load(stream), ""
 
@@ -145,7 +140,7 @@ def read(path):
 
 def pin_key(name, version):
     """Return name and version in the one spelling that can be compared."""
-    return _lock.normalize(name), canonical_version(version)
+    return _lock.normalize(name), canonical(version)
 
 
 def metadata_text(declared):
@@ -297,7 +292,7 @@ class Nodes:
         with tempfile.TemporaryDirectory() as scratch:
             command = [self.tools.python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
             command += ["--python-version", target.python, "--dest", scratch, "pip"]
-            subprocess.run(command, env=_resolve.environment(self.tools.settings, os.environ), check=True)
+            subprocess.run(command, env=_settings.environment(self.tools.settings, os.environ), check=True)
             self.pips[target.name] = "%s/%s" % (self.FOLDER, os.listdir(scratch)[0])
             subprocess.run(["podman", "exec", host, "mkdir", "-p", self.FOLDER], check=True)
             subprocess.run(["podman", "cp", scratch + "/.", "%s:%s" % (host, self.FOLDER)], check=True)

@@ -7,7 +7,8 @@ import os
 import zipfile
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _packaging, _target, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _wheel
 
 from tests.matrix import matrix
 

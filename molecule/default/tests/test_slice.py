@@ -10,7 +10,7 @@ import json
 import shutil
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from conftest import on, play, read, run
 
 ELSEWHERE = "/var/tmp/airgap-slice"

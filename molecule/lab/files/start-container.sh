@@ -6,6 +6,15 @@
 #
 # Prints "running", "started" or "made".
 set -eu
+
+# Prints a hardware address that follows from an IPv4 address.
+hardware_address() {
+    echo "$1" | {
+        IFS=. read -r a b c d
+        printf '02:61:%02x:%02x:%02x:%02x' "$a" "$b" "$c" "$d"
+    }
+}
+
 name=$1 label=$2
 shift 2
 did=started
@@ -23,6 +32,10 @@ case $state in
         create=
         for word; do
             shift
+            case $word in
+                # A host keeps its hardware address when it is rebooted; with a new one its neighbours would miss it for minutes.
+                --network=*:ip=*) word=$word,mac=$(hardware_address "${word##*:ip=}") ;;
+            esac
             set -- "$@" "$word"
             if [ -z "$create" ] && [ "$word" = create ]; then
                 create=yes

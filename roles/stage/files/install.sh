@@ -66,7 +66,7 @@ case $here in
     */roles/stage/files) program=${here%/roles/stage/files}/plugins/module_utils ;;
     *) program=$here/install ;;
 esac
-if ! [ -f "$program/_install_program.py" ]; then
+if ! [ -f "$program/_install/_program.py" ]; then
     echo "install.sh: $here/install is missing, and it holds the program that this script starts. Copy both together." >&2
     exit 1
 fi
@@ -103,7 +103,7 @@ class Sources(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
 
 sys.meta_path.insert(0, Sources())
 try:
-    program = importlib.import_module(PACKAGE + "._install_program")
+    program = importlib.import_module(PACKAGE + "._install._program")
 except Exception as error:
     sys.exit("install.sh: %s cannot be loaded: %r. It was damaged or changed. Fetch it again." % (sys.argv[1], error))
 sys.exit(program.start(sys.argv[2:]))

@@ -7,7 +7,7 @@ import types
 
 import pytest
 from ansible_collections.airgap.python.plugins.action import bundle_report
-from ansible_collections.airgap.python.plugins.module_utils import _page_html
+from ansible_collections.airgap.python.plugins.module_utils._report import _page_html
 
 
 @pytest.mark.parametrize("given", [{}, {"template": "another", "style": "another"}])

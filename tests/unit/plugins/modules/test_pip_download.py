@@ -17,6 +17,6 @@ CODE = (
 def test_unchanged_run_imports_nothing_that_only_a_bundle_or_a_proof_needs():
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     imported = subprocess.run([sys.executable, "-c", CODE], env=environment, check=True, stdout=subprocess.PIPE).stdout
-    for name in ("_manifest", "_schema", "_signature", "_closure", "_packaging"):
-        assert "%s.module_utils.%s'" % (MODULES, name) not in imported.decode()
-    assert "%s.module_utils._lock'" % MODULES in imported.decode()
+    for name in ("_bundle", "_wheels._closure", "_wheels._packaging"):
+        assert "%s.module_utils.%s" % (MODULES, name) not in imported.decode()
+    assert "%s.module_utils._wheels._lock'" % MODULES in imported.decode()

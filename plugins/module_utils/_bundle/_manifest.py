@@ -1,0 +1,212 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifest of a bundle: what it states, and how it follows from the locks."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _schema
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _pool
+
+FORMAT = 1
+_ID = re.compile(r"[0-9a-f]{32}\Z")
+
+
+def identify(manifest: t.Mapping[str, t.Any]) -> str:
+    """Return a bundle's id: 32 hex digits of the SHA-256 over its content, without id and time."""
+    content = {key: value for key, value in manifest.items() if key not in ("id", "created")}
+    return sha256_bytes(_json.render(content).encode("utf-8"))[:32]
+
+
+def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
+    """Return a manifest whose shape and names are right; raises AirgapError otherwise.
+
+    The shape is that of docs/manifest.schema.json.
+    """
+    manifest = _json.parse(text, where)
+    number = manifest.get("format") if isinstance(manifest, dict) else None
+    if not isinstance(number, int):
+        raise AirgapError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
+    if number != FORMAT:
+        raise AirgapError(
+            "%s has format %d, and this collection reads format %d. Install the collection version that made it."
+            % (where, number, FORMAT)
+        )
+    files = manifest["files"] if isinstance(manifest.get("files"), list) else []
+    paths = [entry["path"] for entry in files if isinstance(entry, dict) and isinstance(entry.get("path"), str)]
+    _layout.check_names(paths, where)
+    wrong = _schema.first_error(manifest, _schema.MANIFEST)
+    if wrong:
+        raise AirgapError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
+    _check_base(manifest, where)
+    try:
+        datetime.datetime.fromisoformat(manifest["created"].replace("Z", "+00:00"))
+    except ValueError as error:
+        raise AirgapError("%s states the time %r, which does not exist." % (where, manifest["created"])) from error
+    try:
+        real = identify(manifest)
+    except UnicodeEncodeError as error:
+        raise AirgapError("%s holds what is no text. Fetch the bundle again." % where) from error
+    if real != manifest["id"]:
+        raise AirgapError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
+    return manifest
+
+
+def _check_base(manifest: t.Mapping[str, t.Any], where: str) -> None:
+    base = manifest.get("base")
+    if base is not None and (not isinstance(base, str) or not _ID.match(base)):
+        raise AirgapError("%s names a base that is no bundle id: %r. Fetch the bundle again." % (where, str(base)[:80]))
+    for entry in manifest["files"]:
+        if not isinstance(entry.get("carried", True), bool) or (base is None and not is_carried(entry)):
+            raise AirgapError(
+                "%s says that %r is not carried, and names no base that has it. Fetch the bundle again."
+                % (where, entry["path"])
+            )
+
+
+def is_carried(entry: t.Mapping[str, t.Any]) -> bool:
+    """Say whether a bundle brings a file of its manifest, or leaves it to its base."""
+    return bool(entry.get("carried", True))
+
+
+class Base(t.NamedTuple):
+    """What a delta builds on: the id of a bundle, the SHA-256 of every file that is there with it, and their names."""
+
+    id: str
+    sha256: t.FrozenSet[str]
+    claims: t.Tuple[_pool.Claim, ...] = ()
+
+
+def parse_base(text: str, where: str) -> Base:
+    """Return the base that a manifest.json or an inventory.json describes; raises AirgapError for anything else.
+
+    The bundle that it describes need not be at hand, and nothing in it is used but id and sums.
+    """
+    document = _json.parse(text, where)
+    entries = document.get("files") if isinstance(document, dict) else None
+    if isinstance(document, dict) and isinstance(document.get("format"), int) and document["format"] > FORMAT:
+        raise AirgapError(
+            "%s has format %d, and this collection reads format %d. Install the collection version that made it."
+            % (where, document["format"], FORMAT)
+        )
+    if not isinstance(entries, list) or not _ID.match(str(document.get("id"))):
+        raise AirgapError("%s is neither the manifest of a bundle nor an inventory: it has no id or no files." % where)
+    sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in entries]
+    if not all(re.match(r"^[0-9a-f]{64}\Z", one) for one in sums):
+        raise AirgapError("%s lists a file without sha256." % where)
+    where = "bundle %s, which is inside" % document["id"]
+    claims = [
+        _pool.Claim(str(entry.get("path")).rpartition("/")[2], entry["sha256"], str(entry.get("origin") or ""), where)
+        for entry in entries
+    ]
+    return Base(document["id"], frozenset(sums), tuple(claims))
+
+
+def compose(
+    sets: t.Sequence[t.Mapping[str, t.Any]],
+    targets: t.Sequence[t.Mapping[str, t.Any]],
+    locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]],
+    unused: t.Iterable[t.Mapping[str, t.Any]],
+    created: str,
+    base: t.Optional[Base] = None,
+) -> t.Dict[str, t.Any]:
+    """Return the manifest of the files that locks (by set and target) name.
+
+    ``unused`` are entries of an earlier manifest that no lock names any more
+    and that stay in the pool. A file that the base has is not carried. Raises AirgapError where two locks want two
+    contents under one file name.
+    """
+    files: t.Dict[str, t.Dict[str, t.Any]] = {}
+    check_locks(locks)
+    for (set_name, target), pins in sorted(locks.items()):
+        for pin in pins:
+            entry = files.setdefault(
+                pin.filename,
+                {
+                    "path": "%s/%s" % (_layout.POOL, pin.filename),
+                    "name": pin.name,
+                    "version": pin.version,
+                    "sha256": pin.sha256,
+                    "size": pin.size,
+                    "origin": pin.origin,
+                    "used_by": [],
+                },
+            )
+            entry["used_by"].append({"set": set_name, "target": target})
+    for kept in unused:
+        name = os.path.basename(kept["path"])
+        if name not in files:
+            files[name] = dict(kept, used_by=[])
+    for entry in files.values():
+        entry["carried"] = base is None or entry["sha256"] not in base.sha256
+    manifest: t.Dict[str, t.Any] = {
+        "format": FORMAT,
+        "created": created,
+        "base": base.id if base else None,
+        "sets": list(sets),
+        "targets": list(targets),
+        "files": [files[name] for name in sorted(files)],
+    }
+    manifest["id"] = identify(manifest)
+    return manifest
+
+
+def check_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> None:
+    """Raise AirgapError where two locks want two contents under one name."""
+    claims = [claim for key in sorted(locks) for claim in _pool.claims(locks[key], _layout.lock_path(*key))]
+    found = _pool.clash(claims)
+    if found:
+        raise AirgapError("%s %s" % (_pool.told(*found), _pool.SAME_FILE))
+
+
+def with_former_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+    """Return a manifest whose base is the bundle before; if it holds just the same, return it as it was before."""
+    carried = {entry["path"]: is_carried(entry) for entry in before["files"]}
+    files = [dict(entry, carried=carried.get(entry["path"], True)) for entry in manifest["files"]]
+    same = dict(manifest, base=before["base"], files=files, id=before["id"])
+    return same if identify(same) == before["id"] else manifest
+
+
+def read(root: str) -> t.Dict[str, t.Any]:
+    """Return the manifest of the bundle in a folder; raises AirgapError if it is missing or wrong."""
+    path = os.path.join(root, _layout.MANIFEST)
+    return parse(_folder.read_text(path), path)
+
+
+def absent(manifest: t.Mapping[str, t.Any], entries: t.Iterable[_layout.Entry]) -> t.List[t.Dict[str, t.Any]]:
+    """Return the manifest's files that are not among those that verify() found: the base has them."""
+    there = {entry.path for entry in entries}
+    return [entry for entry in manifest["files"] if entry["path"] not in there]
+
+
+def carried(manifest: t.Mapping[str, t.Any]) -> t.List[_layout.Entry]:
+    """Return the files of the pool that a bundle brings."""
+    return [_layout.Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
+
+
+def left_out(manifest: t.Mapping[str, t.Any]) -> t.List[_layout.Entry]:
+    """Return the files that a manifest leaves to its base."""
+    return [_layout.Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if not is_carried(one)]
+
+
+def to_send(manifest: t.Mapping[str, t.Any], entries: t.Iterable[_layout.Entry]) -> t.List[_layout.Entry]:
+    """Return what has to cross of what verify() found: all but the files that the base has."""
+    others = {entry.path for entry in left_out(manifest)}
+    return [entry for entry in entries if entry.path not in others]
+
+
+def check_whole(where: str, manifest: t.Mapping[str, t.Any], missing: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    """Raise AirgapError, with the base that is not here, where files of a delta are missing."""
+    if missing:
+        raise AirgapError(
+            "%s: bundle %s adds to bundle %s, and %d of the files that it leaves to it are not here, the first %s. "
+            "Import bundle %s first, or stage again with stage_base empty, which brings all files."
+            % (where, manifest["id"], manifest["base"], len(missing), missing[0]["path"], manifest["base"])
+        )

@@ -1,0 +1,252 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps that make a virtual environment hold what a lock says; what is to be done, _venv decides."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secrets
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _venv
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel
+
+# Runs a command outside of any folder of the user's; returns its code and its output. Raises OSError if it cannot start.
+Run = t.Callable[[t.List[str]], t.Tuple[int, str]]
+
+
+def python_in(path: str) -> str:
+    """Return the interpreter of an environment."""
+    return os.path.join(path, "bin", "python")
+
+
+def full_disk(*paths: str) -> str:
+    """Return what to say where a disk is full."""
+    return "the disk is full: %s. Free some space, and run again." % _disk_space.free_space(*paths)
+
+
+def look(path: str, run: Run) -> _venv.Found:
+    """Return what lies at the path of an environment; raises AirgapError where others can change what would be run."""
+    if os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path)):
+        return _venv.Found("other")
+    if not os.path.isdir(path) or not os.listdir(path):
+        return _venv.Found("absent")
+    if not os.path.exists(os.path.join(path, _venv.OWNER_FILE)):
+        return _venv.Found("venv" if os.path.exists(os.path.join(path, "pyvenv.cfg")) else "other")
+    reason = _access.other_writers(os.lstat(path))
+    if reason:
+        raise AirgapError(
+            "Others can change %s, and its Python is run: %s. Run this as the user to whom it belongs (become_user), or give "
+            "it back (chown -R, chmod go-w)." % (path, reason)
+        )
+    recorded = None
+    copy = _files.read_if_exists(os.path.join(path, _venv.LOCK_COPY))
+    if copy is not None:
+        try:
+            recorded = tuple(_lock.parse(copy.decode("utf-8")))
+        except (AirgapError, ValueError):
+            # A copy that nobody can read proves nothing: as if the run had not finished.
+            recorded = None
+    try:
+        rc, output = run([python_in(path), "-I", "-c", _venv.PROBE_VENV])
+        answer = json.loads(output) if rc == 0 else None
+    except (OSError, ValueError):
+        answer = None
+    if answer is None:
+        return _venv.Found("ours", recorded)
+    return _venv.Found(
+        "ours",
+        recorded,
+        _venv.Python(tuple(answer["version"]), answer["executable"]),
+        tuple((name, version) for name, version in answer["installed"]),
+    )
+
+
+def oldest_python(pip_wheel: str) -> t.Tuple[int, ...]:
+    """Return the oldest Python that a wheel of pip runs on; raises AirgapError for what is no wheel of pip."""
+    _wheel.pip_version(os.path.basename(pip_wheel))
+    try:
+        metadata = _wheel.read_metadata(pip_wheel)
+    except OSError as error:
+        raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (pip_wheel, error)) from error
+    return _wheel.oldest_python(_wheel.parse_metadata(metadata))
+
+
+class Environment:
+    """The environment at a path, and the steps that a plan is made of."""
+
+    def __init__(
+        self,
+        path: str,
+        interpreter: str,
+        pip_wheel: str,
+        options: _venv.PipOptions,
+        run: Run,
+        secrets: t.Optional[t.Mapping[str, str]] = None,
+    ) -> None:
+        """Remember what the steps need.
+
+        Args:
+            path: The folder of the environment.
+            interpreter: The program that makes it; a path, or a name in PATH.
+            pip_wheel: A wheel of pip that nobody else can change.
+            options: Where pip gets files from.
+            run: Runs a command.
+            secrets: What is hidden in all that is said, with what is shown in its place.
+        """
+        self.path = path
+        self.interpreter = interpreter
+        self.python = python_in(path)
+        self.pip_wheel = pip_wheel
+        self.options = options
+        self.run = run
+        self.secrets = secrets or {}
+        self.folder = path
+
+    @contextlib.contextmanager
+    def claim(self) -> t.Iterator[None]:
+        """Mark the folder as ours and keep other runs out of it."""
+        os.makedirs(self.path, exist_ok=True)
+        with open(os.path.join(self.path, _venv.OWNER_FILE), "a", encoding="utf-8") as mark:
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise AirgapError(
+                    "Another run is changing %s. Wait until it ends, and run again." % self.path
+                ) from error
+            if mark.tell() == 0:
+                mark.write(_venv.OWNER_TEXT)
+                mark.flush()
+                os.fsync(mark.fileno())
+                _files.fsync_dir(self.path)
+            yield
+
+    def apply(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+        """Do what the plan says; the copy of the lock goes first and comes back last."""
+        copy = os.path.join(self.path, _venv.LOCK_COPY)
+        if os.path.exists(copy):
+            os.unlink(copy)
+            _files.fsync_dir(self.path)
+        if plan.remake:
+            self.empty()
+        if plan.create or plan.remake:
+            self.create()
+        with self.scratch():
+            self.change_packages(plan, python, lock_text)
+
+    @contextlib.contextmanager
+    def scratch(self) -> t.Iterator[None]:
+        """Have pip put what it fetches beside the environment: /tmp is often small, and another disk."""
+        with tempfile.TemporaryDirectory(dir=self.path, prefix=_files.TEMPORARY_PREFIX) as folder:
+            os.environ["TMPDIR"] = folder
+            self.folder = folder
+            try:
+                yield
+            finally:
+                del os.environ["TMPDIR"]
+
+    def change_packages(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
+        """Change the packages."""
+        if python.version < (3, 10):
+            folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
+            _files.write_atomic(os.path.join(folder, _venv.SYSCONFIG_PTH), _venv.SYSCONFIG_TEXT.encode())
+        if plan.remove:
+            self.run_pip(_venv.uninstall_argv(self.python, self.pip_wheel, plan.remove))
+        if plan.pip:
+            self.install_pip()
+        pins = {pin.name: pin for pin in _lock.parse(lock_text)}
+        if plan.reinstall:
+            self.install_lock(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
+        if plan.install or plan.change:
+            self.install_lock(lock_text)
+
+    def rewrite_paths(self, path: str) -> None:
+        """Have the scripts name the path that the environment is about to get."""
+        scripts = [os.path.join(self.path, "bin", name) for name in os.listdir(os.path.join(self.path, "bin"))]
+        for name in [*scripts, os.path.join(self.path, "pyvenv.cfg")]:
+            if os.path.islink(name) or not os.path.isfile(name):
+                continue
+            with open(name, "rb") as stream:
+                data = stream.read()
+            # By the last part alone: the prompt has no more of it.
+            old, new = (os.fsencode(os.path.basename(one)) for one in (self.path, path))
+            changed = data.replace(old, new)
+            if changed != data:
+                _files.write_atomic(name, changed, os.stat(name).st_mode & 0o777)
+
+    def mark_complete(self, lock_text: str) -> None:
+        """Mark the environment as complete."""
+        _files.write_atomic(os.path.join(self.path, _venv.LOCK_COPY), lock_text.encode())
+
+    def empty(self) -> None:
+        """Remove all but the mark of ownership, so that a killed run leaves it known as ours."""
+        for name in os.listdir(self.path):
+            if name == _venv.OWNER_FILE:
+                continue
+            entry = os.path.join(self.path, name)
+            if os.path.isdir(entry) and not os.path.islink(entry):
+                shutil.rmtree(entry)
+            else:
+                os.unlink(entry)
+
+    def create(self) -> None:
+        """Make the environment without pip."""
+        rc, output = self.run([self.interpreter, "-I", "-m", "venv", "--without-pip", self.path])
+        if rc != 0:
+            said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
+            if _failure.is_full_disk(output):
+                said = full_disk(self.path)
+            raise AirgapError(
+                "%s cannot make a virtual environment at %s: %s" % (self.interpreter, self.path, said),
+                rc=rc,
+                pip_output=output,
+            )
+
+    def install_pip(self) -> None:
+        """Install pip from its own wheel."""
+        self.run_pip(_venv.install_pip_argv(self.python, self.pip_wheel))
+
+    def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
+        """Let pip install a lock."""
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.folder, encoding="utf-8") as lock:
+            lock.write(lock_text)
+            lock.flush()
+            self.run_pip(_venv.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
+
+    def run_pip(self, argv: t.List[str]) -> None:
+        """Run pip, and turn a failure into an error that says why."""
+        rc, output = self.run(argv)
+        if rc == 0:
+            return
+        place = _failure.OFFLINE if self.options.no_index else _failure.INSTALLING
+        output += self.unread(argv, output)
+        output = _secrets.hide(output, self.secrets)
+        cause, lines, fix = _failure.diagnose(output, place)
+        if cause == _failure.FULL:
+            cause += ": " + _disk_space.free_space(self.path)
+        raise AirgapError(
+            "%s is not complete: %s. %s pip said: %s" % (self.path, cause, fix, " | ".join(lines)),
+            rc=rc,
+            pip_output=output,
+        )
+
+    def unread(self, argv: t.List[str], output: str) -> str:
+        """Return what is to be added to pip's output about pages of an index that it could not read."""
+        return ""
+
+    def verify(self, python: _venv.Python, pins: t.Sequence[_lock.Pin], pip_version: str) -> None:
+        """Raise AirgapError unless the environment holds just what the lock says."""
+        found = look(self.path, self.run)._replace(recorded=tuple(pins))
+        left = _venv.plan(self.path, found, python, pins, pip_version)
+        if left.changed:
+            raise AirgapError(
+                "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
+                % (self.path, ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
+            )

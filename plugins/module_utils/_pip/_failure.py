@@ -1,0 +1,426 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What it means when pip or uv fails, and how to fix it: the one place that knows their sentences. No I/O happens here.
+
+The same sentence has another fix where wheels are staged, where one is built
+and where a lock is installed, so each cause has one for each of these.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import NAME, normalize
+
+# Where pip failed: on the internet host as it resolves or fetches, or as it builds; on a node as it installs from the
+# index, or from a folder alone.
+STAGING, BUILDING, INSTALLING, OFFLINE = "staging", "building", "installing", "offline"
+
+FULL = "the disk is full"
+# More versions than this help nobody.
+VERSIONS_SHOWN = 5
+# More entries of a list that belongs to a reason help nobody.
+LISTED = 10
+# pip says of as many requirements as it meets; more than a few help nobody.
+REQUIREMENTS_SHOWN = 3
+# Lines of pip's output in a message, and the length of one on a node.
+LINES_SHOWN, LONGEST_LINE = 8, 240
+
+
+class Diagnosis(t.NamedTuple):
+    """What has happened, "" where pip's own words say it; the lines of its output that show it; and the fix."""
+
+    cause: str
+    lines: t.Tuple[str, ...]
+    fix: str
+
+
+class Cause(t.NamedTuple):
+    """A sign in pip's output, and what it means in each place: what has happened, and the fix.
+
+    ``shows`` is the pattern of the lines that show it; by default these are pip's errors.
+    """
+
+    sign: str
+    meaning: t.Mapping[str, t.Tuple[str, str]]
+    shows: str = ""
+
+
+class Trouble(t.NamedTuple):
+    """Why an index gave no answer to a request: a sign in the reason, what "it" (the index) did, and two fixes."""
+
+    sign: str
+    what: str
+    fix_staging: str
+    fix_installing: str
+
+
+_CHECK_URLS = "index_url and extra_index_urls (stage_index_url, stage_extra_index_urls)"
+_CHECK_LOGIN = "Check the user and the password in index_url"
+_TROUBLES = (
+    Trouble(
+        r"not a trusted",
+        "pip ignores an index on plain http",
+        "Name it with https, or name its host in trusted-host of pip's configuration on this host",
+        "Name its host in trusted_host, or serve it by https",
+    ),
+    Trouble(
+        r"Content-Type",
+        "it sent what is not a page of an index, maybe a page to log in",
+        "Check %s, and the proxy" % _CHECK_URLS,
+        "Check index_url",
+    ),
+    Trouble(
+        r"\b407\b|[Pp]roxy|tunnel error",
+        "the proxy does not let the request pass",
+        "Check proxy (stage_proxy), with user and password if it asks for them",
+        "Check index_url: pip uses no proxy here",
+    ),
+    Trouble(
+        r"\b401\b",
+        "it asks for a user and password, or refuses those that it got",
+        "Check user and password in %s" % _CHECK_URLS,
+        _CHECK_LOGIN,
+    ),
+    Trouble(
+        r"\b403\b",
+        "it forbids this host or user to read that",
+        "Check what the user in index_url or extra_index_urls (stage_index_url, stage_extra_index_urls) may read, and "
+        "whether the index blocks the project",
+        _CHECK_LOGIN,
+    ),
+    Trouble(
+        r"\b429\b",
+        "it got too many requests",
+        "Wait, or name an index of your own in index_url (stage_index_url)",
+        "Wait",
+    ),
+    Trouble(
+        r"[Cc]ertificate|CERTIFICATE|SSL|ssl\b|TLS|corrupt message",
+        "its certificate is not trusted here",
+        "Name the file of the authority that signed it in cert (stage_cert)",
+        "Name the file of the authority that signed it in cert",
+    ),
+    Trouble(
+        r"resolve|name resolution|getaddrinfo|Name or service|nodename|dns error|lookup address",
+        "DNS does not know its name here",
+        "Check the name in index_url (stage_index_url), DNS on this host, or whether it needs a proxy (stage_proxy)",
+        "Check the name in index_url, and DNS on this host",
+    ),
+    Trouble(
+        r"\b5\d\d\b",
+        "it has trouble of its own",
+        "Try again later, or ask who runs it. Check that this host reaches the index: index_url, proxy, cert",
+        "Read its log",
+    ),
+    Trouble(
+        r"\b4\d\d\b",
+        "it refuses the request",
+        "Check %s" % _CHECK_URLS,
+        "Check index_url",
+    ),
+    Trouble(
+        r"",
+        "it does not answer",
+        "Check that this host reaches the index: index_url, proxy, cert (stage_index_url, stage_proxy, stage_cert)",
+        "Check that it runs and that this host reaches it",
+    ),
+)
+
+# What may pass when it is asked again.
+_PASSING = re.compile(
+    r"connection error|Connection refused|Connection broken|Connection aborted|NewConnectionError|Max retries|"
+    r"timed out|Temporary failure|429 Client Error|[Cc]ertificate|CERTIFICATE|HTTP error|Server Error|IncompleteRead|"
+    r"Incomplete download"
+)
+# A line that says that a request failed: what may pass, and what does not.
+_REQUEST_FAILED = re.compile(
+    _PASSING.pattern + r"|\b(?:4(?!04)\d\d|5\d\d) (?:Client |Server )?Error|too many 5\d\d error|SSLError|"
+    r"is not a trusted or secure host|ConnectTimeoutError|ReadTimeoutError|Failed to establish|Connection timed out|"
+    r"Name or service not known|Network is unreachable|No route to host|TLS CA certificate"
+)
+_UV_REQUEST_FAILED = re.compile(r"Failed to (?:fetch|download)|[Cc]onnect|timed out|dns|certificate|[Rr]equest failed")
+_WRONG_HASH = "DO NOT MATCH THE HASHES"
+_NO_SPACE = r"No space left|Errno 28\b|Disk quota exceeded|Errno 122\b"
+_NOT_FOUND = r"No matching distribution found|Could not find a version that satisfies"
+_ANOTHER_NAME = r"has inconsistent name|produced metadata for project name"
+_OWN_TARGET = "Use the lock of this host's own target"
+
+# The order matters: the first that is found counts. pip says that it found nothing after every failed request, too, so
+# that requests come before _NOT_FOUND.
+_BEFORE_REQUESTS = (
+    Cause(r"Cannot find command 'git'", {BUILDING: ("", "Install git on the internet host.")}),
+    Cause(
+        _WRONG_HASH,
+        {
+            STAGING: (
+                "the file does not have the promised hash",
+                "The index served another file than it promised; do not go on before you know why.",
+            ),
+            BUILDING: ("the source does not have the promised sha256", "Do not go on before you know why."),
+            INSTALLING: (
+                "a file is not the one that the lock names",
+                "If the file's name is not the one in the lock, the lock is another target's. Otherwise publish the bundle "
+                "again, and if nothing changes, find out who changed the file.",
+            ),
+        },
+        shows=r"Expected sha\d+|^\s*Got\s|^\s*\S+(?:(?: @)? \S+://\S+)? from (?:https?|file):",
+    ),
+    Cause(
+        r"--require-hashes mode",
+        {
+            STAGING: ("", "Give each project that is needed a line with its version and hash, or give no line a hash."),
+            INSTALLING: ("the lock is not complete", "Stage the set again, so that the lock names every file."),
+        },
+    ),
+    Cause(
+        _NO_SPACE,
+        {
+            STAGING: (FULL, "Free some space on the file system of dest, and run again: what is there is kept."),
+            BUILDING: (FULL, "Free some space on the file system of dest, and run again."),
+            INSTALLING: (FULL, "Free some space, and run again."),
+        },
+        shows=_NO_SPACE,
+    ),
+)
+_AFTER_REQUESTS = (
+    Cause(_ANOTHER_NAME, {BUILDING: ("", "Write the name that the project itself has.")}, shows=_ANOTHER_NAME),
+    Cause(
+        _NOT_FOUND,
+        {
+            STAGING: ("", "Check the name, or name a version that has a wheel for {interpreter}."),
+            BUILDING: ("", "The index has no such sdist for the Python of the internet host: check name and version."),
+            INSTALLING: (
+                "the index has no file that the lock asks for and this Python can use",
+                "Publish the bundle that the lock is from, and use the lock of this host's own target.",
+            ),
+            OFFLINE: (
+                "find_links has no file that the lock asks for and this Python can use",
+                "Use the whole bundle that the lock is from, and the lock of this host's own target.",
+            ),
+        },
+    ),
+    Cause(
+        r"is not a supported wheel on this platform|requires a different Python",
+        {INSTALLING: ("a file is for another interpreter", _OWN_TARGET + ".")},
+    ),
+    Cause(
+        r"ResolutionImpossible|conflicting dependencies",
+        {
+            STAGING: ("", "Change one of the requirements that ask for different versions."),
+            INSTALLING: (
+                "the lock's packages do not fit together on this host",
+                _OWN_TARGET + ", or stage the set again.",
+            ),
+        },
+        shows=r"^\s*ERROR: (?!$)|^.+ depends on .+$|^\s*The user requested .+$",
+    ),
+    Cause(
+        r"gcc|cc1|\bcc'|Python\.h|compiler",
+        {BUILDING: ("", "It needs a compiler or headers on the internet host: install them there (gcc, python3-dev).")},
+    ),
+    Cause(
+        r"Permission denied|Errno 13\b",
+        {INSTALLING: ("the environment cannot be written", "Run as the user that owns it.")},
+        shows=r"Permission denied|Errno 13\b",
+    ),
+)
+_URL_IN_A_WHEEL = (
+    "a package requires another by a URL, to which pip goes whatever find_links holds",
+    "Stage the set again: staging names the package, and what to do.",
+)
+_REFUSED_METADATA = re.compile(
+    r"Ignoring version (?P<version>\S+) of (?P<name>\S+) since it has invalid metadata:\n"
+    r"(?:.*\n)??.*has invalid metadata: (?P<reason>.+)\n(?P<line>(?:    .*\n)?)"
+)
+_LISTS = re.compile(r"(?P<head>(?:from|python|yanked) versions?: )(?P<list>[^()]+)")
+_RETRY = re.compile(r"WARNING: Retrying \(Retry\(.*?\)\) after connection broken by [\"'](\w+)\((.*)\)[\"']: (\S+)")
+# Lines about files that arrived, and the file of requirements, which the module made.
+_NO_SIGN = re.compile(r"^\s*(?:Collecting|Downloading|Using cached|Looking in) ")
+_LISTING = re.compile(r"\s*\(from -r \S+ \(line \d+\)\)")
+
+
+def why_unanswered(reason: str, place: str = STAGING) -> t.Tuple[str, str]:
+    """Return what an engine's reason for a failed request means, and the fix, without a full stop."""
+    # A URL and a port may hold any number.
+    plain = re.sub(r"https?://\S+|port=\d+", "", reason)
+    trouble = next(one for one in _TROUBLES if re.search(one.sign, plain))
+    return trouble.what, trouble.fix_staging if place == STAGING else trouble.fix_installing
+
+
+def is_passing(output: str) -> bool:
+    """Say whether a failure may pass when the same is asked again: half a file, a server that was busy."""
+    return _WRONG_HASH in output or bool(_PASSING.search(output))
+
+
+def is_full_disk(output: str) -> bool:
+    """Say whether a program failed because a disk is full."""
+    return bool(re.search(_NO_SPACE, output))
+
+
+def not_found(output: str) -> t.List[str]:
+    """Return the requirements for which pip or uv found no wheel, as they write them."""
+    found = re.findall(
+        r"^\s*(?:ERROR: )?No matching distribution found for (.+?)(?: \(from .*\))?$", output, re.MULTILINE
+    )
+    flat = " ".join(output.split())
+    for name in re.findall(r"(%s)(?:[=<>!~]\S+)? (?:ha(?:s|ve) no (?:usable )?wheels|was not found in)" % NAME, flat):
+        asked = re.search(r"(?:you require|depends on) (%s(?:[=<>!~]\S*)?)(?: |$)" % re.escape(name), flat)
+        found.append(asked.group(1).rstrip(",.") if asked else name)
+    return list(dict.fromkeys(found))[:REQUIREMENTS_SHOWN]
+
+
+def refused_metadata(output: str) -> t.Dict[str, str]:
+    """Return, by project, why pip left a version out whose metadata it refuses; it then says that there is no version."""
+    found = {}
+    for match in _REFUSED_METADATA.finditer(output):
+        reason = ": ".join(part.strip() for part in (match.group("reason"), match.group("line")) if part.strip())
+        version = (match.group("name"), match.group("version"), reason)
+        found[normalize(match.group("name"))] = "%s %s has invalid metadata: %s." % version
+    return found
+
+
+def short_lists(text: str) -> str:
+    """Return a message of pip with only the end of each list of versions: pip begins with the oldest."""
+
+    def cut(match: t.Match[str]) -> str:
+        separator = "; " if ";" in match.group("list") else ", "
+        parts = match.group("list").split(separator)
+        if len(parts) <= VERSIONS_SHOWN + 1:
+            return match.group()
+        kind = "older ones" if match.group("head").startswith("from") else "others"
+        first = "%d %s" % (len(parts) - VERSIONS_SHOWN, kind)
+        return match.group("head") + separator.join([first, *parts[-VERSIONS_SHOWN:]])
+
+    return _LISTS.sub(cut, text)
+
+
+def diagnose(output: str, place: str, interpreter: str = "", log: str = "") -> Diagnosis:
+    """Return why pip failed, the few lines that show it, and the fix where it failed.
+
+    ``interpreter`` is what staging resolves for, ``log`` the path of the log if
+    there is one.
+    """
+    for cause in _BEFORE_REQUESTS:
+        if _is_it(cause, output, place):
+            return _diagnosis(cause, output, place, interpreter)
+    failed = [] if place == BUILDING else _matching(output, _REQUEST_FAILED)
+    if failed:
+        return _unanswered(failed, place)
+    invalid = refused_metadata(output) if place == STAGING else {}
+    if invalid:
+        return Diagnosis("", tuple(invalid.values()), "Name another version of %s." % ", ".join(invalid))
+    for cause in _AFTER_REQUESTS:
+        if _is_it(cause, output, place):
+            return _diagnosis(cause, output, place, interpreter)
+    return _unknown(output, place, log)
+
+
+def diagnose_uv(output: str) -> Diagnosis:
+    """Return why uv could not resolve, its sentences on one line, and the fix on the internet host."""
+    # What comes before are the tries that failed.
+    start = re.search(r"^error:", output, re.MULTILINE)
+    output = output[start.start() :] if start else output
+    told = [line for line in output.splitlines() if line.strip() and not line.startswith("warning: ")]
+    text = " ".join(re.sub(r"^\s*[×╰│├─▶hint:]*\s*", "", line) for line in told)
+    if _UV_REQUEST_FAILED.search(text):
+        what, fix = why_unanswered(text)
+        return Diagnosis(
+            "the index gave no answer: " + what, (text[len("error: ") :][-600:],), fix + ", and run again."
+        )
+    return Diagnosis(
+        "", (text[-1200:],), "Change one of the requirements, or name a version that has a wheel for this target."
+    )
+
+
+def _is_it(cause: Cause, output: str, place: str) -> bool:
+    """Say whether a cause is known at a place and its sign is in the output."""
+    return _meaning(cause, place) is not None and bool(re.search(cause.sign, output))
+
+
+def _meaning(cause: Cause, place: str) -> t.Optional[t.Tuple[str, str]]:
+    """Return what a cause means at a place; a folder differs from an index only where it says so."""
+    return cause.meaning.get(place) or (cause.meaning.get(INSTALLING) if place == OFFLINE else None)
+
+
+def _diagnosis(cause: Cause, output: str, place: str, interpreter: str) -> Diagnosis:
+    what, fix = _meaning(cause, place) or ("", "")
+    lines = _matching(output, re.compile(cause.shows)) if cause.shows else _errors(output, place)
+    return Diagnosis(what, _few(lines, place), fix.replace("{interpreter}", interpreter))
+
+
+def _unanswered(failed: t.Sequence[str], place: str) -> Diagnosis:
+    """Return what failed requests mean: the first in the table that any of them shows."""
+    if place == OFFLINE:
+        what, fix = _URL_IN_A_WHEEL
+        return Diagnosis(what, _few(failed, place), fix)
+    whats = [one.what for one in _TROUBLES]
+    what, fix = min((why_unanswered(line, place) for line in failed), key=lambda one: whats.index(one[0]))
+    return Diagnosis("the index gave no answer: " + what, _few(failed, place), fix + ".")
+
+
+def _unknown(output: str, place: str, log: str) -> Diagnosis:
+    """Return pip's own words where nothing here knows what they mean."""
+    lines = _few(_errors(output, place), place)
+    if place == STAGING:
+        fix = "Read %s for all that pip said." % log if log else "Name a file in log to keep all that pip says."
+        return Diagnosis("", lines, fix)
+    if place == BUILDING:
+        fix = "%s has all that the build said." % log if log else "Name a file in log to keep all that the build says."
+        fix += " If what builds it is too new for it, add build_constraints to its entry, such as [setuptools<82]."
+        return Diagnosis("", lines, fix)
+    return Diagnosis("pip failed", lines, "Its whole output is in pip_output.")
+
+
+def _matching(output: str, pattern: t.Pattern[str]) -> t.List[str]:
+    """Return the lines that a pattern matches, but for those that tell of files that arrived."""
+    lines = [line for line in output.splitlines() if pattern.search(line) and not _NO_SIGN.match(line)]
+    return [re.sub(r"^ERROR: *", "", line.strip()) for line in lines]
+
+
+def _errors(output: str, place: str) -> t.List[str]:
+    """Return the errors in what pip says, or its last lines."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    if place == BUILDING:
+        # What a project's own build prints is no error of pip.
+        errors = [line for line in lines if re.search(r"^(ERROR|error|fatal):|^\w*(Error|Exception): ", line)]
+        return (errors or lines)[-5:]
+    errors = _pip_errors(output)
+    if errors[:1] == ["Exception:"]:
+        # pip met what it did not expect, and shows where; the last line says what.
+        errors = lines[-1:]
+    return errors or [line for line in lines if "rror" in line][-6:] or lines[-4:]
+
+
+def _pip_errors(output: str) -> t.List[str]:
+    """Return what pip says behind "ERROR:", with the indented list that some of it announces."""
+    errors = []
+    for match in re.finditer(r"^[ ]*ERROR:(?P<said>.*)\n?(?P<list>(?:[ ]+(?!ERROR:)\S.*\n?)*)", output, re.MULTILINE):
+        said = match.group("said").strip()
+        listed = [re.sub(r" from https?://\S+", "", line.strip()) for line in match.group("list").splitlines()]
+        if listed and (said.endswith(":") or "Here is a list" in said) and said != "Exception:":
+            more = " and %d more" % (len(listed) - LISTED) if len(listed) > LISTED else ""
+            said += " " + ", ".join(listed[:LISTED]) + more
+        errors.append(said)
+    return errors
+
+
+def _few(lines: t.Iterable[str], place: str) -> t.Tuple[str, ...]:
+    """Return the first few different lines in a form for people.
+
+    On a node, a long line is cut, and the place in a file that the module made
+    is left out; staging turns it into the user's own.
+    """
+    unique: t.List[str] = []
+    for line in lines:
+        line = short_lists(line)
+        line = _RETRY.sub(
+            lambda match: "%s: %s" % (match.group(3), re.sub(r"<[^>]*>: |[\"']", "", match.group(2))), line
+        )
+        if place in (INSTALLING, OFFLINE):
+            line = _LISTING.sub("", line)
+            line = line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+        if line not in unique:
+            unique.append(line)
+    return tuple(unique[:LINES_SHOWN])

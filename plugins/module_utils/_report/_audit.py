@@ -1,0 +1,468 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Known vulnerabilities of what a bundle holds: what pip-audit is asked, and what its answers are worth.
+
+An answer counts only if the service knows the vulnerability of the PROBE: a
+mirror that has no such data, or an error that looks like an answer, would
+otherwise read as "no known vulnerabilities". No I/O happens here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import re
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._report import _report_files
+
+# A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
+PROBE = ("requests", "2.19.0")
+# Seconds: for one answer of the service, for the probe as a whole, and for each version after it.
+SOCKET_SECONDS = 5
+PROBE_SECONDS = 20
+VERSION_SECONDS = 1.0
+SEVERITIES = ("critical", "high", "medium", "low", "unknown")
+AUDITED = "audited"
+PARTLY_AUDITED = "partly audited"
+NOT_AUDITED = "not audited"
+SERVICES = {"pypi": "https://pypi.org", "osv": "https://api.osv.dev/v1/query"}
+OWN_SOURCE = "it was built from the site's own source, whose name is sent to nobody"
+Version = t.Tuple[str, str]
+
+
+class Answer(t.NamedTuple):
+    """What the service said: findings and skipped versions, or the ``failure`` because of which it said nothing."""
+
+    findings: t.List[t.Dict[str, t.Any]]
+    skipped: t.List[t.Dict[str, t.Any]]
+    failure: str = ""
+
+
+class Ignore(t.NamedTuple):
+    """A finding that does not count: its id or an alias, why, and the last day (YYYY-MM-DD)."""
+
+    id: str
+    reason: str
+    until: str
+
+
+def parse_ignore(raw: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[Ignore]:
+    """Return the list of what is ignored; raises AirgapError for an entry without id, reason or last day."""
+    found = []
+    for one in raw:
+        name = str(one.get("id") or "").strip()
+        reason = " ".join(str(one.get("reason") or "").split())
+        until = str(one.get("until") or "").strip()
+        if not name:
+            raise AirgapError("stage_audit_ignore: %r names no id, such as CVE-2026-12345." % (dict(one),))
+        if set(one) - {"id", "reason", "until"}:
+            raise AirgapError(
+                "stage_audit_ignore: %s has %s; an entry has id, reason and until."
+                % (name, ", ".join(sorted(set(one) - {"id", "reason", "until"})))
+            )
+        if not reason:
+            raise AirgapError("stage_audit_ignore: %s has no reason. Write why it is harmless here." % name)
+        try:
+            datetime.datetime.strptime(until, "%Y-%m-%d")
+        except ValueError as error:
+            raise AirgapError(
+                "stage_audit_ignore: %s is to be ignored until %r. Write the last day as YYYY-MM-DD." % (name, until)
+            ) from error
+        found.append(Ignore(name, reason, until))
+    names = [one.id.lower() for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise AirgapError("stage_audit_ignore names %s twice. Keep one of them." % name.upper())
+    return found
+
+
+def describe_service(name: str, url: t.Optional[str]) -> t.Dict[str, str]:
+    """Return the service that is asked, as the report names it; raises AirgapError for a URL that cannot be used."""
+    where = url or SERVICES[name]
+    if name == "pypi" and where != SERVICES[name]:
+        raise AirgapError(
+            "stage_audit_url is %s, but pip-audit asks the service pypi at pypi.org alone. Leave it empty, or set "
+            "stage_audit_service to osv." % _secrets.without_password(where)
+        )
+    if where != _secrets.without_password(where):
+        raise AirgapError("stage_audit_url holds a password, which a command line would show. Leave it out.")
+    return {"name": name, "url": where, "tool": "pip-audit"}
+
+
+def versions_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Version], t.List[t.Dict[str, str]]]:
+    """Return (name, version) of all files in a manifest, and those that no service may be asked about."""
+    asked: t.Set[Version] = set()
+    own: t.Set[Version] = set()
+    for entry in files:
+        private = entry.get("origin", "").startswith(("built:source:", "built:git+"))
+        (own if private else asked).add((entry["name"], entry["version"]))
+    return sorted(asked), [
+        {"name": name, "version": version, "reason": OWN_SOURCE} for name, version in sorted(own - asked)
+    ]
+
+
+def batches(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
+    """Return versions in batches with one version of each project: pip-audit takes no more at a time."""
+    found: t.List[t.List[Version]] = []
+    names: t.List[t.Set[str]] = []
+    for name, version in versions:
+        for number in range(len(found) + 1):
+            if number == len(found):
+                found.append([])
+                names.append(set())
+            if name not in names[number]:
+                names[number].add(name)
+                found[number].append((name, version))
+                break
+    return found
+
+
+def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> t.List[str]:
+    """Return pip-audit's arguments: ask about exactly the pins in a listing, and resolve nothing."""
+    found = ["--requirement", listing, "--disable-pip", "--no-deps", "--format", "json", "--output", answer]
+    found += ["--vulnerability-service", service, "--timeout", str(SOCKET_SECONDS), "--progress-spinner", "off"]
+    found += ["--desc", "on", "--aliases", "on", "--cache-dir", cache]
+    return found + (["--osv-url", url] if service == "osv" and url else [])
+
+
+def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version]) -> Answer:
+    """Return what pip-audit answered; ``text`` is its JSON, or None where it wrote none."""
+    if text is None:
+        return Answer([], [], explain_pip_audit_failure(output))
+    try:
+        dependencies = {one["name"]: one for one in json.loads(text)["dependencies"]}
+        findings, skipped = [], []
+        for name, version in asked:
+            one = dependencies.get(name)
+            if one is None or "vulns" not in one:
+                reason = (one or {}).get("skip_reason") or "the service gave no answer"
+                skipped.append({"name": name, "version": version, "reason": _line(reason, 200)})
+                continue
+            for vulnerability in one["vulns"]:
+                findings.append(
+                    {
+                        "name": name,
+                        "version": version,
+                        "id": str(vulnerability["id"]),
+                        "aliases": sorted(str(alias) for alias in vulnerability.get("aliases", [])),
+                        "fix_versions": [str(fixed) for fixed in vulnerability.get("fix_versions", [])],
+                        "description": _line(str(vulnerability.get("description", "")), 600),
+                    }
+                )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Answer([], [], "pip-audit's answer cannot be read: %s" % _line(repr(error), 200))
+    return Answer(findings, skipped)
+
+
+def probe_failure(answer: Answer) -> str:
+    """Return why a service's answers are worth nothing, or "" if it knows the vulnerability of the PROBE."""
+    if answer.failure:
+        return answer.failure
+    what = "%s %s, whose vulnerability has been known since 2018" % PROBE
+    if answer.skipped:
+        return "the service does not know %s: it has no vulnerability data" % what
+    if not answer.findings:
+        return "the service says nothing of %s: it has no vulnerability data" % what
+    return ""
+
+
+def _line(text: str, longest: int) -> str:
+    """Return a text on one line that is not too long."""
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def explain_pip_audit_failure(output: str) -> str:
+    """Return why pip-audit failed, in words that are the same when it fails the same way again."""
+    where = re.search(r"host='([^']+)', port=(\d+)", output)
+    host = "%s (port %s)" % where.groups() if where else "the service"
+    for pattern, reason in (
+        (r"NameResolutionError.*?\[Errno -?\d+\] ([^\"')\n]+)", "does not resolve: %s"),
+        (r"certificate verify failed: ([^(\"]+?) *\(", "has a certificate that this host does not trust: %s"),
+        (r"ProxyError\((.+?)\)\)", "cannot be reached through the proxy: %s"),
+        (r"\[Errno -?\d+\] ([^\"')\n]+)", "cannot be reached: %s"),
+    ):
+        match = re.search(pattern, output, re.DOTALL)
+        if match:
+            return "%s %s" % (host, reason % _line(re.sub(r" ?(object )?at 0x[0-9a-f]+", "", match.group(1)), 160))
+    if re.search(r"timed out|Timeout|Could not connect", output):
+        return "%s gave no answer within %d seconds" % (host, SOCKET_SECONDS)
+    match = re.search(r"HTTPError: (\d{3} [^\n]*?) for url", output)
+    if match:
+        return "the service answered %s" % _line(match.group(1), 160)
+    if "JSONDecodeError" in output:
+        return "the service answered with something that is not JSON"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    last = re.sub(r" ?(object )?at 0x[0-9a-f]+", "", lines[-1]) if lines else "it said nothing"
+    return "pip-audit failed: %s" % _line(last, 200)
+
+
+class Plan(t.NamedTuple):
+    """Why the service must be asked, "" if it need not be, and what is reported if nobody is asked."""
+
+    due: str
+    report: t.Mapping[str, t.Any]
+
+
+def plan(
+    manifest: t.Mapping[str, t.Any],
+    earlier: t.Optional[t.Mapping[str, t.Any]],
+    service: t.Mapping[str, str],
+    is_on: bool,
+    refresh: bool,
+    max_age: float,
+    now: str,
+) -> Plan:
+    """Return whether the service must be asked about a bundle; ``earlier`` is the report that is there, if any."""
+    if not is_on:
+        return Plan("", not_audited(manifest, service, "stage_audit is off"))
+    due = why_due(earlier, versions_of(manifest["files"])[0], service, max_age, now)
+    if refresh:
+        due = "it is to be asked in any case"
+    return Plan(due, earlier or not_audited(manifest, service, "check mode asks nobody"))
+
+
+def why_due(
+    report: t.Optional[t.Mapping[str, t.Any]],
+    versions: t.Sequence[Version],
+    service: t.Mapping[str, str],
+    max_age: float,
+    now: str,
+) -> str:
+    """Return why the service must be asked (again), or ""; ``max_age`` is in hours, ``now`` RFC 3339 in UTC."""
+    if report is None:
+        return "there is no answer yet"
+    if report.get("status") not in (AUDITED, PARTLY_AUDITED) or not report.get("asked"):
+        return "the last time there was no answer"
+    if report.get("versions") != pins(versions):
+        return "the versions changed"
+    known = report.get("service", {})
+    if any(known.get(key) != service[key] for key in ("name", "url")):
+        return "another service is to be asked"
+    age = (_time(now) - _time(report["asked"])).total_seconds() / 3600
+    if age >= max_age or age < 0:
+        return "the last answer is of %s" % report["asked"]
+    return ""
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+
+
+def pins(versions: t.Iterable[Version]) -> t.List[str]:
+    """Return versions as pip writes them."""
+    return ["%s==%s" % one for one in versions]
+
+
+def users_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[Version, t.List[str]]:
+    """Return the locks ("set/target") that have each version."""
+    found: t.Dict[Version, t.Set[str]] = {}
+    for entry in files:
+        labels = {"%s/%s" % (user["set"], user["target"]) for user in entry.get("used_by", [])}
+        found.setdefault((entry["name"], entry["version"]), set()).update(labels)
+    return {key: sorted(labels) for key, labels in found.items()}
+
+
+def not_audited(manifest: t.Mapping[str, t.Any], service: t.Mapping[str, str], reason: str) -> t.Dict[str, t.Any]:
+    """Return a report that says that nothing is known, and why; it has no date, so that it stays the same."""
+    return {
+        "format": _report_files.FORMAT,
+        "bundle": manifest["id"],
+        "status": NOT_AUDITED,
+        "reason": reason,
+        "service": dict(service),
+        "asked": None,
+        "severities": "",
+        "versions": pins(versions_of(manifest["files"])[0]),
+        "skipped": [],
+        "findings": [],
+    }
+
+
+def audited(
+    manifest: t.Mapping[str, t.Any],
+    service: t.Mapping[str, str],
+    asked: str,
+    answer: Answer,
+    severities: str,
+) -> t.Dict[str, t.Any]:
+    """Return the report of what a service answered; ``severities`` says where they are from."""
+    versions, own = versions_of(manifest["files"])
+    if versions and len(answer.skipped) == len(versions):
+        return not_audited(manifest, service, "the service knows none of the %d versions" % len(versions))
+    skipped = sorted(answer.skipped + own, key=lambda one: (one["name"], one["version"]))
+    return {
+        "format": _report_files.FORMAT,
+        "bundle": manifest["id"],
+        "status": PARTLY_AUDITED if skipped else AUDITED,
+        "reason": "",
+        "service": dict(service),
+        "asked": asked,
+        "severities": severities,
+        "versions": pins(versions),
+        "skipped": skipped,
+        "findings": answer.findings,
+    }
+
+
+def complete(
+    report: t.Mapping[str, t.Any],
+    manifest: t.Mapping[str, t.Any],
+    ignore: t.Iterable[Ignore],
+    today: str,
+    earlier: t.Optional[t.Mapping[str, t.Any]],
+) -> t.Dict[str, t.Any]:
+    """Return a report with what is ignored today (YYYY-MM-DD), which locks have what, and counts.
+
+    ``earlier`` is the report before: where nobody answered now, its answer
+    about the same versions is kept, so that it is not forgotten.
+    """
+    entries = list(ignore)
+    current = {one.id.lower(): one for one in entries if one.until >= today}
+    users = users_of(manifest["files"])
+    used = set()
+    findings = []
+    for one in report["findings"]:
+        names = [name.lower() for name in [one["id"]] + one["aliases"]]
+        match = next((entry for name, entry in current.items() if name in names), None)
+        if match:
+            used.add(match)
+        one = dict(one, ignored=match._asdict() if match else None)
+        one.setdefault("severity", "unknown")
+        one["used_by"] = users.get((one["name"], one["version"]), [])
+        findings.append(one)
+    findings.sort(key=lambda one: (SEVERITIES.index(one["severity"]), one["name"], one["version"], one["id"]))
+    return dict(
+        report,
+        bundle=manifest["id"],
+        findings=findings,
+        ignore={
+            "expired": [one._asdict() for one in entries if one.id.lower() not in current],
+            "unused": [one._asdict() for one in current.values() if one not in used],
+        },
+        # A zero must mean that somebody was asked.
+        counts={} if report["status"] == NOT_AUDITED else _counts(findings),
+        earlier=_last_answer(earlier, report["versions"]) if report["status"] == NOT_AUDITED else None,
+    )
+
+
+def _counts(findings: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[str, int]:
+    counts = dict.fromkeys(SEVERITIES + ("ignored",), 0)
+    for one in findings:
+        counts["ignored" if one["ignored"] else one["severity"]] += 1
+    return counts
+
+
+def _last_answer(earlier: t.Optional[t.Mapping[str, t.Any]], versions: t.Sequence[str]) -> t.Any:
+    """Return the last answer about these versions that an earlier report has or kept, or None."""
+    if earlier is None or earlier.get("versions") != versions:
+        return None
+    if not earlier.get("asked"):
+        return earlier.get("earlier")
+    return {key: earlier[key] for key in ("asked", "service", "findings")}
+
+
+def objections(report: t.Mapping[str, t.Any]) -> t.List[str]:
+    """Return why stage_audit: enforce stops."""
+    if report["status"] == NOT_AUDITED:
+        return [_not_audited_sentence(report)]
+    return [_finding_sentence(one) for one in report["findings"] if not one["ignored"]]
+
+
+def _not_audited_sentence(report: t.Mapping[str, t.Any]) -> str:
+    return "The bundle is not audited: %s." % report["reason"]
+
+
+def _finding_sentence(one: t.Mapping[str, t.Any]) -> str:
+    severity = "severity unknown" if one["severity"] == "unknown" else one["severity"]
+    fixed = "; fixed in " + ", ".join(one["fix_versions"]) if one["fix_versions"] else ""
+    return "%s %s has %s (%s)%s." % (one["name"], one["version"], one["id"], severity, fixed)
+
+
+def warnings(report: t.Mapping[str, t.Any]) -> t.List[str]:
+    """Return what the operator should know although nothing stops."""
+    found = []
+    if report["status"] == NOT_AUDITED:
+        found.append(_not_audited_sentence(report))
+    if report["skipped"]:
+        names = ["%s %s" % (one["name"], one["version"]) for one in report["skipped"]]
+        more = " and %d more" % (len(names) - 10) if len(names) > 10 else ""
+        found.append("Not audited: %s%s. reports/audit.json says why." % (", ".join(names[:10]), more))
+    for one in report["ignore"]["expired"]:
+        found.append(
+            "stage_audit_ignore: %s was to be ignored until %s and counts again (%s)."
+            % (one["id"], one["until"], one["reason"])
+        )
+    return found
+
+
+def severity_ids(finding: t.Mapping[str, t.Any]) -> t.List[str]:
+    """Return the ids under which a severity may be found, the likeliest first, and only what fits in a URL."""
+    names = [finding["id"]] + list(finding["aliases"])
+    good = [name for name in names if re.match(r"^[A-Za-z0-9][A-Za-z0-9-]{2,60}$", name)]
+    return sorted(good, key=lambda name: (not name.startswith("GHSA-"), not name.startswith("PYSEC-"), name))
+
+
+def severity_of(record: t.Any) -> str:
+    """Return the severity in an OSV record (OSV schema: severity, database_specific.severity)."""
+    if not isinstance(record, dict):
+        return "unknown"
+    special = record.get("database_specific")
+    rated = str(special.get("severity", "")).lower() if isinstance(special, dict) else ""
+    rated = {"moderate": "medium"}.get(rated, rated)
+    if rated in SEVERITIES:
+        return rated
+    vectors = record.get("severity")
+    for one in vectors if isinstance(vectors, list) else []:
+        score = cvss3(str(one.get("score", ""))) if isinstance(one, dict) else None
+        if score:
+            return rating(score)
+    return "unknown"
+
+
+def rating(score: float) -> str:
+    """Return the word for a CVSS score (CVSS 3.1, 5: qualitative severity rating scale)."""
+    for least, word in ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low")):
+        if score >= least:
+            return word
+    return "unknown"
+
+
+_METRICS = {
+    "AV": {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2},
+    "AC": {"L": 0.77, "H": 0.44},
+    "UI": {"N": 0.85, "R": 0.62},
+    "C": {"H": 0.56, "L": 0.22, "N": 0.0},
+    "I": {"H": 0.56, "L": 0.22, "N": 0.0},
+    "A": {"H": 0.56, "L": 0.22, "N": 0.0},
+}
+_PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
+
+
+def cvss3(vector: str) -> t.Optional[float]:
+    """Return the base score of a CVSS 3 vector (CVSS 3.1, 7.1), or None for anything else."""
+    if not re.match(r"^CVSS:3\.[01]/", vector):
+        return None
+    metrics = dict(part.split(":", 1) for part in vector.split("/")[1:] if ":" in part)
+    try:
+        scope = metrics["S"]
+        value = {key: numbers[metrics[key]] for key, numbers in _METRICS.items()}
+        privileges = _PRIVILEGES[scope][metrics["PR"]]
+    except KeyError:
+        return None
+    missed = 1 - (1 - value["C"]) * (1 - value["I"]) * (1 - value["A"])
+    exploit = 8.22 * value["AV"] * value["AC"] * privileges * value["UI"]
+    if scope == "U":
+        impact = 6.42 * missed
+        score = impact + exploit
+    else:
+        impact = 7.52 * (missed - 0.029) - 3.25 * (missed - 0.02) ** 15
+        score = 1.08 * (impact + exploit)
+    if impact <= 0:
+        return 0.0
+    # Round up to one decimal place, as appendix A has it, without the noise of floating point.
+    return math.ceil(round(min(score, 10.0) * 100000) / 10000) / 10.0

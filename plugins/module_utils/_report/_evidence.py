@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the reports of a bundle are made from: its manifest, its locks, declared licences, which package needs which.
+
+The reports state no time but the manifest's and the audit's, so that the same
+bundle gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._report import _license
+from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging, _prover
+
+
+class LockEvidence(t.NamedTuple):
+    """One lock: its pins, the requirements it was resolved from, and which project needs which, on its target."""
+
+    set: str
+    target: str
+    pins: t.Tuple[_lock.Pin, ...]
+    roots: t.Tuple[str, ...]
+    edges: t.Tuple[_closure.Edge, ...]
+
+    @property
+    def label(self) -> str:
+        """The lock's name: set/target."""
+        return "%s/%s" % (self.set, self.target)
+
+
+class Evidence(t.NamedTuple):
+    """A bundle as it describes itself; ``licenses`` is by path of the file."""
+
+    manifest: t.Mapping[str, t.Any]
+    locks: t.Tuple[LockEvidence, ...]
+    licenses: t.Mapping[str, _license.License]
+
+
+def gather(root: str) -> Evidence:
+    """Return the evidence of a bundle whose manifest is written; raises AirgapError and OSError."""
+    manifest = _manifest.read(root)
+    targets = {target.name: target for target in _target.parse_all(manifest["targets"])[0]}
+    # The sums in the manifest are those of the files: bundle_manifest has just compared them.
+    known = [_pin(entry) for entry in manifest["files"]]
+    prover = _prover.Prover(_packaging.load(), os.path.join(root, _layout.POOL), known)
+    locks = []
+    for one, name, lock in _prover.read_locks(root, manifest):
+        if name not in targets:
+            raise AirgapError(
+                "Set %s is for %s, which is not a target of the bundle %s. Stage it again." % (one["name"], name, root)
+            )
+        roots = tuple(_prover.roots_of(one, lock)[0])
+        proof = prover.prove(lock.pins, roots, (), targets[name])
+        locks.append(LockEvidence(one["name"], name, lock.pins, roots, proof.edges))
+    licenses = {}
+    for entry in manifest["files"]:
+        licenses[entry["path"]] = _license.read(prover.head(_pin(entry)))
+    return Evidence(manifest, tuple(locks), licenses)
+
+
+def _pin(entry: t.Mapping[str, t.Any]) -> _lock.Pin:
+    """Return a file of a manifest as locks name it."""
+    filename = os.path.basename(entry["path"])
+    return _lock.Pin(entry["name"], entry["version"], entry["sha256"], filename, entry["size"])

@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The approving officer's page as HTML: report.html.j2, filled with what _page plans.
+
+The page's values are the texts of strangers. Jinja2 escapes each of them, and
+before that characters that would hide, reorder or break what is beside them
+become visible escapes. Values are never read as a template.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._report._page import Page
+from ansible_collections.airgap.python.plugins.module_utils._text import shown
+
+LIBRARY_ERROR = ""
+try:
+    import jinja2
+    from markupsafe import Markup
+except ImportError:
+    LIBRARY_ERROR = traceback.format_exc()
+
+# Beside this file on the control host; module_utils that travel to a host are Python files alone.
+TEMPLATE = "report.html.j2"
+STYLE = "report.css"
+THIN_SPACE = "\u202f"
+
+
+def render(page: Page, template: str, style: str) -> str:
+    """Return the page as HTML that loads and runs nothing; ``template`` and ``style`` are the texts of those files."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(number=number, plural=plural, weight=weight, megabytes=megabytes, moment=moment)
+    # The style is the collection's own text, as the template is.
+    return environment.from_string(template).render(page=page, style=Markup(style))
+
+
+def _finalize(value: t.Any) -> t.Any:
+    """Return what is put into the page: markup of the template's own, a number, or a text whose every character shows."""
+    if isinstance(value, (Markup, jinja2.Undefined)):
+        return value
+    if isinstance(value, (str, int)):
+        return shown(str(value))
+    raise TypeError("The template writes a value of type %s, which is neither text nor number." % type(value).__name__)
+
+
+def number(count: int) -> Markup:
+    """Return a number with thin spaces between thousands."""
+    return Markup("{:,}".format(count).replace(",", THIN_SPACE))
+
+
+def megabytes(size: int) -> Markup:
+    """Return a size in millions of bytes, with two decimals, so that a column of them is in line."""
+    return Markup("{:,.2f}".format(size / 1e6).replace(",", THIN_SPACE))
+
+
+def weight(size: int) -> str:
+    """Return a size with its unit, for a sentence."""
+    if size >= 1e9:
+        return "%.2f GB" % (size / 1e9)
+    return "%.1f MB" % (size / 1e6) if size >= 1e6 else "%.0f kB" % (size / 1e3)
+
+
+def plural(count: int, one: str, more: str = "") -> Markup:
+    """Return a number with its noun."""
+    return Markup("%s %s") % (number(count), one if count == 1 else more or one + "s")
+
+
+def moment(stamp: str) -> str:
+    """Return a time of RFC 3339 as people read it, and any other text as it is."""
+    match = re.match(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?Z$", stamp)
+    return "%s, %s UTC" % match.groups() if match else stamp

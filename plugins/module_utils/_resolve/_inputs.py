@@ -1,0 +1,100 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The requirements of one set on their way to an engine and back: what it reads, and which line of which file it means."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirements
+
+REQUIREMENTS = "requirements.txt"
+CONSTRAINTS = "constraints.txt"
+# Where requirements stand that are an option of the module: no file needs to be named.
+OPTION = "requirements"
+
+
+class Inputs:
+    """Requirements and constraints of all files, in two files of a scratch folder, one a line."""
+
+    def __init__(self, parsed: _requirements.Parsed, built: t.Mapping[str, t.Tuple[str, str]]) -> None:
+        self.requirements = parsed.requirements
+        self.constraints = parsed.constraints
+        self.built = built
+        self.where: t.Dict[str, str] = {}
+        for line in reversed(parsed.requirements + parsed.constraints):
+            self.where[line.text] = line.where
+
+    def check(self, read: t.Callable[[str], t.Any]) -> None:
+        """Raise AirgapError for all lines that no engine could take; ``read`` raises ValueError (PEP 508)."""
+        _requirements.refuse_unreadable(self.requirements + self.constraints, read)
+
+    def write(self, folder: str) -> t.Tuple[t.List[str], t.List[str]]:
+        """Write the files for an engine; return those of requirements, and those of constraints.
+
+        pip and uv differ in which files they can read and how; both read these.
+        """
+        paths: t.Tuple[t.List[str], t.List[str]] = ([], [])
+        is_hashed = any(line.hashes for line in self.requirements)
+        # Where a constraint has a hash, pip wants one of everything; the files that were chosen are compared here.
+        constraints = [line._replace(hashes=()) for line in self.constraints]
+        for found, name, lines in zip(paths, (REQUIREMENTS, CONSTRAINTS), (self.requirements, constraints)):
+            # An empty file of constraints is something that uv warns of.
+            if lines or name == REQUIREMENTS:
+                found.append(os.path.join(folder, name))
+                with open(found[0], "w", encoding="utf-8") as stream:
+                    for line in lines:
+                        stream.write(_requirements.for_engine(line, self.built, is_hashed) + "\n")
+        return paths
+
+    def label(self, text: str) -> str:
+        """Return a requirement with its place, if it stands in a file."""
+        where = self.where.get(text, OPTION)
+        return text if where == OPTION else "%s (%s)" % (text, where)
+
+    def place_in(self, message: str, requirement: str) -> str:
+        """Return a message of the proof in which a requirement or constraint has its place."""
+        return re.sub(
+            r"(the (?:requirement|constraint) )%s" % re.escape(requirement),
+            lambda match: match.group(1) + self.label(requirement),
+            message,
+            count=1,
+            flags=re.IGNORECASE,
+        )
+
+    def relocate(self, message: str, folder: str) -> str:
+        """Return an engine's message in which lines of our files are those of the user."""
+        lines = {REQUIREMENTS: self.requirements, CONSTRAINTS: self.constraints}
+
+        def line_of(match: t.Match[str]) -> str:
+            some, number = lines[match.group("name")], int(match.group("number"))
+            return self.label(some[number - 1].text) if 0 < number <= len(some) else match.group()
+
+        ours = re.escape(folder + os.sep) + r"(?:[^\s/]+/)?"
+        message = re.sub(
+            r"(?:-[rc] )?%s(?P<name>%s|%s) \(line (?P<number>\d+)\)" % (ours, REQUIREMENTS, CONSTRAINTS),
+            line_of,
+            message,
+        )
+        return re.sub(r"`?%s\S*`?" % ours, "the set's requirements", message)
+
+    def places(self, output: str) -> t.List[str]:
+        """Return the lines, with their places, of which an engine speaks when it fails."""
+        found = []
+        for mentioned in _requirements.mentioned(output):
+            for line in self.requirements + self.constraints:
+                if line.where != OPTION and line.where in _requirements.places([line], mentioned):
+                    found.append(self.label(line.text))
+        return list(dict.fromkeys(found))
+
+    def lacking(self, answers: t.Mapping[str, t.Iterable[str]]) -> t.Dict[str, t.List[str]]:
+        """Return, of target to requirements that no file meets there, each line with its targets."""
+        told: t.Dict[str, t.List[str]] = {}
+        for target, missing in answers.items():
+            for mentioned in missing:
+                for line in self.requirements:
+                    if _requirements.places([line], mentioned):
+                        told.setdefault(self.label(line.text), []).append(target)
+        return told

@@ -1,0 +1,243 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""pip of one interpreter, run with the settings that count: the one place that runs it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
+from ansible_collections.airgap.python.plugins.module_utils._pip._arguments import pip_arguments
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_fetch, _settings
+from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
+
+# How an interpreter runs pip by its own name.
+MODULE = ("-m", "pip")
+# How often pip is asked before a failure of the net counts.
+TRIES = 3
+# What the interpreter is asked: the version of its pip, the folder that pip is imported from, and its own prefix.
+WHO = """
+import json, os, sys
+import pip
+print(json.dumps([pip.__version__, os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))), sys.prefix]))
+"""
+
+
+def run_logged(
+    command: t.Sequence[str],
+    environment: t.Mapping[str, str],
+    log: t.Optional[str],
+    secrets: t.Mapping[str, str],
+    seconds_at_most: t.Optional[float] = None,
+) -> t.Tuple[int, str]:
+    """Run a command; return its status and output, which also go to the log, without secrets.
+
+    One that takes longer than ``seconds_at_most`` is ended, with the status 124 of timeout(1).
+    """
+    started = time.time()
+    try:
+        process = subprocess.run(
+            list(command),
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=seconds_at_most,
+        )
+    except OSError as error:
+        return 127, str(error)
+    except subprocess.TimeoutExpired:
+        return 124, "timed out after %d seconds" % (seconds_at_most or 0)
+    out = process.stdout.decode("utf-8", "replace")
+    log_command(command, process.returncode, time.time() - started, out, log, secrets)
+    return process.returncode, out
+
+
+def log_command(
+    command: t.Sequence[str], rc: int, seconds: float, out: str, log: t.Optional[str], secrets: t.Mapping[str, str]
+) -> None:
+    """Add a command, its status and its output to the log, if there is one, without secrets."""
+    log_text("rc=%d %.1fs %s\n%s" % (rc, seconds, " ".join(command), out), log, secrets)
+
+
+def log_text(text: str, log: t.Optional[str], secrets: t.Mapping[str, str]) -> None:
+    """Add a text with the time to the log, if there is one, without secrets."""
+    if not log:
+        return
+    text = _secrets.hide("%s %s" % (time.strftime("%Y-%m-%dT%H:%M:%S"), text), secrets)
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def config_files(prefix: str, variables: t.Mapping[str, str]) -> t.List[str]:
+    """Return where pip looks for its configuration, the weakest first, for an interpreter with this prefix.
+
+    By pip's documentation, "Configuration files": asking pip itself takes as long as all else that an unchanged run does.
+    """
+    home = os.path.expanduser("~")
+    mine = os.path.join(variables.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pip")
+    everyone = [os.path.join(one, "pip") for one in (variables.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)]
+    everyone.append("/etc")
+    if sys.platform == "darwin":
+        everyone = ["/Library/Application Support/pip"]
+        mine = os.path.join(home, "Library/Application Support/pip")
+        if not os.path.isdir(mine):
+            mine = os.path.join(home, ".config/pip")
+    named = variables.get("PIP_CONFIG_FILE", "")
+    if named == os.devnull:
+        return []
+    # A file that is named stands in for those of the user.
+    users = [] if named and os.path.exists(named) else [os.path.join(home, ".pip"), mine]
+    return [os.path.join(folder, "pip.conf") for folder in everyone + users + [prefix]] + ([named] if named else [])
+
+
+class Pip:
+    """pip of one interpreter, with the settings that count."""
+
+    def __init__(self, python: str, options: t.Mapping[str, t.Any], log: t.Optional[str]) -> None:
+        self.python = python
+        self.log = log
+        self.settings: t.Dict[str, str] = {}
+        self.found: t.Dict[str, str] = {}
+        rc, out = self.call(["-c", WHO], os.environ)
+        if rc != 0:
+            raise _settings.ResolveError(
+                "%s has no pip: %s. Name a virtual environment that has one (virtualenv)."
+                % (python, out.strip().rpartition("\n")[2])
+            )
+        self.version, self.folder, prefix = json.loads(out.strip().splitlines()[-1])
+        if release(self.version) < _settings.OLDEST_PIP:
+            raise _settings.ResolveError(
+                "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
+                % ((python, self.version) + _settings.OLDEST_PIP)
+            )
+        texts = [self.config_text(path) for path in config_files(prefix, os.environ) if os.path.isfile(path)]
+        settings = _settings.parse_settings(texts, os.environ)
+        self.settings, self.warnings = _settings.choose_settings(settings, options)
+
+    @staticmethod
+    def config_text(path: str) -> str:
+        """Return the text of a configuration file; of ours, that of the file that was there before."""
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read()
+        if _settings.is_ours(text):
+            return (read_if_exists(path + ".before-airgap") or b"").decode("utf-8")
+        return text
+
+    def call(self, arguments: t.Sequence[str], environment: t.Mapping[str, str]) -> t.Tuple[int, str]:
+        """Run the interpreter; return its status and its output."""
+        return run_logged([self.python, *arguments], dict(environment), None, {})
+
+    def run(
+        self,
+        arguments: t.Sequence[str],
+        variables: t.Optional[t.Mapping[str, str]] = None,
+        program: t.Sequence[str] = MODULE,
+    ) -> t.Tuple[int, str]:
+        """Run pip, or a program that runs it, with more variables, and log it; no secret is in what it says."""
+        environment = _settings.environment(self.settings, os.environ)
+        environment.update(variables or {})
+        rc, out = run_logged([self.python, *program, *arguments], environment, self.log, self.secrets())
+        return rc, _secrets.hide(out, self.secrets())
+
+    def run_patiently(
+        self,
+        arguments: t.Sequence[str],
+        variables: t.Optional[t.Mapping[str, str]] = None,
+        program: t.Sequence[str] = MODULE,
+    ) -> t.Tuple[int, str]:
+        """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
+        for number in range(TRIES):
+            rc, out = self.run(arguments, variables, program)
+            if rc == 0 or not _failure.is_passing(out):
+                break
+            if number + 1 < TRIES:
+                time.sleep(number + 1)
+        return rc, out
+
+    def take_out_passwords(self) -> _secrets.PlainSettings:
+        """Take the passwords out of the settings, for what pip starts itself (see out_of_settings); the log hides them as before."""
+        self.found = self.secrets()
+        plain = _secrets.out_of_settings(self.settings)
+        self.settings = plain.settings
+        return plain
+
+    def secrets(self) -> t.Dict[str, str]:
+        """Return the passwords in the settings, and what was found to be secret in what is asked for; and what is shown."""
+        return dict(self.found, **_secrets.masks(_secrets.passwords(self.settings.values())))
+
+
+def interpreter(params: t.Mapping[str, t.Any]) -> str:
+    """Return the interpreter whose pip a module runs, by its options."""
+    if params["virtualenv"]:
+        return os.path.join(params["virtualenv"], "bin", "python")
+    return params["python"] or sys.executable
+
+
+def pip_of(module: AnsibleModule) -> Pip:
+    """Return the pip that a module's options name; its warnings are given, and its passwords hidden in the result."""
+    pip = Pip(interpreter(module.params), module.params, module.params["log"])
+    for warning in pip.warnings:
+        module.warn(warning)
+    module.no_log_values.update(pip.secrets())
+    return pip
+
+
+class Fetcher:
+    """Fetches many files at a time through pip's own session, in one process (see _pip_fetch).
+
+    That process is started at once and told later what to fetch: importing pip
+    takes longer than fetching a hundred files from a near index.
+    """
+
+    def __init__(self, pip: Pip, scratch: str, at_a_time: int) -> None:
+        self.pip = pip
+        self.folder = os.path.join(scratch, "fetched")
+        os.mkdir(self.folder)
+        script = os.path.join(scratch, "fetch.py")
+        with open(script, "w", encoding="utf-8") as stream:
+            stream.write(inspect.getsource(_pip_fetch))
+        self.command = [pip.python, script, self.folder, str(at_a_time)] + pip_arguments("download")
+        self.process = subprocess.Popen(
+            self.command,
+            env=_settings.environment(pip.settings, os.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def fetch(self, urls: t.Sequence[str], report_progress: t.Callable[[int], None]) -> t.List[str]:
+        """Return for each URL the path of its file, which is unchecked, and not there where it could not be fetched.
+
+        report_progress() is called with the number of files that are there, twice a second. This can be done once.
+        """
+        started = time.time()
+        said = self.ask(("".join(url + "\n" for url in urls)).encode("utf-8"))
+        while said is None:
+            report_progress(sum(name.isdigit() for name in os.listdir(self.folder)))
+            said = self.ask(None)
+        out = said.decode("utf-8", "replace")
+        log_command(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
+        return [os.path.join(self.folder, str(number)) for number in range(len(urls))]
+
+    def ask(self, text: t.Optional[bytes]) -> t.Optional[bytes]:
+        """Return all that the process has said where it ends within half a second."""
+        try:
+            return self.process.communicate(text, timeout=0.5)[0]
+        except subprocess.TimeoutExpired:
+            return None
+
+    def close(self) -> None:
+        """End the process, whether it was told to fetch or not."""
+        self.process.kill()
+        self.process.communicate()

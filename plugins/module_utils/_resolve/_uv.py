@@ -1,0 +1,169 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""uv as the engine that resolves: what it is asked for a target, and what its answer means. No I/O happens here."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+import urllib.parse
+
+from ansible_collections.airgap.python.plugins.module_utils._pip._failure import diagnose_uv
+from ansible_collections.airgap.python.plugins.module_utils._resolve._settings import RefusedError, ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
+from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
+
+if t.TYPE_CHECKING:
+    from ansible_collections.airgap.python.plugins.module_utils._wheels._packaging import Packaging
+
+# The C library versions for which uv knows a platform (uv pip compile --help).
+GLIBC = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
+PLATFORMS = {
+    ("windows", "x86_64"): "x86_64-pc-windows-msvc",
+    ("windows", "aarch64"): "aarch64-pc-windows-msvc",
+    ("windows", "i686"): "i686-pc-windows-msvc",
+    ("macos", "x86_64"): "x86_64-apple-darwin",
+    ("macos", "aarch64"): "aarch64-apple-darwin",
+    ("musl", "x86_64"): "x86_64-unknown-linux-musl",
+    ("musl", "aarch64"): "aarch64-unknown-linux-musl",
+}
+
+
+def platform(target: Target) -> str:
+    """Return uv's name for a target's platform; raises ResolveError where uv has none.
+
+    uv knows some C library versions; the next older one is a platform whose
+    every wheel the target accepts.
+    """
+    if target.implementation != "cpython":
+        raise ResolveError("target %s: uv resolves for CPython only. Use resolver: pip." % target.name)
+    kind = target.os if target.os != "linux" else target.libc.split("-")[0]
+    if (kind, target.arch) in PLATFORMS:
+        return PLATFORMS[(kind, target.arch)]
+    known = [step for step in GLIBC if step <= int(target.libc.rpartition(".")[2] or 0)]
+    if kind == "glibc" and target.arch in ("x86_64", "aarch64") and known:
+        return "%s-manylinux_2_%d" % (target.arch, known[-1])
+    raise ResolveError(
+        "target %s: uv has no platform for %s on %s. Use resolver: pip."
+        % (target.name, target.libc or target.os, target.arch)
+    )
+
+
+def variables(settings: t.Mapping[str, str], target: Target, inherited: t.Mapping[str, str]) -> t.Dict[str, str]:
+    """Return the environment for uv that says what pip's settings say. Passwords stay out of the command line."""
+    kept = {
+        key: value for key, value in inherited.items() if not key.startswith(("PIP_", "UV_")) or key == "UV_CACHE_DIR"
+    }
+    names = {
+        "index-url": "UV_DEFAULT_INDEX",
+        "extra-index-url": "UV_INDEX",
+        "trusted-host": "UV_INSECURE_HOST",
+        "timeout": "UV_HTTP_TIMEOUT",
+        "cert": "SSL_CERT_FILE",
+        "client-cert": "SSL_CLIENT_CERT",
+    }
+    kept.update({names[key]: value for key, value in settings.items() if key in names})
+    if settings.get("proxy"):
+        kept.update({"HTTP_PROXY": settings["proxy"], "HTTPS_PROXY": settings["proxy"]})
+    if target.os == "macos":
+        kept["MACOSX_DEPLOYMENT_TARGET"] = target.os_version
+    kept["LC_ALL"] = "C.UTF-8"
+    # Which pages uv could not read is said nowhere else.
+    kept["RUST_LOG"] = "uv_client=trace"
+    return kept
+
+
+def resolve_arguments(
+    target: Target,
+    requirements: t.Sequence[str],
+    constraints: t.Sequence[str],
+    find_links: t.Sequence[str],
+    scratch: str,
+) -> t.List[str]:
+    """Return uv's arguments that resolve requirement files for a target into scratch/pylock.toml.
+
+    Every index counts alike, as for pip; nothing but wheels is taken.
+    """
+    arguments = ["pip", "compile", "--no-config", "--no-header", "--only-binary", ":all:"]
+    arguments += ["--index-strategy", "unsafe-best-match", "--no-python-downloads"]
+    arguments += ["--python-version", target.python, "--python-platform", platform(target)]
+    arguments += ["--format", "pylock.toml", "--output-file", os.path.join(scratch, "pylock.toml")]
+    for folder in find_links:
+        arguments += ["--find-links", folder]
+    for path in constraints:
+        arguments += ["--constraint", path]
+    return arguments + list(requirements)
+
+
+def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.List[_lock.Pin]:
+    """Return the pins in a pylock.toml (PEP 751), of each package the wheel that fits the target best; origins may hold secrets.
+
+    ``folder`` is where the lock lies; local wheels are named relative to it.
+    Raises ResolveError for a package without a fitting wheel or without SHA-256.
+    """
+    # Late: an unchanged run does without.
+    from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+
+    order = {tag: rank for rank, tag in enumerate(target.tags())}
+    pins = []
+    for package in lock.get("packages", []):
+        ranked = []
+        # What a constraint names by its URL is an archive of its own.
+        for wheel in package.get("wheels", []) + ([package["archive"]] if "archive" in package else []):
+            url = wheel.get("url") or "file://" + urllib.parse.quote(
+                os.path.normpath(os.path.join(folder, wheel["path"]))
+            )
+            filename = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
+            name = _wheel.parse_filename(packaging, filename)
+            best = min((order[tag] for tag in name.tags if tag in order), default=None)
+            if best is not None:
+                ranked.append((-best, name.build, filename, url, wheel))
+        if not ranked:
+            raise ResolveError(
+                "target %s: uv chose %s %s, which has no wheel for it. Name a version that has one, or use resolver: pip."
+                % (target.name, package["name"], package.get("version", ""))
+            )
+        _best, _build, filename, url, wheel = max(ranked, key=lambda one: one[:2])
+        sha256 = wheel.get("hashes", {}).get("sha256")
+        if not sha256:
+            raise ResolveError(
+                "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
+                % (target.name, filename)
+            )
+        pins.append(_lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, url))
+    return sorted(pins)
+
+
+def without_trace(output: str) -> str:
+    """Return what uv says without the trace of its requests."""
+    return "".join(line for line in output.splitlines(True) if not re.match(r"\s*(?:TRACE|DEBUG|INFO) ", line))
+
+
+def refused(output: str) -> t.Optional[RefusedError]:
+    """Return the requirement by URL, repository or folder that uv did not take, if that is why it failed."""
+    flat = " ".join(output.split())
+    url = re.search(r"Consider adding `(\S+) @ ([^`\s]+)", flat)
+    if url:
+        asker = re.search(r"dependencies for package `([^`]+)`", flat)
+        return RefusedError(
+            url.group(1), without_password(url.group(2)), asker.group(1) if asker else "another package"
+        )
+    if re.search(r"Building source distributions (?:for `[^`]+` )?is disabled", flat):
+        url = re.search(r"`([A-Za-z0-9._-]+) @ ([^`\s]+)`", flat)
+        if url:
+            return RefusedError(url.group(1), without_password(url.group(2)), "")
+    return None
+
+
+def names_one_of_many(output: str) -> bool:
+    """Say whether uv ended at the first requirement that cannot be had, or read: pip reads name===1.1build1, uv does not."""
+    return "No solution found" in output or "Couldn't parse requirement" in output
+
+
+def why_unresolved(output: str, target: Target) -> str:
+    """Return why uv failed for a target, and the fix."""
+    cause, lines, fix = diagnose_uv(output)
+    said = "%s (%s)." % (cause, " ".join(lines)) if cause else "the requirements cannot be resolved: " + " ".join(lines)
+    return "target %s: %s %s" % (target.name, said, fix)

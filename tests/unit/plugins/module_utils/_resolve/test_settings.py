@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pip is asked for a target, and how its answers are read."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _settings
+from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
+
+TARGET = _target.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
+
+
+def test_settings_of_the_environment_outrank_the_command_and_the_command_outranks_global():
+    weak = "[global]\nindex-url = https://a.example\ntimeout = 1\n"
+    strong = "[download]\nindex_url = https://b.example\n"
+    assert _settings.parse_settings([strong, weak], {})["index-url"] == "https://b.example"
+    variables = {"PIP_INDEX_URL": "https://c.example", "PIP_DEFAULT_TIMEOUT": "180", "PIP_CERT": ""}
+    assert _settings.parse_settings([weak, strong], variables) == {"index-url": "https://c.example", "timeout": "180"}
+
+
+def test_file_of_the_role_pip_conf_is_known():
+    with open("roles/pip_conf/vars/main.yml", encoding="utf-8") as stream:
+        assert _settings.is_ours(stream.read())
+    assert not _settings.is_ours("[global]\nindex-url = https://a.example\n")
+
+
+def test_local_folders_of_the_host_are_left_out_and_said():
+    settings = {
+        "find-links": "/opt/x",
+        "extra-index-url": "file:///opt/y https://index.example/simple",
+        "cert": "/ca.pem",
+    }
+    chosen, warnings = _settings.choose_settings(settings, {})
+    assert chosen == {"extra-index-url": "https://index.example/simple", "cert": "/ca.pem"}
+    assert any("/opt/x" in warning for warning in warnings)
+    assert any("file:///opt/y" in warning for warning in warnings)
+
+
+def test_settings_that_change_what_is_resolved_do_not_count():
+    chosen, dummy = _settings.choose_settings(
+        {"pre": "1", "constraint": "/c.txt", "only-binary": "x", "proxy": "http://p"}, {}
+    )
+    assert chosen == {"proxy": "http://p"}
+
+
+def test_named_index_replaces_every_index_of_the_host():
+    settings = {"index-url": "https://a.example", "extra-index-url": "https://b.example"}
+    assert _settings.choose_settings(settings, {"index_url": "https://c.example"})[0] == {
+        "index-url": "https://c.example"
+    }
+
+
+def test_secrets_go_by_environment_and_nothing_else_of_pip_does():
+    environment = _settings.environment({"index-url": "https://u:secret@a.example"}, {"PIP_PRE": "1", "PATH": "/bin"})
+    assert environment["PIP_INDEX_URL"] == "https://u:secret@a.example"
+    assert "PIP_PRE" not in environment
+    assert environment["PIP_CONFIG_FILE"] == "/dev/null"
+    assert environment["PATH"] == "/bin"
+
+
+def test_no_argument_holds_a_password():
+    pin = _lock.Pin(
+        "a", "1", "f" * 64, "a-1-py3-none-any.whl", 0, _secrets.without_password("https://u:secret@a.example/a.whl")
+    )
+    assert "secret" not in _settings.fetch_line(pin)
+    assert _secrets.passwords(["https://u:se%20cret@a.example", None]) == {"se%20cret", "se cret"}
+
+
+def test_pip_is_asked_for_wheels_of_the_full_version_and_every_tag():
+    arguments = _settings.resolve_arguments(TARGET, ["r.txt"], ["c.txt"], ["/wheels"], "/scratch")
+    assert arguments[arguments.index("--python-version") + 1] == "3.9.2"
+    assert arguments[arguments.index("--abi") + 1] == "cp39"
+    assert "--only-binary=:all:" in arguments
+    assert arguments.count("--platform") == len(TARGET.platforms())
+    assert "--find-links=/wheels" in arguments
+
+
+def report(**changes):
+    """Return a report of one file as pip writes it."""
+    item = {
+        "download_info": {
+            "url": "https://u:p@index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl",
+            "archive_info": {"hashes": {"sha256": "a" * 64}},
+        },
+        "metadata": {"name": "Flask", "version": "3.1.1+local"},
+    }
+    item.update(changes)
+    return {"environment": TARGET.markers(), "install": [item]}
+
+
+def test_report_gives_normalized_pins_and_where_to_ask_for_them():
+    pin = _settings.read_report(report(), TARGET)[0]
+    assert pin.name == "flask"
+    assert pin.filename == "Flask-3.1.1+local-py3-none-any.whl"
+    assert pin.origin == "https://u:p@index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
+
+
+def test_report_for_other_markers_is_refused():
+    wrong = report()
+    wrong["environment"] = dict(wrong["environment"], python_version="3.11")
+    with pytest.raises(_settings.ResolveError, match="another interpreter"):
+        _settings.read_report(wrong, TARGET)
+
+
+def test_file_without_sha256_is_refused_by_name():
+    url = {"url": "https://index.example/x-1-py3-none-any.whl", "archive_info": {"hashes": {}}}
+    with pytest.raises(_settings.ResolveError, match="x-1-py3-none-any.whl"):
+        _settings.read_report(report(download_info=url), TARGET)
+
+
+def test_source_archive_is_refused_by_name():
+    url = {"url": "https://index.example/x-1.tar.gz", "archive_info": {"hashes": {"sha256": "a" * 64}}}
+    with pytest.raises(_settings.ResolveError, match="x-1.tar.gz is no wheel"):
+        _settings.read_report(report(download_info=url), TARGET)
+
+
+def test_digest_changes_with_each_input_and_not_with_the_targets_name():
+    def digest(requirements=("a", "b"), constraints=(), target=TARGET, settings=None, engine="pip 26.3"):
+        return _settings.digest_inputs(requirements, constraints, target, settings or {}, [], engine)
+
+    same = digest()
+    assert digest(requirements=("b", "a")) == same
+    assert digest(target=TARGET._replace(name="other")) == same
+    assert digest(settings={"timeout": "3"}) == same
+    assert digest(settings={"index-url": "https://u:p@a.example"}) == digest(
+        settings={"index-url": "https://a.example"}
+    )
+    others = [
+        digest(requirements=("b",)),
+        digest(constraints=("x<2",)),
+        digest(target=TARGET._replace(python="3.9.3")),
+        digest(settings={"index-url": "https://b.example"}),
+        digest(engine="pip 26.2"),
+    ]
+    assert len({same, *others}) == 6
+
+
+def test_error_names_target_reason_and_mend():
+    said = _settings.why_unresolved(
+        "noise\nERROR: No matching distribution found for nope\n", TARGET, "cannot be resolved"
+    )
+    assert "target node39" in said
+    assert "No matching distribution found for nope" in said
+    assert "python 3.9.2 on linux x86_64 (glibc-2.31)" in said
+
+
+def test_conflict_shows_who_asks_for_what():
+    output = "The user requested a==1\n    b 2 depends on a>=2\nERROR: ResolutionImpossible: see"
+    said = _settings.why_unresolved(output, TARGET, "x")
+    assert "The user requested a==1" in said
+    assert "b 2 depends on a>=2" in said
+
+
+def test_upgrade_may_move_what_requires_it_and_what_it_requires():
+    requires = {"app": {"lib"}, "lib": {"leaf"}, "other": {"leaf"}, "alone": set()}
+    assert _settings.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
+
+
+def test_failure_of_the_net_is_told_from_one_of_the_requirements():
+    assert _failure.is_passing("Could not fetch URL x: connection error: Connection refused")
+    assert _failure.is_passing("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")
+    assert not _failure.is_passing("ERROR: No matching distribution found for x")
+    assert "No space left" in _settings.why_unresolved(
+        "ERROR: Exception:\nTraceback\nOSError: No space left", TARGET, "x"
+    )
+
+
+def test_extras_that_pip_or_uv_did_not_find_are_read_from_what_they_say():
+    said = "WARNING: requests 2.32.3 does not provide the extra 'securty'\n"
+    assert _settings.unknown_extras(said) == [("requests", "2.32.3", "securty")]
+    said = "warning: The package `Requests_X==2.32.3` does not have an extra named `securty`\n"
+    assert _settings.unknown_extras(said) == [("requests-x", "2.32.3", "securty")]
+
+
+METADATA = """\
+WARNING: Ignoring version 2.0.6 of omega since it has invalid metadata:
+Requested omega==2.0.6 from http://i/o.whl (from -r /s/r.txt (line 1)) has invalid metadata: .* suffix can only be used with `==` or `!=` operators
+    dep (>=5.1.*)
+         ~~~~~~^
+Please use pip<24.1 if you need to use this version.
+ERROR: Could not find a version that satisfies the requirement omega==2.0.6 (from versions: %s)
+ERROR: No matching distribution found for omega==2.0.6
+"""
+
+
+def test_metadata_that_pip_refuses_are_the_reason_and_no_list_of_versions():
+    said = _settings.why_unresolved(METADATA % ", ".join("1.%d" % number for number in range(90)), TARGET, "what")
+    assert (
+        "omega 2.0.6 has invalid metadata: .* suffix can only be used with `==` or `!=` operators: dep (>=5.1.*)"
+        in said
+    )
+    assert "Name another version of omega" in said
+    assert "1.3" not in said
+    assert "has a wheel" not in said
+
+
+def test_long_lists_of_versions_are_cut():
+    versions = ", ".join("1.%d" % number for number in range(90))
+    out = "ERROR: Could not find a version that satisfies the requirement x==2 (from versions: %s)\n" % versions
+    out += "ERROR: No matching distribution found for x==2\n"
+    assert "(from versions: 85 older ones, 1.85, 1.86, 1.87, 1.88, 1.89)" in _settings.why_unresolved(
+        out, TARGET, "what"
+    )
+    python = "; ".join("1.%d Requires-Python >=3.10" % number for number in range(90))
+    out = "ERROR: Ignored the following versions that require a different python version: %s\n" % python
+    said = _settings.why_unresolved(out, TARGET, "what")
+    assert "85 others" in said
+    assert len(said) < 500
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "all requirements must be pinned with ==. These do not:",
+        "Hashes are missing. Here is a list of those. Add them.",
+    ],
+)
+def test_list_that_pip_gives_with_its_reason_is_a_part_of_it(reason):
+    out = "    before\nERROR: %s\n    a>=1 from https://i/a.whl#sha256=aa (from b==1->-r /s/r.txt (line 1))\n    c==2 --hash=x\n"
+    said = _settings.why_unresolved(out % reason + "\nother\n    after\n", TARGET, "what")
+    assert "%s a>=1 (from b==1->-r /s/r.txt (line 1)), c==2 --hash=x" % reason in said
+    assert "before" not in said
+    assert "after" not in said
+    many = "ERROR: These do not:\n" + "".join("    p%d>=1\n" % number for number in range(90))
+    assert "p9>=1 and 80 more" in _settings.why_unresolved(many, TARGET, "what")
+
+
+def test_log_is_named_with_its_path_where_it_is_the_mend():
+    assert "Read /srv/pip.log for all that pip said" in _settings.why_unresolved(
+        "ERROR: odd\n", TARGET, "what", "/srv/pip.log"
+    )
+    assert "log" not in _settings.why_unresolved("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")
