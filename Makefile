@@ -143,7 +143,6 @@ docs: setup ## Build the reference of modules, plugins and roles into build/docs
 	@rm -rf build/docs build/reference && mkdir -p build/reference && chmod 700 build/reference
 	@antsibull-docs --config-file docs/reference/antsibull-docs.cfg collection --use-current --squash-hierarchy --fail-on-error \
 	  --dest-dir build/reference airgap.python
-	@cp docs/reference/*.rst build/reference
 	@sphinx-build -q -b html -c docs/reference --fail-on-warning --keep-going build/reference build/docs
 	@pytest tests/docs
 	@echo "Open build/docs/index.html in a browser."
