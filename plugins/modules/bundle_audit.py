@@ -69,7 +69,7 @@ options:
   max_age:
     description: Hours after which the service is asked again.
     type: float
-    default: 24
+    default: 168
   refresh:
     description: Ask in any case.
     type: bool
@@ -133,10 +133,10 @@ objections:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._report._pip_audit import audit_bundle
+from ansible_collections.airgap.python.plugins.module_utils._report._audit_report import audit_bundle
 
 
-def main():
+def main() -> None:
     """Audit the bundle."""
     module = AnsibleModule(
         argument_spec={
@@ -151,7 +151,7 @@ def main():
                 "default": [],
                 "options": {"id": {"type": "str"}, "reason": {"type": "str"}, "until": {"type": "str"}},
             },
-            "max_age": {"type": "float", "default": 24},
+            "max_age": {"type": "float", "default": 168},
             "refresh": {"type": "bool", "default": False},
             "proxy": {"type": "str", "no_log": True},
             "cert": {"type": "path"},

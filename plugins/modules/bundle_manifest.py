@@ -150,7 +150,9 @@ class Manifest:
                 _layout.check_name(relative, "sets")
                 if self.module.check_mode and not os.path.exists(self.join(relative)):
                     return None
-                locks[(one["name"], target)] = _lock.parse(_folder.read_text(self.join(relative)), self.join(relative))
+                locks[(one["name"], target)] = _lock.parse_pins(
+                    _folder.read_text(self.join(relative)), self.join(relative)
+                )
         return locks
 
     def before(self):

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import typing
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -72,7 +73,7 @@ def index_fixture():
 def stage_fixture(index, tmp_path):
     """Return a function that downloads a set."""
 
-    def stage(requirements=("app[more]",), **options):
+    def download(requirements=("app[more]",), **options):
         arguments = {
             "requirements": list(requirements),
             "dest": str(tmp_path / "bundle/wheels"),
@@ -83,6 +84,7 @@ def stage_fixture(index, tmp_path):
         }
         return run("pip_download", **dict(arguments, **options))
 
+    stage: typing.Any = download
     stage.bundle = tmp_path / "bundle"
     stage.locks = tmp_path / "bundle/locks/base"
     stage.pool = tmp_path / "bundle/wheels"
@@ -120,7 +122,7 @@ def test_constraint_and_requirements_file_count_in_the_proof_and_stand_in_the_lo
     (tmp_path / "r.txt").write_text("-r more.txt\napp; python_version < '4'\n")
     result = stage([], requirements_files=[str(tmp_path / "r.txt")])
     assert result["changed"] is True
-    assert _lock.read((stage.locks / "old.txt").read_text()).roots == ("app; python_version < '4'", "extra")
+    assert _lock.parse_lock((stage.locks / "old.txt").read_text()).roots == ("app; python_version < '4'", "extra")
     assert stage([], requirements_files=[str(tmp_path / "r.txt")])["changed"] is False
 
 

@@ -30,9 +30,9 @@ sys.path[:0] = [os.path.join(ROOT, ".collections")]
 
 from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _settings
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
+from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
 
 PACKAGES = ["flask", "pytest", "django", "ipykernel", "docker", "devpi-server", "cryptography", "pandas"]
 PACKAGES += ["ansible-core", "aiohttp", "twine", "typer", "lxml", "kubernetes", "sqlalchemy", "celery"]
@@ -178,7 +178,7 @@ def make_stubs(files, folder):
 
 def judge_by_walk(packaging, package, target, files):
     """Return the verdict of the walk over the metadata, and what it found."""
-    proof = _closure.prove(
+    proof = _closure.check(
         packaging, [package], [], [_closure.Wheel(*one) for one in files], target.name, target.markers(), target.tags()
     )
     if proof.failures:
@@ -395,7 +395,7 @@ def main():
     os.makedirs(options.work, exist_ok=True)
     tools = Tools(options.work, options.pip, options.uv)
     packaging = _packaging.load()
-    triples = [(_target.parse(raw)[0], triple) for raw, triple in TARGETS if raw["name"] in options.targets]
+    triples = [(_target_parser.parse(raw)[0], triple) for raw, triple in TARGETS if raw["name"] in options.targets]
     nodes = Nodes(tools, [target for target, dummy in triples])
     cases = [(package, target, triple) for package in options.packages for target, triple in triples]
 

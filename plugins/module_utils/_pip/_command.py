@@ -16,7 +16,7 @@ from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 # The oldest pip whose report and markers are tested.
 OLDEST_PIP = (23, 2)

@@ -9,6 +9,8 @@ import os
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+
 # pip's settings for reaching an index. All others change what is resolved, and apply
 # only if they are options of the module.
 CONNECTION = ("cert", "client-cert", "keyring-provider", "proxy", "retries", "timeout", "trusted-host")

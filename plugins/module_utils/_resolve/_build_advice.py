@@ -9,11 +9,7 @@ import re
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_advice
-from ansible_collections.airgap.python.plugins.module_utils._secrets import (
-    public,
-    without_password,
-    without_secrets,
-)
+from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password, without_secrets
 
 
 def build_advice(name: str, reference: str) -> str:

@@ -13,7 +13,7 @@ import urllib.parse
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve._build_order import Order
 from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _fit, _target, _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 FORMAT = 1
@@ -79,7 +79,7 @@ def misfit_reason(wheel_tags: t.Iterable[str], host: _target.Target, target: _ta
         libc=target.libc if same_libc else host.libc,
         os_version=target.os_version if host.os == target.os else host.os_version,
     )
-    reason = _target.misfit(made, target)
+    reason = _fit.misfit(made, target)
     if not reason and not platforms & set(target.platforms()):
         reason = "it is for %s" % ", ".join(sorted(platforms))
     return reason
@@ -120,7 +120,7 @@ def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
 def parse_built_wheel(text: str, where: str) -> BuiltWheel:
     """Return the wheel that a record next to it describes."""
     record = read_record(text, where)
-    host = _target.parse(dict(record["inputs"]["host"], name="here"))[0]
+    host = _target_parser.parse(dict(record["inputs"]["host"], name="here"))[0]
     path = os.path.join(os.path.dirname(where), record["filename"])
     own = Order(**record["inputs"]["order"]).is_own
     name, version, filename, sha256 = (record[key] for key in ("name", "version", "filename", "sha256"))

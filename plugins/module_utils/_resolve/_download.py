@@ -17,7 +17,8 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     write_atomic,
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _lock_check, _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _lock_check
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import DownloadJob
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_plan import (
     Plan,
@@ -27,7 +28,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve._download_p
 )
 from ansible_collections.airgap.python.plugins.module_utils._resolve._lock_folder import LockFolder, read_pins
 from ansible_collections.airgap.python.plugins.module_utils._resolve._pool_filler import PoolFiller
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target, _target_parser
 
 ModuleResult = t.Dict[str, t.Any]
 
@@ -41,7 +42,7 @@ def run_module(module: AnsibleModule) -> ModuleResult:
     module.no_log_values.update(_secrets.queries(params["requirements"]))
     if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
         raise AirgapError("There is nothing to download: give requirements or requirements_files.")
-    targets, warnings = _target.parse_all(
+    targets, warnings = _target_parser.parse_all(
         {key: value for key, value in one.items() if value is not None} for one in params["targets"]
     )
     for warning in warnings:

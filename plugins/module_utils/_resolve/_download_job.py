@@ -122,7 +122,7 @@ class DownloadJob:
         from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure
 
         markers = [target.markers() for target in targets]
-        return [line for line in lines if any(_closure.counts(self.packaging, line.text, one) for one in markers)]
+        return [line for line in lines if any(_closure.applies(self.packaging, line.text, one) for one in markers)]
 
 
 def choose_engine(params: t.Mapping[str, t.Any], pip: Pip) -> Engine:

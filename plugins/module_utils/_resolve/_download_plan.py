@@ -128,7 +128,7 @@ def check_other_locks(job: DownloadJob, claims: t.List[_pool.Claim]) -> None:
         with contextlib.suppress(AirgapError, UnicodeDecodeError, OSError):
             others += _pool.claims(read_pins(path), path)
     try:
-        warnings = _pool.check_beside(claims, others)
+        warnings = _pool.check_other_locks(claims, others)
     except AirgapError as error:
         if not job.check_mode:
             raise

@@ -7,7 +7,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution, _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import DownloadJob
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_plan import Plan
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
@@ -17,10 +18,15 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 def check_closed(job: DownloadJob, plan: Plan, changes: t.Sequence[_target.Target]) -> None:
     """Raise ResolveError where a lock of these targets is not closed or a requirement names an unknown extra."""
     # Late: imports take most of the time of an unchanged run, which checks nothing.
-    from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _packaging, _prover
+    from ansible_collections.airgap.python.plugins.module_utils._wheels import (
+        _closure,
+        _closure_checker,
+        _packaging,
+        _pip_wheels,
+    )
 
     folders = [job.pip.folder]
-    folders += _prover.pip_wheels_of([pin for target in plan.pins for pin in plan.pins[target]], job.params["dest"])
+    folders += _pip_wheels.pip_wheels_of([pin for target in plan.pins for pin in plan.pins[target]], job.params["dest"])
     roots = [line.text for line in job.inputs.requirements]
     constraints = [line.text for line in job.inputs.constraints]
     failures, extras = [], []
@@ -28,20 +34,20 @@ def check_closed(job: DownloadJob, plan: Plan, changes: t.Sequence[_target.Targe
     try:
         # The SHA-256 of each file was compared when it was found or fetched.
         known = {pin.filename: pin for target in job.targets for pin in plan.pins[target]}
-        prover = _prover.Prover(_packaging.load(folders), job.params["dest"], known.values())
+        checker = _closure_checker.ClosureChecker(_packaging.load(folders), job.params["dest"], known.values())
         for target in changes:
-            proof = prover.prove(plan.pins[target], roots, constraints, target)
-            for one in proof.failures:
+            closure = checker.check(plan.pins[target], roots, constraints, target)
+            for one in closure.failures:
                 asking = one.chain[-1][len("the requirement ") :] if one.chain else one.requirement
                 failures.append(one._replace(message=job.inputs.place_in(one.message, asking)))
-            job.warn_once("target %s: nothing asks for %%s, which pip chose." % target.name, proof.unused)
-            extras += [(target, one) for one in proof.unknown_extras]
+            job.warn_once("target %s: nothing asks for %%s, which pip chose." % target.name, closure.unused)
+            extras += [(target, one) for one in closure.unknown_extras]
         if failures:
             raise AirgapError("No lock is written:", *_closure.describe_failures(failures).split("\n"))
         refuse_unknown_extras(job, extras)
         if job.params["resolver"] == "uv":
             warn_of_release_markers(
-                job, {pin.filename: prover.head(pin) for target in plan.stale for pin in plan.pins[target]}
+                job, {pin.filename: checker.head(pin) for target in plan.stale for pin in plan.pins[target]}
             )
     except AirgapError as error:
         raise _resolve_error.ResolveError(str(error)) from error
@@ -78,9 +84,9 @@ def refuse_unknown_extras(job: DownloadJob, extras: t.Iterable[t.Tuple[_target.T
 
 def warn_of_release_markers(job: DownloadJob, metadata: t.Mapping[str, str]) -> None:
     """Warn, by file name to METADATA, where uv may differ from the target: it does not know the release of its system."""
-    from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+    from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
-    asking = [name for name in sorted(metadata) if _wheel.asks_for_release(_wheel.parse_metadata(metadata[name]))]
+    asking = [name for name in sorted(metadata) if _metadata.depends_on_os_release(_metadata.parse(metadata[name]))]
     job.warn_once(
         "uv takes platform_release and platform_version as empty, and markers ask for them in %s. Use resolver: pip "
         "where that matters.",

@@ -30,7 +30,7 @@ class LockFolder:
         """Return the lock of a target, or None where it is missing or cannot be read."""
         text = read_if_exists(self.path(target))
         try:
-            return _lock.read(text.decode("utf-8"), self.path(target)) if text else None
+            return _lock.parse_lock(text.decode("utf-8"), self.path(target)) if text else None
         except (AirgapError, UnicodeDecodeError):
             return None
 
@@ -53,7 +53,7 @@ def read_pins(path: str) -> t.List[_lock.Pin]:
     with open(path, "rb") as stream:
         if stream.readline(len(header)) != header:
             return []
-        return _lock.parse((header + stream.read()).decode("utf-8"), path)
+        return _lock.parse_pins((header + stream.read()).decode("utf-8"), path)
 
 
 def matching_files(candidates: t.Iterable[t.Tuple[_lock.Pin, str]]) -> t.Dict[_lock.Pin, str]:

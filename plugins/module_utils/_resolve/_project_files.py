@@ -20,7 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve._requiremen
     split_marker,
 )
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _wheel_name
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import NAME, normalize
 
 # A requirement that may name the project itself: its name, extras and marker; before a marker behind a URL is a space.
@@ -274,7 +274,7 @@ def _locked(package: t.Any, place: str, where: str) -> t.Tuple[str, t.Sequence[s
         if package.archive.url:
             return "%s @ %s" % (package.name, reference), (sha256,)
         # It comes from stage_find_links; its hash excludes any other file.
-        version = _wheel.parse_filename(_packaging.load(), os.path.basename(reference)).written[1]
+        version = _wheel_name.parse_wheel_name(_packaging.load(), os.path.basename(reference)).written[1]
         return "%s==%s" % (package.name, version), (sha256,)
     if reference:
         raise AirgapError(

@@ -9,7 +9,7 @@ import shutil
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _build_advice,
     _built_wheel,
@@ -17,7 +17,6 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _no_wheel,
     _requirement,
     _requirement_checks,
-    _resolve_error,
     _uv,
 )
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import (
@@ -125,15 +124,15 @@ class Resolution:
 
     def dependencies(self, pins: t.Iterable[_lock.Pin]) -> t.Dict[str, t.Set[str]]:
         """Return, of those pins whose files are in the pool, project to the projects that it requires."""
-        from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+        from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
         requires = {}
         for pin in pins:
             path = self.job.pool_path(pin.filename)
             if os.path.isfile(path):
                 try:
-                    message = _wheel.parse_metadata(_wheel.read_metadata(path))
-                    requires[pin.name] = _wheel.required_names(message)
+                    message = _metadata.parse(_metadata.read(path))
+                    requires[pin.name] = _metadata.required_names(message)
                 except AirgapError as error:
                     raise _resolve_error.ResolveError(str(error)) from error
         return requires

@@ -24,16 +24,15 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _index_pages, _settings
 from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, pip_for_module, run_logged
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _build_commands,
     _build_order,
     _built_wheel,
-    _index_pages,
     _no_wheel,
 )
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey, _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _packaging, _wheel
 
 Record = t.Dict[str, t.Any]
@@ -87,7 +86,7 @@ def read_host(pip: Pip) -> _target.Target:
     rc, out = pip.call(["-I", "-c", inspect.getsource(_interpreter)], os.environ)
     if rc != 0:
         raise AirgapError("%s did not report its version and platform: %s" % (pip.python, out.strip()[-300:]))
-    return _target.from_answer(json.loads(out))[0]
+    return _survey.target_of(json.loads(out))[0]
 
 
 def verify_source(order: _build_order.Order, path: t.Optional[str]) -> str:

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _build_advice,
-    _build_order,
-)
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_advice, _build_order
 
 
 @pytest.mark.parametrize(

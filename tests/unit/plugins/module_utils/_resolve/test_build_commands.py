@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _build_commands,
-)
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_commands
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

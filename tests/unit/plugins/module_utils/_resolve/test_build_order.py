@@ -8,18 +8,14 @@ import json
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _build_commands,
-    _build_order,
-    _built_wheel,
-)
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_commands, _build_order, _built_wheel
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-HERE = _target.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
+HERE = _target_parser.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
 
 
 def built(filename="tool-1.0-py3-none-any.whl", **fields):
@@ -102,7 +98,7 @@ def test_origin_is_the_source_and_never_a_path_or_a_login():
 def test_origin_can_stand_in_a_lock():
     source = _build_order.parse_order({"name": "x", "source_name": "own tool"})
     pin = _lock.Pin("x", "1", "a" * 64, "x-1-py3-none-any.whl", 3, _built_wheel.build_origin(source, "", "ee"))
-    assert _lock.parse(_lock.render([pin], "t", "i")) == [pin]
+    assert _lock.parse_pins(_lock.render([pin], "t", "i")) == [pin]
 
 
 def test_version_of_pip_host_and_source_are_inputs_and_a_name_is_not():

@@ -8,22 +8,19 @@ import json
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _build_order,
-    _built_wheel,
-)
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_order, _built_wheel
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-HERE = _target.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
+HERE = _target_parser.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
 
 
 def target(**fields):
     """Return a target like this host but for some fields."""
-    return _target.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
+    return _target_parser.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
 
 
 def built(filename="tool-1.0-py3-none-any.whl", **fields):

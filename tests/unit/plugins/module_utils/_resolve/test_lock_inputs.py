@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _lock_inputs,
-)
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _lock_inputs
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
-TARGET = _target.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
+TARGET = _target_parser.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
 
 
 def test_digest_changes_with_each_input_and_not_with_the_targets_name():

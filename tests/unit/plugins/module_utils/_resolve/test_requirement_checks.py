@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _requirement_checks,
-    _requirements_file,
-)
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement_checks, _requirements_file
 
 
 def parse(files, requirements=(), constraints=(), variables=None):

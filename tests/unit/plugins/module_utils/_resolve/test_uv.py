@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error, _uv
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _uv
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 
 PACKAGING = _packaging.load()
@@ -14,7 +15,7 @@ PACKAGING = _packaging.load()
 def target(**changes):
     """Return a Linux target with changes."""
     raw = dict({"name": "x", "python": "3.9.2", "os": "linux", "arch": "x86_64", "libc": "glibc-2.31"}, **changes)
-    return _target.parse({key: value for key, value in raw.items() if value})[0]
+    return _target_parser.parse({key: value for key, value in raw.items() if value})[0]
 
 
 @pytest.mark.parametrize(
