@@ -86,8 +86,8 @@ def guide(targets, folder, env):
     return failed
 
 
-def ours(targets, folder, env, resolver):
-    """Do it with the module; return how many targets failed."""
+def ours(resolver, targets, folder, env):
+    """Download with the module; return how many targets failed."""
     arguments = {
         "requirements_files": [REQUIREMENTS],
         "dest": os.path.join(folder, "bundle/wheels"),
@@ -115,8 +115,8 @@ class Bench:
         self.figures = {}
         self.ways = {
             "guide": guide,
-            "pip": lambda *arguments: ours(*arguments, resolver="pip"),
-            "uv": lambda *arguments: ours(*arguments, resolver="uv"),
+            "pip": lambda *arguments: ours("pip", *arguments),
+            "uv": lambda *arguments: ours("uv", *arguments),
         }
 
     def run(self, way, count, state, number):

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
@@ -33,7 +34,9 @@ from ansible_collections.airgap.python.plugins.modules import bundle_send
 TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
 ]
-SETS = [{"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")]
+SETS: t.List[t.Dict[str, t.Any]] = [
+    {"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")
+]
 VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils import _manifest; _verify.verify(sys.argv[1])"
 
 
@@ -232,7 +235,7 @@ def measure_verify(folder, size, count=300, rounds=5):
                 left -= len(block)
         pins.append(pin_of(path))
     describe(root, pins)
-    times = {"sha256sum --check": [], "bundle_verify": []}
+    times: t.Dict[str, t.List[float]] = {"sha256sum --check": [], "bundle_verify": []}
     commands = {
         "sha256sum --check": ["sha256sum", "--quiet", "--check", "SHA256SUMS"],
         "bundle_verify": [sys.executable, "-c", VERIFY, root],

@@ -104,7 +104,7 @@ class Mirror:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def reset(self):
-        """Begin to count anew."""
+        """Reset the counters."""
         self.requests = self.bytes = self.misses = 0
 
     def count(self, size):

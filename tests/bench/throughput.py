@@ -92,8 +92,9 @@ def ours():
     )
     if done.returncode:
         sys.exit(done.stdout.decode()[-3000:])
-    said = re.search(r" bytes moved in ([0-9.]+) s, ([0-9.]+) of them", " ".join(done.stdout.decode().split()))
-    return float(said.group(2)), float(said.group(1)), time.monotonic() - started
+    moved = re.search(r" bytes moved in ([0-9.]+) s, ([0-9.]+) of them", " ".join(done.stdout.decode().split()))
+    assert moved, "the playbook reported no throughput"
+    return float(moved.group(2)), float(moved.group(1)), time.monotonic() - started
 
 
 def clear(host):

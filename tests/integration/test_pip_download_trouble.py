@@ -29,7 +29,7 @@ def snapshot(folder):
     }
 
 
-def test_index_that_is_down_is_named_with_the_mend(download):
+def test_index_that_is_down_is_named_with_the_fix(download):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = "http://127.0.0.1:%d/simple/" % taken.getsockname()[1]
@@ -124,7 +124,7 @@ def test_index_that_is_slower_than_the_timeout_is_said(download, index):
 def test_local_wheel_of_the_right_name_and_the_wrong_content_gets_nowhere(download, tmp_path):
     folder = tmp_path / "local"
     folder.mkdir()
-    (folder / BACKPORT).write_bytes(b"this is no wheel")
+    (folder / BACKPORT).write_bytes(b"this is not a wheel")
     result = download(targets=[OLD], find_links=[str(folder)])
     if result.get("failed"):
         assert BACKPORT in result["msg"]
@@ -135,7 +135,7 @@ def test_local_wheel_of_the_right_name_and_the_wrong_content_gets_nowhere(downlo
 def test_broken_wheel_that_nothing_else_can_replace_is_refused_by_name(download, tmp_path):
     folder = tmp_path / "local"
     folder.mkdir()
-    (folder / "solo-1.0-py3-none-any.whl").write_bytes(b"this is no wheel")
+    (folder / "solo-1.0-py3-none-any.whl").write_bytes(b"this is not a wheel")
     result = download(targets=[OLD], requirements=["solo"], find_links=[str(folder)])
     assert result["failed"]
     assert "solo" in result["msg"]
@@ -241,7 +241,7 @@ def test_nothing_of_a_project_runs_outside_of_stage_build_and_the_entry_is_said(
     wanted = ["thing @ %s ; sys_platform == 'linux'" % references[kind]]
     result = download(targets=[OLD], requirements=wanted, resolver=resolver, check=kind == "sdist")
     assert result.get("failed"), result
-    assert "requirements: thing @ %s is no wheel" % references[kind] in result["msg"]
+    assert "requirements: thing @ %s is not a wheel" % references[kind] in result["msg"]
     assert "add to stage_build: {name: thing, %s: " % ("vcs" if kind == "vcs" else "source") in result["msg"]
     assert not mark.exists()
     assert index.requests == []
@@ -274,19 +274,19 @@ def test_constraint_by_url_that_would_be_built_is_refused_with_its_file(download
     given = {"requirements": ["thing"], "constraints_files": [str(tmp_path / "limits.txt")]}
     result = download(targets=[OLD], resolver=resolver, **given)
     assert result.get("failed"), result
-    assert "limits.txt, line 1: thing @ %s is no wheel" % references["sdist"] in result["msg"].replace(
+    assert "limits.txt, line 1: thing @ %s is not a wheel" % references["sdist"] in result["msg"].replace(
         "requirements and ", ""
     )
     assert not mark.exists()
 
 
 @pytest.mark.parametrize("resolver", ["pip", "uv"])
-@pytest.mark.parametrize(("status", "mend"), [(401, "user and password"), (403, "may read")])
-def test_page_that_an_index_does_not_give_is_no_absence(download, index, resolver, status, mend):
+@pytest.mark.parametrize(("status", "fix"), [(401, "user and password"), (403, "may read")])
+def test_page_that_an_index_does_not_give_is_no_absence(download, index, resolver, status, fix):
     index.trouble["backport"] = [status] * 1000
     result = download(targets=[OLD], resolver=resolver, check=status == 401)
     assert result.get("failed"), result
-    assert "backport" in result["msg"] and str(status) in result["msg"] and mend in result["msg"], result["msg"]
+    assert "backport" in result["msg"] and str(status) in result["msg"] and fix in result["msg"], result["msg"]
     assert "has no project" not in result["msg"]
     assert snapshot(download.parent) == {}
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What pip_download says of a line of the user's files names the file and the line, with either engine, and no place of ours."""
+"""A message of pip_download about a line of the user's files names the file and the line, with either engine, and no scratch file."""
 
 from __future__ import annotations
 

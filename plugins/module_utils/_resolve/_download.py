@@ -17,8 +17,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     write_atomic,
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
-from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _lock_check
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _lock_check, _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import DownloadJob
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_plan import (
     Plan,

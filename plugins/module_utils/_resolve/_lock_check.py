@@ -7,8 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution, _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import DownloadJob
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_plan import Plan
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
@@ -54,7 +53,7 @@ def check_closed(job: DownloadJob, plan: Plan, changes: t.Sequence[_target.Targe
 
 
 def check_extras_unfetched(job: DownloadJob) -> None:
-    """Check the extras in check mode, where there are no files to read, by what the engine reported."""
+    """Check the extras in check mode, without files to read, by what the engine reported."""
     from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure
 
     found = []

@@ -11,8 +11,7 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import move_into_place
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution, _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import (
     RESOLUTIONS_AT_A_TIME,
     DownloadJob,

@@ -9,7 +9,7 @@ import shutil
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _build_advice,
     _built_wheel,
@@ -17,6 +17,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _no_wheel,
     _requirement,
     _requirement_checks,
+    _resolve_error,
     _uv,
 )
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import (

@@ -32,7 +32,7 @@ def host_fixture(tmp_path, monkeypatch):
 def places():
     """Return the configuration files that pip itself says it reads, where it says each level, in its documented order."""
     out = subprocess.check_output([sys.executable, "-m", "pip", "config", "debug"], stderr=subprocess.DEVNULL).decode()
-    found = {}
+    found: dict = {}
     for line in out.splitlines():
         level = re.match(r"^([a-z_]+):$", line)
         if level:
@@ -68,7 +68,7 @@ def test_pip_is_known_by_its_version_and_its_folder(host):
     assert re.match(r"\d+\.\d+", pip.version)
 
 
-def test_interpreter_without_pip_is_named_with_the_mend(host, tmp_path):
+def test_interpreter_without_pip_is_named_with_the_fix(host, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
     with pytest.raises(AirgapError, match="bare/bin/python has no pip.*virtualenv"):
         _command.Pip(str(tmp_path / "bare/bin/python"), {}, None)

@@ -53,9 +53,9 @@ HASH = """ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FI
     ],
 )
 def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
-    said, lines, mend = _failure.diagnose(output, _causes.INSTALLING)
+    said, lines, fix = _failure.diagnose(output, _causes.INSTALLING)
     assert reason in said
-    assert mend
+    assert fix
     assert lines
     assert line is None or line in lines
 
@@ -70,8 +70,8 @@ def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
     ],
 )
 def test_without_an_index_none_is_blamed(output):
-    reason, dummy, mend = _failure.diagnose(output, _causes.OFFLINE)
-    assert "index" not in reason + mend
+    reason, dummy, fix = _failure.diagnose(output, _causes.OFFLINE)
+    assert "index" not in reason + fix
     assert "index" in _failure.diagnose(output, _causes.INSTALLING)[0]
 
 
@@ -108,9 +108,9 @@ def test_without_an_index_none_is_blamed(output):
     ],
 )
 def test_reason_is_told_apart_with_the_variable_to_look_at(reason, what, look_at):
-    said, mend = _failure.why_unanswered(reason)
+    said, fix = _failure.why_unanswered(reason)
     assert what in said
-    assert look_at in mend
+    assert look_at in fix
 
 
 def test_requirement_is_read_from_pip_and_from_uv():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Only 404 is absence; whatever else an index says of a page is told, with what to look at."""
+"""Only 404 means that a page is absent; every other failure is reported with what to check."""
 
 from __future__ import annotations
 

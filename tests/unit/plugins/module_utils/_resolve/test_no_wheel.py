@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.airgap.python.plugins.module_utils._pip import _command
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _no_wheel
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
@@ -32,8 +33,7 @@ def test_targets_without_a_wheel_are_named_with_the_newest_version_that_has_one(
 
 
 def test_target_whose_marker_does_not_want_the_requirement_lacks_nothing():
-    judged = {"sdist": "", "targets": {"old": answer("", False, wanted=False), "desktop": answer("", False)}}
-    judged["targets"]["old"]["newest"] = "1.0"
+    judged = {"sdist": "", "targets": {"old": answer("1.0", False, wanted=False), "desktop": answer("", False)}}
     said = _no_wheel.missing_wheel_message("lib; sys_platform == 'win32'", [OLD, DESKTOP], judged)
     assert "on target desktop." in said
     assert "old" not in said
@@ -45,14 +45,14 @@ def test_project_that_no_index_has_is_said_so():
     assert "no project nope" in _no_wheel.missing_wheel_message("nope[x]>=1", [OLD], judged)
 
 
-class Answering:
-    """Stands for pip; answers from a table."""
+class Answering(_command.Pip):
+    """A pip that always gives the same output."""
 
     def __init__(self, out):
         self.out = out
 
-    def run(self, arguments):
-        """Answer every question alike."""
+    def run(self, arguments, variables=None, program=()):
+        """Return the output."""
         return 1, self.out
 
 

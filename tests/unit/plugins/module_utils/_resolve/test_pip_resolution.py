@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution, _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -51,7 +51,7 @@ def test_report_gives_normalized_pins_and_where_to_ask_for_them():
     assert pin.origin == "https://u:p@index.example/f/Flask-3.1.1%2Blocal-py3-none-any.whl"
 
 
-def test_error_names_target_reason_and_mend():
+def test_error_names_target_reason_and_fix():
     said = _pip_resolution.why_unresolved(
         "noise\nERROR: No matching distribution found for nope\n", TARGET, "cannot be resolved"
     )
@@ -136,8 +136,27 @@ def test_list_that_pip_gives_with_its_reason_is_a_part_of_it(reason):
     assert "p9>=1 and 80 more" in _pip_resolution.why_unresolved(many, TARGET, "what")
 
 
-def test_log_is_named_with_its_path_where_it_is_the_mend():
+def test_log_is_named_with_its_path_where_it_is_the_fix():
     assert "Read /srv/pip.log for pip's whole output" in _pip_resolution.why_unresolved(
         "ERROR: odd\n", TARGET, "what", "/srv/pip.log"
     )
     assert "log" not in _pip_resolution.why_unresolved("ERROR: odd\n", TARGET, "what").replace("Name a file in log", "")
+
+
+def test_report_for_other_markers_is_refused():
+    wrong = report()
+    wrong["environment"] = dict(wrong["environment"], python_version="3.11")
+    with pytest.raises(_resolve_error.ResolveError, match="another interpreter"):
+        _pip_resolution.read_report(wrong, TARGET)
+
+
+def test_file_without_sha256_is_refused_by_name():
+    url = {"url": "https://index.example/x-1-py3-none-any.whl", "archive_info": {"hashes": {}}}
+    with pytest.raises(_resolve_error.ResolveError, match="x-1-py3-none-any.whl"):
+        _pip_resolution.read_report(report(download_info=url), TARGET)
+
+
+def test_source_archive_is_refused_by_name():
+    url = {"url": "https://index.example/x-1.tar.gz", "archive_info": {"hashes": {"sha256": "a" * 64}}}
+    with pytest.raises(_resolve_error.ResolveError, match="x-1.tar.gz is not a wheel"):
+        _pip_resolution.read_report(report(download_info=url), TARGET)

@@ -221,10 +221,11 @@ def test_package_that_a_lock_takes_from_a_source_is_refused_with_the_entry_unles
 
 
 def test_wheel_that_a_lock_takes_from_a_url_is_required_from_there_with_its_hash():
-    archive = {"url": "https://files.example/part-1-py3-none-any.whl", "hashes": {"sha256": "a" * 64}}
+    url = "https://files.example/part-1-py3-none-any.whl"
+    archive = {"url": url, "hashes": {"sha256": "a" * 64}}
     document = lock([{"name": "part", "version": "1", "archive": archive}])
     (line,) = _project_files.pylock(document, "pylock.toml")
-    assert (line.text, line.hashes) == ("part @ " + archive["url"], ("sha256:" + "a" * 64,))
+    assert (line.text, line.hashes) == ("part @ " + url, ("sha256:" + "a" * 64,))
 
 
 def test_package_without_a_wheel_is_left_to_the_targets_that_need_it():

@@ -290,7 +290,7 @@ def test_what_only_a_build_can_give_is_answered_with_the_ready_entry(line, entry
 
 
 @pytest.mark.parametrize(
-    ("line", "mend"),
+    ("line", "fix"),
     [
         ("--no-binary lxml", "Add to stage_build: {name: lxml}"),
         ("--no-binary=lxml,Py_Yaml", "Add to stage_build: {name: lxml}, {name: py-yaml}"),
@@ -305,16 +305,16 @@ def test_what_only_a_build_can_give_is_answered_with_the_ready_entry(line, entry
         ("-i https://user:pw@host/simple", "stage_index_url"),
     ],
 )
-def test_option_is_refused_with_what_takes_its_place(line, mend):
+def test_option_is_refused_with_what_takes_its_place(line, fix):
     said = refused("six\n%s\n" % line)
     assert said.startswith("r.txt, line 2: the option ")
-    assert mend in said
+    assert fix in said
     assert "nothing takes its place" not in said
     assert "pw" not in said
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "fix"),
     [
         ("--no-binary lxml", "is an option.*stage_build: {name: lxml}"),
         ("-e git+https://git.example/x.git@%s#egg=x" % COMMIT, "editable.*stage_build: {name: x, vcs: "),
@@ -323,8 +323,8 @@ def test_option_is_refused_with_what_takes_its_place(line, mend):
         ("--index-url https://user:pw@host/simple", "is an option.*stage_index_url"),
     ],
 )
-def test_option_among_the_requirements_of_a_set_is_refused_with_what_takes_its_place(text, mend):
-    with pytest.raises(AirgapError, match=mend) as error:
+def test_option_among_the_requirements_of_a_set_is_refused_with_what_takes_its_place(text, fix):
+    with pytest.raises(AirgapError, match=fix) as error:
         parse({}, requirements=["six", text])
     assert "pw" not in str(error.value)
 
