@@ -49,42 +49,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import (
-    make_folder,
-    read_if_there,
-    sha256_bytes,
-    write_atomic,
-)
-from ansible_collections.airgap.python.plugins.module_utils._install import _installer
-
-
-def found(root):
-    """Return path to content of what lies in install/ of a bundle."""
-    folder = os.path.join(root, _manifest.INSTALL)
-    if not os.path.lexists(folder):
-        return {}
-    if os.path.islink(folder) or not os.path.isdir(folder):
-        raise AirgapError("%s is not a folder. Remove it." % folder)
-    paths = [os.path.join(_manifest.INSTALL, path) for path in _manifest.walk(folder)]
-    return {path: read_if_there(os.path.join(root, path)) or b"" for path in paths}
-
-
-def apply(root, before, after):
-    """Write what is new or different, and remove the rest."""
-    for path in sorted(set(before) - set(after)):
-        os.unlink(os.path.join(root, path))
-    for folder, _folders, _names in os.walk(os.path.join(root, _manifest.INSTALL), topdown=False):
-        if not os.listdir(folder):
-            os.rmdir(folder)
-    for path in sorted(after):
-        if before.get(path) != after[path]:
-            make_folder(os.path.dirname(os.path.join(root, path)))
-            write_atomic(os.path.join(root, path), after[path])
-
-
-def listing(files):
-    """Return the lines of a diff."""
-    return "".join("%s  %s\n" % (sha256_bytes(files[path]), path) for path in sorted(files))
+from ansible_collections.airgap.python.plugins.module_utils._install import _program_files
 
 
 def main():
@@ -92,16 +57,16 @@ def main():
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     root = module.params["path"]
     try:
-        before, after = found(root), _installer.files()
+        before, after = _program_files.found(root), _program_files.files()
         if before != after and not module.check_mode:
-            apply(root, before, after)
+            _program_files.apply(root, before, after)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     result = {"changed": before != after, "files": sorted(after)}
     if module._diff:
         place = os.path.join(root, _manifest.INSTALL)
         header = {"before_header": place, "after_header": place}
-        result["diff"] = dict(header, before=listing(before), after=listing(after))
+        result["diff"] = dict(header, before=_program_files.listing(before), after=_program_files.listing(after))
     module.exit_json(**result)
 
 

@@ -95,59 +95,12 @@ index:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
-
-
-def wanted(params, owner):
-    """Return the settings that the options ask for, spelt as devpi keeps them."""
-    special = {":anonymous:": ":ANONYMOUS:", ":authenticated:": ":AUTHENTICATED:"}
-
-    def acl(names):
-        return [special.get(name.lower(), name) for name in names]
-
-    settings = {
-        "type": params["type"],
-        "bases": params["bases"],
-        "volatile": params["volatile"],
-        "acl_upload": acl([owner] if params["acl_upload"] is None else params["acl_upload"]),
-        "acl_toxresult_upload": acl(params["acl_toxresult_upload"]),
-    }
-    if params["title"] is not None:
-        settings["title"] = params["title"]
-    return settings
-
-
-def run(module, client):
-    """Plan, apply unless in check mode, and return the result."""
-    params = module.params
-    name = params["name"]
-    owner = _devpi.split_index(name)[0]
-    for base in params["bases"]:
-        _devpi.split_index(base)
-    client.login(params["login_user"], _devpi.login_password(params))
-    absent = params["state"] == "absent"
-    current = client.get_index(name, projects=absent)
-    plan = _devpi.plan_index(name, params["state"], current, wanted(params, owner), params["force"])
-    if plan.action == "create" and not module.check_mode and client.get_user(owner) is None:
-        raise AirgapError(
-            "Index %s needs the user %s, which is not there. Create it with devpi_user first." % (name, owner)
-        )
-    if plan.action and not module.check_mode:
-        if plan.action == "create":
-            client.ask("PUT", "/" + name, plan.settings)
-        elif plan.action == "modify":
-            client.ask("PATCH", "/" + name, plan.settings)
-        else:
-            # devpi deletes volatile indexes only.
-            if not current.get("volatile"):
-                client.ask("PATCH", "/" + name, {"volatile": True})
-            client.ask("DELETE", "/" + name)
-    return {"changed": bool(plan.action), "index": plan.after, "diff": {"before": plan.before, "after": plan.after}}
+from ansible_collections.airgap.python.plugins.module_utils._index import _indexes, _login
 
 
 def main():
     """Read the options, run, and say what went wrong."""
-    spec = _devpi.options()
+    spec = _login.options()
     spec.update(
         name={"type": "str", "required": True},
         type={"type": "str", "choices": ["stage"], "default": "stage"},
@@ -166,9 +119,9 @@ def main():
         supports_check_mode=True,
     )
     try:
-        client = _devpi.connect(module.params)
+        client = _login.connect(module.params)
         try:
-            result = run(module, client)
+            result = _indexes.run(module, client)
         finally:
             client.close()
     except AirgapError as error:

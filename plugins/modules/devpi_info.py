@@ -70,7 +70,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._index import _client, _names
 
 
 def main():
@@ -88,10 +88,10 @@ def main():
     )
     params = module.params
     try:
-        user = _devpi.split_index(params["index"])[0]
+        user = _names.split_index(params["index"])[0]
     except AirgapError as error:
         module.fail_json(msg=str(error))
-    why = _devpi.why_silent(params["url"], params["timeout"], params["ca_path"])
+    why = _client.why_silent(params["url"], params["timeout"], params["ca_path"])
     if why and not params["missing_ok"]:
         module.fail_json(
             msg="devpi-server does not answer at %s (%s). Run the role devpi first, or set publish_url; "

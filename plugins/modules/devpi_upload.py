@@ -96,128 +96,14 @@ present_count:
   returned: success
 """
 
-import os
-import re
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, other_writers, sha256_stream
-from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _prover, _wheel
-
-
-def locate(files, src):
-    """Return path and SHA-256 of each file; names are judged before they are joined to a path."""
-    found = {}
-    for entry in files:
-        path = str(entry.get("path") or "")
-        sha256 = str(entry.get("sha256") or "").lower()
-        if not re.match(r"^[0-9a-f]{64}$", sha256):
-            raise AirgapError(
-                "%s has no sha256 of 64 hex digits. Give it for every file." % (path or "An entry of files")
-            )
-        if src is not None and not os.path.isabs(path):
-            _manifest.check_name(path, "files")
-            path = os.path.join(src, path)
-        if not os.path.isabs(path):
-            raise AirgapError("files names %r, which is no absolute path. Set src to the folder it starts from." % path)
-        name = os.path.basename(path)
-        if found.setdefault(name, (path, sha256)) != (path, sha256):
-            raise AirgapError(
-                "files names %s twice, as %s (sha256 %s) and %s (sha256 %s). Leave one out."
-                % ((name,) + found[name] + (path, sha256))
-            )
-    return [found[name] for name in sorted(found)]
-
-
-def packaging_for(located):
-    """Return what reads names and versions: this interpreter's own, or that of a wheel of pip among the files."""
-    mine = []
-    for path, sha256 in located:
-        if not os.path.isfile(path) or os.path.islink(path):
-            continue
-        # As in inspect(), which refuses the others by name.
-        with open_plain(path) as stream:
-            if not other_writers(os.fstat(stream.fileno())):
-                mine.append((path, sha256))
-    return _packaging.load(_prover.pip_wheels(mine))
-
-
-def inspect(packaging, located):
-    """Return what every wheel declares, after its hash was checked; all mistakes are named at once."""
-    wheels = []
-    wrong = []
-    for path, sha256 in located:
-        try:
-            with open_plain(path) as stream:
-                reason = other_writers(os.fstat(stream.fileno()))
-                here = "" if reason else sha256_stream(stream)
-                if here == sha256:
-                    # Nobody changes the file between the two, and this is the file that was hashed.
-                    wheels.append(_wheel.describe(packaging, path, sha256, _wheel.read_metadata(path, stream)))
-                elif reason:
-                    wrong.append("%s can be changed by others: %s. Copy it to a folder of your own" % (path, reason))
-                else:
-                    wrong.append("%s has sha256 %s instead of %s" % (path, here, sha256))
-        except OSError as error:
-            wrong.append("%s cannot be read: %s" % (path, error.strerror or error))
-        except AirgapError as error:
-            wrong.append(str(error).rstrip("."))
-    if wrong:
-        raise AirgapError("%s. Nothing was uploaded. Fetch the bundle again." % "; ".join(wrong[:20]))
-    return wheels
-
-
-def listing(client, index, wheels):
-    """Return what the index lists of the projects of these wheels."""
-    return {project: client.list_files(index, project) for project in sorted({wheel.project for wheel in wheels})}
-
-
-def run(module, client):
-    """Check all, compare all, then upload what is missing and look at the index again."""
-    params = module.params
-    index = params["index"]
-    _devpi.split_index(index)
-    located = locate(params["files"], params["src"])
-    wheels = inspect(packaging_for(located), located)
-    if not module.check_mode:
-        client.login(params["login_user"], _devpi.login_password(params))
-    config = client.get_index(index)
-    if config is None and not module.check_mode:
-        raise AirgapError("Index %s is not there. Create it with devpi_index first." % index)
-    if config is not None and config.get("type") != "stage":
-        raise AirgapError(
-            "Index %s is of type %s and takes no uploads. Name an index of type stage." % (index, config.get("type"))
-        )
-    listed = {} if config is None else listing(client, index, wheels)
-    plan = _devpi.plan_upload(index, wheels, listed)
-    for wheel in plan.undeclared:
-        module.warn(
-            "%s is on index %s with another Requires-Python than its own %r, "
-            "so pip may choose it for the wrong Python. "
-            "Something else uploaded it." % (wheel.filename, index, wheel.requires_python)
-        )
-    size = sum(os.path.getsize(wheel.path) for wheel in plan.upload)
-    if not module.check_mode:
-        for wheel in plan.upload:
-            client.upload(index, wheel)
-        _devpi.check_uploaded(index, plan.upload, listing(client, index, plan.upload))
-    lines = ["%s sha256:%s\n" % (wheel.filename, wheel.sha256) for wheel in plan.upload]
-    return {
-        "changed": bool(plan.upload),
-        "uploaded": [wheel.filename for wheel in plan.upload],
-        "uploaded_count": len(plan.upload),
-        "uploaded_bytes": size,
-        "present": [wheel.filename for wheel in plan.present],
-        "present_count": len(plan.present),
-        "diff": {"before_header": index, "after_header": index, "before": "", "after": "".join(lines)},
-    }
+from ansible_collections.airgap.python.plugins.module_utils._index import _login, _uploads
 
 
 def main():
     """Read the options, run, and say what went wrong."""
-    spec = _devpi.options()
+    spec = _login.options()
     spec.update(
         index={"type": "str", "required": True},
         files={"type": "list", "elements": "dict", "required": True},
@@ -230,9 +116,9 @@ def main():
         supports_check_mode=True,
     )
     try:
-        client = _devpi.connect(module.params)
+        client = _login.connect(module.params)
         try:
-            result = run(module, client)
+            result = _uploads.run(module, client)
         finally:
             client.close()
     except AirgapError as error:

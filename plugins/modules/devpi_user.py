@@ -77,56 +77,14 @@ user:
   sample: {name: airgap, email: ""}
 """
 
-from urllib.parse import quote
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
-
-
-def login(client, params, password):
-    """Log in; a user that changes its own password may have the new one already."""
-    try:
-        client.login(params["login_user"], _devpi.login_password(params))
-    except _devpi.LoginRefused:
-        if password is None or params["name"] != params["login_user"]:
-            raise
-        client.login(params["login_user"], password)
-
-
-def run(module, client):
-    """Plan, apply unless in check mode, and return the result."""
-    params = module.params
-    name = _devpi.check_user(params["name"])
-    password = params["password"]
-    if params["password_file"] is not None and params["state"] == "present":
-        password = _devpi.read_password_file(params["password_file"])
-        module.no_log_values.add(password)
-    login(client, params, password)
-    current = client.get_user(name)
-    has_it = None
-    if password is not None and (current is None or params["update_password"] == "always"):
-        has_it = current is not None and client.password_is(name, password)
-    plan = _devpi.plan_user(name, params["state"], current, has_it, params["email"])
-    if plan.action and not module.check_mode:
-        path = "/" + quote(name, safe="")
-        secret = {"password": password} if plan.set_password else {}
-        if plan.action == "create":
-            client.ask("PUT", path, dict(plan.settings, **secret))
-        elif plan.action == "delete":
-            client.ask("DELETE", path)
-        else:
-            # devpi lets users change just their password themselves, so that goes by itself.
-            for part in (plan.settings, secret):
-                if part:
-                    client.ask("PATCH", path, part)
-    user = {key: value for key, value in plan.after.items() if key != "password"}
-    return {"changed": bool(plan.action), "user": user, "diff": {"before": plan.before, "after": plan.after}}
+from ansible_collections.airgap.python.plugins.module_utils._index import _login, _users
 
 
 def main():
     """Read the options, run, and say what went wrong."""
-    spec = _devpi.options()
+    spec = _login.options()
     spec.update(
         name={"type": "str", "required": True},
         password={"type": "str", "no_log": True},
@@ -142,9 +100,9 @@ def main():
         supports_check_mode=True,
     )
     try:
-        client = _devpi.connect(module.params)
+        client = _login.connect(module.params)
         try:
-            result = run(module, client)
+            result = _users.run(module, client)
         finally:
             client.close()
     except AirgapError as error:

@@ -178,7 +178,7 @@ pip_output:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._install._venv_apply import run_module
+from ansible_collections.airgap.python.plugins.module_utils._install._locked_venv import run_module
 
 
 def main() -> None:

@@ -16,9 +16,14 @@ import types
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _files
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _data, _service
+from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _data_folder,
+    _service,
+    _service_apply,
+    _service_inspect,
+    _service_removal,
+)
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
-from ansible_collections.airgap.python.plugins.modules import devpi_service
 
 from tests.integration import small_bundle
 from tests.integration.simple_index import make_wheel
@@ -105,12 +110,12 @@ def test_data_are_made_whole_by_the_account_and_a_killed_run_is_taken_up(devpi_b
     password.write_text("a 'quoted' pass: word\n")
     data = tmp_path / "data"
     (data / ".init" / "half").mkdir(parents=True)
-    _data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+    _data_folder.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
     assert sorted(os.listdir(data))[-2:] == [".serverversion", ".sqlite"]
     assert not (data / ".init").exists()
     (data / ".serverversion").unlink()
     with pytest.raises(AirgapError, match="is not empty and not devpi's"):
-        _data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+        _data_folder.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
 
 
 @pytest.mark.devpi_server
@@ -144,21 +149,21 @@ def data_fixture(tmp_path):
 
 
 def test_what_devpi_wrote_of_its_data_is_read(data):
-    seen = devpi_service.look_at_data(str(data))
+    seen = _service_inspect.look_at_data(str(data))
     assert (seen.format, seen.role, list(seen.owners)) == ("4", "replica", [os.geteuid()])
 
 
 @pytest.mark.parametrize("text", ["root:$6$secret", "4\nsecret", "x" * 100, ""])
 def test_what_is_no_format_of_data_is_not_repeated(data, text):
     (data / ".serverversion").write_text(text)
-    assert devpi_service.look_at_data(str(data)).format == ""
+    assert _service_inspect.look_at_data(str(data)).format == ""
 
 
 @pytest.mark.parametrize("name", [".serverversion", ".nodeinfo"])
 def test_link_or_pipe_that_the_account_put_among_the_data_is_not_read_by_root(data, tmp_path, name):
     (data / name).rename(tmp_path / "elsewhere")
     (data / name).symlink_to(tmp_path / "elsewhere")
-    seen = devpi_service.look_at_data(str(data))
+    seen = _service_inspect.look_at_data(str(data))
     assert "" in (seen.format, seen.role)
     (data / name).unlink()
     os.mkfifo(data / name)
@@ -178,12 +183,12 @@ def test_link_or_pipe_that_the_account_put_among_the_data_is_not_read_by_root(da
 
 def test_nested_data_end_no_run(data):
     (data / ".nodeinfo").write_text("[" * 200000)
-    assert devpi_service.look_at_data(str(data)).role == ""
+    assert _service_inspect.look_at_data(str(data)).role == ""
 
 
 def test_file_that_goes_while_the_data_are_looked_at_ends_no_run(data, monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda path: [".serverversion", ".nodeinfo", ".sqlite-journal"])
-    assert devpi_service.look_at_data(str(data)).format == "4"
+    assert _service_inspect.look_at_data(str(data)).format == "4"
 
 
 def test_folder_of_the_configuration_goes_but_for_what_is_not_the_index_s(tmp_path):
@@ -191,14 +196,14 @@ def test_folder_of_the_configuration_goes_but_for_what_is_not_the_index_s(tmp_pa
     (folder / "keys.password").mkdir(parents=True)
     for name in ("secret", "root.password", "notes.txt"):
         (folder / name).write_text("x")
-    assert devpi_service.remove_config(str(folder)) == ["keys.password", "notes.txt"]
+    assert _service_removal.remove_config(str(folder)) == ["keys.password", "notes.txt"]
     assert sorted(os.listdir(folder)) == ["keys.password", "notes.txt"]
     (folder / "notes.txt").unlink()
     (folder / "keys.password").rmdir()
     (folder / "secret").write_text("x")
-    assert devpi_service.remove_config(str(folder)) == []
+    assert _service_removal.remove_config(str(folder)) == []
     assert not folder.exists()
-    assert devpi_service.remove_config(str(folder)) == []
+    assert _service_removal.remove_config(str(folder)) == []
 
 
 @pytest.fixture(name="service")
@@ -220,7 +225,7 @@ def service_fixture(tmp_path):
         "",
         False,
     )
-    return devpi_service.Service(None, wanted)
+    return _service_apply.Service(None, wanted)
 
 
 def test_error_on_the_way_back_is_said_with_the_room_there_is(service, monkeypatch):
@@ -268,7 +273,7 @@ def log_fixture(service, tmp_path, monkeypatch):
     service.trial = Manager("x-trial.service", log)
     service.module = types.SimpleNamespace(params={"wait": 1})
     (tmp_path / "run").mkdir()
-    monkeypatch.setattr(devpi_service, "RUN_UNITS", str(tmp_path / "run"))
+    monkeypatch.setattr(_service_apply, "RUN_UNITS", str(tmp_path / "run"))
     return log
 
 

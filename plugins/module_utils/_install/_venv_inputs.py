@@ -13,7 +13,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _files
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._install import _environment, _venv
+from ansible_collections.airgap.python.plugins.module_utils._install import _venv, _venv_plan
 
 
 def run(module: AnsibleModule, argv: t.List[str]) -> t.Tuple[int, str]:
@@ -22,13 +22,13 @@ def run(module: AnsibleModule, argv: t.List[str]) -> t.Tuple[int, str]:
     return rc, out + err
 
 
-def look_at_python(module: AnsibleModule, name: str) -> _venv.Python:
+def look_at_python(module: AnsibleModule, name: str) -> _venv_plan.Python:
     """Return the interpreter that the option python names."""
     program = name if os.path.isabs(name) else shutil.which(name)
     try:
         if program is None:
             raise FileNotFoundError("it is not in PATH")
-        rc, output = run(module, [program, "-I", "-c", _venv.PROBE_PYTHON])
+        rc, output = run(module, [program, "-I", "-c", _venv_plan.PROBE_PYTHON])
         if rc != 0:
             raise ValueError("it ends with code %d: %s" % (rc, output.strip()[-300:]))
         answer = json.loads(output)
@@ -39,17 +39,17 @@ def look_at_python(module: AnsibleModule, name: str) -> _venv.Python:
             % (name, reason)
         ) from error
     version = tuple(answer["version"])
-    if version < _venv.OLDEST_PYTHON:
+    if version < _venv_plan.OLDEST_PYTHON:
         raise AirgapError(
             "%s is Python %s, and %s is the oldest that works. Name a newer one with python."
-            % (name, _venv.dotted(version), _venv.dotted(_venv.OLDEST_PYTHON))
+            % (name, _venv_plan.dotted(version), _venv_plan.dotted(_venv_plan.OLDEST_PYTHON))
         )
-    return _venv.Python(version, answer["executable"])
+    return _venv_plan.Python(version, answer["executable"])
 
 
-def look_at_path(module: AnsibleModule, path: str) -> _venv.Found:
+def look_at_path(module: AnsibleModule, path: str) -> _venv_plan.Found:
     """Return what lies at the path of the environment."""
-    return _environment.look(path, functools.partial(run, module))
+    return _venv.look(path, functools.partial(run, module))
 
 
 def read_lock(module: AnsibleModule) -> t.Optional[str]:
@@ -70,7 +70,7 @@ def read_lock(module: AnsibleModule) -> t.Optional[str]:
         raise AirgapError("The lock %s cannot be read: %s." % (path, error)) from error
 
 
-def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, folder: str) -> str:
+def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv_plan.Python, folder: str) -> str:
     """Return a copy of the wheel of pip, which is run; raises AirgapError unless it is the right one, and for this Python."""
     try:
         copy = os.path.join(folder, os.path.basename(path))
@@ -84,10 +84,10 @@ def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv.Python, fol
         ) from error
     except OSError as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
-    oldest = _environment.oldest_python(copy)
+    oldest = _venv.oldest_python(copy)
     if python.version < oldest:
         raise AirgapError(
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
-            % (os.path.basename(path), _venv.dotted(oldest), _venv.dotted(python.version))
+            % (os.path.basename(path), _venv_plan.dotted(oldest), _venv_plan.dotted(python.version))
         )
     return copy

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make a virtual environment hold what a lock says, by the plan of _venv, or remove it."""
+"""Make a virtual environment hold what a lock says, by the plan of _venv_plan, or remove it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _files, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _former
-from ansible_collections.airgap.python.plugins.module_utils._install import _environment, _venv
-from ansible_collections.airgap.python.plugins.module_utils._install._venv_look import (
+from ansible_collections.airgap.python.plugins.module_utils._index import _rollback
+from ansible_collections.airgap.python.plugins.module_utils._install import _pip_commands, _venv, _venv_plan
+from ansible_collections.airgap.python.plugins.module_utils._install._venv_inputs import (
     copy_pip_wheel,
     look_at_path,
     look_at_python,
@@ -27,12 +27,12 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import _ind
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel
 
 
-class Environment(_environment.Environment):
+class Environment(_venv.Environment):
     """The environment that the module's options describe; its packages may come from an index."""
 
     def __init__(self, module: AnsibleModule, secrets: t.Mapping[str, str], pip_wheel: str, path: str) -> None:
         params = module.params
-        options = _venv.PipOptions(
+        options = _pip_commands.PipOptions(
             params["no_index"],
             tuple(params["find_links"]),
             params["cert"] or "",
@@ -59,26 +59,26 @@ def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, 
     pip_version = _wheel.pip_version(os.path.basename(params["pip_wheel"]))
     if params["keep_former"] and not module.check_mode and not os.path.lexists(params["path"]):
         # A run was killed between taking the one away and putting the other in its place.
-        _former.swap_back(params["path"])
+        _rollback.swap_back(params["path"])
     python = look_at_python(module, params["python"])
     found = look_at_path(module, params["path"])
     lock_text = read_lock(module)
     if lock_text is None:
-        _venv.check_owner(params["path"], found)
+        _venv_plan.check_owner(params["path"], found)
         module.warn("The lock %s is not there yet, so nobody can say which packages would change." % params["lock"])
-        return {"path": params["path"], "python": _venv.dotted(python.version), "changed": True}
+        return {"path": params["path"], "python": _venv_plan.dotted(python.version), "changed": True}
     pins = _lock.parse(lock_text, params["lock"] or "The lock")
-    plan = _venv.plan(params["path"], found, python, pins, pip_version)
+    plan = _venv_plan.plan(params["path"], found, python, pins, pip_version)
     if plan.changed and not module.check_mode:
         apply(module, secrets, plan, found, python, lock_text, pip_version)
     return result(params["path"], python, plan)
 
 
-def result(path: str, python: _venv.Python, plan: _venv.Plan) -> t.Dict[str, t.Any]:
+def result(path: str, python: _venv_plan.Python, plan: _venv_plan.Plan) -> t.Dict[str, t.Any]:
     """Return what the module says of a plan, whether it was carried out or not."""
     return {
         "path": path,
-        "python": _venv.dotted(python.version),
+        "python": _venv_plan.dotted(python.version),
         "changed": plan.changed,
         "packages": dict(line.split("  ")[0].split("==") for line in plan.after),
         "actions": {
@@ -102,9 +102,9 @@ def result(path: str, python: _venv.Python, plan: _venv.Plan) -> t.Dict[str, t.A
 def apply(
     module: AnsibleModule,
     secrets: t.Mapping[str, str],
-    plan: _venv.Plan,
-    found: _venv.Found,
-    python: _venv.Python,
+    plan: _venv_plan.Plan,
+    found: _venv_plan.Found,
+    python: _venv_plan.Python,
     lock_text: str,
     pip_version: str,
 ) -> None:
@@ -115,10 +115,10 @@ def apply(
     with tempfile.TemporaryDirectory(dir=module.tmpdir, prefix=_files.TEMPORARY) as folder:
         pip_wheel = copy_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python, folder)
         aside = params["keep_former"] and found.recorded is not None
-        path = params["path"] + _former.NEW if aside else params["path"]
+        path = params["path"] + _rollback.NEW if aside else params["path"]
         if aside:
             shutil.rmtree(path, ignore_errors=True)
-            plan = _venv.plan(path, _venv.Found("absent"), python, pins, pip_version)
+            plan = _venv_plan.plan(path, _venv_plan.Found("absent"), python, pins, pip_version)
         environment = Environment(module, secrets, pip_wheel, path)
         with environment.claim():
             environment.apply(plan, python, lock_text)
@@ -127,20 +127,20 @@ def apply(
                 environment.rewrite_paths(params["path"])
             environment.mark_complete(lock_text)
         if aside:
-            _former.swap_in(params["path"])
+            _rollback.swap_in(params["path"])
             # Later than any process that still began with the former one.
-            os.utime(os.path.join(params["path"], _venv.LOCK_COPY))
+            os.utime(os.path.join(params["path"], _venv_plan.LOCK_COPY))
 
 
 def absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
     """Remove the environment, if it is ours."""
     path = module.params["path"]
     found = look_at_path(module, path)
-    _venv.check_owner(path, found)
+    _venv_plan.check_owner(path, found)
     there = found.kind == "ours"
     if there and not module.check_mode:
         shutil.rmtree(path)
-        _former.drop(path)
+        _rollback.drop(path)
     return {
         "path": path,
         "changed": there,
@@ -156,7 +156,7 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     params["path"] = os.path.normpath(params["path"])
     secrets = _secrets.masks(_secrets.passwords([params["index_url"]]))
     module.no_log_values.update(secrets)
-    environment = _venv.clean_environment(os.environ, params["index_url"] or "")
+    environment = _pip_commands.clean_environment(os.environ, params["index_url"] or "")
     os.environ.clear()
     os.environ.update(environment)
     # A strict umask of root's would make an environment that nobody else can use.
@@ -167,5 +167,5 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
         raise AirgapError(*_secrets.hide(str(error), secrets).split("\n"), **error.details) from error
     except OSError as error:
         # The wheel of pip goes through the module's own folder.
-        said = _environment.full_disk(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error
+        said = _venv.full_disk(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error
         raise AirgapError("%s cannot be written: %s" % (params["path"], said)) from error

@@ -6,22 +6,22 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._install import _venv
+from ansible_collections.airgap.python.plugins.module_utils._install import _pip_commands, _venv_plan
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import Pin
 
 PATH = "/opt/airgap/base"
-PY = _venv.Python((3, 11, 7), "/usr/bin/python3.11")
+PY = _venv_plan.Python((3, 11, 7), "/usr/bin/python3.11")
 A = Pin("netaddr", "1.3.0", "a" * 64, "netaddr-1.3.0-py3-none-any.whl", 10)
 B = Pin("pyyaml", "6.0.3", "b" * 64, "pyyaml-6.0.3-cp311-cp311-linux_x86_64.whl", 20)
 PIP = ("pip", "26.3")
 
 
 def ours(*installed, recorded=(A, B), python=PY):
-    return _venv.Found("ours", recorded, python, installed or (("netaddr", "1.3.0"), ("PyYAML", "6.0.3"), PIP))
+    return _venv_plan.Found("ours", recorded, python, installed or (("netaddr", "1.3.0"), ("PyYAML", "6.0.3"), PIP))
 
 
 def plan(found, pins=(A, B), pip="26.3"):
-    return _venv.plan(PATH, found, PY, pins, pip)
+    return _venv_plan.plan(PATH, found, PY, pins, pip)
 
 
 def test_an_environment_that_holds_the_lock_needs_nothing():
@@ -31,14 +31,14 @@ def test_an_environment_that_holds_the_lock_needs_nothing():
 
 
 def test_where_nothing_is_everything_is_installed():
-    result = plan(_venv.Found("absent"))
+    result = plan(_venv_plan.Found("absent"))
     assert (result.create, result.pip, result.install, result.before) == (True, True, ("netaddr", "pyyaml"), ())
     assert result.after == ("netaddr==1.3.0  sha256:" + "a" * 64, "pip==26.3", "pyyaml==6.0.3  sha256:" + "b" * 64)
 
 
 def test_what_the_lock_does_not_name_is_removed_but_pip_stays():
     result = plan(ours(), pins=(A,))
-    assert result == _venv.Plan(remove=("pyyaml",), before=result.before, after=result.after)
+    assert result == _venv_plan.Plan(remove=("pyyaml",), before=result.before, after=result.after)
 
 
 def test_another_version_is_changed_and_a_missing_package_installed():
@@ -75,8 +75,8 @@ def test_a_lock_that_pins_pip_decides_its_version():
     [
         (ours(recorded=None), "did not finish"),
         (ours(python=None), "no longer runs"),
-        (ours(python=_venv.Python((3, 9, 2), "/usr/bin/python3.9")), "3.9 and the host has 3.11 now"),
-        (ours(python=_venv.Python((3, 11, 7), "/opt/python/bin/python3.11")), "is to use /usr/bin/python3.11"),
+        (ours(python=_venv_plan.Python((3, 9, 2), "/usr/bin/python3.9")), "3.9 and the host has 3.11 now"),
+        (ours(python=_venv_plan.Python((3, 11, 7), "/opt/python/bin/python3.11")), "is to use /usr/bin/python3.11"),
         (ours(("netaddr", "1.3.0"), ("", ""), PIP), "damaged"),
         (ours(("netaddr", "1.3.0"), ("netaddr", "1.2.0"), PIP), "damaged"),
     ],
@@ -88,21 +88,21 @@ def test_an_environment_that_cannot_be_mended_in_place_is_made_anew(found, reaso
 
 
 def test_a_new_patch_version_of_the_same_python_keeps_the_environment():
-    assert not plan(ours(python=_venv.Python((3, 11, 2), "/usr/bin/python3.11"))).changed
+    assert not plan(ours(python=_venv_plan.Python((3, 11, 2), "/usr/bin/python3.11"))).changed
 
 
 @pytest.mark.parametrize("kind", ["venv", "other"])
 def test_what_is_not_ours_is_never_planned_away(kind):
     with pytest.raises(AirgapError, match="another path"):
-        plan(_venv.Found(kind))
+        plan(_venv_plan.Found(kind))
 
 
 def test_a_password_in_the_index_url_is_in_no_command_line():
     url = "https://user:p%40ss@index.example/+simple/"
-    options = _venv.PipOptions(cert="/etc/ca.pem")
-    argv = _venv.install_argv("/v/bin/python", "/p/pip-1-py3-none-any.whl", options, "/l.txt")
+    options = _pip_commands.PipOptions(cert="/etc/ca.pem")
+    argv = _pip_commands.install_argv("/v/bin/python", "/p/pip-1-py3-none-any.whl", options, "/l.txt")
     assert not any("index" in part for part in argv)
-    assert _venv.clean_environment({}, url)["PIP_INDEX_URL"] == url
+    assert _pip_commands.clean_environment({}, url)["PIP_INDEX_URL"] == url
 
 
 def test_the_hosts_own_settings_do_not_reach_pip():
@@ -115,7 +115,7 @@ def test_the_hosts_own_settings_do_not_reach_pip():
         "PIP_CONFIG_FILE": "/root/pip.conf",
         "LC_ALL": "de_DE",
     }
-    assert _venv.clean_environment(host) == {
+    assert _pip_commands.clean_environment(host) == {
         "PATH": "/bin",
         "LC_ALL": "C",
         "LANGUAGE": "C",
@@ -125,8 +125,8 @@ def test_the_hosts_own_settings_do_not_reach_pip():
 
 
 def test_pip_runs_out_of_its_wheel_and_demands_hashes_and_wheels():
-    options = _venv.PipOptions(True, ("/w",), "/ca.pem", ("h:1",), 7)
-    assert _venv.install_argv("/v/bin/python", "/p.whl", options, "/l", reinstall=True) == [
+    options = _pip_commands.PipOptions(True, ("/w",), "/ca.pem", ("h:1",), 7)
+    assert _pip_commands.install_argv("/v/bin/python", "/p.whl", options, "/l", reinstall=True) == [
         "/v/bin/python",
         "-I",
         "/p.whl/pip",

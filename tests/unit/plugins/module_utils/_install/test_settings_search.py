@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.airgap.python.plugins.modules import pip_settings_info as module
+from ansible_collections.airgap.python.plugins.module_utils._install import _settings_search as module
 
 URL = "http://10.0.0.5:3141/airgap/prod/+simple/"
 ELSEWHERE = "[global]\nindex-url = https://pypi.example/simple\n"

@@ -8,15 +8,15 @@ import os
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import _uploads
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
-from ansible_collections.airgap.python.plugins.modules import devpi_upload
 
 from tests.integration.simple_index import make_wheel
 
 
 def inspect(path, sha256):
     """Return what the module finds in one wheel."""
-    return devpi_upload.inspect(devpi_upload.packaging_for([]), [(str(path), sha256)])
+    return _uploads.inspect(_uploads.packaging_for([]), [(str(path), sha256)])
 
 
 @pytest.fixture(name="wheel")

@@ -9,6 +9,13 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._files import (
+    make_folder,
+    read_if_there,
+    sha256_bytes,
+    write_atomic,
+)
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
 
 _PACKAGE = _program.__name__.partition("module_utils.")[0] + "module_utils."
@@ -47,3 +54,32 @@ def files() -> t.Dict[str, bytes]:
             found[path] = data
             waiting += sorted(imported(data))
     return {"%s/%s" % (_manifest.INSTALL, path): found[path] for path in sorted(found)}
+
+
+def found(root):
+    """Return path to content of what lies in install/ of a bundle."""
+    folder = os.path.join(root, _manifest.INSTALL)
+    if not os.path.lexists(folder):
+        return {}
+    if os.path.islink(folder) or not os.path.isdir(folder):
+        raise AirgapError("%s is not a folder. Remove it." % folder)
+    paths = [os.path.join(_manifest.INSTALL, path) for path in _manifest.walk(folder)]
+    return {path: read_if_there(os.path.join(root, path)) or b"" for path in paths}
+
+
+def apply(root, before, after):
+    """Write what is new or different, and remove the rest."""
+    for path in sorted(set(before) - set(after)):
+        os.unlink(os.path.join(root, path))
+    for folder, _folders, _names in os.walk(os.path.join(root, _manifest.INSTALL), topdown=False):
+        if not os.listdir(folder):
+            os.rmdir(folder)
+    for path in sorted(after):
+        if before.get(path) != after[path]:
+            make_folder(os.path.dirname(os.path.join(root, path)))
+            write_atomic(os.path.join(root, path), after[path])
+
+
+def listing(files):
+    """Return the lines of a diff."""
+    return "".join("%s  %s\n" % (sha256_bytes(files[path]), path) for path in sorted(files))

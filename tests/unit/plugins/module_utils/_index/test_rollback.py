@@ -9,7 +9,7 @@ import os
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _files
-from ansible_collections.airgap.python.plugins.module_utils._index import _former
+from ansible_collections.airgap.python.plugins.module_utils._index import _rollback
 
 
 @pytest.fixture(name="unit")
@@ -22,7 +22,7 @@ def unit_fixture(tmp_path):
 
 
 def noted(folder):
-    former = _former.Former(str(folder / "unit"))
+    former = _rollback.Former(str(folder / "unit"))
     former.note(
         [str(folder / "unit"), str(folder / "config"), str(folder / "absent")], [str(folder / "secret")], "active"
     )
@@ -59,7 +59,7 @@ def test_files_come_back_on_a_disk_that_is_full(unit, monkeypatch):
     former = noted(unit)
     for name in ("unit", "config"):
         _files.write_atomic(str(unit / name), b"bad")
-    monkeypatch.setattr(_former, "write_atomic", full)
+    monkeypatch.setattr(_rollback, "write_atomic", full)
     former.bring_back()
     assert (unit / "unit").read_text() == "former unit"
     assert (unit / "config").read_text() == "former config"
@@ -80,7 +80,7 @@ def test_all_that_can_come_back_does_and_the_rest_is_tried_again(unit, monkeypat
     former = noted(unit)
     (unit / "unit").write_text("bad")
     (unit / "absent").write_text("new")
-    monkeypatch.setattr(_former, "write_atomic", full)
+    monkeypatch.setattr(_rollback, "write_atomic", full)
     with pytest.raises(OSError, match="unit"):
         former.bring_back()
     assert not (unit / "absent").exists() and former.is_noted
@@ -147,12 +147,12 @@ def test_environment_is_swapped_in_and_back(tmp_path):
     path = str(tmp_path / "venv")
     venv(path, "former")
     venv(path + ".new", "new")
-    _former.swap_in(path)
-    assert what(path) == "new" and _former.has_former(path)
-    assert _former.swap_back(path)
+    _rollback.swap_in(path)
+    assert what(path) == "new" and _rollback.has_former(path)
+    assert _rollback.swap_back(path)
     assert what(path) == "former"
     assert os.listdir(tmp_path) == ["venv"]
-    assert not _former.swap_back(path)
+    assert not _rollback.swap_back(path)
 
 
 def test_environment_that_worked_outlives_several_that_did_not(tmp_path):
@@ -160,8 +160,8 @@ def test_environment_that_worked_outlives_several_that_did_not(tmp_path):
     venv(path, "worked")
     for name in ("bad", "worse"):
         venv(path + ".new", name)
-        _former.swap_in(path)
-    _former.swap_back(path)
+        _rollback.swap_in(path)
+    _rollback.swap_back(path)
     assert what(path) == "worked"
 
 
@@ -169,7 +169,7 @@ def test_environment_comes_back_where_a_run_was_killed_between_the_two_renames(t
     path = str(tmp_path / "venv")
     venv(path + ".former", "worked")
     venv(path + ".new", "new")
-    assert _former.swap_back(path)
+    assert _rollback.swap_back(path)
     assert what(path) == "worked"
 
 
@@ -177,6 +177,6 @@ def test_what_is_kept_goes_when_the_new_one_works(tmp_path):
     path = str(tmp_path / "venv")
     venv(path, "former")
     venv(path + ".new", "new")
-    _former.swap_in(path)
-    _former.drop(path)
+    _rollback.swap_in(path)
+    _rollback.drop(path)
     assert os.listdir(tmp_path) == ["venv"]

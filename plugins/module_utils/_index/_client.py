@@ -1,10 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that speaks to devpi-server: its HTTP API, and what to ask of it.
+"""The HTTP client of devpi-server.
 
-The decisions (plan_*) are pure: they take what is there and what is wanted.
-The client keeps one connection with one token, because each password check
-costs the server 0.2 s.
+It keeps one connection with one token, because each password check costs the server 0.2 s.
 """
 
 from __future__ import annotations
@@ -14,16 +12,15 @@ import hashlib
 import http.client
 import json
 import os
-import re
 import secrets
 import ssl
-import stat
 import time
 import typing as t
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
+from ansible_collections.airgap.python.plugins.module_utils._index._names import index_path
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_login
 from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel import Wheel
 
@@ -31,8 +28,6 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel impor
 LARGEST_ANSWER = 64 * 1024 * 1024
 TRIES = 3
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
-_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")
-
 Json = t.Dict[str, t.Any]
 
 
@@ -53,51 +48,6 @@ class Listed(t.NamedTuple):
 
     sha256: str
     requires_python: str
-
-
-def check_user(name: str) -> str:
-    """Return a user's name, or raise AirgapError where devpi would not take it."""
-    if not _NAME.match(name):
-        raise AirgapError("%r is no name for a devpi user. Use letters, digits, '-', '_', '.' and '@'." % name)
-    return name
-
-
-def split_index(name: str) -> t.Tuple[str, str]:
-    """Return user and index of USER/INDEX, or raise AirgapError."""
-    parts = name.split("/")
-    if len(parts) != 2 or not all(_NAME.match(part) for part in parts):
-        raise AirgapError(
-            "%r is no name of an index. Write USER/INDEX with letters, digits, '-', '_', '.' and '@'." % name
-        )
-    return parts[0], parts[1]
-
-
-def read_password_file(path: str) -> str:
-    """Return the password that a file holds, without the newline at its end.
-
-    Raises AirgapError where there is none, and where others than its owner may touch it.
-    """
-    try:
-        with open(path, "rb") as stream:
-            found = os.fstat(stream.fileno())
-            data = stream.read(4096)
-    except OSError as error:
-        raise AirgapError(
-            "The password file %s cannot be read: %s. Make it on this host, with mode 0600." % (path, error.strerror)
-        ) from error
-    if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
-        raise AirgapError(
-            "The password file %s has mode %04o, so others may read it. Run 'chmod 0600 %s', and change the password."
-            % (path, stat.S_IMODE(found.st_mode), path)
-        )
-    try:
-        password = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise AirgapError("The password file %s is not UTF-8. Write the password into it as text." % path) from error
-    password = password[:-1] if password.endswith("\n") else password
-    if not password or "\n" in password:
-        raise AirgapError("The password file %s must hold one line, the password." % path)
-    return password
 
 
 class Client:
@@ -313,18 +263,18 @@ class Client:
 
     def get_index(self, name: str, projects: bool = False) -> t.Optional[Json]:
         """Return an index's configuration, with its C(projects) where asked for, or None."""
-        found = self.ask("GET", _index_path(name) + ("" if projects else "?no_projects="), missing_ok=True)
+        found = self.ask("GET", index_path(name) + ("" if projects else "?no_projects="), missing_ok=True)
         return None if found is None else t.cast(Json, found.get("result", {}))
 
     def list_files(self, index: str, project: str) -> t.Dict[str, Listed]:
         """Return the files of a project that lie on this very index, not on its bases, by file name."""
-        path = "%s/+simple/%s/" % (_index_path(index), quote(project, safe=""))
+        path = "%s/+simple/%s/" % (index_path(index), quote(project, safe=""))
         page = self.ask("GET", path, missing_ok=True, accept=SIMPLE_JSON)
-        return own_files(page or {}, self.url(path), self.root + _index_path(index))
+        return own_files(page or {}, self.url(path), self.root + index_path(index))
 
     def upload(self, index: str, wheel: Wheel) -> None:
         """Send one wheel and its metadata. Not tried again by itself: an upload is not a question."""
-        path = _index_path(index) + "/"
+        path = index_path(index) + "/"
         boundary = "airgap-" + secrets.token_hex(16)
         head, tail = multipart(wheel, boundary)
         size = os.path.getsize(wheel.path)
@@ -367,11 +317,6 @@ def _message(answer: Answer) -> str:
     return " ".join(text.split())[:300]
 
 
-def _index_path(name: str) -> str:
-    user, index = split_index(name)
-    return "/%s/%s" % (quote(user, safe=""), quote(index, safe=""))
-
-
 def own_files(page: Json, url: str, index_path: str) -> t.Dict[str, Listed]:
     """Return the files of a simple page (PEP 691) that an index holds itself.
 
@@ -404,179 +349,6 @@ def multipart(wheel: Wheel, boundary: str) -> t.Tuple[bytes, bytes]:
     return "".join(parts).encode("utf-8", "replace"), ("\r\n--%s--\r\n" % boundary).encode("ascii")
 
 
-class UserPlan(t.NamedTuple):
-    """What to do to a user: ``action`` is create, modify, delete or an empty string."""
-
-    action: str
-    settings: Json
-    set_password: bool
-    before: Json
-    after: Json
-
-
-def plan_user(
-    name: str,
-    state: str,
-    current: t.Optional[Json],
-    password: t.Optional[bool],
-    email: t.Optional[str],
-) -> UserPlan:
-    """Decide what to do to a user.
-
-    ``password`` is None where none is wanted, else whether the user has it already.
-    ``email`` is None to leave it alone. Raises AirgapError where devpi would lose something.
-    """
-    before = {} if current is None else {"name": name, "email": current.get("email") or ""}
-    if state == "absent":
-        if current is None:
-            return UserPlan("", {}, False, {}, {})
-        indexes = sorted(current.get("indexes") or {})
-        if name == "root":
-            raise AirgapError("User root cannot be removed: nobody else can create users. Remove other users only.")
-        if indexes:
-            raise AirgapError(
-                "User %s owns the indexes %s, which would go with it. Remove them with devpi_index first."
-                % (name, ", ".join(indexes))
-            )
-        return UserPlan("delete", {}, False, before, {})
-    if current is None:
-        if password is None:
-            raise AirgapError("User %s is to be created and has no password. Give password or password_file." % name)
-        settings = {"email": email} if email else {}
-        return UserPlan("create", settings, True, {}, {"name": name, "email": email or "", "password": "new"})
-    settings = {}
-    after = dict(before)
-    if email is not None and email != before["email"]:
-        settings["email"] = email
-        after["email"] = email
-    if password is False:
-        before["password"] = "another"
-        after["password"] = "new"
-    action = "modify" if settings or password is False else ""
-    return UserPlan(action, settings, password is False, before, after)
-
-
-class IndexPlan(t.NamedTuple):
-    """What to do to an index: ``action`` is create, modify, delete or an empty string."""
-
-    action: str
-    settings: Json
-    before: Json
-    after: Json
-
-
-def _same_setting(key: str, one: t.Any, other: t.Any) -> bool:
-    # The order of bases decides which one wins; that of an ACL means nothing.
-    if key.startswith("acl_"):
-        return sorted(set(one or [])) == sorted(set(other or []))
-    if key == "bases":
-        return list(one or []) == list(other or [])
-    return bool(one == other)
-
-
-def plan_index(
-    name: str,
-    state: str,
-    current: t.Optional[Json],
-    wanted: Json,
-    force: bool = False,
-) -> IndexPlan:
-    """Decide what to do to an index; settings that ``wanted`` does not name stay as they are.
-
-    Raises AirgapError where the index is of another type, and where files that
-    were published for good would be lost without ``force``.
-    """
-    if state == "absent":
-        if current is None:
-            return IndexPlan("", {}, {}, {})
-        projects = current.get("projects") or []
-        if projects and not current.get("volatile") and not force:
-            raise AirgapError(
-                "Index %s is non-volatile and holds %d projects (%s%s), which would be lost. "
-                "Set force=true to remove it all the same."
-                % (name, len(projects), ", ".join(projects[:5]), ", ..." if len(projects) > 5 else "")
-            )
-        before = {key: value for key, value in current.items() if key != "projects"}
-        return IndexPlan("delete", {}, dict(before, projects=len(projects)), {})
-    if current is None:
-        return IndexPlan("create", wanted, {}, dict(wanted))
-    if current.get("type") != wanted["type"]:
-        raise AirgapError(
-            "Index %s is of type %s, not %s, and devpi cannot change that. Take another name, or remove it first."
-            % (name, current.get("type"), wanted["type"])
-        )
-    settings = {
-        key: value for key, value in wanted.items() if key != "type" and not _same_setting(key, current.get(key), value)
-    }
-    shown = sorted(set(wanted) | {"type"})
-    before = {key: current.get(key) for key in shown}
-    return IndexPlan("modify" if settings else "", settings, before, dict(before, **settings))
-
-
-class UploadPlan(t.NamedTuple):
-    """Which wheels to send, which are there, and of those whose Requires-Python the index does not give."""
-
-    upload: t.Tuple[Wheel, ...]
-    present: t.Tuple[Wheel, ...]
-    undeclared: t.Tuple[Wheel, ...]
-
-
-def plan_upload(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str, t.Mapping[str, Listed]]) -> UploadPlan:
-    """Compare wheels with what an index lists by project and file name.
-
-    Raises AirgapError, naming every file and both hashes, where the index holds
-    another file under the name of one of them.
-    """
-    upload, present, undeclared, conflicts = [], [], [], []
-    for wheel in wheels:
-        there = listed.get(wheel.project, {}).get(wheel.filename)
-        if there is None:
-            upload.append(wheel)
-        elif there.sha256 != wheel.sha256:
-            conflicts.append(
-                "%s (sha256 here %s, on the index %s)" % (wheel.filename, wheel.sha256, there.sha256 or "not given")
-            )
-        else:
-            present.append(wheel)
-            if there.requires_python != wheel.requires_python:
-                undeclared.append(wheel)
-    if conflicts:
-        raise AirgapError(
-            "Index %s holds other files under the same names: %s. Nothing was uploaded. "
-            "A published file is never replaced: "
-            "give the new one a new version, or publish to another index." % (index, "; ".join(conflicts[:20]))
-        )
-    return UploadPlan(tuple(upload), tuple(present), tuple(undeclared))
-
-
-def check_uploaded(index: str, wheels: t.Sequence[Wheel], listed: t.Mapping[str, t.Mapping[str, Listed]]) -> None:
-    """Raise AirgapError unless the index lists each wheel with its hash and its Requires-Python.
-
-    The server believes the form that it is sent, so an upload that it accepted proves nothing.
-    """
-    declared: t.Dict[t.Tuple[str, str], t.Set[str]] = {}
-    for wheel in wheels:
-        # devpi keeps one Requires-Python for all files of a version.
-        declared.setdefault((wheel.project, wheel.version), set()).add(wheel.requires_python)
-    wrong = []
-    for wheel in wheels:
-        there = listed.get(wheel.project, {}).get(wheel.filename)
-        if there is None:
-            wrong.append("%s is not listed" % wheel.filename)
-        elif there.sha256 != wheel.sha256:
-            wrong.append("%s has sha256 %s instead of %s" % (wheel.filename, there.sha256 or "(none)", wheel.sha256))
-        elif there.requires_python not in declared[(wheel.project, wheel.version)]:
-            wrong.append(
-                "%s has Requires-Python %r instead of %r"
-                % (wheel.filename, there.requires_python, wheel.requires_python)
-            )
-    if wrong:
-        raise AirgapError(
-            "Index %s was sent these files and lists something else: %s. Do not install from it; "
-            "check the disk and the log of devpi-server, and publish again." % (index, "; ".join(wrong[:20]))
-        )
-
-
 def why_silent(url: str, timeout: float = 5, ca_path: t.Optional[str] = None) -> str:
     """Return why no devpi-server answers at a URL, or "" where one does. Asks once and is not patient."""
     try:
@@ -595,27 +367,3 @@ def why_silent(url: str, timeout: float = 5, ca_path: t.Optional[str] = None) ->
     finally:
         client.close()
     return "" if kind == "apiconfig" else "what answers there is no devpi-server (status %d)" % answer.status
-
-
-def options() -> Json:
-    """Return the module options that all devpi modules share (see the doc fragment devpi)."""
-    return {
-        "url": {"type": "str", "default": "http://127.0.0.1:3141"},
-        "login_user": {"type": "str", "default": "root"},
-        "login_password": {"type": "str", "no_log": True},
-        "login_password_file": {"type": "path", "no_log": False},
-        "ca_path": {"type": "path"},
-        "timeout": {"type": "int", "default": 60},
-    }
-
-
-def login_password(params: t.Mapping[str, t.Any]) -> str:
-    """Return the password to log in with, from the option or the file."""
-    if params["login_password"] is not None:
-        return str(params["login_password"])
-    return read_password_file(params["login_password_file"])
-
-
-def connect(params: t.Mapping[str, t.Any]) -> Client:
-    """Return a client for a module's options, not logged in yet."""
-    return Client(params["url"], params["timeout"], params["ca_path"])

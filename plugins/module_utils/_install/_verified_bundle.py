@@ -1,0 +1,139 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bundle that install.sh verified, and the files in it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
+
+FETCH_AGAIN = "Fetch the bundle again."
+
+
+class Bundle(t.NamedTuple):
+    """A bundle that was verified.
+
+    ``sums`` are those of all its files, ``held`` the paths of the files that are
+    there, ``bases`` folders of bundles that it adds to.
+    """
+
+    root: str
+    manifest: t.Dict[str, t.Any]
+    sums: t.Dict[str, str]
+    held: t.FrozenSet[str]
+    bases: t.Tuple[str, ...] = ()
+
+    @property
+    def base(self) -> str:
+        """The id of the bundle that this one adds to, or a word for it."""
+        return str(self.manifest["base"] or "that it adds to")
+
+    def has_lock(self, set_name: str, target: str) -> bool:
+        """Say whether there is a lock of a set for a target."""
+        return _manifest.lock_path(set_name, target) in self.sums
+
+    def lock(self, set_name: str, target: str) -> str:
+        """Return the text of a lock that is there; it still has the sum that was verified."""
+        path = _manifest.lock_path(set_name, target)
+        text = _manifest.read_text(os.path.join(self.root, path))
+        check_sum(os.path.join(self.root, path), _files.sha256_bytes(text.encode("utf-8")), self.sums[path])
+        return text
+
+    def pins(self, set_name: str, target: str) -> t.List[_lock.Pin]:
+        """Return the pins of a lock that is there."""
+        where = os.path.join(self.root, _manifest.lock_path(set_name, target))
+        return _lock.parse(self.lock(set_name, target), where)
+
+    def find(self, filename: str, sha256: str) -> str:
+        """Return where a wheel lies: here or in a base that was named; "" if it is in neither."""
+        path = "%s/%s" % (_manifest.POOL, filename)
+        if path in self.held:
+            return os.path.join(self.root, path)
+        for base in self.bases:
+            place = os.path.join(base, path)
+            if os.path.isfile(place) and not os.path.islink(place):
+                check_sum(place, _files.sha256_file(place), sha256)
+                return place
+        return ""
+
+    def require(self, pins: t.Iterable[_lock.Pin]) -> t.List[str]:
+        """Return where the wheels of pins lie; raises AirgapError for those that only a base has."""
+        places = {pin.filename: self.find(pin.filename, pin.sha256) for pin in pins}
+        missing = sorted(name for name, path in places.items() if not path)
+        if missing:
+            raise AirgapError(
+                "This bundle does not carry %s%s: the bundle %s, to which it adds, has what is missing. "
+                "Name its folder with --base."
+                % (", ".join(missing[:5]), " and %d more" % (len(missing) - 5) if len(missing) > 5 else "", self.base)
+            )
+        return list(places.values())
+
+    def copy(self, pin: _lock.Pin, folder: str) -> str:
+        """Copy the wheel of a pin into a folder of ours and return the copy, which has the pin's sum."""
+        (source,) = self.require([pin])
+        path = os.path.join(folder, pin.filename)
+        check_sum(source, _files.copy_hashed(source, path), pin.sha256)
+        return path
+
+
+def check_sum(path: str, real: str, wanted: str) -> None:
+    """Raise AirgapError unless a file has the sum that it should have."""
+    if real != wanted:
+        raise AirgapError(
+            "%s has sha256 %s and should have %s: it was damaged or changed. %s" % (path, real, wanted, FETCH_AGAIN)
+        )
+
+
+def read_list(path: str) -> t.List[str]:
+    """Return the lines of a list of keys, which is the user's own: a link is followed."""
+    if not os.path.isfile(path):
+        raise AirgapError("%s does not exist. Name the file that you have from your officers." % path)
+    with open(path, "rb") as stream:
+        return stream.read(_manifest.LARGEST_TEXT).decode("utf-8", "surrogateescape").split("\n")
+
+
+def check_signatures(
+    where: str, sums: bytes, blocks: t.Optional[t.Sequence[_signature.Block]], options: argparse.Namespace
+) -> t.List[str]:
+    """Return who of the allowed signers signed the sums; raises AirgapError when they are too few."""
+    if not options.allowed_signers:
+        return []
+    path = options.allowed_signers
+    try:
+        allowed = _signature.allowed_signers(read_list(path))
+        path = options.revoked
+        revoked = _signature.revoked_lines(read_list(path)) if path else []
+    except AirgapError as error:
+        raise AirgapError(str(error) if str(error).startswith(path) else "%s: %s" % (path, error)) from error
+    signers, rejected = _signature.judge(sums, blocks or [], allowed, revoked)
+    _signature.require(
+        where,
+        options.required or 1,
+        signers,
+        rejected,
+        blocks is not None,
+        "Have this bundle signed, and bring it again.",
+    )
+    return sorted("%s (%s)" % (one.principal, one.key) for one in signers)
+
+
+def verify(root: str, options: argparse.Namespace) -> t.Tuple[Bundle, t.List[str]]:
+    """Verify a bundle and its signatures; return it, and who signed it."""
+    if not os.path.isdir(root):
+        raise AirgapError("%s is not a folder. Name that of the bundle with --bundle." % root)
+    # From here on nobody else can change what is read.
+    _manifest.check_owners(root)
+    data, blocks = _manifest.read_signatures(root)
+    signers = check_signatures(os.path.join(root, _manifest.SIGNATURE), data, blocks, options)
+    manifest, entries = _manifest.verify(root)
+    sums = {entry.path: entry.sha256 for entry in entries}
+    # What was signed is what was parsed.
+    check_sum(os.path.join(root, _manifest.SUMS), sums[_manifest.SUMS], _files.sha256_bytes(data))
+    bases = tuple(os.path.abspath(base) for base in options.base)
+    return Bundle(root, manifest, sums, frozenset(sums), bases), signers
