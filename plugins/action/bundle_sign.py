@@ -14,7 +14,7 @@ import binascii
 from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import is_sha256, sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_bytes
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 

@@ -9,7 +9,7 @@ import os
 import yaml
 from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_file
 
 
@@ -61,7 +61,7 @@ def existing_files(folder):
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         if not name.endswith(_target_file.SUFFIX):
             continue
-        text = (read_if_there(os.path.join(folder, name)) or b"").decode("utf-8", "replace")
+        text = (read_if_exists(os.path.join(folder, name)) or b"").decode("utf-8", "replace")
         try:
             content = yaml.safe_load(text) if _target_file.is_ours(text) else None
         except yaml.YAMLError as error:

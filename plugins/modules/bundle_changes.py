@@ -71,7 +71,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._report import _changes, _report_files
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 
@@ -94,7 +94,7 @@ def main():
         manifest = _manifest.read(root)
         where = module.params["base"]
         base = _changes.parse_base(_manifest.read_text(where), where) if where else None
-        state = _changes.parse_state((read_if_there(module.params["memory"]) or b"").decode("utf-8", "replace"))
+        state = _changes.parse_state((read_if_exists(module.params["memory"]) or b"").decode("utf-8", "replace"))
         earlier = _changes.choose_earlier(state, manifest["id"], base)
         changes = _changes.compare(earlier, manifest, _packaging.load().parse_version)
         text = _manifest.render_json(changes)

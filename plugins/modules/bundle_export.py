@@ -150,7 +150,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import held
+from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._transfer._export import Export
 
 
@@ -163,7 +163,7 @@ def write(params, check_mode):
         raise AirgapError("%s was staged anew meanwhile. Run the export again." % params["path"])
     if params["volume"] is None and params["volumes"] is None:
         return dict(export.plan(), changed=False)
-    with held(export.folder, check_mode):
+    with locked_folder(export.folder, check_mode):
         if params["volume"] is not None:
             volume, changed = export.write_volume(params["volume"])
             return {"changed": changed, "volume": {"name": volume.name, "sha256": volume.sha256}}

@@ -203,7 +203,8 @@ import uuid
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_file, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 
 
 def login_user():
@@ -283,7 +284,7 @@ def end(params, check_mode):
         imported = [one for one in _ledger.read(params["path"]).ids if one != entry.manifest["id"]]
         content = _ledger.inventory(entry.manifest, imported + [entry.manifest["id"]])
         data = _manifest.render_json(content).encode("utf-8")
-        if read_if_there(params["inventory"]) != data:
+        if read_if_exists(params["inventory"]) != data:
             changed = True
             if not check_mode:
                 write_atomic(params["inventory"], data)

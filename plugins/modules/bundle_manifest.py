@@ -122,12 +122,8 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import (
-    TEMPORARY,
-    read_if_there,
-    sha256_file,
-    write_atomic,
-)
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX, read_if_exists, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirements
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -197,7 +193,7 @@ class Manifest:
     def stale_locks(self, locks):
         """Return the locks on disk that belong to no set and target given."""
         wanted = {_manifest.lock_path(*key) for key in locks}
-        there = [path for path in _manifest.walk(self.join(_manifest.LOCKS)) if TEMPORARY not in path]
+        there = [path for path in _manifest.walk(self.join(_manifest.LOCKS)) if TEMPORARY_PREFIX not in path]
         return sorted(set(os.path.join(_manifest.LOCKS, path) for path in there) - wanted)
 
     def run(self):
@@ -229,7 +225,7 @@ class Manifest:
         text = _manifest.render_json(manifest)
         # What would be refused inside is not written outside.
         _manifest.parse_manifest(text, self.join(_manifest.MANIFEST))
-        pending = read_if_there(self.join(_manifest.MANIFEST)) != text.encode("utf-8")
+        pending = read_if_exists(self.join(_manifest.MANIFEST)) != text.encode("utf-8")
         if not self.module.check_mode:
             self.apply(text if pending else None)
         result = dict(
@@ -276,7 +272,7 @@ class Manifest:
             os.unlink(self.join(path))
         for path in _manifest.walk(self.root):
             # What a killed run was writing when it died.
-            if os.path.basename(path).startswith(TEMPORARY):
+            if os.path.basename(path).startswith(TEMPORARY_PREFIX):
                 os.unlink(self.join(path))
         for folder, _folders, files in os.walk(self.join(_manifest.LOCKS), topdown=False):
             if not files and not os.listdir(folder):

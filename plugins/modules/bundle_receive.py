@@ -196,7 +196,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import held
+from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
 
 # How long another reception is waited for, in seconds; less than a line waits for the module (_stream.PATIENCE).
@@ -235,7 +235,7 @@ def receive(params, check_mode):
     if not os.path.isdir(folder) and not check_mode:
         os.makedirs(folder)
         os.chmod(folder, 0o755)
-    with held(folder, check_mode, PATIENCE), scratch(check_mode) as dry, opened(params) as stream:
+    with locked_folder(folder, check_mode, PATIENCE), scratch(check_mode) as dry, opened(params) as stream:
         reception = _reception.Reception(params["path"], params["incoming"], offer, params, dry)
         return _reception.go_on(reception, stream, params["wanted"], params["volume"])
 

@@ -56,14 +56,15 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_bytes, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._report import _changes
 
 
 def sealed_manifest(root):
     """Return the manifest of a bundle if its sum stands in the sums, else None."""
-    data = read_if_there(os.path.join(root, _manifest.MANIFEST))
-    sums = read_if_there(os.path.join(root, _manifest.SUMS))
+    data = read_if_exists(os.path.join(root, _manifest.MANIFEST))
+    sums = read_if_exists(os.path.join(root, _manifest.SUMS))
     if data is None or sums is None:
         return None
     try:
@@ -90,7 +91,7 @@ def main():
     memory = module.params["memory"]
     try:
         sealed = sealed_manifest(module.params["path"])
-        state = _changes.parse_state((read_if_there(memory) or b"").decode("utf-8", "replace"))
+        state = _changes.parse_state((read_if_exists(memory) or b"").decode("utf-8", "replace"))
         after = _changes.remember(state, sealed) if sealed else None
         if after is not None and not module.check_mode:
             os.makedirs(os.path.dirname(memory), exist_ok=True)

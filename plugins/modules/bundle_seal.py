@@ -52,7 +52,8 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there, sha256_bytes, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 
 
 def left_out(root):
@@ -70,7 +71,7 @@ def main():
     path = os.path.join(module.params["path"], _manifest.SUMS)
     signature = os.path.join(module.params["path"], _manifest.SIGNATURE)
     try:
-        before = read_if_there(path)
+        before = read_if_exists(path)
         sums = _manifest.sums_of(module.params["path"], left_out(module.params["path"]))
         after = _manifest.render_sums(sums).encode("utf-8")
         result = {

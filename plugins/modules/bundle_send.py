@@ -89,7 +89,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes, sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream, _volumes
 
 

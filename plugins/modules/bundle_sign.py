@@ -77,7 +77,8 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 
 
 def main():

@@ -53,7 +53,7 @@ import pwd
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import keep_secret
+from ansible_collections.airgap.python.plugins.module_utils._secret_file import write_secret
 
 
 def main():
@@ -74,7 +74,7 @@ def main():
         )
     try:
         owner = pwd.getpwnam(module.params["owner"])
-        changed = keep_secret(path, content, owner.pw_uid, owner.pw_gid, module.check_mode)
+        changed = write_secret(path, content, owner.pw_uid, owner.pw_gid, module.check_mode)
     except KeyError:
         if module.check_mode:
             # A user that the run itself would make.

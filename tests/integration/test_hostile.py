@@ -18,7 +18,8 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _files
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY, held
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
+from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._transfer import (
     _export,
     _media,
@@ -46,9 +47,9 @@ def export(source, disk, size=SIZE):
     done = Export(source, disk, size)
     sums = {}
     for volume in done.plan()["volumes"]:
-        with held(done.folder, False):
+        with locked_folder(done.folder, False):
             sums[volume["name"]] = done.write_volume(volume["name"])[0].sha256
-    with held(done.folder, False):
+    with locked_folder(done.folder, False):
         return done.finish(sums)
 
 
@@ -62,7 +63,7 @@ def bring(disks, hop, bundle=""):
 
     def go_on(*arguments):
         offered = _reception.Offer(offer.manifest["id"], *sums)
-        with held(hop, False):
+        with locked_folder(hop, False):
             places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
             return _reception.go_on(_reception.Reception(*places, offered, {"complete": True}), *arguments)
 
@@ -555,7 +556,7 @@ def test_export_killed_at_each_step_leaves_no_half_file_and_goes_on(way):
         status, said = run_apart(lambda disk=disk: export(way.source, disk), number)
         assert status in (0, signal.SIGKILL), said
         for path, data in tree(disk).items():
-            assert TEMPORARY in path or expected[path] == data
+            assert TEMPORARY_PREFIX in path or expected[path] == data
         export(way.source, disk)
         assert tree(disk) == expected
         shutil.rmtree(disk)

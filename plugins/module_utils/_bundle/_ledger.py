@@ -16,7 +16,7 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_there
+from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 FORMAT = 1
@@ -146,7 +146,7 @@ def _is_correction(record: t.Mapping[str, t.Any], begin: t.Optional[t.Mapping[st
 
 def read(path: str) -> Ledger:
     """Return the ledger of a file; an empty one where there is none."""
-    return parse((read_if_there(path) or b"").decode("utf-8", "replace"), path)
+    return parse((read_if_exists(path) or b"").decode("utf-8", "replace"), path)
 
 
 def clock() -> datetime.datetime:

@@ -17,15 +17,12 @@ import stat
 import typing as t
 import unicodedata
 
+from ansible_collections.airgap.python.plugins.module_utils._access import check_folders_above, other_writers
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _schema, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import (
-    BLOCK,
-    NO_FILE,
-    TEMPORARY,
-    check_way,
-    open_plain,
-    other_writers,
+from ansible_collections.airgap.python.plugins.module_utils._files import NOT_A_FILE, TEMPORARY_PREFIX, open_plain
+from ansible_collections.airgap.python.plugins.module_utils._hashes import (
+    CHUNK,
     sha256_bytes,
     sha256_file,
     sha256_files,
@@ -145,7 +142,7 @@ def sums_of(root: str, left_out: t.Collection[str] = ()) -> t.Dict[str, str]:
 
     Raises AirgapError for any file that has no place in a bundle.
     """
-    paths = [path for path in walk(root) if path not in (SUMS, SIGNATURE) and TEMPORARY not in path]
+    paths = [path for path in walk(root) if path not in (SUMS, SIGNATURE) and TEMPORARY_PREFIX not in path]
     check_names(paths, root)
     for path in paths:
         if not has_place(path):
@@ -370,7 +367,7 @@ def walk(root: str) -> t.Dict[str, int]:
             elif stat.S_ISREG(status.st_mode):
                 found[path] = status.st_size
             else:
-                raise AirgapError(NO_FILE % os.path.join(root, path))
+                raise AirgapError(NOT_A_FILE % os.path.join(root, path))
     return found
 
 
@@ -381,7 +378,7 @@ def check_owners(root: str, beside: t.Iterable[str] = ()) -> None:
     (a hard link) outside. Folders ``beside`` it are ours, too, and may hold such
     names: a reception links what it has already. Raises AirgapError.
     """
-    check_way(root)
+    check_folders_above(root)
     names: t.Dict[t.Tuple[int, int], int] = {}
     linked: t.Dict[str, os.stat_result] = {}
     for path, status in _statuses(root):
@@ -644,7 +641,7 @@ def blocks_of_parts(root: str, parts: t.Iterable[Part]) -> t.Iterator[bytes]:
             stream.seek(part.offset)
             left = part.length
             while left:
-                block = stream.read(min(left, BLOCK))
+                block = stream.read(min(left, CHUNK))
                 if not block:
                     raise AirgapError("%s became shorter while it was read." % os.path.join(root, part.path))
                 yield block

@@ -19,7 +19,7 @@ import typing as t
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
+from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK
 from ansible_collections.airgap.python.plugins.module_utils._index._names import index_path
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_login
 from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel import Wheel
@@ -285,7 +285,7 @@ class Client:
             digest = hashlib.sha256()
             with open(wheel.path, "rb") as stream:
                 while left:
-                    block = stream.read(min(BLOCK, left))
+                    block = stream.read(min(CHUNK, left))
                     if not block:
                         raise AirgapError("%s became shorter while it was sent. Fetch the bundle again." % wheel.path)
                     left -= len(block)

@@ -14,8 +14,9 @@ import shutil
 import stat
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._access import set_owner
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, own, read_if_there, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_exists, write_atomic
 
 # What an environment is called that another has taken the place of, and one that is being made.
 FORMER = ".former"
@@ -46,7 +47,7 @@ class Former:
         for path in texts:
             if os.path.islink(path):
                 continue
-            data = read_if_there(path)
+            data = read_if_exists(path)
             if data is not None:
                 _keep(path)
             entries.append(dict(_owner(path), text=None if data is None else data.decode("utf-8", "surrogateescape")))
@@ -81,7 +82,7 @@ class Former:
         return self._noted().get("entries", [])
 
     def _noted(self) -> t.Dict[str, t.Any]:
-        data = read_if_there(self.path)
+        data = read_if_exists(self.path)
         return json.loads(data.decode("utf-8")) if data else {}
 
 
@@ -101,14 +102,14 @@ def _bring_back(entry: t.Mapping[str, t.Any]) -> None:
         return
     if "text" in entry:
         data = entry["text"].encode("utf-8", "surrogateescape")
-        if read_if_there(path) != data:
-            if read_if_there(path + KEPT) == data:
+        if read_if_exists(path) != data:
+            if read_if_exists(path + KEPT) == data:
                 os.rename(path + KEPT, path)
                 fsync_dir(os.path.dirname(path))
             else:
                 write_atomic(path, data, entry["mode"])
     with contextlib.suppress(AirgapError):
-        own(path, entry["uid"], entry["gid"], entry["mode"])
+        set_owner(path, entry["uid"], entry["gid"], entry["mode"])
 
 
 def _owner(path: str) -> t.Dict[str, t.Any]:

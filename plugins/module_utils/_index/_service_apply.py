@@ -12,7 +12,7 @@ import socket
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secret_file
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import (
     _addresses,
@@ -78,12 +78,14 @@ class Service:
         for path, owner in ((wanted.config_dir, 0), (wanted.data_dir, uid)):
             _files.make_folder(path)
             # The folder itself may be a link of the operator's, to a larger disk.
-            _files.own(os.path.realpath(path), owner, gid, 0o750)
-        _files.keep_secret(wanted.secret_path, None, uid, gid)
+            _access.set_owner(os.path.realpath(path), owner, gid, 0o750)
+        _secret_file.write_secret(wanted.secret_path, None, uid, gid)
         given = self.module.params["root_password"] if "password" in plan.steps else ""
         entry = found.entries.get(wanted.password_path)
         # A password that is there is the one that the server knows. It is changed there first, see the role.
-        _files.keep_secret(wanted.password_path, given if given and (entry is None or entry.empty) else None, 0, 0)
+        _secret_file.write_secret(
+            wanted.password_path, given if given and (entry is None or entry.empty) else None, 0, 0
+        )
         if "data" in plan.steps:
             _data_folder.make(
                 wanted.data_dir, account, wanted.password_path, os.path.join(wanted.venv, "bin/devpi-init")
@@ -94,10 +96,10 @@ class Service:
             self.try_beside(gid)
         if "config" in plan.steps:
             _files.write_atomic(wanted.config_path, _service_config.config(wanted).encode("utf-8"), 0o640)
-            _files.own(wanted.config_path, 0, gid, 0o640)
+            _access.set_owner(wanted.config_path, 0, gid, 0o640)
         if "unit" in plan.steps:
             _files.write_atomic(wanted.unit_path, wanted.unit.encode("utf-8"), 0o644)
-            _files.own(wanted.unit_path, 0, 0, 0o644)
+            _access.set_owner(wanted.unit_path, 0, 0, 0o644)
         if plan.restart or "unit" in plan.steps:
             self.systemd.must("daemon-reload")
         if plan.restart:
@@ -118,7 +120,7 @@ class Service:
         path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
         try:
             _files.write_atomic(path, text.encode("utf-8"), 0o640)
-            _files.own(path, 0, gid, 0o640)
+            _access.set_owner(path, 0, gid, 0o640)
             yield path
         finally:
             remove_if_there(path)
@@ -158,7 +160,7 @@ class Service:
         source, target = self.wanted.unit_path + ".d", os.path.join(RUN_UNITS, self.trial.name + ".d")
         for name in names_in(source):
             if name.endswith(".conf"):
-                text = (_files.read_if_there(os.path.join(source, name)) or b"").decode("utf-8", "surrogateescape")
+                text = (_files.read_if_exists(os.path.join(source, name)) or b"").decode("utf-8", "surrogateescape")
                 text = _service_config.trial_unit(text, self.wanted, config_path)
                 _files.make_folder(target)
                 _files.write_atomic(os.path.join(target, name), text.encode("utf-8", "surrogateescape"), 0o600)
@@ -207,7 +209,7 @@ class Service:
             if self.ended:
                 self.systemd.call("stop", self.systemd.name)
             return "Unit, configuration and environment are as they were, and the server is stopped, as it was before."
-        config = (_files.read_if_there(self.wanted.config_path) or b"").decode("utf-8", "replace")
+        config = (_files.read_if_exists(self.wanted.config_path) or b"").decode("utf-8", "replace")
         urls = _service_config.urls_of(config) or self.urls
         try:
             self.systemd.start("restart", urls, self.module.params["wait"])
@@ -223,7 +225,7 @@ class Service:
             return "The former state is not all back: %s: %s (%s). Mend that, and run this again." % (
                 error.filename or "a command of systemd",
                 error.strerror,
-                _files.room(self.wanted.unit_path, self.wanted.config_dir, self.wanted.venv),
+                _disk_space.free_space(self.wanted.unit_path, self.wanted.config_dir, self.wanted.venv),
             )
 
 

@@ -9,7 +9,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY
+from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
 from ansible_collections.airgap.python.plugins.module_utils._index._rollback import FORMER, KEPT, NEW
 from ansible_collections.airgap.python.plugins.module_utils._index._service import (
     COMMENT,
@@ -25,7 +25,7 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/
 # The format of the data folder (.serverversion) that each major version of devpi-server writes.
 FORMATS = {"4": "4", "5": "4", "6": "4"}
 CONFIG_NAMES = re.compile(
-    r"(secret|.+\.password|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z" % (re.escape(KEPT), re.escape(TEMPORARY))
+    r"(secret|.+\.password|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z" % (re.escape(KEPT), re.escape(TEMPORARY_PREFIX))
 )
 # Options of devpi-server that follow from variables of the role, and that it always sets.
 OWNED = {

@@ -77,7 +77,7 @@ def look_at(path: str, with_text: bool = False) -> t.Optional[_service.Entry]:
         return None
     text = None
     if with_text:
-        text = (_files.read_if_there(path) or b"").decode("utf-8", "replace")
+        text = (_files.read_if_exists(path) or b"").decode("utf-8", "replace")
     empty = stat.S_ISREG(found.st_mode) and found.st_size == 0
     return _service.Entry(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), found.st_mtime, text, empty)
 

@@ -8,9 +8,11 @@ import os
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, other_writers, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_stream
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Listed
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _prover, _wheel

@@ -13,7 +13,7 @@ import sys
 import typing as t
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils import _access
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _pip_commands, _venv, _venv_plan
@@ -109,8 +109,8 @@ def unpack_uv(wheel: str, folder: str) -> str:
 def look(path: str) -> _venv_plan.Found:
     """Return what lies at the path of the environment; raises AirgapError where it is not ours to write."""
     fix = "Name another place with --venv, or run this as the user to whom it belongs."
-    _files.check_way(path, fix)
-    reason = _files.other_writers(os.lstat(path)) if os.path.isdir(path) else ""
+    _access.check_folders_above(path, fix)
+    reason = _access.other_writers(os.lstat(path)) if os.path.isdir(path) else ""
     if reason:
         raise AirgapError("Others can change %s: %s. %s" % (path, reason, fix))
     found = _venv.look(path, run)

@@ -11,7 +11,7 @@ import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files, _secrets
+from ansible_collections.airgap.python.plugins.module_utils import _disk_space, _files, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _rollback
 from ansible_collections.airgap.python.plugins.module_utils._install import _pip_commands, _venv, _venv_plan
@@ -112,7 +112,7 @@ def apply(
     params = module.params
     pins = _lock.parse(lock_text, params["lock"] or "The lock")
     # The module's own folder: nobody else can change what lies there.
-    with tempfile.TemporaryDirectory(dir=module.tmpdir, prefix=_files.TEMPORARY) as folder:
+    with tempfile.TemporaryDirectory(dir=module.tmpdir, prefix=_files.TEMPORARY_PREFIX) as folder:
         pip_wheel = copy_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python, folder)
         aside = params["keep_former"] and found.recorded is not None
         path = params["path"] + _rollback.NEW if aside else params["path"]
@@ -167,5 +167,5 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
         raise AirgapError(*_secrets.hide(str(error), secrets).split("\n"), **error.details) from error
     except OSError as error:
         # The wheel of pip goes through the module's own folder.
-        said = _venv.full_disk(params["path"], module.tmpdir) if _files.is_full(error) else "%s." % error
+        said = _venv.full_disk(params["path"], module.tmpdir) if _disk_space.is_disk_full(error) else "%s." % error
         raise AirgapError("%s cannot be written: %s" % (params["path"], said)) from error

@@ -22,7 +22,7 @@ import tempfile
 import typing as t
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install._bundle_venv import install, report
@@ -110,8 +110,8 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
         return
     target = choose(bundle, options.set, options.target, here)
     # pip is needed before it is known where the environment goes.
-    with tempfile.TemporaryDirectory(prefix=_files.TEMPORARY) as folder:
-        _files.check_way(folder, "Let TMPDIR name a folder of your own.")
+    with tempfile.TemporaryDirectory(prefix=_files.TEMPORARY_PREFIX) as folder:
+        _access.check_folders_above(folder, "Let TMPDIR name a folder of your own.")
         with disk_errors(folder, "Free some space, or let TMPDIR name a folder on another disk."):
             pip, pip_wheel = pip_of(bundle, folder)
         path = os.path.abspath(options.venv or "/opt/airgap/" + options.set)
@@ -125,8 +125,8 @@ def disk_errors(path: str, fix: str) -> t.Iterator[None]:
     try:
         yield
     except OSError as error:
-        if _files.is_full(error):
-            raise AirgapError("The disk of %s is full: %s. %s" % (path, _files.room(path), fix)) from error
+        if _disk_space.is_disk_full(error):
+            raise AirgapError("The disk of %s is full: %s. %s" % (path, _disk_space.free_space(path), fix)) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise AirgapError(
                 "%s cannot be written: %s. Run as a user who may, or name another folder with --venv."

@@ -12,10 +12,10 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _mani
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     make_folder,
-    read_if_there,
-    sha256_bytes,
+    read_if_exists,
     write_atomic,
 )
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
 
 _PACKAGE = _program.__name__.partition("module_utils.")[0] + "module_utils."
@@ -64,7 +64,7 @@ def found(root):
     if os.path.islink(folder) or not os.path.isdir(folder):
         raise AirgapError("%s is not a folder. Remove it." % folder)
     paths = [os.path.join(_manifest.INSTALL, path) for path in _manifest.walk(folder)]
-    return {path: read_if_there(os.path.join(root, path)) or b"" for path in paths}
+    return {path: read_if_exists(os.path.join(root, path)) or b"" for path in paths}
 
 
 def apply(root, before, after):

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _files, _secrets
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _pip_commands, _venv_plan
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
@@ -29,7 +29,7 @@ def python_in(path: str) -> str:
 
 def full_disk(*paths: str) -> str:
     """Return what to say where a disk is full."""
-    return "the disk is full: %s. Free some space, and run again." % _files.room(*paths)
+    return "the disk is full: %s. Free some space, and run again." % _disk_space.free_space(*paths)
 
 
 def look(path: str, run: Run) -> _venv_plan.Found:
@@ -40,14 +40,14 @@ def look(path: str, run: Run) -> _venv_plan.Found:
         return _venv_plan.Found("absent")
     if not os.path.exists(os.path.join(path, _venv_plan.OWNER_FILE)):
         return _venv_plan.Found("venv" if os.path.exists(os.path.join(path, "pyvenv.cfg")) else "other")
-    reason = _files.other_writers(os.lstat(path))
+    reason = _access.other_writers(os.lstat(path))
     if reason:
         raise AirgapError(
             "Others can change %s, and its Python is run: %s. Run this as the user to whom it belongs (become_user), or give "
             "it back (chown -R, chmod go-w)." % (path, reason)
         )
     recorded = None
-    copy = _files.read_if_there(os.path.join(path, _venv_plan.LOCK_COPY))
+    copy = _files.read_if_exists(os.path.join(path, _venv_plan.LOCK_COPY))
     if copy is not None:
         try:
             recorded = tuple(_lock.parse(copy.decode("utf-8")))
@@ -144,7 +144,7 @@ class Environment:
     @contextlib.contextmanager
     def scratch(self) -> t.Iterator[None]:
         """Have pip put what it fetches beside the environment: /tmp is often small, and another disk."""
-        with tempfile.TemporaryDirectory(dir=self.path, prefix=_files.TEMPORARY) as folder:
+        with tempfile.TemporaryDirectory(dir=self.path, prefix=_files.TEMPORARY_PREFIX) as folder:
             os.environ["TMPDIR"] = folder
             self.folder = folder
             try:
@@ -230,7 +230,7 @@ class Environment:
         output = _secrets.hide(output, self.secrets)
         cause, lines, fix = _failure.diagnose(output, place)
         if cause == _failure.FULL:
-            cause += ": " + _files.room(self.path)
+            cause += ": " + _disk_space.free_space(self.path)
         raise AirgapError(
             "%s is not complete: %s. %s pip said: %s" % (self.path, cause, fix, " | ".join(lines)),
             rc=rc,

@@ -11,7 +11,7 @@ import shutil
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils import _hashes
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _venv, _venv_plan
 
@@ -75,7 +75,7 @@ def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv_plan.Python
     try:
         copy = os.path.join(folder, os.path.basename(path))
         with open(path, "rb") as source, open(copy, "xb") as target:
-            found = _files.sha256_stream(source, target.write)
+            found = _hashes.sha256_stream(source, target.write)
         if sha256 and found != sha256.lower():
             raise AirgapError("%s has the SHA-256 %s and not %s. Fetch it again." % (path, found, sha256.lower()))
     except FileNotFoundError as error:

@@ -8,7 +8,7 @@ import argparse
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils import _hashes
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -42,7 +42,7 @@ class Bundle(t.NamedTuple):
         """Return the text of a lock that is there; it still has the sum that was verified."""
         path = _manifest.lock_path(set_name, target)
         text = _manifest.read_text(os.path.join(self.root, path))
-        check_sum(os.path.join(self.root, path), _files.sha256_bytes(text.encode("utf-8")), self.sums[path])
+        check_sum(os.path.join(self.root, path), _hashes.sha256_bytes(text.encode("utf-8")), self.sums[path])
         return text
 
     def pins(self, set_name: str, target: str) -> t.List[_lock.Pin]:
@@ -58,7 +58,7 @@ class Bundle(t.NamedTuple):
         for base in self.bases:
             place = os.path.join(base, path)
             if os.path.isfile(place) and not os.path.islink(place):
-                check_sum(place, _files.sha256_file(place), sha256)
+                check_sum(place, _hashes.sha256_file(place), sha256)
                 return place
         return ""
 
@@ -78,7 +78,7 @@ class Bundle(t.NamedTuple):
         """Copy the wheel of a pin into a folder of ours and return the copy, which has the pin's sum."""
         (source,) = self.require([pin])
         path = os.path.join(folder, pin.filename)
-        check_sum(source, _files.copy_hashed(source, path), pin.sha256)
+        check_sum(source, _hashes.copy_hashed(source, path), pin.sha256)
         return path
 
 
@@ -134,6 +134,6 @@ def verify(root: str, options: argparse.Namespace) -> t.Tuple[Bundle, t.List[str
     manifest, entries = _manifest.verify(root)
     sums = {entry.path: entry.sha256 for entry in entries}
     # What was signed is what was parsed.
-    check_sum(os.path.join(root, _manifest.SUMS), sums[_manifest.SUMS], _files.sha256_bytes(data))
+    check_sum(os.path.join(root, _manifest.SUMS), sums[_manifest.SUMS], _hashes.sha256_bytes(data))
     bases = tuple(os.path.abspath(base) for base in options.base)
     return Bundle(root, manifest, sums, frozenset(sums), bases), signers

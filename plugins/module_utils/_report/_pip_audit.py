@@ -19,7 +19,7 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._report import _audit, _report_files
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine
 
@@ -120,7 +120,7 @@ class PipAudit:
         command = [sys.executable, "-m", "pip_audit"] + arguments
         dummy, out = _pip_engine.run_logged(command, self.environment, self.options["log"], self.secrets, seconds)
         out = _secrets.hide(out, self.secrets)
-        text = read_if_there(answer)
+        text = read_if_exists(answer)
         return _audit.parse_answer(None if text is None else text.decode("utf-8", "replace"), out, versions)
 
     def ask_all(self, versions: t.Sequence[_audit.Version]) -> _audit.Answer:

@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_there, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_exists, write_atomic
 
 # The format number in audit.json and changes.json.
 FORMAT = 1
@@ -39,7 +39,7 @@ def write_report(root: str, name: str, text: str, check_mode: bool) -> t.Dict[st
     path = report_path(root, name)
     # JSON can hold half of a surrogate pair, which UTF-8 cannot: it is written as JSON escapes it.
     data = text.encode("utf-8", "backslashreplace")
-    before = read_if_there(path)
+    before = read_if_exists(path)
     if before == data:
         return {"changed": False, "dest": path}
     if not check_mode:

@@ -16,14 +16,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import render_json
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
-    TEMPORARY,
-    held,
+    TEMPORARY_PREFIX,
     move_into_place,
-    read_if_there,
-    remove_scratch,
-    sha256_file,
+    read_if_exists,
+    remove_scratch_folders,
     write_atomic,
 )
+from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _build, _index_pages, _no_wheel, _settings
 from ansible_collections.airgap.python.plugins.module_utils._resolve._pip_engine import Pip, pip_of, run_logged
@@ -62,11 +62,11 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     source_sha256 = verify_source(order, params["source"])
     inputs = _build.inputs(order, source_sha256, host, pip.version)
     record_path = os.path.join(params["dest"], order.name + ".json")
-    with held(params["dest"], module.check_mode):
+    with locked_folder(params["dest"], module.check_mode):
         plan = make_plan(order, inputs, source_sha256, record_path, params["refresh"])
         if module.check_mode or (plan.holds and not plan.looks):
             return result(record_path, plan.changed, plan.before, None if plan.changed else plan.before, module._diff)
-        remove_scratch(params["dest"], with_files=True)
+        remove_scratch_folders(params["dest"], with_files=True)
         record = build(plan, pip, params["source"], params["dest"], record_path)
     return result(record_path, record is not plan.before, plan.before, record, module._diff)
 
@@ -107,7 +107,7 @@ def make_plan(
 
 def read_record(path: str) -> t.Optional[Record]:
     """Return the record that is there; one that is missing or cannot be read holds for nothing."""
-    data = read_if_there(path)
+    data = read_if_exists(path)
     try:
         return _build.read_record(data.decode("utf-8"), path) if data else None
     except (AirgapError, UnicodeDecodeError):
@@ -138,7 +138,7 @@ def result(
 
 def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path: str) -> Record:
     """Carry a plan out; return the new record, or that which is there where the index has nothing newer."""
-    scratch = tempfile.mkdtemp(prefix=TEMPORARY, dir=dest)
+    scratch = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=dest)
     # What is built lies there, too: /tmp is often small, and another disk.
     os.environ["TMPDIR"] = scratch
     try:
@@ -196,7 +196,7 @@ class Builder:
             TZ="UTC",
         )
         if plain.netrc:
-            own = read_if_there(os.environ.get("NETRC") or os.path.join(os.environ.get("HOME", "/"), ".netrc")) or b""
+            own = read_if_exists(os.environ.get("NETRC") or os.path.join(os.environ.get("HOME", "/"), ".netrc")) or b""
             self.variables["NETRC"] = self.write("netrc", plain.netrc + own.decode("utf-8", "replace"))
         listing = self.write("build-constraints.txt", "".join(one + "\n" for one in order.build_constraints))
         self.constraints, variables = _build.constrain(order, pip.version, listing)

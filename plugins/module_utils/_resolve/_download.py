@@ -17,16 +17,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
-    TEMPORARY,
-    held,
+    TEMPORARY_PREFIX,
     make_folder,
     move_into_place,
-    read_if_there,
-    remove_scratch,
-    sha256_file,
-    sha256_files,
+    read_if_exists,
+    remove_scratch_folders,
     write_atomic,
 )
+from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file, sha256_files
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _build,
@@ -68,7 +67,7 @@ class LockFolder:
 
     def read(self, target: _target.Target) -> t.Optional[_lock.Lock]:
         """Return the lock that is there; one that is missing or cannot be read holds for nothing."""
-        text = read_if_there(self.path(target))
+        text = read_if_exists(self.path(target))
         try:
             return _lock.read(text.decode("utf-8"), self.path(target)) if text else None
         except (AirgapError, UnicodeDecodeError):
@@ -119,10 +118,10 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     for warning in warnings:
         module.warn(warning)
     locks = LockFolder(params["lock_dest"], targets)
-    with held(params["dest"], module.check_mode):
+    with locked_folder(params["dest"], module.check_mode):
         if not module.check_mode:
             make_folder(params["lock_dest"])
-            remove_scratch(os.path.dirname(params["dest"].rstrip("/")))
+            remove_scratch_folders(os.path.dirname(params["dest"].rstrip("/")))
         if params["state"] == "absent":
             return remove_locks(locks, params["dest"], module.check_mode)
         download = Download(module, locks)
@@ -503,7 +502,7 @@ class Download:
         if not self.module.check_mode:
             plan = self.fetch_wanted(plan)
         texts = self.render(plan)
-        changes = [one for one in self.targets if read_if_there(self.locks.path(one)) != texts[one].encode("utf-8")]
+        changes = [one for one in self.targets if read_if_exists(self.locks.path(one)) != texts[one].encode("utf-8")]
         if self.module.check_mode:
             self.judge_extras_unproved()
         else:
@@ -726,7 +725,7 @@ class Download:
         parent = os.path.dirname(self.params["dest"].rstrip("/"))
         if self.module.check_mode and not os.path.isdir(parent):
             parent = self.module.tmpdir
-        self.scratch = tempfile.mkdtemp(prefix=TEMPORARY, dir=parent)
+        self.scratch = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=parent)
         # What pip looks into lies there, too: /tmp is often small, and another disk.
         os.environ["TMPDIR"] = self.scratch
 

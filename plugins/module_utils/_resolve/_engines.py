@@ -11,9 +11,7 @@ import time
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._files import (
-    read_if_there,
-)
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _index_pages,
     _no_wheel,
@@ -51,7 +49,7 @@ class PipEngine:
     ) -> t.Tuple[t.List[_lock.Pin], t.List[str]]:
         """Return the pins and what there is to warn of; ``folder`` is this resolution's own."""
         rc, out = self.run(target, requirements, constraints, find_links, folder, {})
-        pages = read_if_there(os.path.join(folder, _pip_runner.PAGES))
+        pages = read_if_exists(os.path.join(folder, _pip_runner.PAGES))
         if pages:
             noted = json.loads(pages.decode("utf-8"))
             noted["unread"].update(_index_pages.ignored(out))

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_there
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._pip._arguments import pip_arguments
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_fetch, _settings
@@ -131,7 +131,7 @@ class Pip:
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
         if _settings.is_ours(text):
-            return (read_if_there(path + ".before-airgap") or b"").decode("utf-8")
+            return (read_if_exists(path + ".before-airgap") or b"").decode("utf-8")
         return text
 
     def call(self, arguments: t.Sequence[str], environment: t.Mapping[str, str]) -> t.Tuple[int, str]:

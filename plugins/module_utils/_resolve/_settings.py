@@ -12,7 +12,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._pip._arguments import (
     NO_DEPENDENCIES,
     ONLY_WHEELS,

@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 

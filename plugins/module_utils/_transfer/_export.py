@@ -14,13 +14,12 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _mani
 from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, is_in_pool
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
-    BLOCK,
-    TEMPORARY,
-    read_if_there,
-    sha256_file,
+    TEMPORARY_PREFIX,
+    read_if_exists,
     write_atomic,
     written_aside,
 )
+from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _volumes
 
 
@@ -79,7 +78,7 @@ class Export:
     def forget_begun(self) -> None:
         """Remove what a killed run was writing when it died, so that the disk has room."""
         for path in self.there():
-            if os.path.basename(path).startswith(TEMPORARY):
+            if os.path.basename(path).startswith(TEMPORARY_PREFIX):
                 os.unlink(os.path.join(self.folder, path))
 
     def finish(self, sums: t.Mapping[str, str]) -> t.Tuple[t.List[str], t.List[str]]:
@@ -110,7 +109,7 @@ class Export:
             for path in written:
                 self.copy(path)
         final = os.path.join(self.folder, _volumes.LIST)
-        if read_if_there(final) != listed.encode("utf-8"):
+        if read_if_exists(final) != listed.encode("utf-8"):
             written.append(_volumes.LIST)
             if not self.check_mode:
                 os.makedirs(self.folder, exist_ok=True)
@@ -134,7 +133,7 @@ class Export:
     def is_left_over(path: str) -> bool:
         """Say whether an earlier export wrote a file: nothing else is removed."""
         is_volume = path.startswith(_volumes.FOLDER + "/") and path.endswith(".vol")
-        is_begun = os.path.basename(path).startswith(TEMPORARY)
+        is_begun = os.path.basename(path).startswith(TEMPORARY_PREFIX)
         is_ours = path.startswith((_manifest.REPORTS + "/", _manifest.INSTALL + "/"))
         return is_volume or is_begun or is_ours or path == _manifest.SIGNATURE
 
@@ -148,5 +147,5 @@ class Export:
         final = os.path.join(self.folder, path)
         os.makedirs(os.path.dirname(final), exist_ok=True)
         with open(os.path.join(self.path, path), "rb") as source, written_aside(final) as target:
-            for block in iter(lambda: source.read(BLOCK), b""):
+            for block in iter(lambda: source.read(CHUNK), b""):
                 target.write(block)

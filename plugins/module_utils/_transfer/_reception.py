@@ -18,17 +18,12 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, Part, is_in_pool
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import (
-    BLOCK,
-    fsync_dir,
-    other_writers,
-    read_if_there,
-    sha256_bytes,
-    sha256_file,
-)
+from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_exists
+from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_bytes, sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream, _volumes
 
 PARTIAL = ".partial"
@@ -147,7 +142,7 @@ class Reception:
 
     def expected(self) -> t.Optional[t.Dict[str, str]]:
         """Return path to SHA-256 of the files of the open part; None before SHA256SUMS is here."""
-        data = read_if_there(os.path.join(self.open, _manifest.SUMS))
+        data = read_if_exists(os.path.join(self.open, _manifest.SUMS))
         if data is None or sha256_bytes(data) != self.offer.sha256:
             return None
         path = os.path.join(self.open, _manifest.SUMS)
@@ -401,7 +396,7 @@ class Reception:
                         # Bytes that two parts brought are written twice; a killed run joins once more.
                         target.seek(offset)
                         with open(os.path.join(folder, str(offset)), "rb") as stream:
-                            shutil.copyfileobj(stream, target, BLOCK)
+                            shutil.copyfileobj(stream, target, CHUNK)
             real = sha256_file(begun)
         if real != entry.sha256:
             shutil.rmtree(folder)
@@ -583,7 +578,7 @@ def _is(path: str, sha256: str) -> bool:
 
 def read_imported(path: str) -> t.List[t.Any]:
     """Return the ids of all bundles that were imported on this host."""
-    data = read_if_there(path)
+    data = read_if_exists(path)
     document = _manifest.parse_json(data.decode("utf-8", "replace"), path) if data else {}
     imported = document.get("imported") if isinstance(document, dict) else None
     return imported if isinstance(imported, list) else []

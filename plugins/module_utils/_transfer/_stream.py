@@ -22,7 +22,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Part, blocks_of_parts, check_name
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import BLOCK
+from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK
 
 try:
     import lzma
@@ -151,7 +151,7 @@ class Pipe:
         self.poll.register(self.handle, select.POLLIN if flags == os.O_RDONLY else select.POLLOUT)
         with contextlib.suppress(OSError):
             # F_SETPIPE_SZ of Linux, which Python names from 3.10 on: fewer changes between the processes.
-            fcntl.fcntl(self.handle, 1031, BLOCK)
+            fcntl.fcntl(self.handle, 1031, CHUNK)
 
     def read(self, length: int) -> bytes:
         """Return up to so many bytes, and none at the end."""
@@ -255,7 +255,7 @@ class _Joined:
 def _exactly(source: t.Callable[[int], bytes], part: Part) -> t.Iterator[bytes]:
     left = part.length
     while left > 0:
-        block = source(min(left, BLOCK))
+        block = source(min(left, CHUNK))
         if not block:
             raise AirgapError("A piece ends within %s. Run this again: what came is kept." % part.path)
         left -= len(block)
@@ -275,7 +275,7 @@ def _unpacked(stream: Source) -> t.Callable[[int], bytes]:
         nonlocal rest
         while not unpacker.eof:
             is_hungry = bool(unpacker.needs_input)
-            data = stream.read(BLOCK) if is_hungry else b""
+            data = stream.read(CHUNK) if is_hungry else b""
             try:
                 block = unpacker.decompress(data, length)
             except lzma.LZMAError as error:

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import Pin

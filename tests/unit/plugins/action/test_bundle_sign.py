@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.action import bundle_sign
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 
 SUMS = b"0" * 64 + b"  wheels/a.whl\n"
 TEXT = base64.b64encode(SUMS).decode()

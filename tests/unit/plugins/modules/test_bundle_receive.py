@@ -14,7 +14,7 @@ import stat
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
 from ansible_collections.airgap.python.plugins.module_utils._transfer._reception import Offer, Reception, go_on
 from ansible_collections.airgap.python.plugins.modules import bundle_send

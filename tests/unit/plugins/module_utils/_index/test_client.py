@@ -171,7 +171,7 @@ def test_what_is_no_devpi_is_said_to_be_none(stand_in, client, answer):
 
 
 def test_an_upload_streams_the_file_between_the_fields_of_its_form(stand_in, client, tmp_path, monkeypatch):
-    monkeypatch.setattr(_client, "BLOCK", 1000)
+    monkeypatch.setattr(_client, "CHUNK", 1000)
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     content = os.urandom(5500)
     path.write_bytes(content)
@@ -191,7 +191,7 @@ def test_an_upload_streams_the_file_between_the_fields_of_its_form(stand_in, cli
 
 
 def test_the_end_of_a_file_that_was_changed_after_it_was_checked_is_not_sent(stand_in, client, tmp_path, monkeypatch):
-    monkeypatch.setattr(_client, "BLOCK", 1000)
+    monkeypatch.setattr(_client, "CHUNK", 1000)
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     checked, other = os.urandom(5500), os.urandom(5500)
     path.write_bytes(other)

@@ -11,7 +11,7 @@ import zipfile
 
 import packaging
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _packaging, _prover
 
 RUN = """
