@@ -6,33 +6,33 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: devpi_service
-short_description: Run devpi-server as a unit of systemd that no bad setting takes down
+short_description: Run devpi-server as a systemd unit that survives wrong settings
 version_added: 0.1.0
 author:
   - airgap.python authors (@airgap-python)
 description:
-  - Has the account, the folders, the secret, root's password, the configuration, the data folder and the unit, and
-    devpi-server answering with them.
-  - Looks at everything first, and refuses all that is wrong in one message before anything is changed. In check mode it
-    does that, and tells what it would do.
-  - Where a server runs, what is to run is started beside it first, by the same unit, what the site adds to it (UNIT.d) and
-    configuration on a port of loopback. Only when it answers does the server start anew. If either fails, the former unit,
-    configuration, owners and environment come back by themselves, and the error says so.
-  - The server starts anew when what runs is not what is there, whichever run changed that. The unit, the configuration, the
-    secret and the environment are compared with the process.
-  - It waits no longer than until systemd says that the server failed.
+  - Creates the account, the folders, the secret, root's password, the configuration, the data folder and the unit, and
+    starts devpi-server.
+  - Checks everything first, and reports all problems in one message before anything is changed. In check mode it does the
+    same, and reports what it would do.
+  - If a server runs, the new one is first tried next to it on a port of loopback, with the same unit, the site's drop-in
+    files (UNIT.d) and the new configuration. Only if the trial answers is the server restarted. If either fails, the module
+    restores the former unit, configuration, owners and environment, and the error says so.
+  - The server restarts if the running process is older than its unit, configuration, secret or environment, even if an
+    earlier run changed them.
+  - It stops waiting as soon as systemd reports that the server failed.
 options:
   state:
-    description: Whether the server runs, or is stopped and removed. Its data and passwords stay without O(remove_data).
+    description: Whether the server runs, or is stopped and removed. Its data and passwords stay unless O(remove_data) is set.
     type: str
     choices: [present, absent]
     default: present
   remove_data:
-    description: With O(state=absent), also remove the data folder, the passwords, and the account if this module made it.
+    description: With O(state=absent), also remove the data folder, the passwords, and the account if this module created it.
     type: bool
     default: false
   venv:
-    description: The virtual environment with devpi-server, as M(airgap.python.locked_venv) makes it.
+    description: The virtual environment with devpi-server, as M(airgap.python.locked_venv) creates it.
     type: path
     required: true
   data_dir:
@@ -44,18 +44,18 @@ options:
     type: path
     required: true
   user:
-    description: The account that the server runs as. One that this module did not make is refused.
+    description: The account that the server runs as. An account that this module did not create is refused.
     type: str
     required: true
   unit_path:
-    description: Where the unit lies.
+    description: The path of the unit.
     type: path
     default: /etc/systemd/system/devpi-server.service
   unit:
     description: The text of the unit. Required for O(state=present).
     type: str
   python:
-    description: The interpreter that the environment is made with.
+    description: The interpreter that the environment was created with.
     type: path
     default: /usr/bin/python3
   host:
@@ -68,7 +68,7 @@ options:
     type: int
     default: 3141
   options:
-    description: More options of devpi-server by their long names. A list is one, and a truth value is one.
+    description: More options of devpi-server by their long names. Write lists as lists and booleans as booleans.
     type: dict
     default: {}
   argon2_memory_cost:
@@ -76,11 +76,11 @@ options:
     type: int
     default: 8192
   version:
-    description: The version of devpi-server that is to run; data that it cannot use are refused.
+    description: The version of devpi-server that will run; data that it cannot use are refused.
     type: str
     default: ""
   root_password:
-    description: The password of root for new data. Without it one is made. It is not changed where there is one.
+    description: The password of root for new data. Generated if not given. An existing password is not changed.
     type: str
     default: ""
   wait:
@@ -89,7 +89,7 @@ options:
     default: 60
 attributes:
   check_mode:
-    description: Says what is wrong and what it would do, without doing it.
+    description: Reports problems and what it would do, without doing it.
     support: full
   diff_mode:
     description: Shows unit and configuration before and after.
@@ -99,7 +99,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Have devpi-server, and wait until it answers
+- name: Run devpi-server and wait until it answers
   airgap.python.devpi_service:
     venv: /opt/airgap/airgap-devpi
     data_dir: /var/lib/devpi-server
@@ -111,23 +111,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: What was done, or would be in check mode.
+  description: What was done, or would be done in check mode.
   returned: success
   type: list
   elements: str
   sample: [config, unit]
 restart:
-  description: Why the server was started anew, or would be. Empty if it was not.
+  description: Why the server was restarted, or would be. Empty if it was not.
   returned: success
   type: str
   sample: /etc/devpi-server/devpi-server.yml changes
 url:
-  description: Where this host reaches the server.
+  description: The URL at which this host reaches the server.
   returned: O(state=present)
   type: str
   sample: http://127.0.0.1:3141
 answers:
-  description: Whether it answers there. Always so but in check mode.
+  description: Whether it answers there. Always true except in check mode.
   returned: O(state=present)
   type: bool
 """
@@ -138,7 +138,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import _servi
 
 
 def main() -> None:
-    """Read the options, run, and take everything back where that failed."""
+    """Run the service or remove it."""
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -161,20 +161,11 @@ def main() -> None:
         required_if=[("state", "present", ["unit"])],
         supports_check_mode=True,
     )
-    service = _service_apply.Service(module, _service_apply.wanted_of(module.params))
+    ensure = _service_apply.ensure_present if module.params["state"] == "present" else _service_removal.ensure_absent
     try:
-        result = (_service_apply.present if module.params["state"] == "present" else _service_removal.absent)(
-            module, service
-        )
-    except (AirgapError, OSError) as error:
-        said = str(error) if not isinstance(error, OSError) else "%s: %s." % (error.filename, error.strerror)
-        back = "" if module.check_mode or module.params["state"] == "absent" else service.try_take_back()
-        see = "" if not service.ended else " See 'journalctl -u %s' on this host." % service.systemd.name
-        module.fail_json(msg=" ".join(part for part in (said, back) if part) + see)
-    except BaseException:
-        if not module.check_mode:
-            service.try_take_back()
-        raise
+        result = ensure(module)
+    except AirgapError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(**result)
 
 

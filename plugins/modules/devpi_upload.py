@@ -11,11 +11,12 @@ version_added: 0.1.0
 description:
   - Uploads wheels over the HTTP API of devpi-server, with the metadata that each wheel declares.
     Needs neither devpi-client nor twine.
-  - First every file is checked against its SHA-256 and its own metadata, then all are compared with the index, and only
-    then the first is sent. A link, and a file that others can change, is refused; what is sent is hashed once more on its
-    way, and the end of a file that was changed meanwhile is not sent. A file that the index holds already is not sent again.
-  - Another file under the same name on the index is an error, on volatile indexes, too. Nothing is ever replaced.
-  - The server believes what it is sent. Therefore the index is read again afterwards, and it is an error when it does
+  - First every file is checked against its SHA-256 and its own metadata, then all files are compared with the index, and
+    only then the first one is sent. A link is refused, and so is a file that others can change. Each file is hashed again
+    while it is sent, and the end of a file that was changed in between is not sent. A file that the index has is not sent
+    again.
+  - Another file under the same name on the index is an error, on volatile indexes too. Nothing is ever replaced.
+  - The server does not check what it receives. Therefore the index is read again afterwards, and it is an error if it does
     not list a file with its SHA-256 and its C(Requires-Python).
 author:
   - airgap.python authors (@airgap-python)
@@ -29,21 +30,21 @@ options:
   files:
     description:
       - The wheels, each as a dictionary with C(path), a file on the managed host, and C(sha256), 64 hex digits.
-      - Other keys are ignored, so that the RV(airgap.python.bundle_verify#module:files) of a bundle
-        can be given as they are.
+      - Other keys are ignored, so that RV(airgap.python.bundle_verify#module:files) of a bundle
+        can be given unchanged.
     type: list
     elements: dict
     required: true
   src:
-    description: The folder that a relative C(path) in O(files) starts from. Without it each C(path) must be absolute.
+    description: The folder that a relative C(path) in O(files) is in. Without it each C(path) must be absolute.
     type: path
 requirements:
   - packaging >= 22, or pip >= 24.1, of this interpreter or as a wheel in O(files)
 attributes:
   check_mode:
     description:
-      - Checks the files, reads the index and tells what it would upload. Does not log in.
-      - An index that is not there counts as empty.
+      - Checks the files, reads the index and reports what it would upload. Does not log in.
+      - An index that does not exist is treated as empty.
 """
 
 EXAMPLES = r"""
@@ -56,12 +57,12 @@ EXAMPLES = r"""
     login_user: airgap
     login_password_file: /etc/devpi-server/airgap.password
 
-- name: Check a bundle
+- name: Verify a bundle
   airgap.python.bundle_verify:
     path: /srv/airgap/bundle
   register: bundle
 
-- name: Publish all of it
+- name: Publish all its files
   airgap.python.devpi_upload:
     index: airgap/prod
     src: /srv/airgap/bundle
@@ -78,55 +79,41 @@ uploaded:
   returned: success
   sample: [jmespath-1.1.0-py3-none-any.whl]
 uploaded_count:
-  description: How many files RV(uploaded) has.
+  description: How many files were uploaded.
   type: int
   returned: success
 uploaded_bytes:
-  description: The size of RV(uploaded) in bytes.
+  description: The size of the uploaded files, in bytes.
   type: int
   returned: success
 present:
-  description: File names that the index held already.
+  description: File names that the index had already.
   type: list
   elements: str
   returned: success
 present_count:
-  description: How many files RV(present) has.
+  description: How many files the index had already.
   type: int
   returned: success
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _uploads
 
 
-def main():
-    """Read the options, run, and say what went wrong."""
-    spec = _login.options()
-    spec.update(
-        index={"type": "str", "required": True},
-        files={"type": "list", "elements": "dict", "required": True},
-        src={"type": "path"},
-    )
-    module = AnsibleModule(
-        argument_spec=spec,
-        required_one_of=[["login_password", "login_password_file"]],
-        mutually_exclusive=[["login_password", "login_password_file"]],
-        supports_check_mode=True,
+def main() -> None:
+    """Upload the files that the index does not have."""
+    module = _login.devpi_module(
+        {
+            "index": {"type": "str", "required": True},
+            "files": {"type": "list", "elements": "dict", "required": True},
+            "src": {"type": "path"},
+        }
     )
     try:
-        client = _login.connect(module.params)
-        try:
-            result = _uploads.run(module, client)
-        finally:
-            client.close()
+        result = _login.with_client(module, _uploads.upload_missing)
     except AirgapError as error:
         module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(
-            msg="A file that is to be published cannot be read: %s. Nothing of it was uploaded; run again." % error
-        )
     module.exit_json(**result)
 
 

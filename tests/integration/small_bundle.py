@@ -26,7 +26,7 @@ def put_installer(root):
     """Write what installs without Ansible, as the role stage writes it: install.sh, and the program that it starts."""
     with open(os.path.join(ROLE, "install.sh"), "rb") as stream:
         put(root / "install.sh", stream.read())
-    for path, data in _program_files.files().items():
+    for path, data in _program_files.release_files().items():
         put(root / path, data)
 
 

@@ -10,12 +10,12 @@ import typing as t
 _CAUSES = (
     (
         r"Permission denied|PermissionError|Operation not permitted",
-        "The account or the unit's sandbox may not do that: look at the owner and the mode of what it names ('ls -ld').",
+        "The account or the unit's sandbox may not do that: check the owner and the mode of the path ('ls -ld').",
     ),
     (r"Address already in use|Errno 98", "Something else listens on that address. Stop it, or set devpi_port."),
     (
         r"Cannot assign requested address|Errno 99|Address family not supported",
-        "This host has no such address. Set devpi_host.",
+        "This host does not have that address. Set devpi_host.",
     ),
     (r"No space left on device|Errno 28|disk I/O error|disk is full", "A disk is full: 'df -h' shows which."),
     (
@@ -24,15 +24,15 @@ _CAUSES = (
     ),
     (
         r"Failed to set up mount namespacing|status=226",
-        "A folder of the unit is not there, or this container forbids it.",
+        "A folder of the unit is missing, or this container forbids it.",
     ),
-    (r"No such file or directory|Failed at step EXEC|status=203", "Something that it needs is not there."),
+    (r"No such file or directory|Failed at step EXEC|status=203", "Something that it needs is missing."),
     (
         r"ModuleNotFoundError|ImportError|cannot open shared object|failed to map segment",
         "Stage the bundle for this host's target again.",
     ),
     (r"MemoryError|Cannot allocate memory|oom", "It needs more memory, or a smaller devpi_argon2_memory_cost."),
-    (r"\bfatal: ", "Correct what it names, in devpi_options or devpi_config_dir."),
+    (r"\bfatal: ", "Correct what the message names, in devpi_options or devpi_config_dir."),
 )
 _NOISE = re.compile(
     r"^\s*$|^(Started|Starting|Stopping|Stopped|Failed to start) |^Traceback|^  |: (Failed with result|Main process exited|Scheduled restart|"
@@ -40,21 +40,21 @@ _NOISE = re.compile(
 )
 
 
-def why_it_ended(lines: t.Sequence[str]) -> t.Tuple[str, str]:
-    """Return the one line that matters of what a server said before it ended, and what to do."""
-    telling = [line.strip() for line in lines if not _NOISE.search(line)]
-    for cause, mend in _CAUSES:
-        for line in reversed(telling):
+def explain_exit(lines: t.Sequence[str]) -> t.Tuple[str, str]:
+    """Return the one line that explains why the server ended, and the fix."""
+    relevant = [line.strip() for line in lines if not _NOISE.search(line)]
+    for cause, fix in _CAUSES:
+        for line in reversed(relevant):
             if re.search(cause, line):
-                return _short(line), mend
+                return _short(line), fix
     exits = [line.strip() for line in lines if "exited, code=" in line]
-    last = (telling or exits or ["it said nothing"])[-1]
-    return _short(last), "See what it said before that."
+    last = (relevant or exits or ["it wrote nothing"])[-1]
+    return _short(last), "Read the journal before that line."
 
 
-def unknown_options(said: str) -> t.List[str]:
-    """Return the options that devpi-server says it does not know; it only warns of them."""
-    return sorted(set(re.findall(r"Unknown devpi-server option '?([^' ]+)'?", said)))
+def unknown_options(output: str) -> t.List[str]:
+    """Return the options that devpi-server does not know; it only warns of them."""
+    return sorted(set(re.findall(r"Unknown devpi-server option '?([^' ]+)'?", output)))
 
 
 def _short(line: str, width: int = 300) -> str:

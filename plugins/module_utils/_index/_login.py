@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that all devpi modules share, and the client and password that they name."""
+"""What all devpi modules share: their options, the connection, and the password to log in with."""
 
 from __future__ import annotations
 
@@ -8,20 +8,36 @@ import os
 import stat
 import typing as t
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json
 
 
-def options() -> Json:
-    """Return the module options that all devpi modules share (see the doc fragment devpi)."""
-    return {
-        "url": {"type": "str", "default": "http://127.0.0.1:3141"},
-        "login_user": {"type": "str", "default": "root"},
-        "login_password": {"type": "str", "no_log": True},
-        "login_password_file": {"type": "path", "no_log": False},
-        "ca_path": {"type": "path"},
-        "timeout": {"type": "int", "default": 60},
-    }
+def devpi_module(options: Json, mutually_exclusive: t.Sequence[t.Sequence[str]] = ()) -> AnsibleModule:
+    """Return a module with its own options and those of the doc fragment devpi."""
+    return AnsibleModule(
+        argument_spec=dict(
+            options,
+            url={"type": "str", "default": "http://127.0.0.1:3141"},
+            login_user={"type": "str", "default": "root"},
+            login_password={"type": "str", "no_log": True},
+            login_password_file={"type": "path", "no_log": False},
+            ca_path={"type": "path"},
+            timeout={"type": "int", "default": 60},
+        ),
+        required_one_of=[["login_password", "login_password_file"]],
+        mutually_exclusive=[["login_password", "login_password_file"], *mutually_exclusive],
+        supports_check_mode=True,
+    )
+
+
+def with_client(module: AnsibleModule, action: t.Callable[[AnsibleModule, Client], Json]) -> Json:
+    """Return the result of an action that gets a client for the module's options, not logged in yet."""
+    client = Client(module.params["url"], module.params["timeout"], module.params["ca_path"])
+    try:
+        return action(module, client)
+    finally:
+        client.close()
 
 
 def login_password(params: t.Mapping[str, t.Any]) -> str:
@@ -32,9 +48,9 @@ def login_password(params: t.Mapping[str, t.Any]) -> str:
 
 
 def read_password_file(path: str) -> str:
-    """Return the password that a file holds, without the newline at its end.
+    """Return the password in a file, without the newline at its end.
 
-    Raises AirgapError where there is none, and where others than its owner may touch it.
+    Raises AirgapError if there is none, or if anyone but the owner may read or write the file.
     """
     try:
         with open(path, "rb") as stream:
@@ -42,7 +58,7 @@ def read_password_file(path: str) -> str:
             data = stream.read(4096)
     except OSError as error:
         raise AirgapError(
-            "The password file %s cannot be read: %s. Make it on this host, with mode 0600." % (path, error.strerror)
+            "The password file %s cannot be read: %s. Create it on this host, with mode 0600." % (path, error.strerror)
         ) from error
     if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
         raise AirgapError(
@@ -57,8 +73,3 @@ def read_password_file(path: str) -> str:
     if not password or "\n" in password:
         raise AirgapError("The password file %s must hold one line, the password." % path)
     return password
-
-
-def connect(params: t.Mapping[str, t.Any]) -> Client:
-    """Return a client for a module's options, not logged in yet."""
-    return Client(params["url"], params["timeout"], params["ca_path"])

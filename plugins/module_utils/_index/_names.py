@@ -14,9 +14,9 @@ _NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")
 
 
 def check_user(name: str) -> str:
-    """Return a user's name, or raise AirgapError where devpi would not take it."""
+    """Return a user's name, or raise AirgapError if devpi would refuse it."""
     if not _NAME.match(name):
-        raise AirgapError("%r is no name for a devpi user. Use letters, digits, '-', '_', '.' and '@'." % name)
+        raise AirgapError("%r is not a valid devpi user name. Use letters, digits, '-', '_', '.' and '@'." % name)
     return name
 
 
@@ -25,11 +25,17 @@ def split_index(name: str) -> t.Tuple[str, str]:
     parts = name.split("/")
     if len(parts) != 2 or not all(_NAME.match(part) for part in parts):
         raise AirgapError(
-            "%r is no name of an index. Write USER/INDEX with letters, digits, '-', '_', '.' and '@'." % name
+            "%r is not a valid index name. Write USER/INDEX with letters, digits, '-', '_', '.' and '@'." % name
         )
     return parts[0], parts[1]
 
 
+def user_path(name: str) -> str:
+    """Return the path of a user in the HTTP API."""
+    return "/" + quote(name, safe="")
+
+
 def index_path(name: str) -> str:
+    """Return the path of an index in the HTTP API."""
     user, index = split_index(name)
-    return "/%s/%s" % (quote(user, safe=""), quote(index, safe=""))
+    return "%s/%s" % (user_path(user), quote(index, safe=""))

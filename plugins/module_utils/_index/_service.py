@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""devpi-server as a unit of systemd: what is wanted, and what is found on the host."""
+"""devpi-server as a unit of systemd: what is wanted, and what was found on the host."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._index._listeners import Port
 
+# This comment marks an account that this collection created.
 COMMENT = "devpi-server"
 SHELL = "/usr/sbin/nologin"
 
 
 class Wanted(t.NamedTuple):
-    """What the role asks for. ``version`` is the one of devpi-server that the bundle brings, "" where it is not known."""
+    """The service as the role wants it. ``version`` is that of devpi-server in the bundle, "" if it is not known."""
 
     user: str
     python: str
@@ -55,7 +56,7 @@ class Account(t.NamedTuple):
 
 
 class Entry(t.NamedTuple):
-    """A file or folder: owner, mode, time of its last change, and of the files that may be shown their text."""
+    """A file or folder: owner, mode, time of its last change, and the text of a file whose text may be shown."""
 
     uid: int
     gid: int
@@ -65,8 +66,8 @@ class Entry(t.NamedTuple):
     empty: bool = False
 
 
-class Runs(t.NamedTuple):
-    """What systemd says of the unit (systemctl show); ``started`` is the time of its process, 0 where it has none."""
+class UnitState(t.NamedTuple):
+    """What systemctl show reports of the unit; ``started`` is when its process started, 0 if it has none."""
 
     active: str = "inactive"
     sub: str = "dead"
@@ -78,7 +79,7 @@ class Runs(t.NamedTuple):
 
 
 class Data(t.NamedTuple):
-    """What is in the data folder: the names, and of devpi's own data their format and role; owners by user id."""
+    """What is in the data folder: the names, the format and role of devpi's own data, and owners by user id."""
 
     names: t.Tuple[str, ...] = ()
     format: str = ""
@@ -87,12 +88,18 @@ class Data(t.NamedTuple):
 
 
 class Found(t.NamedTuple):
-    """What the host looks like. ``real`` has the real path of each path that is asked for, ``entries`` what lies there.
+    """What the host looks like.
 
-    ``closed`` names a folder that the account may not pass, by path. ``mute`` says of addresses why nothing can listen
-    there. ``elsewhere`` is the data folder of the unit that is there, if it is another and devpi's data are in it.
-    ``venv_changed`` is when the environment got its content, ``now`` when all this was seen, ``config_names`` are the names
-    in the configuration folder. ``links`` tells of files and the data folder what they lead to, where they are links.
+    Attributes:
+        real: The real path of each wanted path.
+        closed: By path, the folder above it that the account may not pass.
+        entries: The files and folders that exist, by path.
+        former_data_dir: The data folder of the installed unit, if it is another one with devpi's data in it.
+        unusable: By address, why nothing can listen there.
+        venv_changed: When the environment got its content.
+        now: When all this was read.
+        config_names: The names in the configuration folder.
+        links: Files and the data folder that are links, with their targets.
     """
 
     is_root: bool
@@ -104,16 +111,16 @@ class Found(t.NamedTuple):
     closed: t.Mapping[str, str]
     entries: t.Mapping[str, Entry]
     data: Data
-    elsewhere: str
-    mute: t.Mapping[str, str]
+    former_data_dir: str
+    unusable: t.Mapping[str, str]
     port: Port
-    runs: Runs
+    unit_state: UnitState
     venv_changed: float
     now: float
     config_names: t.Tuple[str, ...] = ()
     links: t.Mapping[str, str] = {}
 
 
-def is_ours(account: Account) -> bool:
-    """Say whether the role made an account."""
+def is_own(account: Account) -> bool:
+    """Return whether this collection created an account."""
     return account.uid != 0 and account.comment == COMMENT

@@ -12,7 +12,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import _addre
 from ansible_collections.airgap.python.plugins.module_utils._index._service import Wanted
 
 
-def config(wanted: Wanted) -> str:
+def render(wanted: Wanted) -> str:
     """Return the text of the configuration file."""
     options = dict(wanted.options)
     options.update(
@@ -27,14 +27,14 @@ def config(wanted: Wanted) -> str:
     if len(wanted.hosts) == 1:
         options.update(host=wanted.hosts[0], port=wanted.port)
     else:
-        options["listen"] = [_addresses.joined(host, wanted.port) for host in wanted.hosts]
+        options["listen"] = [_addresses.host_port(host, wanted.port) for host in wanted.hosts]
     lines = [line for key in sorted(options) for line in _config_lines(key, options[key])]
-    head = "# Written by Ansible (airgap.python.devpi); changes are lost. No secrets in here.\n"
+    head = "# Written by Ansible (airgap.python.devpi); changes are lost. It holds no secrets.\n"
     return "# SPDX-License-Identifier: GPL-3.0-or-later\n" + head + "devpi-server:\n" + "\n".join(lines) + "\n"
 
 
 def _config_lines(key: str, value: t.Any) -> t.List[str]:
-    """Return an option as devpi-server reads it, by strictyaml: texts, and lists of them with an item on each line."""
+    """Return an option as devpi-server reads it (strictyaml): a text, or a list of texts with one item on each line."""
     if isinstance(value, (list, tuple)):
         return ["  %s:" % key, *("  - %s" % _quoted(one) for one in value)]
     return ["  %s: %s" % (key, _quoted(value))]
@@ -44,8 +44,8 @@ def _quoted(value: t.Any) -> str:
     return json.dumps(str(value).lower() if isinstance(value, bool) else str(value), ensure_ascii=False)
 
 
-def read_config(text: str) -> t.Dict[str, t.Any]:
-    """Return the options of a configuration file that config() or an earlier version of the role wrote."""
+def parse(text: str) -> t.Dict[str, t.Any]:
+    """Return the options of a configuration file that render() or an earlier version of the role wrote."""
     found: t.Dict[str, t.Any] = {}
     last = ""
     for line in text.splitlines():
@@ -62,9 +62,9 @@ def read_config(text: str) -> t.Dict[str, t.Any]:
 
 
 def urls_of(text: str) -> t.List[str]:
-    """Return the URLs by which the host reaches a server with this configuration; none where that cannot be read."""
+    """Return the URLs at which the host reaches a server with this configuration; none if it cannot be read."""
     try:
-        options = read_config(text)
+        options = parse(text)
         listen = options.get("listen")
         if isinstance(listen, list) and listen:
             port = int(str(listen[0]).rpartition(":")[2])
@@ -75,16 +75,16 @@ def urls_of(text: str) -> t.List[str]:
 
 
 def trial(wanted: Wanted, config_path: str, port: int) -> t.Tuple[str, str]:
-    """Return unit and configuration of a server that is started beside the one that runs, on a port of loopback.
+    """Return unit and configuration of a trial server that runs next to the index, on a port of loopback.
 
-    It is the same but for the address. As with a worker of devpi's (--requests-only) both may use the same data.
+    Only the address differs. Like a worker of devpi (--requests-only), it may use the same data as the index.
     """
-    text = config(
+    text = render(
         wanted._replace(hosts=("127.0.0.1",), port=port, options=dict(wanted.options, **{"requests-only": True}))
     )
     return trial_unit(wanted.unit.partition("\n[Install]")[0] + "\n", wanted, config_path), text
 
 
 def trial_unit(text: str, wanted: Wanted, config_path: str) -> str:
-    """Return the text of a unit, or of what a site adds to it, for the server that is only tried."""
+    """Return the text of a unit, or of a drop-in file of the site, for the trial server."""
     return text.replace(wanted.config_path, config_path).replace("Restart=on-failure", "Restart=no")

@@ -7,31 +7,31 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._index._service import Found, Wanted
-from ansible_collections.airgap.python.plugins.module_utils._index._service_config import config
+from ansible_collections.airgap.python.plugins.module_utils._index._service_config import render
 
 
 class Plan(t.NamedTuple):
-    """What is to be done: the steps, in their order, and why the server is started anew ("" if it is not)."""
+    """The steps to do, and why the server restarts ("" if it does not)."""
 
     steps: t.Tuple[str, ...]
     restart: str
 
     @property
     def changed(self) -> bool:
-        """Say whether there is anything to do."""
+        """Return whether there is anything to do."""
         return bool(self.steps or self.restart)
 
 
 def uid_for(found: Found) -> t.Optional[int]:
-    """Return the number that a new account gets so that the data which are there stay its own, or None for any."""
+    """Return the user id that a new account gets so that it owns the existing data, or None for any."""
     owners = list(found.data.owners)
     return owners[0] if found.account is None and len(owners) == 1 else None
 
 
 def plan(wanted: Wanted, found: Found) -> Plan:
-    """Return what brings the host to what is wanted."""
+    """Return what must be done so that the service runs as wanted."""
     steps = []
-    account, entries, runs = found.account, found.entries, found.runs
+    account, entries = found.account, found.entries
     if found.gid is None:
         steps.append("group")
     if account is None:
@@ -46,7 +46,7 @@ def plan(wanted: Wanted, found: Found) -> Plan:
         entry = entries.get(path)
         if entry is None or entry.empty or (entry.uid, entry.gid, entry.mode) != owner:
             steps.append(step)
-    texts = {wanted.config_path: config(wanted), wanted.unit_path: wanted.unit}
+    texts = {wanted.config_path: render(wanted), wanted.unit_path: wanted.unit}
     for step, path, owner in (
         ("config", wanted.config_path, (0, gid, 0o640)),
         ("unit", wanted.unit_path, (0, 0, 0o644)),
@@ -56,15 +56,15 @@ def plan(wanted: Wanted, found: Found) -> Plan:
             steps.append(step)
     if ".serverversion" not in found.data.names:
         steps.append("data")
-    if not runs.enabled:
+    if not found.unit_state.enabled:
         steps.append("enable")
     return Plan(tuple(steps), _why_restart(wanted, found, texts))
 
 
 def _why_restart(wanted: Wanted, found: Found, texts: t.Mapping[str, str]) -> str:
-    """Return why the server must be started anew: what runs is not what is wanted."""
-    runs, entries = found.runs, found.entries
-    if runs.active != "active":
+    """Return why the server must restart: it does not run with what is wanted."""
+    state, entries = found.unit_state, found.entries
+    if state.active != "active":
         return "it does not run"
     changed = [path for path, text in texts.items() if path not in entries or entries[path].text != text]
     secret = entries.get(wanted.secret_path)
@@ -72,10 +72,10 @@ def _why_restart(wanted: Wanted, found: Found, texts: t.Mapping[str, str]) -> st
         changed.append(wanted.secret_path)
     if changed:
         return "%s changes" % " and ".join(sorted(changed))
-    if runs.stale:
-        return "systemd runs it by an earlier unit"
+    if state.stale:
+        return "systemd runs it with an earlier unit"
     times = {path: entries[path].changed for path in (*texts, wanted.secret_path)}
     times[wanted.venv] = found.venv_changed
-    # A time that is still to come was written by a clock that has been set back since, and says nothing.
-    newer = sorted(path for path, time in times.items() if runs.started < time <= found.now)
-    return "%s is newer than the process that runs" % " and ".join(newer) if newer else ""
+    # A time in the future was written by a clock that has been set back since, and means nothing.
+    newer = sorted(path for path, time in times.items() if state.started < time <= found.now)
+    return "%s is newer than the running process" % " and ".join(newer) if newer else ""

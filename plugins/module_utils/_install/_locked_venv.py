@@ -59,7 +59,7 @@ def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, 
     pip_version = _wheel.pip_version(os.path.basename(params["pip_wheel"]))
     if params["keep_former"] and not module.check_mode and not os.path.lexists(params["path"]):
         # A run was killed between taking the one away and putting the other in its place.
-        _rollback.swap_back(params["path"])
+        _rollback.restore_venv(params["path"])
     python = look_at_python(module, params["python"])
     found = look_at_path(module, params["path"])
     lock_text = read_lock(module)
@@ -127,7 +127,7 @@ def apply(
                 environment.rewrite_paths(params["path"])
             environment.mark_complete(lock_text)
         if aside:
-            _rollback.swap_in(params["path"])
+            _rollback.replace_venv(params["path"])
             # Later than any process that still began with the former one.
             os.utime(os.path.join(params["path"], _venv_plan.LOCK_COPY))
 
@@ -140,7 +140,7 @@ def absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
     there = found.kind == "ours"
     if there and not module.check_mode:
         shutil.rmtree(path)
-        _rollback.drop(path)
+        _rollback.discard_former_venv(path)
     return {
         "path": path,
         "changed": there,

@@ -32,7 +32,7 @@ def wanted(**changes):
     return one._replace(**changes)
 
 
-def found(want=None, data=None, entries=None, runs=None, **changes):
+def found(want=None, data=None, entries=None, unit_state=None, **changes):
     """Return a host on which what is wanted runs, with changes."""
     want = want or wanted()
     there = {
@@ -40,7 +40,7 @@ def found(want=None, data=None, entries=None, runs=None, **changes):
         DATA: _service.Entry(999, 997, 0o750),
         CONFIG + "/secret": _service.Entry(999, 997, 0o600, 900),
         CONFIG + "/root.password": _service.Entry(0, 0, 0o600, 900),
-        CONFIG + "/devpi-server.yml": _service.Entry(0, 997, 0o640, 900, _service_config.config(want)),
+        CONFIG + "/devpi-server.yml": _service.Entry(0, 997, 0o640, 900, _service_config.render(want)),
         UNIT: _service.Entry(0, 0, 0o644, 900, want.unit),
     }
     there.update(entries or {})
@@ -57,7 +57,7 @@ def found(want=None, data=None, entries=None, runs=None, **changes):
         "",
         {},
         Port(False, True),
-        runs or _service.Runs("active", "running", False, True, STARTED),
+        unit_state or _service.UnitState("active", "running", False, True, STARTED),
         900,
         2000,
     )

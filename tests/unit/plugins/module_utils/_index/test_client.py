@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client's manners. The server here runs on loopback and gives the responses that a test prepares; the real
+"""How the client behaves. The server here runs on loopback and gives the responses that a test prepares; the real
 devpi-server is used in tests/integration/test_devpi_modules.py.
 """
 
@@ -21,7 +21,7 @@ from tests.unit.plugins.module_utils._index.published_wheels import HASH_A, a_wh
 
 
 class StandIn:
-    """A stand-in for devpi-server: notes each request and gives the prepared answers in turn."""
+    """A stand-in for devpi-server: it records each request and gives the prepared responses in turn."""
 
     def __init__(self):
         outer = self
@@ -82,7 +82,7 @@ def test_one_login_gives_the_token_that_each_later_request_carries_on_one_connec
     stand_in.will(200, {"result": {"password": "TOKEN"}})
     stand_in.will(200, {"result": {"type": "stage"}})
     stand_in.will(404)
-    client.login("root", "secret")
+    client.log_in("root", "secret")
     assert client.get_index("airgap/prod") == {"type": "stage"}
     assert client.get_user("nobody") is None
     login, *later = stand_in.seen
@@ -91,25 +91,25 @@ def test_one_login_gives_the_token_that_each_later_request_carries_on_one_connec
     assert len(stand_in.connections) == 1
 
 
-def test_asking_for_a_users_password_leaves_the_login_as_it_is(stand_in, client):
+def test_checking_a_users_password_does_not_change_the_login(stand_in, client):
     stand_in.will(200, {"result": {"password": "TOKEN"}})
     stand_in.will(401)
     stand_in.will(200, {"result": {}})
-    client.login("root", "secret")
-    assert client.password_is("airgap", "guess") is False
+    client.log_in("root", "secret")
+    assert client.has_password("airgap", "guess") is False
     client.get_user("airgap")
     assert base64.b64decode(stand_in.seen[-1][2]["X-Devpi-Auth"]) == b"root:TOKEN"
 
 
 def test_a_refused_login_names_the_user_and_never_the_password(stand_in, client):
     stand_in.will(401, {"message": "no"})
-    with pytest.raises(_client.LoginRefused, match="'root' is not known") as error:
-        client.login("root", "very-secret")
+    with pytest.raises(_client.LoginRefused, match="does not accept this password of user 'root'") as error:
+        client.log_in("root", "very-secret")
     assert "very-secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    "status, mend",
+    "status, fix",
     [
         (401, "Log in with login_user"),
         (403, "acl_upload"),
@@ -119,22 +119,22 @@ def test_a_refused_login_names_the_user_and_never_the_password(stand_in, client)
         (500, "journalctl -u devpi-server"),
     ],
 )
-def test_each_refusal_says_what_was_asked_why_it_failed_and_what_to_do(stand_in, client, status, mend):
+def test_each_refusal_names_the_request_the_reason_and_the_fix(stand_in, client, status, fix):
     stand_in.will(status, {"message": "the server's own words"})
-    with pytest.raises(AirgapError, match=mend) as error:
-        client.ask("PUT", "/airgap/prod", {})
+    with pytest.raises(AirgapError, match=fix) as error:
+        client.request("PUT", "/airgap/prod", {})
     assert "PUT %s/airgap/prod: status %d (the server's own words)" % (stand_in.url, status) in str(error.value)
 
 
 def test_a_redirect_is_not_followed_with_the_token(stand_in, client):
     stand_in.will(302, Location="http://elsewhere.example/")
-    with pytest.raises(AirgapError, match=r"leads to http://elsewhere\.example/"):
-        client.ask("GET", "/airgap")
+    with pytest.raises(AirgapError, match=r"redirects to http://elsewhere\.example/"):
+        client.request("GET", "/airgap")
     assert len(stand_in.seen) == 1
 
 
 @pytest.mark.parametrize("broken", [0, 502, 503, 504])
-def test_a_question_is_asked_again_after_a_broken_answer(stand_in, client, broken):
+def test_a_get_is_sent_again_after_a_broken_response(stand_in, client, broken):
     stand_in.will(broken)
     stand_in.will(broken)
     stand_in.will(200, {"result": {"type": "stage"}})
@@ -147,7 +147,7 @@ def test_a_question_is_asked_again_after_a_broken_answer(stand_in, client, broke
 def test_a_change_is_sent_once_whatever_happens(stand_in, client, method, broken):
     stand_in.will(broken)
     with pytest.raises(AirgapError):
-        client.ask(method, "/airgap/prod", {})
+        client.request(method, "/airgap/prod", {})
     assert len(stand_in.seen) == 1
 
 
@@ -159,12 +159,12 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout(monkeypatch):
         silent.bind(("127.0.0.1", 0))
         silent.listen(5)
         client = _client.Client("http://127.0.0.1:%d" % silent.getsockname()[1], 0.1)
-        with pytest.raises(AirgapError, match=r"no answer within 0\.1 s"):
+        with pytest.raises(AirgapError, match=r"no response within 0\.1 s"):
             client.get_user("root")
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]"])
-def test_what_is_no_devpi_is_said_to_be_none(stand_in, client, answer):
+def test_a_server_that_is_not_devpi_is_reported(stand_in, client, answer):
     stand_in.will(200, answer)
     with pytest.raises(AirgapError, match="Check url"):
         client.get_user("root")
@@ -205,13 +205,13 @@ def test_the_end_of_a_file_that_was_changed_after_it_was_checked_is_not_sent(sta
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:3141", "ftp://x", "http://", "http://h:port", "http://h/?a=1", "http://user:geheim@h:3141"]
 )
-def test_an_address_that_cannot_be_used_is_refused_without_its_secret(url):
+def test_an_unusable_address_is_refused_without_its_secret(url):
     with pytest.raises(AirgapError) as error:
         _client.Client(url)
     assert "geheim" not in str(error.value)
 
 
-def test_only_files_that_lie_on_the_index_itself_count_as_published():
+def test_only_files_on_the_index_itself_are_published_files():
     page = {
         "files": [
             {"filename": "own", "url": "../../+f/ab/cd/own", "hashes": {"sha256": HASH_A}, "requires-python": ">=3.9"},
@@ -219,5 +219,5 @@ def test_only_files_that_lie_on_the_index_itself_count_as_published():
             {"filename": "absolute", "url": "http://h/airgap/prod/+f/ab/cd/absolute", "hashes": {}},
         ]
     }
-    found = _client.own_files(page, "http://h/airgap/prod/+simple/demo/", "/airgap/prod")
+    found = _client.files_of_index(page, "http://h/airgap/prod/+simple/demo/", "/airgap/prod")
     assert found == {"own": _client.Listed(HASH_A, ">=3.9"), "absolute": _client.Listed("", "")}

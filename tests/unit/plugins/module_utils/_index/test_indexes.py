@@ -28,7 +28,7 @@ def test_an_index_is_changed_only_where_its_settings_differ(change, action):
     assert set(plan.settings) == (set(change) if action else set())
 
 
-def test_the_order_of_bases_counts():
+def test_the_order_of_bases_matters():
     current = dict(WANTED, bases=["x/a", "x/b"])
     assert _indexes.plan_index("a/b", "present", current, dict(WANTED, bases=["x/b", "x/a"])).action == "modify"
 
@@ -47,7 +47,7 @@ def test_an_index_of_another_type_is_refused():
         (["flask"], True, False, False),
     ],
 )
-def test_published_files_are_lost_only_by_force(projects, volatile, force, refused):
+def test_published_files_are_lost_only_with_force(projects, volatile, force, refused):
     current = dict(WANTED, projects=projects, volatile=volatile)
     if refused:
         with pytest.raises(AirgapError, match="force=true"):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is reported when the server does not start."""
+"""Why a server ended is read from its journal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
 
 
 @pytest.mark.parametrize(
-    ("lines", "line", "mend"),
+    ("lines", "line", "fix"),
     [
         (
             [
@@ -37,7 +37,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
                 "Failed to start x",
             ],
             "devpi-server.service: Failed at step EXEC spawning /opt/x: No such file or directory",
-            "not there",
+            "is missing",
         ),
         (
             ["usage: devpi-server [-h]", "devpi-server: error: argument --threads: invalid int value: 'x'"],
@@ -50,14 +50,14 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
             "devpi_options",
         ),
         (["x.service: Main process exited, code=killed, status=9/KILL"], "code=killed", ""),
-        ([], "it said nothing", ""),
+        ([], "it wrote nothing", ""),
     ],
 )
-def test_the_one_line_that_matters_is_said(lines, line, mend):
-    said, todo = _journal.why_it_ended(lines)
-    assert line in said and mend in todo
+def test_the_one_line_that_explains_the_exit_is_reported(lines, line, fix):
+    found, advice = _journal.explain_exit(lines)
+    assert line in found and fix in advice
 
 
-def test_option_that_devpi_only_warns_of_is_found():
-    said = "NOCTX Unknown devpi-server option 'trheads' in /etc/x.yml\nNOCTX Unknown devpi-server option 'a-b' in /etc/x.yml\n"
-    assert _journal.unknown_options(said) == ["a-b", "trheads"]
+def test_option_that_devpi_only_warns_about_is_found():
+    output = "NOCTX Unknown devpi-server option 'trheads' in /etc/x.yml\nNOCTX Unknown devpi-server option 'a-b' in /etc/x.yml\n"
+    assert _journal.unknown_options(output) == ["a-b", "trheads"]

@@ -10,7 +10,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import _login
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o620, 0o601])
-def test_a_password_file_that_others_may_touch_is_refused(tmp_path, mode):
+def test_a_password_file_that_others_may_read_or_write_is_refused(tmp_path, mode):
     path = tmp_path / "password"
     path.write_text("secret\n")
     path.chmod(mode)

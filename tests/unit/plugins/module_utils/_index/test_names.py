@@ -10,6 +10,6 @@ from ansible_collections.airgap.python.plugins.module_utils._index import _names
 
 
 @pytest.mark.parametrize("name", ["prod", "a/b/c", "../x", "a/..", "a/", "+a/b", "a/b?x", "a b/c"])
-def test_a_name_that_is_no_index_never_becomes_an_address(name):
+def test_an_invalid_index_name_never_becomes_a_path(name):
     with pytest.raises(AirgapError, match="USER/INDEX"):
         _names.split_index(name)

@@ -16,14 +16,14 @@ from tests.unit.plugins.module_utils._index.index_host import (
 )
 
 
-def test_lists_and_truth_values_are_written_as_devpi_reads_them():
+def test_lists_and_booleans_are_written_as_devpi_reads_them():
     options = {"replica-file-search-path": "/srv/a b", "skip-import-type": ["mirror", "x"], "absolute-urls": True}
-    text = _service_config.config(wanted(options=options))
+    text = _service_config.render(wanted(options=options))
     assert '  skip-import-type:\n  - "mirror"\n  - "x"\n' in text
     assert '  absolute-urls: "true"\n' in text
     assert '  offline-mode: "true"\n' in text
-    assert _service_config.read_config(text)["skip-import-type"] == ["mirror", "x"]
-    assert _service_config.read_config(text)["replica-file-search-path"] == "/srv/a b"
+    assert _service_config.parse(text)["skip-import-type"] == ["mirror", "x"]
+    assert _service_config.parse(text)["replica-file-search-path"] == "/srv/a b"
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_lists_and_truth_values_are_written_as_devpi_reads_them():
         (("fd00::1", "10.0.0.1"), '  - "[fd00::1]:3141"\n', ["http://[fd00::1]:3141", "http://10.0.0.1:3141"]),
     ],
 )
-def test_what_is_listened_on_and_what_is_asked_follow_from_one_variable(hosts, line, urls):
-    text = _service_config.config(wanted(hosts=hosts))
+def test_addresses_to_listen_on_and_urls_follow_from_one_variable(hosts, line, urls):
+    text = _service_config.render(wanted(hosts=hosts))
     assert line in text
     assert _service_config.urls_of(text) == urls
     assert ("host:" in text) != ("listen:" in text)
@@ -53,33 +53,31 @@ def test_configuration_of_the_former_role_is_read():
 
 
 @pytest.mark.parametrize("line", ['port: "x"', 'host: "\\q"', 'port:\n  - "1"', 'listen:\n  - "::x"'])
-def test_configuration_that_was_edited_by_hand_has_no_urls(line):
+def test_configuration_with_manual_changes_has_no_urls(line):
     assert _service_config.urls_of("devpi-server:\n  " + line + "\n") == []
 
 
-def test_unit_gets_the_right_to_a_port_below_1024_and_to_nothing_else():
+def test_unit_gets_the_capability_for_a_port_below_1024_and_no_other():
     assert "\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n" in unit(
         devpi_port=80
     )
     assert "\nAmbientCapabilities=\nCapabilityBoundingSet=\n" in unit()
 
 
-def test_trial_is_the_same_but_for_the_address():
+def test_trial_differs_only_in_its_address():
     want = wanted(unit=unit(devpi_port=80), hosts=("10.0.0.1", "10.0.0.2"), port=80, options={"threads": 5})
     text, config = _service_config.trial(want, CONFIG + "/trial.yml", 4000)
-    options = _service_config.read_config(config)
+    options = _service_config.parse(config)
     assert (options.pop("host"), options.pop("port"), options.pop("requests-only")) == ("127.0.0.1", "4000", "true")
     assert options == {
-        key: value
-        for key, value in _service_config.read_config(_service_config.config(want)).items()
-        if key != "listen"
+        key: value for key, value in _service_config.parse(_service_config.render(want)).items() if key != "listen"
     }
     assert "--configfile %s/trial.yml\n" % CONFIG in text and "Restart=no\n" in text and "[Install]" not in text
     same = [line for line in want.unit.splitlines() if line not in text.splitlines()]
     assert [line.partition("=")[0] for line in same if line] == ["ExecStart", "Restart", "[Install]", "WantedBy"]
 
 
-def test_settings_that_a_site_adds_to_the_unit_are_tried_with_the_configuration_that_is_tried():
+def test_drop_in_files_of_the_site_use_the_configuration_of_the_trial():
     text = (
         "[Service]\nEnvironment=A=b\nExecStart=\nExecStart=/x --configfile %s/devpi-server.yml\nRestart=on-failure\n"
         % CONFIG

@@ -23,23 +23,23 @@ from tests.unit.plugins.module_utils._index.index_host import (
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"runs": _service.Runs("inactive", "dead")}, "it does not run"),
-        ({"runs": _service.Runs("active", "running", True, True, STARTED)}, "earlier unit"),
+        ({"unit_state": _service.UnitState("inactive", "dead")}, "it does not run"),
+        ({"unit_state": _service.UnitState("active", "running", True, True, STARTED)}, "earlier unit"),
         ({"venv_changed": 1500}, VENV + " is newer"),
         ({"entries": {CONFIG + "/secret": _service.Entry(999, 997, 0o600, 1500)}}, "secret is newer"),
         ({"entries": {UNIT: _service.Entry(0, 0, 0o644, 1500, "[Unit]\n")}}, UNIT + " is newer"),
         ({"entries": {UNIT: _service.Entry(0, 0, 0o644, 900, "[Other]\n")}}, UNIT + " changes"),
     ],
 )
-def test_server_starts_anew_where_what_runs_is_not_what_is_there(changes, reason):
+def test_server_restarts_if_its_process_is_older_than_its_files(changes, reason):
     assert reason in _service_plan.plan(wanted(), found(**changes)).restart
 
 
-def test_file_from_the_future_starts_nothing_anew_again_and_again():
+def test_file_with_a_time_in_the_future_does_not_restart_the_server_at_every_run():
     assert not _service_plan.plan(wanted(), found(venv_changed=5000)).changed
 
 
-def test_owner_or_mode_that_somebody_changed_is_mended_without_a_restart():
+def test_wrong_owner_or_mode_is_fixed_without_a_restart():
     plan = _service_plan.plan(
         wanted(),
         found(

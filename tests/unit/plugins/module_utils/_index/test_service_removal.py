@@ -17,7 +17,7 @@ from tests.unit.plugins.module_utils._index.index_host import (
 
 
 @pytest.mark.parametrize(("folder", "names"), [("/srv", []), ("/a/../b", []), (DATA, ["photos"]), (CONFIG, ["passwd"])])
-def test_folder_that_may_be_somebody_elses_is_not_removed(folder, names):
+def test_folder_that_may_belong_to_something_else_is_not_removed(folder, names):
     assert folder in _service_removal.why_not_removed(folder, names, wanted())
 
 
@@ -27,7 +27,7 @@ def test_folder_of_devpi_is_removed(folder, names):
 
 
 @pytest.mark.parametrize(
-    ("names", "goes"),
+    ("names", "removed"),
     [
         (["ssl", "db.password"], []),
         (["notes.txt", "secret", "root.password", "airgap.password"], ["secret", "root.password", "airgap.password"]),
@@ -38,5 +38,5 @@ def test_folder_of_devpi_is_removed(folder, names):
         (["root.password", "lost+found"], ["root.password"]),
     ],
 )
-def test_of_the_configuration_folder_goes_what_is_the_index_s(names, goes):
-    assert _service_removal.removed_of_config(names) == goes
+def test_only_the_indexs_own_files_are_removed_from_the_configuration_folder(names, removed):
+    assert _service_removal.removed_config_names(names) == removed

@@ -11,13 +11,13 @@ from ansible_collections.airgap.python.plugins.module_utils._index import _uploa
 from tests.unit.plugins.module_utils._index.published_wheels import HASH_A, HASH_B, a_wheel, listed
 
 
-def test_what_is_published_is_not_sent_again():
+def test_a_published_file_is_not_sent_again():
     here, new = a_wheel(), a_wheel("other")
     plan = _uploads.plan_upload("a/b", [here, new], listed(here))
     assert plan.present == (here,) and plan.upload == (new,) and plan.undeclared == ()
 
 
-def test_a_published_file_without_its_requires_python_is_told():
+def test_a_published_file_without_its_requires_python_is_reported():
     wheel = a_wheel()
     assert _uploads.plan_upload("a/b", [wheel], listed(wheel, requires_python="")).undeclared == (wheel,)
 
@@ -33,7 +33,7 @@ def test_another_file_under_the_same_name_is_named_with_both_hashes(there):
 
 
 @pytest.mark.parametrize("there", [{}, {"sha256": HASH_B}, {"requires_python": ""}])
-def test_an_upload_counts_only_when_the_index_lists_what_was_sent(there):
+def test_an_upload_succeeds_only_if_the_index_lists_what_was_sent(there):
     wheel = a_wheel()
     found = listed(wheel, **there) if there else {}
     with pytest.raises(AirgapError, match="lists something else"):

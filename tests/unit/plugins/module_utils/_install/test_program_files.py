@@ -20,12 +20,12 @@ PREFIX = "ansible_collections.airgap.python.plugins.module_utils."
 
 
 def test_each_file_is_that_of_the_release_byte_for_byte():
-    for path, data in _program_files.files().items():
+    for path, data in _program_files.release_files().items():
         assert data == (SOURCES / path[len("install/") :]).read_bytes()
 
 
 def test_each_file_has_a_place_in_a_bundle():
-    assert [path for path in _program_files.files() if not _manifest.has_place(path)] == []
+    assert [path for path in _program_files.release_files() if not _manifest.has_place(path)] == []
 
 
 def test_files_are_those_that_the_program_loads_and_no_others():
@@ -41,7 +41,7 @@ def test_files_are_those_that_the_program_loads_and_no_others():
         check=True,
         text=True,
     ).stdout.split()
-    assert sorted("install/%s.py" % name for name in loaded) == sorted(_program_files.files())
+    assert sorted("install/%s.py" % name for name in loaded) == sorted(_program_files.release_files())
 
 
 def test_the_program_needs_nothing_but_the_standard_library():
@@ -62,7 +62,7 @@ def test_the_program_needs_nothing_but_the_standard_library():
     ],
 )
 def test_imports_are_found_wherever_they_are_written(line, paths):
-    assert _program_files.imported(line.encode()) == paths
+    assert _program_files.imported_paths(line.encode()) == paths
 
 
 def test_shell_script_of_the_role_is_short():
