@@ -8,7 +8,7 @@ import os
 import tempfile
 
 from ansible.module_utils.common.text.converters import to_text
-from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _line
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _relay
 
 
 class ActionModule(_answer.CheckedAction):
@@ -28,17 +28,17 @@ class ActionModule(_answer.CheckedAction):
         args = dict(self._task.args)
         if not args.get("command"):
             return self._execute_module(module_args=args, task_vars=task_vars)
-        folder = _line.folder()
+        folder = _relay.folder()
         # How hosts are reached is no matter of the hosts.
         module_args = dict(args, pipe=folder)
         command = module_args.pop("command")
         if self._task.check_mode and (args.get("wanted") or args.get("volume")):
             return self._execute_module(module_args=module_args, task_vars=task_vars)
-        taker = _line.program(self._connection, _line.taking(folder))
+        taker = _relay.program(self._connection, _relay.taking(folder))
         total = int(args.get("bytes") or 0)
         with tempfile.TemporaryFile() as said:
             result = {}
-            line = _line.Line(command, taker, total, said)
+            line = _relay.Line(command, taker, total, said)
             try:
                 result = self._execute_module(module_args=module_args, task_vars=task_vars)
             finally:
@@ -47,6 +47,6 @@ class ActionModule(_answer.CheckedAction):
             if is_good:
                 return dict(result, crossed=line.crossed, seconds=round(line.seconds, 1))
             # The last of it tells why.
-            said.seek(max(0, said.seek(0, os.SEEK_END) - _line.BLOCK))
+            said.seek(max(0, said.seek(0, os.SEEK_END) - _relay.BLOCK))
             reason = line.reason(to_text(said.read()))
         return dict(result, msg="%s On the line: %s" % (result.get("msg"), _answer.readable(reason)))

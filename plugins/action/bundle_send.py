@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _line
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _relay
 
 
 class ActionModule(_answer.CheckedAction):
@@ -13,7 +13,7 @@ class ActionModule(_answer.CheckedAction):
     def run(self, tmp=None, task_vars=None):
         """Run the module, which leaves a process behind; return how to reach that."""
         super().run(tmp, task_vars)
-        folder = _line.folder()
-        command = _line.program(self._connection, _line.printing(folder))
+        folder = _relay.folder()
+        command = _relay.program(self._connection, _relay.printing(folder))
         result = self._execute_module(module_args=dict(self._task.args, pipe=folder), task_vars=task_vars)
         return dict(result, command=command)

@@ -197,9 +197,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _pipe, _reception
 
-# How long another reception is waited for, in seconds; less than a line waits for the module (_stream.PATIENCE).
+# How long another reception is waited for, in seconds; less than a line waits for the module (_pipe.TIMEOUT).
 PATIENCE = 60
 
 
@@ -207,7 +207,7 @@ PATIENCE = 60
 def opened(params):
     """Open the piece: what comes through the pipe that the action plugin makes, or a file; None where nothing comes."""
     if params["pipe"]:
-        with contextlib.closing(_stream.Pipe(os.path.join(params["pipe"], "pipe"), os.O_RDONLY)) as stream:
+        with contextlib.closing(_pipe.Pipe(os.path.join(params["pipe"], "pipe"), os.O_RDONLY)) as stream:
             yield stream
     elif params["piece"]:
         with open(params["piece"], "rb") as stream:

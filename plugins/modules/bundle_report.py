@@ -82,11 +82,11 @@ unusual:
 import os
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import (
+    _contents,
     _dependencies,
-    _evidence,
     _license,
     _page,
     _page_html,
@@ -108,7 +108,7 @@ def main():
         supports_check_mode=True,
     )
     root = module.params["path"]
-    needed = [os.path.join(root, _manifest.MANIFEST)] + [
+    needed = [os.path.join(root, _layout.MANIFEST)] + [
         _report_files.report_path(root, name) for name in (_report_files.AUDIT, _report_files.CHANGES)
     ]
     if module.check_mode and (_page_html.LIBRARY_ERROR or not all(map(os.path.exists, needed))):
@@ -130,7 +130,7 @@ def main():
     if required is None:
         required = 1 if signers else 0
     try:
-        evidence = _evidence.gather(root)
+        evidence = _contents.read_contents(root)
         audit = _report_files.read_report(root, _report_files.AUDIT)
         changes = _report_files.read_report(root, _report_files.CHANGES)
         page = _page.plan(evidence, audit, changes, usual, signers, required)

@@ -87,28 +87,28 @@ import fcntl
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream, _volumes
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _pipe, _stream, _volumes
 
 
 def read_sums(root, sha256):
     """Return the bytes and the sums of the SHA256SUMS that is to be sent; raises AirgapError for any other."""
-    path = os.path.join(root, _manifest.SUMS)
-    text = _manifest.read_text(path)
+    path = os.path.join(root, _layout.SUMS)
+    text = _folder.read_text(path)
     if sha256_bytes(text.encode("utf-8")) != sha256:
         raise AirgapError("%s is not that of the offered bundle any more. Run this again." % path)
-    return _manifest.parse_sums(text, path)
+    return _sums.parse(text, path)
 
 
 def open_part(root, sha256, known):
     """Return path and size of the files of the open part that are not known, what they are verified by first."""
-    sums = {path: one for path, one in read_sums(root, sha256).items() if not _manifest.is_in_pool(path)}
-    for name in (_manifest.SUMS, _manifest.SIGNATURE, _volumes.LIST):
+    sums = {path: one for path, one in read_sums(root, sha256).items() if not _layout.is_in_pool(path)}
+    for name in (_layout.SUMS, _layout.SIGNATURE, _volumes.LIST):
         if os.path.isfile(os.path.join(root, name)):
             sums[name] = sha256_file(os.path.join(root, name))
-    paths = sorted((path for path in sums if sums[path] not in known), key=lambda path: (path != _manifest.SUMS, path))
+    paths = sorted((path for path in sums if sums[path] not in known), key=lambda path: (path != _layout.SUMS, path))
     return [(path, os.lstat(os.path.join(root, path)).st_size) for path in paths]
 
 
@@ -118,14 +118,14 @@ def pool_parts(root, sha256, wanted):
         root, name = os.path.split(root)
         paths = [name]
     else:
-        paths = sorted(path for path in read_sums(root, sha256) if _manifest.is_in_pool(path))
-    return root, _stream.parts_of(wanted, paths, lambda path: os.lstat(os.path.join(root, path)).st_size)
+        paths = sorted(path for path in read_sums(root, sha256) if _layout.is_in_pool(path))
+    return root, _parts.parse_wanted(wanted, paths, lambda path: os.lstat(os.path.join(root, path)).st_size)
 
 
 def serve(write, folder):
     """Have the piece written into the pipe; what goes wrong is for the one who reads it, beside the pipe."""
     try:
-        with contextlib.closing(_stream.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)) as pipe:
+        with contextlib.closing(_pipe.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)) as pipe:
             # Where Ansible lost the connection and ran the module again, there are two of this.
             fcntl.flock(pipe.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:

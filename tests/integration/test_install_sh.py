@@ -20,10 +20,11 @@ import zipfile
 from importlib.metadata import PackageNotFoundError
 
 import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _bundle_venv, _program, _verified_bundle
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey
 
 from tests.integration import small_bundle
 from tests.integration.simple_index import SimpleIndex, make_wheel
@@ -250,7 +251,7 @@ def interpreters():
 def test_every_supported_python_installs_with_it(bundle, install, tmp_path, version, python):
     """It needs the standard library of 3.8 and nothing else."""
     answer = subprocess.run([python, "-I", _interpreter.__file__], stdout=subprocess.PIPE, check=True).stdout
-    here = dict(_target.suggestion(_target.from_answer(json.loads(answer))[0]), name="here")
+    here = dict(_survey.short_entry(_survey.target_of(json.loads(answer))[0]), name="here")
     code = "import ensurepip, glob, os; print(*glob.glob(os.path.dirname(ensurepip.__file__) + '/_bundled/pip-*.whl'))"
     said = subprocess.run([python, "-I", "-c", code], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
     if not said:
@@ -510,12 +511,12 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     swap = "\n".join(
         [
             "import os",
-            "from ansible_collections.airgap.python.plugins.module_utils import _locked_venv",
-            "real = _locked_venv.Environment.claim",
+            "from ansible_collections.airgap.python.plugins.module_utils import _venv_apply",
+            "real = _venv_apply.Environment.claim",
             "def claim(self):",
             "    os.replace(%r, %r)" % (str(tmp_path / "evil"), str(wheel)),
             "    return real(self)",
-            "_locked_venv.Environment.claim = claim",
+            "_venv_apply.Environment.claim = claim",
         ]
     )
     done = subprocess.run(
@@ -632,7 +633,7 @@ def change_manifest(bundle, change):
     manifest = json.loads((bundle / "manifest.json").read_text())
     change(manifest)
     manifest["id"] = _manifest.identify(manifest)
-    (bundle / "manifest.json").write_text(_manifest.render_json(manifest))
+    (bundle / "manifest.json").write_text(_json.render(manifest))
     small_bundle.seal(bundle)
 
 

@@ -9,13 +9,18 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_stream
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json, Listed
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _prover, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import (
+    _metadata,
+    _packaging,
+    _pip_wheels,
+    _wheel,
+)
 from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel import Wheel
 
 # What an index lists: by project and file name.
@@ -101,7 +106,7 @@ def locate(files: t.Iterable[t.Mapping[str, t.Any]], src: t.Optional[str]) -> t.
                 "%s has no sha256 of 64 hex digits. Give it for every file." % (path or "An entry of files")
             )
         if src is not None and not os.path.isabs(path):
-            _manifest.check_name(path, "files")
+            _layout.check_name(path, "files")
             path = os.path.join(src, path)
         if not os.path.isabs(path):
             raise AirgapError(
@@ -126,7 +131,7 @@ def packaging_for(located: t.Iterable[Located]) -> t.Any:
         with open_plain(path) as stream:
             if not other_writers(os.fstat(stream.fileno())):
                 own.append((path, sha256))
-    return _packaging.load(_prover.pip_wheels(own))
+    return _packaging.load(_pip_wheels.pip_wheels(own))
 
 
 def read_wheels(packaging: t.Any, located: t.Iterable[Located]) -> t.List[Wheel]:
@@ -140,7 +145,7 @@ def read_wheels(packaging: t.Any, located: t.Iterable[Located]) -> t.List[Wheel]
                 real = "" if reason else sha256_stream(stream)
                 if real == sha256:
                     # Nobody else can change the file in between, and this is the file that was hashed.
-                    wheels.append(_wheel.describe(packaging, path, sha256, _wheel.read_metadata(path, stream)))
+                    wheels.append(_wheel.describe(packaging, path, sha256, _metadata.read(path, stream)))
                 elif reason:
                     wrong.append("%s can be changed by others: %s. Copy it to a folder of your own" % (path, reason))
                 else:

@@ -14,7 +14,7 @@ import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _access
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _pip_commands, _venv, _venv_plan
 from ansible_collections.airgap.python.plugins.module_utils._install._lock_choice import uv_of
@@ -53,7 +53,7 @@ class FromBundle(_venv.Environment):
 
     def change_packages(self, plan: _venv_plan.Plan, python: _venv_plan.Python, lock_text: str) -> None:
         """Copy the wheels and install them: pip hashes a file and opens it again, so only copies come before it."""
-        copies = os.path.join(self.folder, _manifest.POOL)
+        copies = os.path.join(self.folder, _layout.POOL)
         os.mkdir(copies)
         for pin in self.pins:
             self.bundle.copy(pin, copies)

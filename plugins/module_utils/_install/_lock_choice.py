@@ -12,17 +12,17 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _venv
 from ansible_collections.airgap.python.plugins.module_utils._install._verified_bundle import Bundle
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._target import _fit, _target, _target_parser
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel_name
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
 
 def misfit(bundle: Bundle, set_name: str, target: _target.Target, here: _target.Target) -> str:
     """Say why this interpreter cannot install a lock; "" if it can."""
-    reason = _target.misfit(target, here)
+    reason = _fit.misfit(target, here)
     accepted = set(here.tags())
     for pin in [] if reason else bundle.pins(set_name, target.name):
-        if not accepted.intersection(_wheel.tags(pin.filename)):
+        if not accepted.intersection(_wheel_name.tags_of(pin.filename)):
             return "%s is for another interpreter" % pin.filename
     return reason
 
@@ -36,7 +36,7 @@ def choose(bundle: Bundle, set_name: str, wanted: str, here: _target.Target) -> 
         if not bundle.has_lock(set_name, name):
             continue
         try:
-            target = _target.parse(raw)[0]
+            target = _target_parser.parse(raw)[0]
             reason = misfit(bundle, set_name, target, here)
         except AirgapError as error:
             reason = str(error).rstrip(".")
@@ -56,7 +56,7 @@ def choose(bundle: Bundle, set_name: str, wanted: str, here: _target.Target) -> 
         raise AirgapError(
             "The set %s has no target %s. It has %s." % (set_name, wanted, ", ".join(names + list(reasons)) or "none")
         )
-    best = _target.best_fit(fitting, here)
+    best = _fit.best_fit(fitting, here)
     if best is None:
         raise AirgapError(
             "No target of the set %s fits %s (Python %s, %s, %s, %s). It has: %s. Name another interpreter with --python, "

@@ -23,18 +23,18 @@ import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install._bundle_venv import install, report
 from ansible_collections.airgap.python.plugins.module_utils._install._lock_choice import choose, pip_of
 from ansible_collections.airgap.python.plugins.module_utils._install._verified_bundle import Bundle, verify
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey, _target
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 
 def say_what_was_verified(bundle: Bundle, signers: t.Sequence[str]) -> None:
     """Print what is known of the bundle now."""
-    held = len(bundle.held - {_manifest.SUMS, _manifest.SIGNATURE})
+    held = len(bundle.held - {_layout.SUMS, _layout.SIGNATURE})
     report("Bundle %s: the sums of %d files are right." % (bundle.manifest["id"], held))
     if signers:
         report("Verified: signed by %s." % ", ".join(signers))
@@ -104,7 +104,7 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
     if not options.list and options.set not in names:
         asked = "There is no set %s in this bundle." % options.set if options.set else "Name a set."
         raise AirgapError("%s It has: %s." % (asked, ", ".join(names) or "none"))
-    here = _target.from_answer(_interpreter.answer())[0]
+    here = _survey.target_of(_interpreter.report())[0]
     if options.list:
         show(bundle, here)
         return

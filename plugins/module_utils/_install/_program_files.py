@@ -8,7 +8,7 @@ import ast
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     make_folder,
@@ -53,17 +53,17 @@ def release_files() -> t.Dict[str, bytes]:
         if data is not None:
             found[path] = data
             waiting += sorted(imported_paths(data))
-    return {"%s/%s" % (_manifest.INSTALL, path): found[path] for path in sorted(found)}
+    return {"%s/%s" % (_layout.INSTALL, path): found[path] for path in sorted(found)}
 
 
 def read_installed(root: str) -> t.Dict[str, bytes]:
     """Return path to content of the files in install/ of a bundle."""
-    folder = os.path.join(root, _manifest.INSTALL)
+    folder = os.path.join(root, _layout.INSTALL)
     if not os.path.lexists(folder):
         return {}
     if os.path.islink(folder) or not os.path.isdir(folder):
         raise AirgapError("%s is not a folder. Remove it." % folder)
-    paths = [os.path.join(_manifest.INSTALL, path) for path in _manifest.walk(folder)]
+    paths = [os.path.join(_layout.INSTALL, path) for path in _folder.walk(folder)]
     return {path: read_if_exists(os.path.join(root, path)) or b"" for path in paths}
 
 
@@ -71,7 +71,7 @@ def write(root: str, before: t.Mapping[str, bytes], after: t.Mapping[str, bytes]
     """Write the files that are new or different, and remove the others."""
     for path in sorted(set(before) - set(after)):
         os.unlink(os.path.join(root, path))
-    for folder, _folders, _names in os.walk(os.path.join(root, _manifest.INSTALL), topdown=False):
+    for folder, _folders, _names in os.walk(os.path.join(root, _layout.INSTALL), topdown=False):
         if not os.listdir(folder):
             os.rmdir(folder)
     for path in sorted(after):
@@ -93,7 +93,7 @@ def update(root: str, check_mode: bool) -> t.Dict[str, t.Any]:
             write(root, before, after)
     except OSError as error:
         raise AirgapError("%s cannot be written: %s." % (error.filename or root, error.strerror or error)) from error
-    place = os.path.join(root, _manifest.INSTALL)
+    place = os.path.join(root, _layout.INSTALL)
     return {
         "changed": before != after,
         "files": sorted(after),

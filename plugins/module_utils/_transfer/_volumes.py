@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, Part
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import Part, group
 
 FORMAT = 1
 LIST = "volumes.json"
@@ -55,7 +56,7 @@ def is_volume_name(name: str) -> bool:
 
 def lay_out(carried: t.Iterable[Entry], volume_size: int) -> t.List[Volume]:
     """Return the volumes of at most ``volume_size`` bytes that hold the files of a pool, in order of their paths."""
-    pieces = _manifest.cut([(entry.path, 0, entry.size) for entry in sorted(carried)], volume_size)
+    pieces = group([(entry.path, 0, entry.size) for entry in sorted(carried)], volume_size)
     if len(pieces) > 999999:
         raise AirgapError("Volumes of %d bytes would be %d. Give a larger size." % (volume_size, len(pieces)))
     return [Volume("%04d.vol" % number, tuple(parts), "") for number, parts in enumerate(pieces, 1)]
@@ -67,12 +68,12 @@ def render(identity: str, volumes: t.Iterable[Volume]) -> str:
         {"name": one.name, "size": one.size, "sha256": one.sha256, "parts": [list(part) for part in one.parts]}
         for one in volumes
     ]
-    return _manifest.render_json({"format": FORMAT, "id": identity, "volumes": listed})
+    return _json.render({"format": FORMAT, "id": identity, "volumes": listed})
 
 
 def parse(text: str, where: str, identity: str, carried: t.Iterable[Entry]) -> t.List[Volume]:
     """Return the volumes of a list that hold each byte of the carried files just once; raises AirgapError otherwise."""
-    document = _manifest.parse_json(text, where)
+    document = _json.parse(text, where)
     if not isinstance(document, dict) or not isinstance(document.get("format"), int):
         raise AirgapError("%s is no list of volumes: it has no format number. Export the bundle again." % where)
     if document["format"] != FORMAT:

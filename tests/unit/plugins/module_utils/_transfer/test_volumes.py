@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, Part
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _volumes
+from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import Part
 
 CARRIED = [Entry("wheels/b", "b" * 64, 25), Entry("wheels/a", "a" * 64, 10), Entry("wheels/empty", "c" * 64, 0)]
 

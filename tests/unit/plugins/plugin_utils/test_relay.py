@@ -16,10 +16,10 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _pipe, _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import Part
 from ansible_collections.airgap.python.plugins.modules import bundle_send
-from ansible_collections.airgap.python.plugins.plugin_utils import _line
+from ansible_collections.airgap.python.plugins.plugin_utils import _relay
 
 
 def words(**options):
@@ -30,7 +30,7 @@ def words(**options):
             {"ansible_host": "node", "ansible_ssh_common_args": "-o ProxyCommand='ssh -W %h:%p b'"}, **options
         )
     )
-    return _line.program(connection, "cat 'a b'")
+    return _relay.program(connection, "cat 'a b'")
 
 
 def test_line_to_a_host_has_ansibles_own_arguments_and_is_not_compressed():
@@ -52,16 +52,16 @@ def test_line_never_asks_and_with_a_password_uses_the_connection_that_is_open():
 
 def test_connection_that_passes_no_stream_on_is_refused_with_the_way_round():
     with pytest.raises(AnsibleActionFail, match="this host has winrm.*on a disk"):
-        _line.program(types.SimpleNamespace(transport="winrm"), "cat")
+        _relay.program(types.SimpleNamespace(transport="winrm"), "cat")
 
 
-HELLO = "echo '%s'; " % _line.BEGIN.decode().strip()
+HELLO = "echo '%s'; " % _relay.BEGIN.decode().strip()
 
 
 def carry(printer, taker):
     """Join two shell commands; return what the line counted and what they said."""
     with tempfile.TemporaryFile() as said:
-        line = _line.Line(["sh", "-c", HELLO + printer], ["sh", "-c", taker], 1, said)
+        line = _relay.Line(["sh", "-c", HELLO + printer], ["sh", "-c", taker], 1, said)
         line.end(True)
         said.seek(0)
         return line.crossed, said.read().decode()
@@ -70,15 +70,15 @@ def carry(printer, taker):
 def test_what_a_login_shell_prints_is_no_part_of_the_piece(tmp_path):
     with tempfile.TemporaryFile() as said:
         printer = "echo Welcome; sleep 0.1; %s cat /dev/null; printf wheel" % HELLO
-        line = _line.Line(["sh", "-c", printer], ["sh", "-c", "cat > %s/out" % tmp_path], 1, said)
+        line = _relay.Line(["sh", "-c", printer], ["sh", "-c", "cat > %s/out" % tmp_path], 1, said)
         line.end(True)
     assert (tmp_path / "out").read_text() == "wheel"
-    assert _line.begun(iter([b"noise", bytes(1 << 21), b"more"]).__next__) is None
+    assert _relay.begun(iter([b"noise", bytes(1 << 21), b"more"]).__next__) is None
 
 
 def test_what_ssh_notes_does_not_hide_what_was_wrong():
     with tempfile.TemporaryFile() as said:
-        line = _line.Line(["true"], ["false"], 1, said)
+        line = _relay.Line(["true"], ["false"], 1, said)
         line.end(True)
     assert line.reason("no such file\n" + "debug1: channel 0: free\n" * 99) == "no such file"
     assert line.reason("debug1: x\n") == "sending ended with status 0, receiving with 1."
@@ -99,17 +99,17 @@ def test_line_ends_when_one_side_does_and_keeps_what_it_said():
 
 
 def test_what_a_host_says_beside_the_piece_does_not_fill_the_disk(monkeypatch):
-    monkeypatch.setattr(_line, "LIMITED", tuple(word.replace("131072", "20") for word in _line.LIMITED))
+    monkeypatch.setattr(_relay, "LIMITED", tuple(word.replace("131072", "20") for word in _relay.LIMITED))
     crossed, said = carry("yes >&2", "cat > /dev/null")
     assert crossed == 0
     assert len(said) == 20 * 512
 
 
-@pytest.mark.parametrize("printing", [_line.printing, lambda pipe: "cat /dev/zero"], ids=["waiting", "busy"])
+@pytest.mark.parametrize("printing", [_relay.printing, lambda pipe: "cat /dev/zero"], ids=["waiting", "busy"])
 def test_failure_ends_both_sides_and_leaves_no_pipe(tmp_path, printing):
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     with tempfile.TemporaryFile() as said:
-        line = _line.Line(["sh", "-c", printing(one)], ["sh", "-c", _line.taking(two)], 1, said)
+        line = _relay.Line(["sh", "-c", printing(one)], ["sh", "-c", _relay.taking(two)], 1, said)
         pipes = [two] if "zero" in printing(one) else [one, two]
         while not all(os.path.exists(pipe + "/pipe") for pipe in pipes):
             time.sleep(0.01)
@@ -117,19 +117,19 @@ def test_failure_ends_both_sides_and_leaves_no_pipe(tmp_path, printing):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("command", [_line.printing, _line.taking])
+@pytest.mark.parametrize("command", [_relay.printing, _relay.taking])
 def test_command_that_waits_for_a_module_which_is_gone_does_not_wait_for_ever(tmp_path, monkeypatch, command):
-    monkeypatch.setattr(_line, "STEPS", 1)
+    monkeypatch.setattr(_relay, "STEPS", 1)
     subprocess.run(["sh", "-c", command(str(tmp_path / "pipe"))], stdin=subprocess.DEVNULL, check=False, timeout=30)
     assert os.listdir(tmp_path) == []
 
 
 def test_pipe_on_a_host_is_closed_to_others_and_goes_away(tmp_path):
     pipe = str(tmp_path / "a b")
-    with subprocess.Popen(["sh", "-c", _line.taking(pipe)], stdin=subprocess.PIPE) as taker:
+    with subprocess.Popen(["sh", "-c", _relay.taking(pipe)], stdin=subprocess.PIPE) as taker:
         taker.stdin.write(b"text")
         taker.stdin.close()
-        with contextlib.closing(_stream.Pipe(pipe + "/pipe", os.O_RDONLY)) as end:
+        with contextlib.closing(_pipe.Pipe(pipe + "/pipe", os.O_RDONLY)) as end:
             assert stat.S_IMODE(os.stat(pipe).st_mode) == 0o700
             assert end.read(9) == b"text"
     assert os.listdir(tmp_path) == []
@@ -139,27 +139,27 @@ def test_what_went_wrong_on_the_sending_host_is_printed_apart_from_the_piece(tmp
     pipe = str(tmp_path / "pipe")
 
     def lost(emit):
-        _stream.write(str(tmp_path), [_manifest.Part("lost.whl", 0, 1)], emit)
+        _stream.write(str(tmp_path), [Part("lost.whl", 0, 1)], emit)
 
     sender = threading.Thread(target=bundle_send.serve, args=(lost, pipe))
     sender.start()
-    done = subprocess.run(["sh", "-c", _line.printing(pipe)], capture_output=True, check=False)
+    done = subprocess.run(["sh", "-c", _relay.printing(pipe)], capture_output=True, check=False)
     sender.join()
-    assert done.stdout == _line.BEGIN and b"lost.whl" in done.stderr
+    assert done.stdout == _relay.BEGIN and b"lost.whl" in done.stderr
     assert os.listdir(tmp_path) == []
 
 
 def test_module_that_ran_twice_sends_its_piece_once(tmp_path):
     pipe = str(tmp_path / "pipe")
     (tmp_path / "a.whl").write_bytes(bytes(3000000))
-    parts = [_manifest.Part("a.whl", 0, 3000000)]
+    parts = [Part("a.whl", 0, 3000000)]
     senders = [
         threading.Thread(target=bundle_send.serve, args=(lambda emit: _stream.write(str(tmp_path), parts, emit), pipe))
         for _run in range(2)
     ]
     for sender in senders:
         sender.start()
-    done = subprocess.run(["sh", "-c", _line.printing(pipe)], capture_output=True, check=False)
+    done = subprocess.run(["sh", "-c", _relay.printing(pipe)], capture_output=True, check=False)
     for sender in senders:
         sender.join()
-    assert done.stdout == _line.BEGIN + bytes(3000000) and done.stderr == b""
+    assert done.stdout == _relay.BEGIN + bytes(3000000) and done.stderr == b""
