@@ -5,43 +5,43 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pip_settings_info
-short_description: Find settings that win over the site's pip.conf
+short_description: Find settings that override the site's pip.conf
 version_added: 0.1.0
 description:
-  - pip reads C(/etc/pip.conf) for every user of a host, but settings of a user, of an environment and of the login win
-    over it. This finds them and warns of each kind with what it changes.
+  - pip reads C(/etc/pip.conf) for every user of a host, but settings of a user, of an environment and of the login
+    override it. This module finds them and warns of each kind, with its effect.
   - It reads C(pip.conf) below C(/etc/xdg), of the users and of the environments, C(PIP_*) and C(*_proxy) variables in the
     files that a login reads (C(/etc/environment), C(~/.profile) and the like), and C(~/.netrc).
-  - Users are those of the host's own list, and those with a folder in C(/home). Nothing is run, so that what a file sets
-    under a condition is taken for set.
-  - Of the values only known keys are told, and of a URL no more than scheme, host and port.
+  - It checks the local users of the host, and those with a folder in C(/home). It runs nothing, so a variable that a file
+    sets under a condition is treated as set.
+  - The result names known keys only, and of a URL only scheme, host and port.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would return otherwise.
+    description: Can run in check mode and return the same result.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
     support: none
 options:
   index_url:
-    description: The index that pip is to use.
+    description: The URL of the index that pip should use.
     type: str
     required: true
   path:
-    description: The site's configuration, which outranks that below C(/etc/xdg).
+    description: The site's configuration, which overrides that below C(/etc/xdg).
     type: path
     default: /etc/pip.conf
   environments:
-    description: Folders of environments, each of which may have a C(pip.conf) of its own. They may have wildcards.
+    description: Folders of environments, each of which may have a C(pip.conf) of its own. They may contain wildcards.
     type: list
     elements: path
     default: []
 """
 
 EXAMPLES = r"""
-- name: Look for settings that win over it
+- name: Find settings that override the site's pip.conf
   airgap.python.pip_settings_info:
     index_url: http://10.89.1.10:3141/airgap/prod/+simple/
     environments: [/usr, /opt/airgap/*]
@@ -55,25 +55,26 @@ findings:
   returned: success
   contains:
     path:
-      description: The file. Of a user's it begins with V(~/).
+      description: The file. The path of a user's file begins with V(~/).
       type: str
       sample: ~/.config/pip/pip.conf
     user:
-      description: Whose it is. Empty for every user.
+      description: The user. Empty if the file applies to every user.
       type: str
     effects:
       description: What pip does because of it.
       type: list
       elements: str
-      sample: ["asks https://pypi.example in place of the index"]
+      sample: ["uses https://pypi.example instead of the index"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._install import _settings_search, _user_settings
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _settings_search
 
 
 def main() -> None:
-    """Look, and warn."""
+    """Search for the settings, and warn."""
     module = AnsibleModule(
         argument_spec={
             "index_url": {"type": "str", "required": True},
@@ -83,21 +84,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        host = _settings_search.Host(module.params["index_url"], _settings_search.text_of(module.params["path"]) or "")
-        host.look(module.params["environments"])
-    except OSError as error:
-        module.fail_json(msg="%s cannot be read: %s. Run this as root." % (error.filename, error.strerror))
-    for sentence in _user_settings.sentences(host.findings, module.params["path"]):
-        module.warn(sentence)
-    if host.unread:
-        names = ", ".join(_settings_search.plain(name) for name in host.unread[: _user_settings.MOST])
-        module.warn(
-            "Settings of %d users, such as %s, cannot be read and were not looked at." % (len(host.unread), names)
-        )
-    module.exit_json(
-        changed=False,
-        findings=[{"path": one.path, "user": one.user, "effects": list(one.effects)} for one in host.findings],
-    )
+        result = _settings_search.search(module)
+    except AirgapError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -386,7 +386,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(install):
     install.venv.mkdir()
     (install.venv / "thesis.txt").write_text("mine")
     before = small_bundle.snapshot(install.venv)
-    refused(install.set(), str(install.venv), "was not made by us")
+    refused(install.set(), str(install.venv), "was not created by this program")
     assert small_bundle.snapshot(install.venv) == before
     shutil.rmtree(install.venv)
     install.venv.write_text("a file")

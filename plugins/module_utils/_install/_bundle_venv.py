@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The environment that install.sh fills from a bundle."""
+"""The environment into which install.sh installs from a bundle."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
 def run(argv: t.List[str]) -> t.Tuple[int, str]:
-    """Run a command without any setting of the host's; return its code and its output."""
+    """Run a command without the host's settings; return its code and its output."""
     done = subprocess.run(
         argv,
         stdin=subprocess.DEVNULL,
@@ -39,12 +39,12 @@ def run(argv: t.List[str]) -> t.Tuple[int, str]:
 
 
 class FromBundle(_venv.Environment):
-    """An environment that is filled from a bundle, by its pip or its uv."""
+    """An environment whose packages come from a bundle, installed with its pip or its uv."""
 
     def __init__(
         self, path: str, pip_wheel: str, bundle: Bundle, pins: t.Sequence[_lock.Pin], uv: t.Optional[_lock.Pin]
     ) -> None:
-        """Remember what is to be copied out of the bundle when the environment is there."""
+        """Store what will be copied from the bundle once the environment exists."""
         super().__init__(path, sys.executable, pip_wheel, _pip_commands.PipOptions(), run)
         self.bundle = bundle
         self.pins = pins
@@ -52,7 +52,7 @@ class FromBundle(_venv.Environment):
         self.uv_program = ""
 
     def change_packages(self, plan: _venv_plan.Plan, python: _venv_plan.Python, lock_text: str) -> None:
-        """Copy the wheels and install them: pip hashes a file and opens it again, so only copies come before it."""
+        """Copy the wheels and install the copies: pip hashes a file and then opens it again."""
         copies = os.path.join(self.folder, _layout.POOL)
         os.mkdir(copies)
         for pin in self.pins:
@@ -70,7 +70,7 @@ class FromBundle(_venv.Environment):
             super().install_pip()
 
     def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
-        """Let pip or uv install a lock."""
+        """Install a lock with pip or uv."""
         if not self.uv_program:
             super().install_lock(lock_text, reinstall)
             return
@@ -80,7 +80,7 @@ class FromBundle(_venv.Environment):
         self.run_uv("--find-links=" + self.options.find_links[0], "--only-binary=:all:", "--require-hashes", "-r", lock)
 
     def run_uv(self, *more: str) -> None:
-        """Let uv install something; raises AirgapError with the end of its output."""
+        """Run uv pip install; raises AirgapError with the end of its output."""
         argv = [self.uv_program, "pip", "install", "--python=" + self.python]
         argv += ["--cache-dir=" + os.path.join(self.folder, "cache")]
         argv += ["--no-config", "--offline", "--no-index", "--no-progress", "--compile-bytecode", *more]
@@ -94,37 +94,37 @@ class FromBundle(_venv.Environment):
 
 
 def unpack_uv(wheel: str, folder: str) -> str:
-    """Put the program out of uv's wheel into a folder; return its path."""
+    """Copy the program in uv's wheel into a folder; return its path."""
     path = os.path.join(folder, "uv")
     with zipfile.ZipFile(wheel) as archive:
         inside = [name for name in archive.namelist() if re.match(r"[^/]+\.data/scripts/uv\Z", name)]
         if not inside:
-            raise AirgapError("%s holds no program uv. Stage another version of it." % wheel)
+            raise AirgapError("%s does not hold the program uv. Stage another version of it." % wheel)
         with archive.open(inside[0]) as source, open(path, "wb") as target:
             shutil.copyfileobj(source, target)
     os.chmod(path, 0o755)
     return path
 
 
-def look(path: str) -> _venv_plan.Found:
-    """Return what lies at the path of the environment; raises AirgapError where it is not ours to write."""
-    fix = "Name another place with --venv, or run this as the user to whom it belongs."
+def inspect(path: str) -> _venv_plan.Found:
+    """Return what is at the path of the environment; raises AirgapError if it must not be changed."""
+    fix = "Name another place with --venv, or run this as the user who owns it."
     _access.check_folders_above(path, fix)
     reason = _access.other_writers(os.lstat(path)) if os.path.isdir(path) else ""
     if reason:
         raise AirgapError("Others can change %s: %s. %s" % (path, reason, fix))
-    found = _venv.look(path, run)
+    found = _venv.inspect(path, run)
     if found.kind in ("venv", "other"):
         is_folder = os.path.isdir(path) and not os.path.islink(path)
         raise AirgapError(
             "%s exists and %s. Move it away, or name another folder with --venv."
-            % (path, "was not made by us" if is_folder else "is not a folder")
+            % (path, "was not created by this program" if is_folder else "is not a folder")
         )
     return found
 
 
 def check_space(path: str, wheels: t.Sequence[str]) -> None:
-    """Raise AirgapError, before anything is changed, where the unpacked files do not fit on the disk."""
+    """Raise AirgapError, before anything is changed, if the unpacked files do not fit on the disk."""
     needed = 0
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
@@ -133,10 +133,10 @@ def check_space(path: str, wheels: t.Sequence[str]) -> None:
     while not os.path.isdir(place):
         place = os.path.dirname(place)
     total, dummy, free = shutil.disk_usage(place)
-    # A file system of the kernel's has no size; writing there fails for another reason.
+    # A virtual file system has no size; writing there fails for another reason.
     if total and needed > free:
         raise AirgapError(
-            "The disk of %s is full: %.1f MiB are free and at least %.1f are needed. Free some space, or name a folder on "
+            "The disk of %s is full: %.1f MiB are free and at least %.1f MiB are needed. Free some space, or name a folder on "
             "another disk with --venv." % (place, free / 2**20, needed / 2**20)
         )
 
@@ -150,26 +150,26 @@ def report(text: str) -> None:
 def install(
     bundle: Bundle, set_name: str, target: str, path: str, pip: _lock.Pin, pip_wheel: str, with_uv: bool
 ) -> None:
-    """Make an environment hold what a lock says, unless it does; ``pip_wheel`` is our copy."""
+    """Make an environment hold exactly what a lock says, unless it does; ``pip_wheel`` is a private copy."""
     text = bundle.lock(set_name, target)
     pins = bundle.pins(set_name, target)
     python = _venv_plan.Python(sys.version_info[:3], os.path.realpath(sys.executable))
     uv = uv_of(bundle, target) if with_uv else None
     wheels = bundle.require(pins)
-    found = look(path)
+    found = inspect(path)
     plan = _venv_plan.plan(path, found, python, pins, pip.version)
     if not plan.changed and found.recorded == tuple(pins):
         report("Already installed: set %s for target %s in %s." % (set_name, target, path))
         return
     check_space(path, wheels + [pip_wheel])
     report("Installing set %s for target %s into %s ..." % (set_name, target, path))
-    # A strict umask of root's would make an environment that nobody else can use.
+    # With root's strict umask, no one else could use the environment.
     os.umask(0o022)
-    if found.kind == "ours":
-        # It is always made anew: whoever installs by hand wants what the bundle says, and not what was there.
-        plan = _venv_plan.plan(path, _venv_plan.Found("ours"), python, pins, pip.version)
+    if found.kind == "managed":
+        # It is always rebuilt: whoever runs install.sh wants the bundle's content, whatever was there before.
+        plan = _venv_plan.plan(path, _venv_plan.Found("managed"), python, pins, pip.version)
     environment = FromBundle(path, pip_wheel, bundle, pins, uv)
-    with environment.claim():
+    with environment.locked():
         environment.apply(plan, python, text)
         environment.verify(python, pins, pip.version)
         environment.mark_complete(text)

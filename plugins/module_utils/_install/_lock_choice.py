@@ -18,7 +18,7 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._versions im
 
 
 def misfit(bundle: Bundle, set_name: str, target: _target.Target, here: _target.Target) -> str:
-    """Say why this interpreter cannot install a lock; "" if it can."""
+    """Return why this interpreter cannot install a lock; "" if it can."""
     reason = _fit.misfit(target, here)
     accepted = set(here.tags())
     for pin in [] if reason else bundle.pins(set_name, target.name):
@@ -28,7 +28,7 @@ def misfit(bundle: Bundle, set_name: str, target: _target.Target, here: _target.
 
 
 def choose(bundle: Bundle, set_name: str, wanted: str, here: _target.Target) -> str:
-    """Return the target whose lock of a set this interpreter installs: the closest that fits."""
+    """Return the target whose lock of a set this interpreter can install: the closest that fits."""
     fitting = []
     reasons = {}
     for raw in bundle.manifest["targets"]:
@@ -49,7 +49,7 @@ def choose(bundle: Bundle, set_name: str, wanted: str, here: _target.Target) -> 
         return wanted
     if wanted in reasons:
         raise AirgapError(
-            "Target %s does not fit the interpreter %s. Those of the set %s that fit: %s."
+            "Target %s does not fit the interpreter %s. Targets of the set %s that fit: %s."
             % (reasons[wanted], sys.executable, set_name, ", ".join(names) or "none")
         )
     if wanted:
@@ -75,7 +75,7 @@ def choose(bundle: Bundle, set_name: str, wanted: str, here: _target.Target) -> 
 
 
 def pip_of(bundle: Bundle, folder: str) -> t.Tuple[_lock.Pin, str]:
-    """Return the newest pip of the pool that this interpreter can run, and our copy of it in a folder."""
+    """Return the newest pip of the pool that this interpreter can run, and its copy in a folder."""
     best = None
     found = []
     for entry in bundle.manifest["files"]:
@@ -104,25 +104,25 @@ def pip_of(bundle: Bundle, folder: str) -> t.Tuple[_lock.Pin, str]:
 
 
 def uv_of(bundle: Bundle, target: str) -> _lock.Pin:
-    """Return the uv of the bundle; raises AirgapError when there is none."""
+    """Return the uv of the bundle; raises AirgapError if there is none."""
     if not bundle.has_lock("airgap-uv", target):
         raise AirgapError(
-            "The bundle carries no uv for target %s. Stage it with stage_tools: [uv], or leave --uv out." % target
+            "The bundle carries no uv for target %s. Stage it with stage_tools: [uv], or leave out --uv." % target
         )
     if sys.version_info < (3, 10) and not has_distutils():
         raise AirgapError(
-            "uv asks Python %d.%d for distutils, which is not here. Install it (Debian: python3-distutils), or leave --uv "
-            "out: pip installs the same." % sys.version_info[:2]
+            "uv needs distutils of Python %d.%d, which is not installed. Install it (Debian: python3-distutils), or leave out "
+            "--uv: pip installs the same." % sys.version_info[:2]
         )
     uv = [pin for pin in bundle.pins("airgap-uv", target) if pin.name == "uv"]
     if not uv:
-        raise AirgapError("The lock of airgap-uv for target %s does not name uv. Leave --uv out." % target)
+        raise AirgapError("The lock of airgap-uv for target %s does not name uv. Leave out --uv." % target)
     bundle.require(uv)
     return uv[0]
 
 
 def has_distutils() -> bool:
-    """Say whether the interpreter has all of distutils; Debian ships most of it apart."""
+    """Return whether the interpreter has all of distutils; Debian has most of it in a separate package."""
     try:
         return importlib.util.find_spec("distutils.dist") is not None
     except ImportError:

@@ -29,10 +29,10 @@ class PipOptions(t.NamedTuple):
 
 
 def clean_environment(environ: t.Mapping[str, str], index_url: str = "") -> t.Dict[str, str]:
-    """Return the environment in which Python and pip run: nothing of the host's settings is in it.
+    """Return the variables with which Python and pip run, without the host's settings.
 
     No configuration file, no netrc, no proxy and no PIP_*: the result depends
-    on the module's options alone. The URL may hold a password and so goes here.
+    only on the module's options. The URL is passed here because it may hold a password.
     """
     clean = {name: environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in environ}
     clean.update(LC_ALL="C", LANGUAGE="C", PIP_CONFIG_FILE="/dev/null", NETRC="/dev/null")
@@ -42,22 +42,22 @@ def clean_environment(environ: t.Mapping[str, str], index_url: str = "") -> t.Di
 
 
 def pip_argv(python: str, pip_wheel: str, command: str, *more: str) -> t.List[str]:
-    """Return a command line that runs pip out of its wheel, which is a zip file that Python runs."""
+    """Return a command that runs pip from its wheel, which is a zip file that Python can run."""
     return [python, "-I", pip_wheel + "/pip", *pip_arguments(command, *more)]
 
 
 def uninstall_argv(python: str, pip_wheel: str, names: t.Iterable[str]) -> t.List[str]:
-    """Return the command line that removes projects."""
+    """Return the command that removes projects."""
     return pip_argv(python, pip_wheel, "uninstall", "--yes", *names)
 
 
 def install_pip_argv(python: str, pip_wheel: str) -> t.List[str]:
-    """Return the command line that installs pip from its own wheel, and asks nobody for anything."""
+    """Return the command that installs pip from its own wheel, without an index."""
     return pip_argv(python, pip_wheel, "install", NO_INDEX, NO_DEPENDENCIES, NO_CACHE, pip_wheel)
 
 
 def install_argv(python: str, pip_wheel: str, source: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
-    """Return the command line that installs a lock; with reinstall, each pin anew and nothing beside it."""
+    """Return the command that installs a lock; with ``reinstall``, exactly its pins even if they are installed."""
     argv = pip_argv(python, pip_wheel, "install", NO_CACHE, ONLY_WHEELS, "--retries=2", "--timeout=%d" % source.timeout)
     if source.no_index:
         argv.append(NO_INDEX)

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What install.sh starts: verify a bundle, choose a lock, make the virtual environment.
+"""The program that install.sh starts: verify a bundle, choose a lock, create the virtual environment.
 
-It has the steps and their messages; the rules are those of the modules that it
-imports. All of them are imported before anything is verified, so that nothing is
-loaded later. It needs the standard library alone, and runs on the interpreter that
-is to get the packages. Nothing in a bundle is used before it was verified, and
-nothing in a bundle is changed. It may run as root, so that what is used are copies
-that were hashed while they were made, in folders that nobody else can write to.
+It has the steps and their messages; the rules are in the modules that it imports.
+All of them are imported before anything is verified, so that nothing is loaded
+later. It needs only the standard library, and runs on the interpreter that gets
+the packages. Nothing in a bundle is used before it is verified, and nothing in a
+bundle is changed. Because it may run as root, it uses copies that were hashed
+while they were written, in folders that no one else can write to.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from ansible_collections.airgap.python.plugins.module_utils._target import _inte
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 
-def say_what_was_verified(bundle: Bundle, signers: t.Sequence[str]) -> None:
-    """Print what is known of the bundle now."""
+def report_verified(bundle: Bundle, signers: t.Sequence[str]) -> None:
+    """Print what was verified."""
     held = len(bundle.held - {_layout.SUMS, _layout.SIGNATURE})
-    report("Bundle %s: the sums of %d files are right." % (bundle.manifest["id"], held))
+    report("Bundle %s: the sums of %d files are correct." % (bundle.manifest["id"], held))
     if signers:
         report("Verified: signed by %s." % ", ".join(signers))
     else:
         report(
-            "UNVERIFIED: no signature was checked, so anyone may have made this bundle. Name those who may sign with "
+            "UNVERIFIED: no signature was checked, so anyone may have created this bundle. Name those who may sign it with "
             "--allowed-signers."
         )
-    waiting = [entry for entry in bundle.manifest["files"] if entry["path"] not in bundle.held]
-    if waiting:
-        report("It adds to the bundle %s, which has %d of its files." % (bundle.base, len(waiting)))
+    missing = [entry for entry in bundle.manifest["files"] if entry["path"] not in bundle.held]
+    if missing:
+        report("It adds to the bundle %s, which has %d of its files." % (bundle.base, len(missing)))
 
 
-def show(bundle: Bundle, here: _target.Target) -> None:
-    """Print the sets, their targets, and the one that this interpreter would take."""
+def report_sets(bundle: Bundle, here: _target.Target) -> None:
+    """Print the sets, their targets, and the target that fits this interpreter."""
     for one in bundle.manifest["sets"]:
         names = [target["name"] for target in bundle.manifest["targets"]]
         targets = [name for name in names if bundle.has_lock(one["name"], name)]
@@ -61,11 +61,11 @@ def show(bundle: Bundle, here: _target.Target) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are as short as ours; the shell part has the usage."""
+    """A parser with short errors; install.sh has the usage."""
 
     def error(self, message: str) -> t.NoReturn:
-        """End with what is wrong."""
-        self.exit(2, "install.sh: %s. 'sh install.sh --help' shows what there is.\n" % shown(message))
+        """Exit with the error."""
+        self.exit(2, "install.sh: %s. 'sh install.sh --help' shows the options.\n" % shown(message))
 
 
 def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
@@ -80,48 +80,48 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
         parser.add_argument("--" + name, action="store_true")
     options = parser.parse_args(arguments)
     if (options.required is not None or options.revoked) and not options.allowed_signers:
-        parser.error("--required and --revoked count together with --allowed-signers only")
+        parser.error("--required and --revoked need --allowed-signers")
     if options.required is not None and options.required < 1:
         parser.error("--required must be 1 or more")
     if bool(options.set) + options.list + options.verify_only > 1:
-        parser.error("name a set, or --list, or --verify-only, and not two of them")
+        parser.error("give only one of a set, --list and --verify-only")
     return options
 
 
 def main(root: str, arguments: t.Sequence[str]) -> None:
-    """Verify the bundle, then do what was asked for; raises AirgapError.
+    """Verify the bundle, then do what was requested; raises AirgapError.
 
     Args:
-        root: The bundle, where no other is named.
-        arguments: Those of install.sh.
+        root: The bundle, unless the arguments name another.
+        arguments: The arguments of install.sh.
     """
     options = parse(arguments)
     bundle, signers = verify(os.path.realpath(options.bundle or root), options)
-    say_what_was_verified(bundle, signers)
+    report_verified(bundle, signers)
     if options.verify_only:
         return
     names = [one["name"] for one in bundle.manifest["sets"]]
     if not options.list and options.set not in names:
-        asked = "There is no set %s in this bundle." % options.set if options.set else "Name a set."
-        raise AirgapError("%s It has: %s." % (asked, ", ".join(names) or "none"))
+        problem = "There is no set %s in this bundle." % options.set if options.set else "Name a set."
+        raise AirgapError("%s It has: %s." % (problem, ", ".join(names) or "none"))
     here = _survey.target_of(_interpreter.report())[0]
     if options.list:
-        show(bundle, here)
+        report_sets(bundle, here)
         return
     target = choose(bundle, options.set, options.target, here)
-    # pip is needed before it is known where the environment goes.
+    # pip is copied before the path of the environment is checked.
     with tempfile.TemporaryDirectory(prefix=_files.TEMPORARY_PREFIX) as folder:
-        _access.check_folders_above(folder, "Let TMPDIR name a folder of your own.")
-        with disk_errors(folder, "Free some space, or let TMPDIR name a folder on another disk."):
+        _access.check_folders_above(folder, "Set TMPDIR to a folder of your own.")
+        with disk_errors(folder, "Free some space, or set TMPDIR to a folder on another disk."):
             pip, pip_wheel = pip_of(bundle, folder)
         path = os.path.abspath(options.venv or "/opt/airgap/" + options.set)
-        with disk_errors(path, "Free some space and run again; it begins anew."):
+        with disk_errors(path, "Free some space and run again; it starts from the beginning."):
             install(bundle, options.set, target, path, pip, pip_wheel, options.uv)
 
 
 @contextlib.contextmanager
 def disk_errors(path: str, fix: str) -> t.Iterator[None]:
-    """Say of a disk that is full, or that cannot be written, which one it is and what to do."""
+    """Turn the error of a disk that is full or cannot be written into one that names it and the fix."""
     try:
         yield
     except OSError as error:
@@ -135,18 +135,18 @@ def disk_errors(path: str, fix: str) -> t.Iterator[None]:
         raise
 
 
-def end(*_signal: t.Any) -> t.NoReturn:
-    """End as an error does, so that no copy is left behind."""
+def terminate(*_signal: t.Any) -> t.NoReturn:
+    """Exit as after an error, so that no copy is left behind."""
     raise SystemExit(143)
 
 
 def start(arguments: t.Sequence[str]) -> int:
     """Run as install.sh does and return its exit code; the first argument is the folder of install.sh."""
     for output in (sys.stdout, sys.stderr):
-        # A name may have letters that the terminal's encoding has not.
+        # A name may have characters that the terminal's encoding lacks.
         output.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGHUP, end)
+    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGHUP, terminate)
     try:
         main(arguments[0], arguments[1:])
     except AirgapError as error:
@@ -156,6 +156,6 @@ def start(arguments: t.Sequence[str]) -> int:
         sys.stderr.write("install.sh: %s\n" % shown(str(error)))
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("install.sh: interrupted. Run it again; it begins anew.\n")
+        sys.stderr.write("install.sh: interrupted. Run it again; it starts from the beginning.\n")
         return 130
     return 0

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a host in which pip finds settings that override those of the site."""
+"""Search of a host's files for settings that override the site's pip.conf."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import re
 import stat
 import typing as t
 
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _user_settings
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
-# No file that a person writes is larger, and a host has no more users of its own.
+# A file that a person writes is not larger, and a host does not have more local users.
 LARGEST = 1 << 20
 MOST_USERS = 2000
 EVERYONES_CONFIG = "etc/xdg/pip/pip.conf"
@@ -46,10 +48,10 @@ LOGIN = (
 )
 
 
-def opened(path: str) -> t.Optional[int]:
-    """Return a descriptor of a file of somebody's; None where there is none that a person would write."""
+def open_regular(path: str) -> t.Optional[int]:
+    """Return a descriptor of a user's file; None if there is no regular file of a usual size."""
     try:
-        # Opening a pipe or a device of a user's choice would do something already; O_PATH (open(2)) does nothing.
+        # Opening a pipe or a device has effects, and the user may have placed one there; O_PATH (open(2)) has none.
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             about = os.fstat(place)
@@ -64,18 +66,18 @@ def opened(path: str) -> t.Optional[int]:
         return None
 
 
-def text_of(path: str) -> t.Optional[str]:
-    """Return the text of a file, or None where there is none."""
-    handle = opened(path)
+def read_text(path: str) -> t.Optional[str]:
+    """Return the text of a file, or None if there is none."""
+    handle = open_regular(path)
     if handle is None:
         return None
     with os.fdopen(handle, "rb") as stream:
         return stream.read(LARGEST).decode("utf-8", "replace")
 
 
-def logins_of(path: str) -> t.Any:
-    """Return the hosts of a netrc; None where it is broken, and no hosts where there is none."""
-    handle = opened(path)
+def read_netrc_hosts(path: str) -> t.Any:
+    """Return the hosts of a netrc; None if it is broken, no hosts if there is no file."""
+    handle = open_regular(path)
     if handle is None:
         return ()
     try:
@@ -86,40 +88,40 @@ def logins_of(path: str) -> t.Any:
         os.close(handle)
 
 
-class Host:
-    """The files of a host, and what was found in them."""
+class Search:
+    """A search of the files of a host, and its findings."""
 
-    def __init__(self, url: str, ours: str, root: str = "/") -> None:
+    def __init__(self, url: str, site_config: str, root: str = "/") -> None:
         self.url = url
         self.root = root
         self.findings: t.List[_user_settings.Finding] = []
         self.unread: t.List[str] = []
-        self.is_weaker = tuple(re.findall(r"(?m)^([a-z-]+) *=", ours))
+        self.overridden = tuple(re.findall(r"(?m)^([a-z-]+) *=", site_config))
 
-    def note(self, path: str, user: str, effects: t.Sequence[str]) -> None:
-        """Keep what was found."""
+    def add(self, path: str, user: str, effects: t.Sequence[str]) -> None:
+        """Add a finding, if it has an effect."""
         if effects:
-            self.findings.append(_user_settings.Finding(plain(path), plain(user), tuple(effects)))
+            self.findings.append(_user_settings.Finding(safe(path), safe(user), tuple(effects)))
 
-    def config(self, path: str, name: str, user: str = "", is_weaker: t.Sequence[str] = ()) -> None:
-        """Judge a configuration of pip's."""
-        text = text_of(path)
+    def read_config(self, path: str, name: str, user: str = "", overridden: t.Sequence[str] = ()) -> None:
+        """Check a configuration file of pip."""
+        text = read_text(path)
         if text is not None:
-            self.note(name, user, _user_settings.config_effects(text, self.url, is_weaker))
+            self.add(name, user, _user_settings.config_effects(text, self.url, overridden))
 
-    def login(self, folder: str, patterns: t.Sequence[str], shown_as: str, user: str, no_proxy: str) -> str:
-        """Judge the files that a login reads; return what they say of no_proxy."""
+    def read_login(self, folder: str, patterns: t.Sequence[str], shown_as: str, user: str, no_proxy: str) -> str:
+        """Check the files that a login reads; return their value of no_proxy."""
         files = [path for one in patterns for path in sorted(glob.glob(os.path.join(glob.escape(folder), one)))]
-        found = {path: _user_settings.assignments(text_of(path) or "") for path in files}
+        found = {path: _user_settings.assignments(read_text(path) or "") for path in files}
         for variables in found.values():
             no_proxy = variables.get("no_proxy") or variables.get("NO_PROXY") or no_proxy
         for path, variables in found.items():
             name = os.path.join(shown_as, os.path.relpath(path, folder))
-            self.note(name, user, _user_settings.variable_effects(variables, self.url, no_proxy))
+            self.add(name, user, _user_settings.variable_effects(variables, self.url, no_proxy))
         return no_proxy
 
     def homes(self) -> t.Dict[str, str]:
-        """Return the folders of people, each with the name of its user."""
+        """Return home folders, each with the name of its user."""
         homes = {path: os.path.basename(path) for path in sorted(glob.glob(os.path.join(self.root, "home/*")))}
         homes[os.path.join(self.root, "root")] = "root"
         if self.root == "/":
@@ -128,24 +130,45 @@ class Host:
             )
         return dict(list(homes.items())[:MOST_USERS])
 
-    def look(self, environments: t.Sequence[str]) -> None:
-        """Look at all that pip would read."""
-        self.config(os.path.join(self.root, EVERYONES_CONFIG), "/" + EVERYONES_CONFIG, "", self.is_weaker)
-        no_proxy = self.login(self.root, EVERYONES_LOGIN, "/", "", "")
+    def run(self, environments: t.Sequence[str]) -> None:
+        """Check every file that pip would read."""
+        self.read_config(os.path.join(self.root, EVERYONES_CONFIG), "/" + EVERYONES_CONFIG, "", self.overridden)
+        no_proxy = self.read_login(self.root, EVERYONES_LOGIN, "/", "", "")
         for folder in sorted({folder for pattern in environments for folder in glob.glob(pattern)}):
-            self.config(os.path.join(folder, "pip.conf"), os.path.join(folder, "pip.conf"))
+            self.read_config(os.path.join(folder, "pip.conf"), os.path.join(folder, "pip.conf"))
         for home, user in self.homes().items():
             try:
                 for name in CONFIG:
-                    self.config(os.path.join(home, name), "~/" + name, user)
-                self.login(home, LOGIN, "~", user, no_proxy)
-                self.note(
-                    "~/.netrc", user, _user_settings.netrc_effects(logins_of(os.path.join(home, ".netrc")), self.url)
+                    self.read_config(os.path.join(home, name), "~/" + name, user)
+                self.read_login(home, LOGIN, "~", user, no_proxy)
+                self.add(
+                    "~/.netrc",
+                    user,
+                    _user_settings.netrc_effects(read_netrc_hosts(os.path.join(home, ".netrc")), self.url),
                 )
             except OSError:
                 self.unread.append(user)
 
 
-def plain(text: str) -> str:
-    """Return a name that others chose in a form that is only shown."""
+def safe(text: str) -> str:
+    """Return a name that others chose without control characters and template syntax."""
     return re.sub(r"\{(?=[{%#])", "(", shown(text))
+
+
+def search(module: AnsibleModule) -> t.Dict[str, t.Any]:
+    """Search the host, warn of each kind of finding, and return the module's result."""
+    params = module.params
+    try:
+        found = Search(params["index_url"], read_text(params["path"]) or "")
+        found.run(params["environments"])
+    except OSError as error:
+        raise AirgapError("%s cannot be read: %s. Run this as root." % (error.filename, error.strerror)) from error
+    for sentence in _user_settings.sentences(found.findings, params["path"]):
+        module.warn(sentence)
+    if found.unread:
+        names = ", ".join(safe(name) for name in found.unread[: _user_settings.MOST])
+        module.warn(
+            "Settings of %d users, such as %s, cannot be read and were not checked." % (len(found.unread), names)
+        )
+    findings = [{"path": one.path, "user": one.user, "effects": list(one.effects)} for one in found.findings]
+    return {"changed": False, "findings": findings}

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps that make a virtual environment hold what a lock says; what is to be done, _venv_plan decides."""
+"""A virtual environment on the host: what it holds, and the steps of a plan of _venv_plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.airgap.python.plugins.module_utils._install import _pip
 from ansible_collections.airgap.python.plugins.module_utils._pip import _causes, _failure
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _metadata, _wheel_name
 
-# Runs a command outside of any folder of the user's; returns its code and its output. Raises OSError if it cannot start.
+# Runs a command in the root folder; returns its code and its output. Raises OSError if it cannot start.
 Run = t.Callable[[t.List[str]], t.Tuple[int, str]]
 
 
@@ -27,13 +27,13 @@ def python_in(path: str) -> str:
     return os.path.join(path, "bin", "python")
 
 
-def full_disk(*paths: str) -> str:
-    """Return what to say where a disk is full."""
+def full_disk_message(*paths: str) -> str:
+    """Return the message for a full disk."""
     return "the disk is full: %s. Free some space, and run again." % _disk_space.free_space(*paths)
 
 
-def look(path: str, run: Run) -> _venv_plan.Found:
-    """Return what lies at the path of an environment; raises AirgapError where others can change what would be run."""
+def inspect(path: str, run: Run) -> _venv_plan.Found:
+    """Return what is at the path of an environment; raises AirgapError if others can change what would be run."""
     if os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path)):
         return _venv_plan.Found("other")
     if not os.path.isdir(path) or not os.listdir(path):
@@ -43,8 +43,8 @@ def look(path: str, run: Run) -> _venv_plan.Found:
     reason = _access.other_writers(os.lstat(path))
     if reason:
         raise AirgapError(
-            "Others can change %s, and its Python is run: %s. Run this as the user to whom it belongs (become_user), or give "
-            "it back (chown -R, chmod go-w)." % (path, reason)
+            "Others can change %s, and its Python would be run: %s. Run this as the user who owns it (become_user), or correct "
+            "its owner and mode (chown -R, chmod go-w)." % (path, reason)
         )
     recorded = None
     copy = _files.read_if_exists(os.path.join(path, _venv_plan.LOCK_COPY))
@@ -52,7 +52,7 @@ def look(path: str, run: Run) -> _venv_plan.Found:
         try:
             recorded = tuple(_lock.parse_pins(copy.decode("utf-8")))
         except (AirgapError, ValueError):
-            # A copy that nobody can read proves nothing: as if the run had not finished.
+            # An unreadable copy is treated as a run that did not complete.
             recorded = None
     try:
         rc, output = run([python_in(path), "-I", "-c", _venv_plan.PROBE_VENV])
@@ -60,7 +60,7 @@ def look(path: str, run: Run) -> _venv_plan.Found:
     except (OSError, ValueError):
         answer = None
     if answer is None:
-        return _venv_plan.Found("ours", recorded)
+        return _venv_plan.Found("managed", recorded)
     return _venv_plan.Found(
         "ours",
         recorded,
@@ -70,7 +70,7 @@ def look(path: str, run: Run) -> _venv_plan.Found:
 
 
 def oldest_python(pip_wheel: str) -> t.Tuple[int, ...]:
-    """Return the oldest Python that a wheel of pip runs on; raises AirgapError for what is no wheel of pip."""
+    """Return the oldest Python that a wheel of pip runs on; raises AirgapError if it is not a wheel of pip."""
     _wheel_name.pip_version(os.path.basename(pip_wheel))
     try:
         metadata = _metadata.read(pip_wheel)
@@ -91,15 +91,15 @@ class Environment:
         run: Run,
         secrets: t.Optional[t.Mapping[str, str]] = None,
     ) -> None:
-        """Remember what the steps need.
+        """Store what the steps need.
 
         Args:
             path: The folder of the environment.
-            interpreter: The program that makes it; a path, or a name in PATH.
-            pip_wheel: A wheel of pip that nobody else can change.
+            interpreter: The program that creates it; a path, or a name in PATH.
+            pip_wheel: A wheel of pip that no one else can change.
             options: Where pip gets files from.
             run: Runs a command.
-            secrets: What is hidden in all that is said, with what is shown in its place.
+            secrets: What is hidden in all output, with what is shown in its place.
         """
         self.path = path
         self.interpreter = interpreter
@@ -111,8 +111,8 @@ class Environment:
         self.folder = path
 
     @contextlib.contextmanager
-    def claim(self) -> t.Iterator[None]:
-        """Mark the folder as ours and keep other runs out of it."""
+    def locked(self) -> t.Iterator[None]:
+        """Mark the folder as managed, and keep other runs out of it."""
         os.makedirs(self.path, exist_ok=True)
         with open(os.path.join(self.path, _venv_plan.OWNER_FILE), "a", encoding="utf-8") as mark:
             try:
@@ -129,21 +129,21 @@ class Environment:
             yield
 
     def apply(self, plan: _venv_plan.Plan, python: _venv_plan.Python, lock_text: str) -> None:
-        """Do what the plan says; the copy of the lock goes first and comes back last."""
+        """Carry out a plan; the copy of the lock is removed first, and written last by mark_complete()."""
         copy = os.path.join(self.path, _venv_plan.LOCK_COPY)
         if os.path.exists(copy):
             os.unlink(copy)
             _files.fsync_dir(self.path)
-        if plan.remake:
+        if plan.rebuild:
             self.empty()
-        if plan.create or plan.remake:
+        if plan.create or plan.rebuild:
             self.create()
         with self.scratch():
             self.change_packages(plan, python, lock_text)
 
     @contextlib.contextmanager
     def scratch(self) -> t.Iterator[None]:
-        """Have pip put what it fetches beside the environment: /tmp is often small, and another disk."""
+        """Make pip write its temporary files into the environment: /tmp is often small, and on another disk."""
         with tempfile.TemporaryDirectory(dir=self.path, prefix=_files.TEMPORARY_PREFIX) as folder:
             os.environ["TMPDIR"] = folder
             self.folder = folder
@@ -153,7 +153,7 @@ class Environment:
                 del os.environ["TMPDIR"]
 
     def change_packages(self, plan: _venv_plan.Plan, python: _venv_plan.Python, lock_text: str) -> None:
-        """Change the packages."""
+        """Remove, reinstall, change and install packages."""
         if python.version < (3, 10):
             folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
             _files.write_atomic(os.path.join(folder, _venv_plan.SYSCONFIG_PTH), _venv_plan.SYSCONFIG_TEXT.encode())
@@ -168,14 +168,14 @@ class Environment:
             self.install_lock(lock_text)
 
     def rewrite_paths(self, path: str) -> None:
-        """Have the scripts name the path that the environment is about to get."""
+        """Write the path that the environment will have into its scripts."""
         scripts = [os.path.join(self.path, "bin", name) for name in os.listdir(os.path.join(self.path, "bin"))]
         for name in [*scripts, os.path.join(self.path, "pyvenv.cfg")]:
             if os.path.islink(name) or not os.path.isfile(name):
                 continue
             with open(name, "rb") as stream:
                 data = stream.read()
-            # By the last part alone: the prompt has no more of it.
+            # Only the last part of the path is replaced, because the prompt has no more of it.
             old, new = (os.fsencode(os.path.basename(one)) for one in (self.path, path))
             changed = data.replace(old, new)
             if changed != data:
@@ -186,7 +186,7 @@ class Environment:
         _files.write_atomic(os.path.join(self.path, _venv_plan.LOCK_COPY), lock_text.encode())
 
     def empty(self) -> None:
-        """Remove all but the mark of ownership, so that a killed run leaves it known as ours."""
+        """Remove everything but the owner file, so that a killed run leaves a managed environment."""
         for name in os.listdir(self.path):
             if name == _venv_plan.OWNER_FILE:
                 continue
@@ -197,14 +197,14 @@ class Environment:
                 os.unlink(entry)
 
     def create(self) -> None:
-        """Make the environment without pip."""
+        """Create the environment without pip."""
         rc, output = self.run([self.interpreter, "-I", "-m", "venv", "--without-pip", self.path])
         if rc != 0:
-            said = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
+            reason = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
             if _failure.is_full_disk(output):
-                said = full_disk(self.path)
+                reason = full_disk_message(self.path)
             raise AirgapError(
-                "%s cannot make a virtual environment at %s: %s" % (self.interpreter, self.path, said),
+                "%s cannot create a virtual environment at %s: %s" % (self.interpreter, self.path, reason),
                 rc=rc,
                 pip_output=output,
             )
@@ -214,39 +214,39 @@ class Environment:
         self.run_pip(_pip_commands.install_pip_argv(self.python, self.pip_wheel))
 
     def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
-        """Let pip install a lock."""
+        """Install a lock with pip."""
         with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.folder, encoding="utf-8") as lock:
             lock.write(lock_text)
             lock.flush()
             self.run_pip(_pip_commands.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
 
     def run_pip(self, argv: t.List[str]) -> None:
-        """Run pip, and turn a failure into an error that says why."""
+        """Run pip, and turn a failure into an error with its cause and its fix."""
         rc, output = self.run(argv)
         if rc == 0:
             return
         place = _causes.OFFLINE if self.options.no_index else _causes.INSTALLING
-        output += self.unread(argv, output)
+        output += self.unreadable_pages(argv, output)
         output = _secrets.hide(output, self.secrets)
         cause, lines, fix = _failure.diagnose(output, place)
         if cause == _causes.FULL:
             cause += ": " + _disk_space.free_space(self.path)
         raise AirgapError(
-            "%s is not complete: %s. %s pip said: %s" % (self.path, cause, fix, " | ".join(lines)),
+            "%s is not complete: %s. %s pip reported: %s" % (self.path, cause, fix, " | ".join(lines)),
             rc=rc,
             pip_output=output,
         )
 
-    def unread(self, argv: t.List[str], output: str) -> str:
-        """Return what is to be added to pip's output about pages of an index that it could not read."""
+    def unreadable_pages(self, argv: t.List[str], output: str) -> str:
+        """Return lines about pages of an index that pip could not read, to add to its output."""
         return ""
 
     def verify(self, python: _venv_plan.Python, pins: t.Sequence[_lock.Pin], pip_version: str) -> None:
-        """Raise AirgapError unless the environment holds just what the lock says."""
-        found = look(self.path, self.run)._replace(recorded=tuple(pins))
+        """Raise AirgapError unless the environment holds exactly what the lock says."""
+        found = inspect(self.path, self.run)._replace(recorded=tuple(pins))
         left = _venv_plan.plan(self.path, found, python, pins, pip_version)
         if left.changed:
             raise AirgapError(
                 "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
-                % (self.path, ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.remake or "pip")
+                % (self.path, ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.rebuild or "pip")
             )

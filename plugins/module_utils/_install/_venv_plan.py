@@ -10,10 +10,10 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import Pin, normalize
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
 
-# Written before anything else, so that a half-made environment is known as ours.
+# Written before anything else, so that an unfinished environment is known as one of this collection.
 OWNER_FILE = ".airgap-venv"
-OWNER_TEXT = "Made by airgap.python from a lock. What the lock does not name is removed at the next run.\n"
-# Written last: without it the environment was never finished.
+OWNER_TEXT = "Created by airgap.python from a lock. Packages that the lock does not name are removed at the next run.\n"
+# Written last: without it the environment was never completed.
 LOCK_COPY = "airgap-lock.txt"
 # pip before 26.1 asks distutils for the folders on Python 3.8 and 3.9, and Debian ships that apart from
 # python3. The switch is pip's own, for distributors (pip issue 10647); sysconfig gives the same folders.
@@ -45,11 +45,12 @@ class Python(t.NamedTuple):
 
 
 class Found(t.NamedTuple):
-    """What lies at the path of the environment.
+    """What is at the path of the environment.
 
-    ``kind`` is absent (nothing, or an empty folder), ours, venv (made by
-    something else) or other. The rest is known only of ours: ``recorded`` are
-    the pins of the last finished run, ``python`` is None when it does not run.
+    ``kind`` is absent (nothing, or an empty folder), managed (created by this
+    collection), venv (created by something else) or other. The rest is known
+    only of a managed one: ``recorded`` are the pins of the last completed run,
+    ``python`` is None if it does not run.
     """
 
     kind: str
@@ -59,14 +60,14 @@ class Found(t.NamedTuple):
 
 
 class Plan(t.NamedTuple):
-    """What a run does, in this order; names of projects, normalized.
+    """What a run does, in this order; project names are normalized.
 
-    ``create`` and ``remake`` (the reason, or empty) are about the whole
-    environment; ``pip`` tells that pip is put in from its wheel.
+    ``create`` and ``rebuild`` (the reason, or empty) are about the whole
+    environment; ``pip`` means that pip is installed from its wheel.
     """
 
     create: bool = False
-    remake: str = ""
+    rebuild: str = ""
     remove: t.Tuple[str, ...] = ()
     pip: bool = False
     reinstall: t.Tuple[str, ...] = ()
@@ -77,9 +78,9 @@ class Plan(t.NamedTuple):
 
     @property
     def changed(self) -> bool:
-        """Tell whether there is anything to do."""
+        """Return whether there is anything to do."""
         return bool(
-            self.create or self.remake or self.remove or self.pip or self.reinstall or self.install or self.change
+            self.create or self.rebuild or self.remove or self.pip or self.reinstall or self.install or self.change
         )
 
 
@@ -88,19 +89,19 @@ def dotted(version: t.Sequence[int]) -> str:
     return ".".join(str(number) for number in version)
 
 
-def _why_remake(found: Found, python: Python) -> str:
-    """Return why an environment of ours cannot be brought up to date in place, or an empty string."""
+def _why_rebuild(found: Found, python: Python) -> str:
+    """Return why a managed environment cannot be updated in place, or an empty string."""
     if found.recorded is None:
-        return "an earlier run did not finish it"
+        return "an earlier run did not complete it"
     if found.python is None:
         return "its Python no longer runs"
     if found.python.version[:2] != python.version[:2]:
-        return "it was made for Python %s and the host has %s now" % (
+        return "it was created for Python %s and the host has %s now" % (
             dotted(found.python.version[:2]),
             dotted(python.version[:2]),
         )
     if found.python.executable != python.executable:
-        return "it uses %s and is to use %s" % (found.python.executable, python.executable)
+        return "it uses %s and must use %s" % (found.python.executable, python.executable)
     names = [normalize(name) for name, dummy in found.installed]
     if "" in names or len(set(names)) != len(names):
         return "its metadata are damaged"
@@ -115,10 +116,10 @@ def _lines(pins: t.Mapping[str, str], sums: t.Mapping[str, str]) -> t.Tuple[str,
 
 
 def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_version: str) -> Plan:
-    """Return what makes the environment hold exactly the pins, and pip.
+    """Return the changes after which the environment holds exactly the pins, and pip.
 
     pip comes from its own wheel unless the lock pins it. Raises AirgapError
-    where the path is not ours to write.
+    if something else created what is at the path.
     """
     check_owner(path, found)
     wanted = {pin.name: pin.version for pin in pins}
@@ -128,39 +129,40 @@ def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_ver
     if pip_from_wheel:
         complete["pip"] = pip_version
     after = _lines(complete, sums)
-    reason = "" if found.kind == "absent" else _why_remake(found, python)
-    has = {normalize(name): version for name, version in found.installed}
+    reason = "" if found.kind == "absent" else _why_rebuild(found, python)
+    installed = {normalize(name): version for name, version in found.installed}
     recorded = {pin.name: pin.sha256 for pin in found.recorded or ()}
-    same = {name for name in wanted if name in has and canonical(has[name]) == canonical(wanted[name])}
-    before = _lines(has, {name: recorded[name] for name in same if name in recorded})
+    same = {name for name in wanted if name in installed and canonical(installed[name]) == canonical(wanted[name])}
+    before = _lines(installed, {name: recorded[name] for name in same if name in recorded})
     if found.kind == "absent" or reason:
         return Plan(
             create=found.kind == "absent",
-            remake=reason,
+            rebuild=reason,
             pip=pip_from_wheel,
             install=tuple(sorted(wanted)),
             before=before,
             after=after,
         )
     return Plan(
-        remove=tuple(sorted(set(has) - set(complete))),
-        pip=pip_from_wheel and canonical(has.get("pip", "")) != canonical(pip_version),
+        remove=tuple(sorted(set(installed) - set(complete))),
+        pip=pip_from_wheel and canonical(installed.get("pip", "")) != canonical(pip_version),
         reinstall=tuple(sorted(name for name in same if recorded.get(name) != sums[name])),
-        install=tuple(sorted(set(wanted) - set(has))),
-        change=tuple(sorted(set(wanted) & set(has) - same)),
+        install=tuple(sorted(set(wanted) - set(installed))),
+        change=tuple(sorted(set(wanted) & set(installed) - same)),
         before=before,
         after=after,
     )
 
 
 def check_owner(path: str, found: Found) -> None:
-    """Raise AirgapError unless the path is free or an environment of ours."""
+    """Raise AirgapError unless the path is free or holds a managed environment."""
     if found.kind == "venv":
         raise AirgapError(
-            "%s is a virtual environment that something else made, and its packages would be removed. "
+            "%s is a virtual environment that something else created, and its packages would be removed. "
             "Remove it, or choose another path." % path
         )
     if found.kind == "other":
         raise AirgapError(
-            "%s exists and is no virtual environment of ours. Move it away, or choose another path." % path
+            "%s exists and is not a virtual environment of this collection. Move it away, or choose another path."
+            % path
         )

@@ -24,8 +24,8 @@ FETCH_AGAIN = "Fetch the bundle again."
 class Bundle(t.NamedTuple):
     """A bundle that was verified.
 
-    ``sums`` are those of all its files, ``held`` the paths of the files that are
-    there, ``bases`` folders of bundles that it adds to.
+    ``sums`` has the sums of all its files, ``held`` the paths of the files in the
+    folder, ``bases`` the folders of bundles that it adds to.
     """
 
     root: str
@@ -36,27 +36,27 @@ class Bundle(t.NamedTuple):
 
     @property
     def base(self) -> str:
-        """The id of the bundle that this one adds to, or a word for it."""
-        return str(self.manifest["base"] or "that it adds to")
+        """The id of the bundle that this one adds to, its base."""
+        return str(self.manifest["base"] or "(none)")
 
     def has_lock(self, set_name: str, target: str) -> bool:
-        """Say whether there is a lock of a set for a target."""
+        """Return whether there is a lock of a set for a target."""
         return _layout.lock_path(set_name, target) in self.sums
 
     def lock(self, set_name: str, target: str) -> str:
-        """Return the text of a lock that is there; it still has the sum that was verified."""
+        """Return the text of a lock, which still has the sum that was verified."""
         path = _layout.lock_path(set_name, target)
         text = _folder.read_text(os.path.join(self.root, path))
         check_sum(os.path.join(self.root, path), _hashes.sha256_bytes(text.encode("utf-8")), self.sums[path])
         return text
 
     def pins(self, set_name: str, target: str) -> t.List[_lock.Pin]:
-        """Return the pins of a lock that is there."""
+        """Return the pins of a lock."""
         where = os.path.join(self.root, _layout.lock_path(set_name, target))
         return _lock.parse_pins(self.lock(set_name, target), where)
 
     def find(self, filename: str, sha256: str) -> str:
-        """Return where a wheel lies: here or in a base that was named; "" if it is in neither."""
+        """Return the path of a wheel, in the bundle or in a base that was named; "" if it is in neither."""
         path = "%s/%s" % (_layout.POOL, filename)
         if path in self.held:
             return os.path.join(self.root, path)
@@ -68,19 +68,19 @@ class Bundle(t.NamedTuple):
         return ""
 
     def require(self, pins: t.Iterable[_lock.Pin]) -> t.List[str]:
-        """Return where the wheels of pins lie; raises AirgapError for those that only a base has."""
+        """Return the paths of the wheels of pins; raises AirgapError for those that only a base has."""
         places = {pin.filename: self.find(pin.filename, pin.sha256) for pin in pins}
         missing = sorted(name for name, path in places.items() if not path)
         if missing:
             raise AirgapError(
-                "This bundle does not carry %s%s: the bundle %s, to which it adds, has what is missing. "
+                "This bundle does not carry %s%s: its base, the bundle %s, has them. "
                 "Name its folder with --base."
                 % (", ".join(missing[:5]), " and %d more" % (len(missing) - 5) if len(missing) > 5 else "", self.base)
             )
         return list(places.values())
 
     def copy(self, pin: _lock.Pin, folder: str) -> str:
-        """Copy the wheel of a pin into a folder of ours and return the copy, which has the pin's sum."""
+        """Copy the wheel of a pin into a private folder and return the copy, which has the pin's sum."""
         (source,) = self.require([pin])
         path = os.path.join(folder, pin.filename)
         check_sum(source, _hashes.copy_hashed(source, path), pin.sha256)
@@ -96,9 +96,9 @@ def check_sum(path: str, real: str, wanted: str) -> None:
 
 
 def read_list(path: str) -> t.List[str]:
-    """Return the lines of a list of keys, which is the user's own: a link is followed."""
+    """Return the lines of a list of keys. It is the user's own file, so a link is followed."""
     if not os.path.isfile(path):
-        raise AirgapError("%s does not exist. Name the file that you have from your officers." % path)
+        raise AirgapError("%s does not exist. Name the file that you got from your officers." % path)
     with open(path, "rb") as stream:
         return stream.read(_folder.LARGEST_TEXT).decode("utf-8", "surrogateescape").split("\n")
 
@@ -106,7 +106,7 @@ def read_list(path: str) -> t.List[str]:
 def check_signatures(
     where: str, sums: bytes, blocks: t.Optional[t.Sequence[_signature.Block]], options: argparse.Namespace
 ) -> t.List[str]:
-    """Return who of the allowed signers signed the sums; raises AirgapError when they are too few."""
+    """Return who of the allowed signers signed the sums; raises AirgapError if they are too few."""
     if not options.allowed_signers:
         return []
     path = options.allowed_signers
@@ -123,7 +123,7 @@ def check_signatures(
         signers,
         rejected,
         blocks is not None,
-        "Have this bundle signed, and bring it again.",
+        "Have this bundle signed, and copy it here again.",
     )
     return sorted("%s (%s)" % (one.principal, one.key) for one in signers)
 
@@ -132,13 +132,13 @@ def verify(root: str, options: argparse.Namespace) -> t.Tuple[Bundle, t.List[str
     """Verify a bundle and its signatures; return it, and who signed it."""
     if not os.path.isdir(root):
         raise AirgapError("%s is not a folder. Name that of the bundle with --bundle." % root)
-    # From here on nobody else can change what is read.
+    # From here on no one else can change what is read.
     _folder.check_owners(root)
     data, blocks = _folder.read_signatures(root)
     signers = check_signatures(os.path.join(root, _layout.SIGNATURE), data, blocks, options)
     manifest, entries = _verify.verify(root)
     sums = {entry.path: entry.sha256 for entry in entries}
-    # What was signed is what was parsed.
+    # The signed sums are the parsed ones.
     check_sum(os.path.join(root, _layout.SUMS), sums[_layout.SUMS], _hashes.sha256_bytes(data))
     bases = tuple(os.path.abspath(base) for base in options.base)
     return Bundle(root, manifest, sums, frozenset(sums), bases), signers
