@@ -12,14 +12,13 @@ import socket
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secret_file
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _rollback, _secret_file
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import (
     _addresses,
     _client,
     _data_folder,
     _journal,
-    _rollback,
     _service,
     _service_checks,
     _service_config,

@@ -10,7 +10,6 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
-from ansible_collections.airgap.python.plugins.module_utils._index._rollback import FORMER, KEPT, NEW
 from ansible_collections.airgap.python.plugins.module_utils._index._service import (
     COMMENT,
     SHELL,
@@ -20,6 +19,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service impo
     Wanted,
     is_own,
 )
+from ansible_collections.airgap.python.plugins.module_utils._rollback import FORMER, KEPT, NEW
 
 # Folders that the unit's sandbox hides (ProtectHome, PrivateTmp, PrivateDevices, ProcSubset).
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys")

@@ -10,8 +10,9 @@ import shutil
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _rollback
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _rollback, _service, _systemd
+from ansible_collections.airgap.python.plugins.module_utils._index import _service, _systemd
 from ansible_collections.airgap.python.plugins.module_utils._index._service import Wanted
 from ansible_collections.airgap.python.plugins.module_utils._index._service_apply import Service, wanted_from
 from ansible_collections.airgap.python.plugins.module_utils._index._service_checks import CONFIG_NAMES

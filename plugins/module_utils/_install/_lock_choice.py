@@ -13,8 +13,8 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._install import _venv
 from ansible_collections.airgap.python.plugins.module_utils._install._verified_bundle import Bundle
 from ansible_collections.airgap.python.plugins.module_utils._target import _fit, _target, _target_parser
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel_name
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
 
 def misfit(bundle: Bundle, set_name: str, target: _target.Target, here: _target.Target) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import Pin, normalize
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
 
 # Written before anything else, so that an unfinished environment is known as one of this collection.
 OWNER_FILE = ".airgap-venv"
