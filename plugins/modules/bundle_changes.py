@@ -28,7 +28,7 @@ options:
     type: path
     required: true
   memory:
-    description: The file that M(airgap.python.bundle_remember) keeps.
+    description: The file in which M(airgap.python.bundle_seal) records what was sealed.
     type: path
     required: true
   base:
@@ -40,7 +40,7 @@ options:
 requirements:
   - packaging >= 22, or pip >= 24.1
 seealso:
-  - module: airgap.python.bundle_remember
+  - module: airgap.python.bundle_seal
 """
 
 EXAMPLES = r"""
@@ -70,9 +70,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _memory
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._report import _changes, _report_files
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 
@@ -95,7 +94,7 @@ def main():
         manifest = _manifest.read(root)
         where = module.params["base"]
         base = _changes.parse_base(_folder.read_text(where), where) if where else None
-        state = _changes.parse_state((read_if_exists(module.params["memory"]) or b"").decode("utf-8", "replace"))
+        state = _memory.read(module.params["memory"])
         earlier = _changes.choose_earlier(state, manifest["id"], base)
         changes = _changes.compare(earlier, manifest, _packaging.load().parse_version)
         text = _json.render(changes)

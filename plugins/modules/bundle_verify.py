@@ -158,7 +158,7 @@ def main():
     if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _layout.SUMS)):
         module.exit_json(changed=False, found=False)
     try:
-        approval = _approval.judge(path, module.params)
+        approval = _approval.check(path, module.params)
         manifest, entries = _verify.verify(path, module.params["whole"])
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
