@@ -30,16 +30,20 @@ options:
   files:
     description:
       - The wheels, each as a dictionary with C(path), a file on the managed host, and C(sha256), 64 hex digits.
-      - Other keys are ignored, so that RV(airgap.python.bundle_verify#module:files) of a bundle
-        can be given unchanged.
+      - Other keys are ignored.
+      - Set either this or O(bundle_id).
     type: list
     elements: dict
-    required: true
+  bundle_id:
+    description:
+      - Publish all files of the bundle in O(src), which must have this id, as M(airgap.python.bundle_verify) returns it.
+      - The names and the SHA-256 of the files are those in the bundle's manifest, from which the id is computed.
+    type: str
   src:
-    description: The folder that a relative C(path) in O(files) is in. Without it each C(path) must be absolute.
+    description: The bundle, or the folder that a relative C(path) in O(files) is in. Without it each C(path) must be absolute.
     type: path
 requirements:
-  - packaging >= 22, or pip >= 24.1, of this interpreter or as a wheel in O(files)
+  - packaging >= 22, or pip >= 24.1, of this interpreter or as one of the wheels
 attributes:
   check_mode:
     description:
@@ -66,7 +70,7 @@ EXAMPLES = r"""
   airgap.python.devpi_upload:
     index: airgap/prod
     src: /srv/airgap/bundle
-    files: "{{ bundle.files }}"
+    bundle_id: "{{ bundle.id }}"
     login_user: airgap
     login_password_file: /etc/devpi-server/airgap.password
 """
@@ -106,9 +110,13 @@ def main() -> None:
     module = _login.devpi_module(
         {
             "index": {"type": "str", "required": True},
-            "files": {"type": "list", "elements": "dict", "required": True},
+            "files": {"type": "list", "elements": "dict"},
+            "bundle_id": {"type": "str"},
             "src": {"type": "path"},
-        }
+        },
+        required_one_of=[["files", "bundle_id"]],
+        mutually_exclusive=[["files", "bundle_id"]],
+        required_by={"bundle_id": ("src",)},
     )
     try:
         result = _login.with_client(module, _uploads.upload_missing)

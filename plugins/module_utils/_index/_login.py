@@ -13,7 +13,12 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json
 
 
-def devpi_module(options: Json, mutually_exclusive: t.Sequence[t.Sequence[str]] = ()) -> AnsibleModule:
+def devpi_module(
+    options: Json,
+    required_one_of: t.Sequence[t.Sequence[str]] = (),
+    mutually_exclusive: t.Sequence[t.Sequence[str]] = (),
+    required_by: t.Optional[t.Mapping[str, t.Sequence[str]]] = None,
+) -> AnsibleModule:
     """Return a module with its own options and those of the doc fragment devpi."""
     return AnsibleModule(
         argument_spec=dict(
@@ -25,8 +30,9 @@ def devpi_module(options: Json, mutually_exclusive: t.Sequence[t.Sequence[str]] 
             ca_path={"type": "path"},
             timeout={"type": "int", "default": 60},
         ),
-        required_one_of=[["login_password", "login_password_file"]],
+        required_one_of=[["login_password", "login_password_file"], *required_one_of],
         mutually_exclusive=[["login_password", "login_password_file"], *mutually_exclusive],
+        required_by=required_by,
         supports_check_mode=True,
     )
 

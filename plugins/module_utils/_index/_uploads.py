@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_stream
@@ -93,6 +93,17 @@ def check_uploaded(index: str, wheels: t.Sequence[Wheel], listing: Listing) -> N
             "Index %s received these files and lists something else: %s. Do not install from it; "
             "check the disk and the log of devpi-server, and publish again." % (index, "; ".join(wrong[:MOST_NAMED]))
         )
+
+
+def files_of_bundle(src: str, identity: str) -> t.List[t.Dict[str, t.Any]]:
+    """Return the files of the bundle in a folder; raises AirgapError if it is not the bundle with this id."""
+    manifest = _manifest.read(src)
+    if manifest["id"] != identity:
+        raise AirgapError(
+            "%s is bundle %s, and bundle_id is %s: the bundle changed after it was verified. Verify it again and run this again."
+            % (src, manifest["id"], identity)
+        )
+    return t.cast(t.List[t.Dict[str, t.Any]], manifest["files"])
 
 
 def locate(files: t.Iterable[t.Mapping[str, t.Any]], src: t.Optional[str]) -> t.List[Located]:
@@ -179,7 +190,8 @@ def upload_missing(module: AnsibleModule, client: Client) -> Json:
     params = module.params
     index = params["index"]
     _names.split_index(index)
-    located = locate(params["files"], params["src"])
+    files = params["files"] if params["bundle_id"] is None else files_of_bundle(params["src"], params["bundle_id"])
+    located = locate(files, params["src"])
     try:
         wheels = read_wheels(packaging_for(located), located)
         if not module.check_mode:
