@@ -493,12 +493,12 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     swap = "\n".join(
         [
             "import os",
-            "from ansible_collections.airgap.python.plugins.module_utils import _venv_apply",
-            "real = _venv_apply.Environment.claim",
-            "def claim(self):",
+            "from ansible_collections.airgap.python.plugins.module_utils._install import _locked_venv",
+            "real = _locked_venv.Environment.locked",
+            "def locked(self):",
             "    os.replace(%r, %r)" % (str(tmp_path / "evil"), str(wheel)),
             "    return real(self)",
-            "_venv_apply.Environment.claim = claim",
+            "_locked_venv.Environment.locked = locked",
         ]
     )
     done = subprocess.run(
