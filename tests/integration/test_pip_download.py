@@ -218,7 +218,7 @@ def test_option_inside_a_requirements_file_is_said_and_not_dropped(download, tmp
     path = tmp_path / "requirements.txt"
     path.write_text("app\n--index-url https://index.example/simple\n")
     result = download(requirements=None, requirements_files=[str(path)])
-    assert "requirements.txt, line 2: the option --index-url does not count in a file here" in result["msg"]
+    assert "requirements.txt, line 2: the option --index-url cannot be set in a file" in result["msg"]
 
 
 def test_hash_in_a_requirements_file_is_enforced(download, tmp_path, index):

@@ -197,7 +197,7 @@ class _Reader:
                 raise AirgapError("%s: a quote is not closed (%s). Close it." % (where, error)) from error
             if len(words) != 1:
                 raise AirgapError(
-                    "%s: %s must be followed by one file, not by %d. If the path has spaces, quote it."
+                    "%s: %s must be followed by one file, not by %d. If the path has spaces, put it in quotes."
                     % (where, name, len(words))
                 )
             value = words[0]
