@@ -44,7 +44,7 @@ def places():
 
 @pytest.mark.parametrize("named", [None, "named.conf", "missing.conf"])
 @pytest.mark.parametrize("home", [None, "elsewhere"])
-def test_configuration_files_are_those_that_pip_names(host, tmp_path, monkeypatch, named, home):
+def test_configuration_files_are_those_that_pip_reports(host, tmp_path, monkeypatch, named, home):
     host("named.conf", 1)
     if named:
         monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / named))
@@ -53,7 +53,7 @@ def test_configuration_files_are_those_that_pip_names(host, tmp_path, monkeypatc
     assert _command.config_files(sys.prefix, os.environ) == places()
 
 
-def test_the_strongest_configuration_file_counts(host, monkeypatch):
+def test_the_strongest_configuration_file_applies(host, monkeypatch):
     files = ["one/pip/pip.conf", "two/pip/pip.conf", ".pip/pip.conf", ".config/pip/pip.conf"]
     for number, path in enumerate(files):
         host(path, number)
@@ -62,7 +62,7 @@ def test_the_strongest_configuration_file_counts(host, monkeypatch):
     assert _command.Pip(sys.executable, {}, None).settings == {}
 
 
-def test_pip_is_known_by_its_version_and_its_folder(host):
+def test_pip_has_its_version_and_its_folder(host):
     pip = _command.Pip(sys.executable, {}, None)
     assert os.path.isdir(os.path.join(pip.folder, "pip", "_vendor"))
     assert re.match(r"\d+\.\d+", pip.version)

@@ -52,7 +52,7 @@ HASH = """ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FI
         ("Traceback\nZeroDivisionError: x\n", "pip failed", "ZeroDivisionError: x"),
     ],
 )
-def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
+def test_the_reason_of_pips_failure_is_recognized(output, reason, line):
     said, lines, fix = _failure.diagnose(output, _causes.INSTALLING)
     assert reason in said
     assert fix
@@ -107,7 +107,7 @@ def test_without_an_index_none_is_blamed(output):
         ("no answer from https://h/503/401/simple/app/: timed out", "not answer", "proxy"),
     ],
 )
-def test_reason_is_told_apart_with_the_variable_to_look_at(reason, what, look_at):
+def test_reason_is_recognized_with_the_variable_to_check(reason, what, look_at):
     said, fix = _failure.why_unanswered(reason)
     assert what in said
     assert look_at in fix
@@ -149,7 +149,7 @@ def test_the_fix_is_that_of_the_place_where_pip_failed(output, staging, installi
     assert len(set(fixes)) == 3
 
 
-def test_what_a_build_prints_is_not_taken_for_a_request_that_failed():
+def test_output_of_a_build_is_not_read_as_a_failed_request():
     said = _failure.diagnose("  x.c:1: warning: certificate timed out\nerror: command 'gcc' failed\n", "building")
     assert said.lines == ("error: command 'gcc' failed",)
     assert "compiler" in said.fix

@@ -9,7 +9,7 @@ ONE = "https://one.example/simple"
 TWO = "https://two.example/407/simple"
 
 
-def test_only_404_is_absence():
+def test_only_404_means_absent():
     said = "\n".join(
         "Could not fetch URL https://u:pw@one.example/simple/%s/: %s - skipping" % one
         for one in [("a", "404 Client Error: Not Found"), ("b", "401 Client Error: Unauthorized"), ("c", "timed out")]
@@ -17,7 +17,7 @@ def test_only_404_is_absence():
     assert _index_pages.unread_by_pip(said) == {ONE + "/b/": "401 Client Error: Unauthorized", ONE + "/c/": "timed out"}
 
 
-def test_trace_of_uv_tells_of_each_index_which_pages_it_gave():
+def test_trace_of_uv_shows_which_pages_each_index_gave():
     line = "TRACE Received response for fresh request with status %s for: %s\n"
     trace = (
         line % ("200 OK", TWO + "/app/")
@@ -31,7 +31,7 @@ def test_trace_of_uv_tells_of_each_index_which_pages_it_gave():
     assert _index_pages.pages_of_uv(trace + cached, [ONE, TWO]).answered == {ONE, TWO}
 
 
-def test_index_that_says_403_of_what_nobody_has_and_gives_other_pages_has_not_got_it():
+def test_403_means_absent_from_an_index_that_forbids_unknown_projects_and_gives_other_pages():
     unread = {ONE + "/app/": "403 Forbidden", TWO + "/app/": "403 Forbidden", TWO + "/b/": "401 Unauthorized"}
     both = frozenset([ONE, TWO])
     assert _index_pages.unread_pages(_index_pages.Pages(unread, both), lambda: {ONE}) == {
@@ -42,7 +42,7 @@ def test_index_that_says_403_of_what_nobody_has_and_gives_other_pages_has_not_go
     assert _index_pages.unread_pages(_index_pages.Pages(unread, both), lambda: ()) == unread
 
 
-def test_many_pages_are_told_in_one_sentence_for_each_reason():
+def test_many_pages_are_reported_in_one_sentence_for_each_reason():
     unread = {"%s/p%d/" % (ONE, number): "503 Server Error: x for url: https://h" for number in range(9)}
     assert _index_pages.unread_message(unread).count("503") == 1
     assert "about p0, p1, p2 and 6 more" in _index_pages.unread_message(unread)

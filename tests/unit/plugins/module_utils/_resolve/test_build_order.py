@@ -39,7 +39,7 @@ def built(filename="tool-1.0-py3-none-any.whl", **fields):
 
 
 @pytest.mark.parametrize("revision", ["main", "v1.0", COMMIT[:12], COMMIT.upper(), "HEAD", COMMIT + "0"])
-def test_what_is_no_full_commit_is_refused_by_name(revision):
+def test_revision_that_is_not_a_full_commit_is_refused_by_name(revision):
     with pytest.raises(AirgapError, match="forked.*full commit.*" + revision):
         _build_order.parse_order({"name": "forked", "vcs": "git+https://h.example/forked.git@" + revision})
 
@@ -78,12 +78,12 @@ def test_password_or_token_in_a_vcs_url_is_refused_and_not_repeated():
         ({"name": "x", "vcs": "git+https://h.example/x@%s#subdirectory=../y" % COMMIT}, "only subdirectory"),
     ],
 )
-def test_order_that_contradicts_itself_or_says_too_much_is_refused(raw, reason):
+def test_order_with_contradicting_or_needless_fields_is_refused(raw, reason):
     with pytest.raises(AirgapError, match=reason):
         _build_order.parse_order(raw)
 
 
-def test_origin_is_the_source_and_never_a_path_or_a_login():
+def test_origin_is_the_source_without_paths_and_logins():
     sdist = _build_order.parse_order({"name": "x"})
     url = "https://user:word@h.example/files/x-1.tar.gz#sha256=dd"
     assert _built_wheel.build_origin(sdist, url, "ee") == "built:https://h.example/files/x-1.tar.gz#sha256=ee"
@@ -95,13 +95,13 @@ def test_origin_is_the_source_and_never_a_path_or_a_login():
     assert _built_wheel.build_origin(source, "file:///tmp/x.tar", "ee") == "built:source:own%20tool#sha256=ee"
 
 
-def test_origin_can_stand_in_a_lock():
+def test_lock_with_an_origin_can_be_read_again():
     source = _build_order.parse_order({"name": "x", "source_name": "own tool"})
     pin = _lock.Pin("x", "1", "a" * 64, "x-1-py3-none-any.whl", 3, _built_wheel.build_origin(source, "", "ee"))
     assert _lock.parse_pins(_lock.render([pin], "t", "i")) == [pin]
 
 
-def test_version_of_pip_host_and_source_are_inputs_and_a_name_is_not():
+def test_pip_version_host_and_source_are_inputs_and_a_name_is_not():
     order = _build_order.parse_order({"name": "x", "source_name": "x"})
     first = _built_wheel.build_inputs(order, "aa", HERE, "26.3")
     assert _built_wheel.build_inputs(order, "aa", HERE._replace(name="other"), "26.3") == first
@@ -121,12 +121,12 @@ def test_version_of_pip_host_and_source_are_inputs_and_a_name_is_not():
         {"tags": ["any"]},
     ],
 )
-def test_record_that_could_lead_elsewhere_is_refused(broken):
+def test_record_that_names_another_folder_is_refused(broken):
     with pytest.raises(AirgapError, match="Remove it"):
         built(**broken)
 
 
-def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_name_do_not():
+def test_caches_and_build_output_of_a_source_folder_are_skipped_and_packages_of_that_name_are_not():
     for path in (".git", "a/__pycache__", "a/b.pyc", "x.egg-info", "src/x.egg-info", ".venv"):
         assert _build_order.is_skipped(path, False), path
     assert _build_order.is_skipped("build", True)
@@ -152,7 +152,7 @@ def test_of_a_source_folder_caches_and_output_stay_behind_and_packages_of_that_n
         ("  RuntimeError: no such header\nERROR: Failed to build", "no such header"),
     ],
 )
-def test_failure_says_its_reason_and_what_to_do(output, said):
+def test_failure_has_its_reason_and_the_fix(output, said):
     assert said in _build_commands.why_not_built(output, _build_order.parse_order({"name": "x"}))
 
 
@@ -169,7 +169,7 @@ def test_origin_of_an_sdist_has_no_signature():
     assert origin == "built:https://h/a-1.tar.gz#sha256=" + "c" * 64
 
 
-def test_constraints_on_what_builds_are_part_of_the_inputs_and_of_the_origin():
+def test_build_constraints_are_part_of_the_inputs_and_of_the_origin():
     plain = _build_order.parse_order({"name": "a"})
     held = _build_order.parse_order({"name": "a", "build_constraints": ["setuptools < 82", "cython<3"]})
     assert "build_constraints" not in _built_wheel.build_inputs(plain, "", HERE, "26.3")["order"]
@@ -196,13 +196,13 @@ def test_constraints_on_what_builds_are_part_of_the_inputs_and_of_the_origin():
         ("23.2.1", ([], {"PIP_CONSTRAINT": "/c"})),
     ],
 )
-def test_each_pip_is_given_constraints_on_what_builds_as_it_heeds_them(version, answer):
+def test_each_pip_gets_build_constraints_in_the_way_that_it_supports(version, answer):
     held = _build_order.parse_order({"name": "a", "build_constraints": ["cython<3"]})
     assert _build_commands.constraint_options(held, version, "/c") == answer
     assert _build_commands.constraint_options(_build_order.parse_order({"name": "a"}), version, "/c") == ([], {})
 
 
 @pytest.mark.parametrize("one", ["-r x", "setuptools", "x @ https://h/x.whl", "a<1 # b", "a<1@b", "a<1; x"])
-def test_what_is_no_constraint_is_refused(one):
+def test_invalid_build_constraint_is_refused(one):
     with pytest.raises(AirgapError, match="not a valid constraint"):
         _build_order.parse_order({"name": "a", "build_constraints": [one]})

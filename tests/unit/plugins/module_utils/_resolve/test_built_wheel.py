@@ -19,7 +19,7 @@ HERE = _target_parser.parse({"name": "here", "python": "3.11.7", "libc": "glibc-
 
 
 def target(**fields):
-    """Return a target like this host but for some fields."""
+    """Return a target like this host, except for some fields."""
     return _target_parser.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
 
 
@@ -66,7 +66,7 @@ def test_compiled_wheel_fits_only_its_own_kind(fields, reason):
     assert _built_wheel.misfit_reason(["cp311-cp311-manylinux_2_17_x86_64"], HERE, target(**fields)) == reason
 
 
-def test_compiled_wheel_with_a_stable_or_no_abi_is_for_other_minor_versions_too():
+def test_compiled_wheel_with_a_stable_or_no_abi_also_fits_other_minor_versions():
     for tag in ("cp38-abi3", "py3-none"):
         assert _built_wheel.misfit_reason([tag + "-manylinux_2_17_x86_64"], HERE, target(python="3.13.0")) == ""
         assert _built_wheel.misfit_reason([tag + "-manylinux_2_17_x86_64"], HERE, target(os="windows", libc=""))
@@ -78,7 +78,7 @@ def test_only_linux_wheels_that_name_no_library_need_a_repair():
     assert not _built_wheel.needs_repair(["py3-none-any"])
 
 
-def test_project_from_a_source_of_the_site_is_taken_from_nowhere_else():
+def test_project_from_a_source_of_the_site_comes_from_nowhere_else():
     pins = [_lock.Pin("tool", "9.0", "b" * 64, "tool-9.0-py3-none-any.whl", 0, "https://h.example/tool-9.0.whl")]
     with pytest.raises(AirgapError, match="tool 9.0 from https://h.example/tool-9.0.whl was chosen"):
         _built_wheel.with_build_origins(pins, [built()], target())

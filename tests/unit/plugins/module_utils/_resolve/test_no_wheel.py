@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said where a wheel is missing."""
+"""The message about a missing wheel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def answer(newest, fits, wanted=True):
     return {"newest": newest, "fits": fits, "wanted": wanted}
 
 
-def test_versions_are_those_that_pip_could_have_taken():
+def test_versions_are_those_that_pip_could_have_used():
     line = "ERROR: Could not find a version that satisfies the requirement x==0+a (from versions: %s)\n"
     assert _no_wheel.versions(line % "1.0, 1.1rc1, 2") == ["1.0", "1.1rc1", "2"]
     assert _no_wheel.versions(line % "none") == []
@@ -32,7 +32,7 @@ def test_targets_without_a_wheel_are_named_with_the_newest_version_that_has_one(
     assert "stage_build" in said
 
 
-def test_target_whose_marker_does_not_want_the_requirement_lacks_nothing():
+def test_target_whose_marker_excludes_the_requirement_lacks_nothing():
     judged = {"sdist": "", "targets": {"old": answer("1.0", False, wanted=False), "desktop": answer("", False)}}
     said = _no_wheel.missing_wheel_message("lib; sys_platform == 'win32'", [OLD, DESKTOP], judged)
     assert "on target desktop." in said
@@ -40,7 +40,7 @@ def test_target_whose_marker_does_not_want_the_requirement_lacks_nothing():
     assert "no sdist either" in said
 
 
-def test_project_that_no_index_has_is_said_so():
+def test_project_that_no_index_has_is_reported_as_such():
     judged = {"sdist": "", "targets": {"old": answer("", False)}}
     assert "no project nope" in _no_wheel.missing_wheel_message("nope[x]>=1", [OLD], judged)
 

@@ -14,7 +14,7 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 TARGET = _target_parser.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]
 
 
-def test_no_argument_holds_a_password():
+def test_no_argument_contains_a_password():
     pin = _lock.Pin(
         "a", "1", "f" * 64, "a-1-py3-none-any.whl", 0, _secrets.without_password("https://u:secret@a.example/a.whl")
     )
@@ -22,7 +22,7 @@ def test_no_argument_holds_a_password():
     assert _secrets.passwords(["https://u:se%20cret@a.example", None]) == {"se%20cret", "se cret"}
 
 
-def test_pip_is_asked_for_wheels_of_the_full_version_and_every_tag():
+def test_pip_gets_the_full_version_and_every_tag():
     arguments = _pip_resolution.resolve_arguments(TARGET, ["r.txt"], ["c.txt"], ["/wheels"], "/scratch")
     assert arguments[arguments.index("--python-version") + 1] == "3.9.2"
     assert arguments[arguments.index("--abi") + 1] == "cp39"
@@ -44,7 +44,7 @@ def report(**changes):
     return {"environment": TARGET.markers(), "install": [item]}
 
 
-def test_report_gives_normalized_pins_and_where_to_ask_for_them():
+def test_report_gives_normalized_pins_with_their_urls():
     pin = _pip_resolution.read_report(report(), TARGET)[0]
     assert pin.name == "flask"
     assert pin.filename == "Flask-3.1.1+local-py3-none-any.whl"
@@ -67,7 +67,7 @@ def test_conflict_shows_who_asks_for_what():
     assert "b 2 depends on a>=2" in said
 
 
-def test_failure_of_the_net_is_told_from_one_of_the_requirements():
+def test_failure_of_the_network_is_distinguished_from_one_of_the_requirements():
     assert _failure.is_temporary("Could not fetch URL x: connection error: Connection refused")
     assert _failure.is_temporary("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.")
     assert not _failure.is_temporary("ERROR: No matching distribution found for x")
@@ -76,7 +76,7 @@ def test_failure_of_the_net_is_told_from_one_of_the_requirements():
     )
 
 
-def test_extras_that_pip_or_uv_did_not_find_are_read_from_what_they_say():
+def test_extras_that_pip_or_uv_did_not_find_are_read_from_their_output():
     said = "WARNING: requests 2.32.3 does not provide the extra 'securty'\n"
     assert _pip_resolution.unknown_extras(said) == [("requests", "2.32.3", "securty")]
     said = "warning: The package `Requests_X==2.32.3` does not have an extra named `securty`\n"
@@ -94,7 +94,7 @@ ERROR: No matching distribution found for omega==2.0.6
 """
 
 
-def test_metadata_that_pip_refuses_are_the_reason_and_no_list_of_versions():
+def test_metadata_that_pip_refuses_is_the_reason_without_a_list_of_versions():
     said = _pip_resolution.why_unresolved(METADATA % ", ".join("1.%d" % number for number in range(90)), TARGET, "what")
     assert (
         "omega 2.0.6 has invalid metadata: .* suffix can only be used with `==` or `!=` operators: dep (>=5.1.*)"
@@ -126,7 +126,7 @@ def test_long_lists_of_versions_are_cut():
         "Hashes are missing. Here is a list of those. Add them.",
     ],
 )
-def test_list_that_pip_gives_with_its_reason_is_a_part_of_it(reason):
+def test_list_that_belongs_to_the_reason_of_pip_is_part_of_it(reason):
     out = "    before\nERROR: %s\n    a>=1 from https://i/a.whl#sha256=aa (from b==1->-r /s/r.txt (line 1))\n    c==2 --hash=x\n"
     said = _pip_resolution.why_unresolved(out % reason + "\nother\n    after\n", TARGET, "what")
     assert "%s a>=1 (from b==1->-r /s/r.txt (line 1)), c==2 --hash=x" % reason in said

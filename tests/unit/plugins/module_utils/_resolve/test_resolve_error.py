@@ -7,6 +7,6 @@ from __future__ import annotations
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error
 
 
-def test_message_of_several_lines_keeps_them_and_shows_what_would_act_on_a_terminal():
+def test_message_keeps_its_lines_and_escapes_control_characters():
     error = _resolve_error.ResolveError("No lock is written:\nflask 3.1.1\x1b[2K needs werkzeug")
     assert str(error).splitlines() == ["No lock is written:", "flask 3.1.1\\x1b[2K needs werkzeug"]

@@ -40,7 +40,7 @@ def test_target_that_uv_does_not_know_is_refused_with_the_other_engine(changes):
         _uv.platform(target(**changes))
 
 
-def test_passwords_go_by_environment():
+def test_passwords_are_passed_in_the_environment():
     settings = {"index-url": "https://u:secret@a.example", "proxy": "http://p:secret@b.example", "timeout": "7"}
     found = _uv.variables(settings, target(), {"PIP_INDEX_URL": "x", "UV_INDEX_URL": "y", "PATH": "/bin"})
     assert found["UV_DEFAULT_INDEX"] == "https://u:secret@a.example"
@@ -55,7 +55,7 @@ def wheel(filename, sha256="a" * 64):
     return {"url": "https://u:p@index.example/f/" + filename, "hashes": {"sha256": sha256} if sha256 else {}}
 
 
-def test_wheel_that_fits_best_is_taken_and_the_higher_build_of_two():
+def test_wheel_that_fits_best_is_chosen_and_the_higher_build_of_two():
     wheels = [
         wheel("x-1-py3-none-any.whl"),
         wheel("x-1-1-cp39-cp39-manylinux_2_17_x86_64.whl"),
