@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure a transfer through the lab's bastion against one raw `ssh … cat` on the same path. Run it by `make throughput`.
+"""Measure a transfer through the lab's bastion against one raw `ssh … cat` on the same path. Run it with `make throughput`.
 
 The path is internet host → control host → through the bastion → index host. The raw way is one pipe of two ssh
 processes, which checks nothing. Ours hashes every byte and puts a whole bundle in its place meanwhile. The transfer takes
@@ -28,12 +28,12 @@ INVENTORY = "inventories/lab"
 PLACE = "/srv/throughput"
 CASES = [("40 files of 50 MB", 40, 50_000_000), ("300 files of 400 kB", 300, 400_000)]
 TARGET = {"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}
-# How Ansible reaches a host of the lab, asked of the inventory.
+# How Ansible reaches a host of the lab, from the inventory.
 WAY = "msg={{ [ansible_ssh_common_args, ansible_ssh_private_key_file, ansible_user, ansible_host] }}"
 
 
 def bundle(folder, count, size):
-    """Make a bundle of so many files that nothing packs."""
+    """Create a bundle of this number of incompressible files."""
     os.makedirs(folder + "/wheels")
     os.makedirs(folder + "/locks/base")
     rng = random.Random(size)
@@ -65,7 +65,7 @@ def ssh(host):
 
 
 def raw():
-    """Send the same bytes as one stream; return the seconds."""
+    """Send the same bytes as one raw stream; return the seconds."""
     source, target = ssh("internet"), ssh("index")
     command = "%s 'sudo cat %s/bundle/wheels/*' | %s 'sudo sh -c \"cat > %s/raw && sync -d %s/raw\"'"
     started = time.monotonic()
@@ -76,7 +76,7 @@ def raw():
 
 
 def ours():
-    """Play the transfer; return its seconds on the line and all of them, as it says, and those of the play."""
+    """Play the transfer; return its seconds of sending and its total, as it reports them, and those of the play."""
     command = ["ansible-playbook", "-i", INVENTORY, "playbooks/transfer.yml", "--limit", "airgap_stage,airgap_index"]
     values = {
         "airgap_dir": PLACE,
