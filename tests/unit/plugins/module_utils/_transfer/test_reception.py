@@ -15,9 +15,8 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _sender, _stream
 from ansible_collections.airgap.python.plugins.module_utils._transfer._reception import Offer, Reception, go_on
-from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 from tests.unit.plugins.module_utils._bundle.test_manifest import delta, seal, write
 from tests.unit.plugins.module_utils._bundle.test_signature import Officer
@@ -51,7 +50,7 @@ class Hop:
 
     def open_part(self, known=()):
         """Return the open part as the sending side packs it, and the paths in it."""
-        files = bundle_send.open_part(self.source, self.offer().sha256, known)
+        files = _sender.open_part(self.source, self.offer().sha256, known)
         stream = io.BytesIO()
         _stream.write_open(self.source, files, stream.write)
         return stream.getvalue(), [path for path, dummy in files]
@@ -86,7 +85,7 @@ class Hop:
         result = self.send_open(**params)
         if not result["wanted"]:
             return result
-        dummy, parts = bundle_send.pool_parts(self.source, self.offer().sha256, result["wanted"])
+        dummy, parts = _sender.pool_parts(self.source, self.offer().sha256, result["wanted"])
         return go_on(self.reception(**params), io.BytesIO(self.piece(parts)), result["wanted"])
 
 
@@ -205,7 +204,7 @@ def test_what_came_in_this_run_is_not_read_again_and_what_came_before_is(hop, mo
 def test_file_changed_on_the_sending_host_gets_no_name_here(hop):
     plan, offer = hop.send_open(), hop.reception()
     write(hop.source, "wheels/flask-1.0-py3-none-any.whl", b"FLASK" * 50)
-    dummy, parts = bundle_send.pool_parts(hop.source, offer.offer.sha256, plan["wanted"])
+    dummy, parts = _sender.pool_parts(hop.source, offer.offer.sha256, plan["wanted"])
     with pytest.raises(AirgapError, match="flask-1.0-py3-none-any.whl arrived with sha256"):
         go_on(offer, io.BytesIO(hop.piece(parts)), plan["wanted"])
     assert not os.path.exists(os.path.join(offer.next, "wheels/flask-1.0-py3-none-any.whl"))
@@ -228,7 +227,7 @@ def test_sender_whose_bundle_was_staged_anew_sends_nothing_of_it(hop):
     offer = hop.offer()
     shutil.rmtree(hop.source)
     seal(hop.source, change=lambda manifest: manifest.update(base="e" * 32))
-    for call in (bundle_send.open_part, bundle_send.pool_parts):
+    for call in (_sender.open_part, _sender.pool_parts):
         with pytest.raises(AirgapError, match="not that of the offered bundle any more"):
             call(hop.source, offer.sha256, ["0"])
 
@@ -385,7 +384,7 @@ def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
     ):
         for call in (
             lambda wanted=wanted: go_on(hop.reception(), io.BytesIO(b"x" * 300), [wanted]),
-            lambda wanted=wanted: bundle_send.pool_parts(hop.source, hop.offer().sha256, [wanted]) and 1 / 0,
+            lambda wanted=wanted: _sender.pool_parts(hop.source, hop.offer().sha256, [wanted]) and 1 / 0,
         ):
             with pytest.raises((AirgapError, ZeroDivisionError), match="(?i)%s|division" % said):
                 call()
@@ -393,7 +392,7 @@ def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
 
 def test_pool_of_a_bundle_that_is_not_approved_does_not_come_in(hop):
     plan = hop.send_open()
-    dummy, parts = bundle_send.pool_parts(hop.source, hop.offer().sha256, plan["wanted"])
+    dummy, parts = _sender.pool_parts(hop.source, hop.offer().sha256, plan["wanted"])
     hop.params = {"allowed_signers": ["alice@example.org " + KEY]}
     for call in (
         lambda: go_on(hop.reception(), io.BytesIO(hop.piece(parts)), plan["wanted"]),
