@@ -12,7 +12,7 @@ import base64
 import binascii
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_bytes
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
@@ -64,7 +64,7 @@ def read_answer(there, where):
     sums, armor = there.get("sums"), there.get("armor")
     if not isinstance(sums, str) or not isinstance(armor, str):
         raise AnsibleActionFail("%s: the host did not answer with the sums and the signatures over them." % where)
-    if len(sums) > _manifest.LARGEST_TEXT * 4 // 3 + 4 or len(armor) > _signature.LARGEST:
+    if len(sums) > _folder.LARGEST_TEXT * 4 // 3 + 4 or len(armor) > _signature.LARGEST:
         raise AnsibleActionFail("%s: the host answered with more than any bundle has. Look what lies there." % where)
     try:
         data = base64.b64decode(sums.encode("ascii"), validate=True)

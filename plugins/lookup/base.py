@@ -39,7 +39,7 @@ import os
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
 
@@ -61,11 +61,11 @@ class LookupModule(LookupBase):
 
 def file_of(path):
     """Return the file that a path means, or None where there is none."""
-    path = os.path.join(path, _manifest.MANIFEST) if os.path.isdir(path) else path
+    path = os.path.join(path, _layout.MANIFEST) if os.path.isdir(path) else path
     return path if os.path.exists(path) else None
 
 
 def read(path):
     """Return id and sums of a base."""
-    base = _manifest.parse_base(_manifest.read_text(path), path)
+    base = _manifest.parse_base(_folder.read_text(path), path)
     return {"id": base.id, "sha256": sorted(base.sha256), "path": path}

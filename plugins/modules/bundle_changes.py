@@ -69,7 +69,8 @@ counts:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._report import _changes, _report_files
@@ -87,17 +88,17 @@ def main():
         supports_check_mode=True,
     )
     root = module.params["path"]
-    if module.check_mode and not os.path.exists(os.path.join(root, _manifest.MANIFEST)):
+    if module.check_mode and not os.path.exists(os.path.join(root, _layout.MANIFEST)):
         dest = _report_files.report_path(root, _report_files.CHANGES)
         module.exit_json(changed=True, dest=dest, against="", counts={kind: 0 for kind in _changes.KINDS})
     try:
         manifest = _manifest.read(root)
         where = module.params["base"]
-        base = _changes.parse_base(_manifest.read_text(where), where) if where else None
+        base = _changes.parse_base(_folder.read_text(where), where) if where else None
         state = _changes.parse_state((read_if_exists(module.params["memory"]) or b"").decode("utf-8", "replace"))
         earlier = _changes.choose_earlier(state, manifest["id"], base)
         changes = _changes.compare(earlier, manifest, _packaging.load().parse_version)
-        text = _manifest.render_json(changes)
+        text = _json.render(changes)
         result = _report_files.write_report(root, _report_files.CHANGES, text, module.check_mode)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))

@@ -88,7 +88,7 @@ packaging:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _packaging, _prover
@@ -103,7 +103,7 @@ def prove(root):
     missing = [entry for entry in others if not os.path.isfile(os.path.join(root, entry["path"]))]
     _manifest.check_whole(root, manifest, missing)
     locks = _prover.read_locks(root, manifest)
-    pool = os.path.join(root, _manifest.POOL)
+    pool = os.path.join(root, _layout.POOL)
     pins = [pin for dummy, dummy, lock in locks for pin in lock.pins]
     packaging = _packaging.load(_prover.pip_wheels_of(pins, pool))
     prover = _prover.Prover(packaging, pool)

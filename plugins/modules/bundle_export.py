@@ -148,7 +148,7 @@ removed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._transfer._export import Export
@@ -156,7 +156,7 @@ from ansible_collections.airgap.python.plugins.module_utils._transfer._export im
 
 def write(params, check_mode):
     """Write what is asked for, or say what there is to write."""
-    if params["missing_ok"] and not os.path.exists(os.path.join(params["path"], _manifest.SUMS)):
+    if params["missing_ok"] and not os.path.exists(os.path.join(params["path"], _layout.SUMS)):
         return {"changed": False, "found": False}
     export = Export(params["path"], params["dest"], params["volume_size"], check_mode)
     if params["id"] not in ("", export.identity):

@@ -47,7 +47,7 @@ files:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
@@ -56,12 +56,12 @@ from ansible_collections.airgap.python.plugins.module_utils._install import _ins
 
 def found(root):
     """Return path to content of what lies in install/ of a bundle."""
-    folder = os.path.join(root, _manifest.INSTALL)
+    folder = os.path.join(root, _layout.INSTALL)
     if not os.path.lexists(folder):
         return {}
     if os.path.islink(folder) or not os.path.isdir(folder):
         raise AirgapError("%s is not a folder. Remove it." % folder)
-    paths = [os.path.join(_manifest.INSTALL, path) for path in _manifest.walk(folder)]
+    paths = [os.path.join(_layout.INSTALL, path) for path in _folder.walk(folder)]
     return {path: read_if_exists(os.path.join(root, path)) or b"" for path in paths}
 
 
@@ -69,7 +69,7 @@ def apply(root, before, after):
     """Write what is new or different, and remove the rest."""
     for path in sorted(set(before) - set(after)):
         os.unlink(os.path.join(root, path))
-    for folder, _folders, _names in os.walk(os.path.join(root, _manifest.INSTALL), topdown=False):
+    for folder, _folders, _names in os.walk(os.path.join(root, _layout.INSTALL), topdown=False):
         if not os.listdir(folder):
             os.rmdir(folder)
     for path in sorted(after):
@@ -95,7 +95,7 @@ def main():
         module.fail_json(msg=str(error))
     result = {"changed": before != after, "files": sorted(after)}
     if module._diff:
-        place = os.path.join(root, _manifest.INSTALL)
+        place = os.path.join(root, _layout.INSTALL)
         header = {"before_header": place, "after_header": place}
         result["diff"] = dict(header, before=listing(before), after=listing(after))
     module.exit_json(**result)

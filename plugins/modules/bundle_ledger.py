@@ -201,7 +201,8 @@ import os
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _ledger, _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
@@ -221,7 +222,7 @@ class Entry:
     def __init__(self, params):
         self.params = params
         self.manifest = _manifest.read(params["bundle"])
-        self.sums = sha256_file(os.path.join(params["bundle"], _manifest.SUMS))
+        self.sums = sha256_file(os.path.join(params["bundle"], _layout.SUMS))
 
     def begin_record(self):
         """Return the line that comes before anything is published."""
@@ -283,7 +284,7 @@ def end(params, check_mode):
     if params["result"] == _ledger.OK and params["inventory"]:
         imported = [one for one in _ledger.read(params["path"]).ids if one != entry.manifest["id"]]
         content = _ledger.inventory(entry.manifest, imported + [entry.manifest["id"]])
-        data = _manifest.render_json(content).encode("utf-8")
+        data = _json.render(content).encode("utf-8")
         if read_if_exists(params["inventory"]) != data:
             changed = True
             if not check_mode:

@@ -74,7 +74,7 @@ import base64
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -99,15 +99,15 @@ def main():
     )
     locks = []
     try:
-        found = is_there(os.path.join(module.params["path"], _manifest.MANIFEST))
+        found = is_there(os.path.join(module.params["path"], _layout.MANIFEST))
         for set_name in module.params["sets"]:
             for target in module.params["targets"]:
-                relative = _manifest.lock_path(set_name, target)
-                _manifest.check_name(relative, "the inventory")
+                relative = _layout.lock_path(set_name, target)
+                _layout.check_name(relative, "the inventory")
                 path = os.path.join(module.params["path"], relative)
                 if not is_there(path):
                     continue
-                content = base64.b64encode(_manifest.read_text(path).encode("utf-8")).decode("ascii")
+                content = base64.b64encode(_folder.read_text(path).encode("utf-8")).decode("ascii")
                 locks.append({"set": set_name, "target": target, "content": content})
     except AirgapError as error:
         module.fail_json(msg=str(error))

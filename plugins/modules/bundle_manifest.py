@@ -120,7 +120,8 @@ import datetime
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _ledger, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX, read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
@@ -145,13 +146,11 @@ class Manifest:
         locks = {}
         for one in self.module.params["sets"]:
             for target in one["targets"]:
-                relative = _manifest.lock_path(one["name"], target)
-                _manifest.check_name(relative, "sets")
+                relative = _layout.lock_path(one["name"], target)
+                _layout.check_name(relative, "sets")
                 if self.module.check_mode and not os.path.exists(self.join(relative)):
                     return None
-                locks[(one["name"], target)] = _lock.parse(
-                    _manifest.read_text(self.join(relative)), self.join(relative)
-                )
+                locks[(one["name"], target)] = _lock.parse(_folder.read_text(self.join(relative)), self.join(relative))
         return locks
 
     def before(self):
@@ -167,8 +166,8 @@ class Manifest:
         unused = []
         pinned = {pin.filename: pin for pins in locks.values() for pin in pins}
         known = {os.path.basename(entry["path"]): entry for entry in (before or {"files": []})["files"]}
-        for name in sorted(os.listdir(self.join(_manifest.POOL))):
-            path = os.path.join(_manifest.POOL, name)
+        for name in sorted(os.listdir(self.join(_layout.POOL))):
+            path = os.path.join(_layout.POOL, name)
             if name not in pinned and name in known and self.module.params["prune"]:
                 self.removed.append(path)
                 continue
@@ -192,9 +191,9 @@ class Manifest:
 
     def stale_locks(self, locks):
         """Return the locks on disk that belong to no set and target given."""
-        wanted = {_manifest.lock_path(*key) for key in locks}
-        there = [path for path in _manifest.walk(self.join(_manifest.LOCKS)) if TEMPORARY_PREFIX not in path]
-        return sorted(set(os.path.join(_manifest.LOCKS, path) for path in there) - wanted)
+        wanted = {_layout.lock_path(*key) for key in locks}
+        there = [path for path in _folder.walk(self.join(_layout.LOCKS)) if TEMPORARY_PREFIX not in path]
+        return sorted(set(os.path.join(_layout.LOCKS, path) for path in there) - wanted)
 
     def run(self):
         """Plan, then apply unless in check mode; return the result."""
@@ -203,7 +202,7 @@ class Manifest:
             return dict(self.figures({"id": "", "base": None, "files": []}), changed=True, unused=[], removed=[])
         before = self.before()
         # Before the pool, which can hold one of two at most, is judged by either.
-        _manifest.check_names_of_locks(locks)
+        _manifest.check_locks(locks)
         unused = self.check_pool(locks, before)
         self.removed += self.stale_locks(locks)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -217,15 +216,15 @@ class Manifest:
             self.base(),
         )
         if before and manifest["base"] == before["id"]:
-            manifest = _manifest.unless_it_is_its_base(manifest, before)
+            manifest = _manifest.with_former_base(manifest, before)
         if before and before["id"] == manifest["id"] and not created:
             # From the future it would be refused inside, whenever it is staged again.
             is_ahead = _ledger.is_ahead(before["created"], _ledger.clock())
             manifest["created"] = now if is_ahead else before["created"]
-        text = _manifest.render_json(manifest)
+        text = _json.render(manifest)
         # What would be refused inside is not written outside.
-        _manifest.parse_manifest(text, self.join(_manifest.MANIFEST))
-        pending = read_if_exists(self.join(_manifest.MANIFEST)) != text.encode("utf-8")
+        _manifest.parse(text, self.join(_layout.MANIFEST))
+        pending = read_if_exists(self.join(_layout.MANIFEST)) != text.encode("utf-8")
         if not self.module.check_mode:
             self.apply(text if pending else None)
         result = dict(
@@ -236,10 +235,10 @@ class Manifest:
         )
         if self.module._diff and result["changed"]:
             result["diff"] = {
-                "before": _manifest.render_json(before) if before else "",
+                "before": _json.render(before) if before else "",
                 "after": text,
-                "before_header": self.join(_manifest.MANIFEST),
-                "after_header": self.join(_manifest.MANIFEST),
+                "before_header": self.join(_layout.MANIFEST),
+                "after_header": self.join(_layout.MANIFEST),
             }
         return result
 
@@ -249,7 +248,7 @@ class Manifest:
         if not given:
             return None
         files = [{"sha256": one} for one in given["sha256"]]
-        return _manifest.parse_base(_manifest.render_json({"id": given["id"], "files": files}), "base")
+        return _manifest.parse_base(_json.render({"id": given["id"], "files": files}), "base")
 
     @staticmethod
     def figures(manifest):
@@ -267,14 +266,14 @@ class Manifest:
     def apply(self, text):
         """Write the manifest if there is a new one, then remove what it no longer names."""
         if text is not None:
-            write_atomic(self.join(_manifest.MANIFEST), text.encode("utf-8"))
+            write_atomic(self.join(_layout.MANIFEST), text.encode("utf-8"))
         for path in self.removed:
             os.unlink(self.join(path))
-        for path in _manifest.walk(self.root):
+        for path in _folder.walk(self.root):
             # What a killed run was writing when it died.
             if os.path.basename(path).startswith(TEMPORARY_PREFIX):
                 os.unlink(self.join(path))
-        for folder, _folders, files in os.walk(self.join(_manifest.LOCKS), topdown=False):
+        for folder, _folders, files in os.walk(self.join(_layout.LOCKS), topdown=False):
             if not files and not os.listdir(folder):
                 os.rmdir(folder)
 

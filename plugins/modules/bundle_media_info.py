@@ -128,7 +128,7 @@ missing:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _media, _volumes
 
@@ -158,8 +158,8 @@ def main():
         base=offer.manifest["base"] or "",
         created=offer.manifest.get("created", ""),
         folder=offer.folder,
-        sha256=offer.sums[_manifest.SUMS],
-        signatures_sha256=offer.sums.get(_manifest.SIGNATURE, ""),
+        sha256=offer.sums[_layout.SUMS],
+        signatures_sha256=offer.sums.get(_layout.SIGNATURE, ""),
         volumes_sha256=offer.sums[_volumes.LIST],
         volumes=[{"name": one.name, "size": one.size, "path": offer.usable.get(one.name, "")} for one in offer.volumes],
         damaged=offer.damaged,

@@ -54,7 +54,8 @@ id:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
@@ -63,14 +64,14 @@ from ansible_collections.airgap.python.plugins.module_utils._report import _chan
 
 def sealed_manifest(root):
     """Return the manifest of a bundle if its sum stands in the sums, else None."""
-    data = read_if_exists(os.path.join(root, _manifest.MANIFEST))
-    sums = read_if_exists(os.path.join(root, _manifest.SUMS))
+    data = read_if_exists(os.path.join(root, _layout.MANIFEST))
+    sums = read_if_exists(os.path.join(root, _layout.SUMS))
     if data is None or sums is None:
         return None
     try:
-        if _manifest.parse_sums(sums.decode("utf-8")).get(_manifest.MANIFEST) != sha256_bytes(data):
+        if _sums.parse(sums.decode("utf-8")).get(_layout.MANIFEST) != sha256_bytes(data):
             return None
-        return _manifest.parse_manifest(data.decode("utf-8"))
+        return _manifest.parse(data.decode("utf-8"))
     except (AirgapError, UnicodeDecodeError):
         return None
 
@@ -95,7 +96,7 @@ def main():
         after = _changes.remember(state, sealed) if sealed else None
         if after is not None and not module.check_mode:
             os.makedirs(os.path.dirname(memory), exist_ok=True)
-            write_atomic(memory, _manifest.render_json(after).encode("utf-8"))
+            write_atomic(memory, _json.render(after).encode("utf-8"))
     except OSError as error:
         module.fail_json(msg=str(error))
     result = {"changed": after is not None, "id": sealed["id"] if sealed else ""}

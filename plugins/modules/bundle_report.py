@@ -82,7 +82,7 @@ unusual:
 import os
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import (
     _dependencies,
@@ -108,7 +108,7 @@ def main():
         supports_check_mode=True,
     )
     root = module.params["path"]
-    needed = [os.path.join(root, _manifest.MANIFEST)] + [
+    needed = [os.path.join(root, _layout.MANIFEST)] + [
         _report_files.report_path(root, name) for name in (_report_files.AUDIT, _report_files.CHANGES)
     ]
     if module.check_mode and (_page_html.LIBRARY_ERROR or not all(map(os.path.exists, needed))):

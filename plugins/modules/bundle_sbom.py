@@ -67,7 +67,7 @@ import traceback
 import uuid
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _evidence, _report_files
 
@@ -138,8 +138,8 @@ def edges_of(evidence):
     """Return path of a lock or file to the paths of the files that it needs."""
     edges = {}
     for lock in evidence.locks:
-        path = "%s/%s.txt" % (_manifest.LOCKS, lock.label)
-        files = {pin.name: "%s/%s" % (_manifest.POOL, pin.filename) for pin in lock.pins}
+        path = "%s/%s.txt" % (_layout.LOCKS, lock.label)
+        files = {pin.name: "%s/%s" % (_layout.POOL, pin.filename) for pin in lock.pins}
         edges.setdefault(path, set())
         for edge in lock.edges:
             edges.setdefault(files[edge.parent] if edge.parent else path, set()).add(files[edge.child])
@@ -154,7 +154,7 @@ def compose(evidence):
     locks = {
         path: Component(type=ComponentType.FILE, name=path, bom_ref=path)
         for path in sorted(edges)
-        if path.startswith(_manifest.LOCKS + "/")
+        if path.startswith(_layout.LOCKS + "/")
     }
     bundle = Component(
         type=ComponentType.APPLICATION,
@@ -200,7 +200,7 @@ def main():
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     root = module.params["path"]
     dest = _report_files.report_path(root, _report_files.SBOM)
-    if module.check_mode and (LIBRARY_ERROR or not os.path.exists(os.path.join(root, _manifest.MANIFEST))):
+    if module.check_mode and (LIBRARY_ERROR or not os.path.exists(os.path.join(root, _layout.MANIFEST))):
         module.exit_json(changed=True, dest=dest, components=0, edges=0)
     if LIBRARY_ERROR:
         module.fail_json(msg=missing_required_lib("cyclonedx-python-lib[json-validation]"), exception=LIBRARY_ERROR)

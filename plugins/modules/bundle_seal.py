@@ -50,7 +50,7 @@ unsigned:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
@@ -58,7 +58,7 @@ from ansible_collections.airgap.python.plugins.module_utils._hashes import sha25
 
 def left_out(root):
     """Return the paths that the manifest leaves to the base."""
-    if not os.path.lexists(os.path.join(root, _manifest.MANIFEST)):
+    if not os.path.lexists(os.path.join(root, _layout.MANIFEST)):
         return ()
     return {entry.path for entry in _manifest.left_out(_manifest.read(root))}
 
@@ -68,12 +68,12 @@ def main():
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     if module.check_mode and not os.path.isdir(module.params["path"]):
         module.exit_json(changed=True, sha256="", unsigned=False)
-    path = os.path.join(module.params["path"], _manifest.SUMS)
-    signature = os.path.join(module.params["path"], _manifest.SIGNATURE)
+    path = os.path.join(module.params["path"], _layout.SUMS)
+    signature = os.path.join(module.params["path"], _layout.SIGNATURE)
     try:
         before = read_if_exists(path)
-        sums = _manifest.sums_of(module.params["path"], left_out(module.params["path"]))
-        after = _manifest.render_sums(sums).encode("utf-8")
+        sums = _sums.compute(module.params["path"], left_out(module.params["path"]))
+        after = _sums.render(sums).encode("utf-8")
         result = {
             "changed": before != after,
             "sha256": sha256_bytes(after),

@@ -75,7 +75,7 @@ import base64
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
@@ -94,10 +94,10 @@ def main():
         supports_check_mode=True,
     )
     root = module.params["path"]
-    if module.check_mode and not os.path.exists(os.path.join(root, _manifest.SUMS)):
+    if module.check_mode and not os.path.exists(os.path.join(root, _layout.SUMS)):
         module.exit_json(changed=True, found=False)
     try:
-        sums, blocks = _manifest.read_signatures(root)
+        sums, blocks = _folder.read_signatures(root)
         armor = b"".join(block.armor for block in blocks or [])
         if module.params["block"] is None:
             module.exit_json(
@@ -108,7 +108,7 @@ def main():
             )
         if sha256_bytes(sums) != module.params["sha256"]:
             raise AirgapError("%s changed while it was being signed. Look why, and sign again." % root)
-        path = os.path.join(root, _manifest.SIGNATURE)
+        path = os.path.join(root, _layout.SIGNATURE)
         armor += module.params["block"].encode("ascii")
         _signature.cut(armor, path)
         write_atomic(path, armor)

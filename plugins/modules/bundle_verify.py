@@ -138,7 +138,7 @@ bytes:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _layout, _manifest, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -155,11 +155,11 @@ def main():
         supports_check_mode=True,
     )
     path = module.params["path"]
-    if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _manifest.SUMS)):
+    if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _layout.SUMS)):
         module.exit_json(changed=False, found=False)
     try:
         approval = _approval.judge(path, module.params)
-        manifest, entries = _manifest.verify(path, module.params["whole"])
+        manifest, entries = _verify.verify(path, module.params["whole"])
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     sums = {entry.path: entry.sha256 for entry in entries}
@@ -170,8 +170,8 @@ def main():
         found=True,
         id=manifest["id"],
         created=manifest["created"],
-        sha256=sums[_manifest.SUMS],
-        signatures_sha256=sums.get(_manifest.SIGNATURE, ""),
+        sha256=sums[_layout.SUMS],
+        signatures_sha256=sums.get(_layout.SIGNATURE, ""),
         base=manifest["base"] or "",
         whole=not _manifest.absent(manifest, entries),
         count=len(manifest["files"]),

@@ -101,7 +101,7 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_stream
@@ -120,7 +120,7 @@ def locate(files, src):
                 "%s has no sha256 of 64 hex digits. Give it for every file." % (path or "An entry of files")
             )
         if src is not None and not os.path.isabs(path):
-            _manifest.check_name(path, "files")
+            _layout.check_name(path, "files")
             path = os.path.join(src, path)
         if not os.path.isabs(path):
             raise AirgapError("files names %r, which is no absolute path. Set src to the folder it starts from." % path)

@@ -24,7 +24,8 @@ import tempfile
 import time
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 from ansible_collections.airgap.python.plugins.modules import bundle_send
@@ -33,7 +34,7 @@ TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
 ]
 SETS = [{"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")]
-VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils import _manifest; _manifest.verify(sys.argv[1])"
+VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils import _manifest; _verify.verify(sys.argv[1])"
 
 
 def pack_installed(folder):
@@ -120,18 +121,18 @@ def describe(root, pins, base=None):
     row = "<tr><td>%s</td><td>%s</td><td class='size'>%d kB</td><td>%s</td></tr>\n"
     rows = [row % (html.escape(pin.name), pin.version, pin.size >> 10, pin.sha256) for pin in pins]
     write(root, "reports/report.html", "<style>" + "td { padding: 1em }\n" * 200 + "</style>" + "".join(rows))
-    write(root, "manifest.json", _manifest.render_json(manifest))
+    write(root, "manifest.json", _json.render(manifest))
     write(root, "SHA256SUMS", "")
-    sums = _manifest.sums_of(root, {entry.path for entry in _manifest.left_out(manifest)})
-    write(root, "SHA256SUMS", _manifest.render_sums(sums))
+    sums = _sums.compute(root, {entry.path for entry in _manifest.left_out(manifest)})
+    write(root, "SHA256SUMS", _sums.render(sums))
     return manifest
 
 
 def cross(source, hop):
     """Take a bundle in as the role transfer does; return how many bytes crossed."""
-    manifest, entries = _manifest.verify(source)
+    manifest, entries = _verify.verify(source)
     sums = {entry.path: entry.sha256 for entry in entries}
-    offer = _reception.Offer(manifest["id"], sums[_manifest.SUMS])
+    offer = _reception.Offer(manifest["id"], sums[_layout.SUMS])
     piece = os.path.join(hop, "piece")
     crossed = 0
 
@@ -158,7 +159,7 @@ def cross(source, hop):
 
 def size_of(root, entries):
     """Return the size of the texts and of the wheels among entries."""
-    wheels = sum(entry.size for entry in entries if _manifest.is_in_pool(entry.path))
+    wheels = sum(entry.size for entry in entries if _layout.is_in_pool(entry.path))
     return sum(entry.size for entry in entries) - wheels, wheels
 
 
@@ -170,7 +171,7 @@ def measure_crossing(folder, count):
     os.makedirs(hop)
     pins = make_pool(pool, count, 1)
     first = describe(source, pins)
-    texts, wheels = size_of(source, _manifest.verify(source)[1])
+    texts, wheels = size_of(source, _verify.verify(source)[1])
     crossed = cross(source, hop)
     rows = [
         ("first bundle, %d wheels" % len(pins), wheels, texts, crossed, crossed / wheels, crossed / (wheels + texts))
@@ -192,7 +193,7 @@ def measure_crossing(folder, count):
             os.unlink(os.path.join(second, "wheels", name))
         os.unlink(os.path.join(second, "SHA256SUMS"))
         describe(second, news, base)
-        manifest, entries = _manifest.verify(second)
+        manifest, entries = _verify.verify(second)
         texts, wheels = size_of(second, _manifest.to_send(manifest, entries))
         other = os.path.join(folder, "other")
         shutil.copytree(hop, other)
@@ -267,8 +268,8 @@ def measure_packing(wheels, root):
             with open(path, "rb") as stream:
                 data += stream.read()
     texts = b""
-    for path in sorted(_manifest.walk(root)):
-        if not _manifest.is_in_pool(path):
+    for path in sorted(_folder.walk(root)):
+        if not _layout.is_in_pool(path):
             with open(os.path.join(root, path), "rb") as stream:
                 texts += stream.read()
     ways = ["xz"] + (["zstd -3", "zstd -19"] if shutil.which("zstd") else [])

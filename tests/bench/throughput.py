@@ -20,7 +20,8 @@ import sys
 import tempfile
 import time
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 INVENTORY = "inventories/lab"
@@ -47,12 +48,12 @@ def bundle(folder, count, size):
     manifest = _manifest.compose(sets, [TARGET], {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
     for path, text in (
         ("locks/base/node.txt", _lock.render(pins, "node", "x")),
-        ("manifest.json", _manifest.render_json(manifest)),
+        ("manifest.json", _json.render(manifest)),
     ):
         with open(os.path.join(folder, path), "w", encoding="utf-8") as stream:
             stream.write(text)
     with open(os.path.join(folder, "SHA256SUMS"), "w", encoding="utf-8") as stream:
-        stream.write(_manifest.render_sums(_manifest.sums_of(folder)))
+        stream.write(_sums.render(_sums.compute(folder)))
 
 
 def ssh(host):

@@ -12,7 +12,8 @@ import re
 import subprocess
 import zipfile
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._install import _installer
 from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -97,7 +98,7 @@ def write(root, sets, targets, base=None, left_out=()):
     for entry in manifest["files"]:
         if not _manifest.is_carried(entry):
             (root / entry["path"]).unlink()
-    put(root / "manifest.json", _manifest.render_json(manifest).encode())
+    put(root / "manifest.json", _json.render(manifest).encode())
     put(root / "reports/sbom.cdx.json", b'{"bomFormat": "CycloneDX"}\n')
     put(root / "README.md", b"A bundle.\n")
     put_installer(root)
@@ -113,7 +114,7 @@ def put(path, data):
 
 def seal(root):
     """Write the sums over what is there."""
-    (root / "SHA256SUMS").write_text(_manifest.render_sums(_manifest.sums_of(str(root))), encoding="utf-8")
+    (root / "SHA256SUMS").write_text(_sums.render(_sums.compute(str(root))), encoding="utf-8")
 
 
 def application(version="1.0"):

@@ -15,8 +15,8 @@ import traceback
 import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _files
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _files, _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
@@ -345,7 +345,7 @@ def test_device_in_a_bundle_is_refused_by_name(way):
     os.unlink(path)
     os.mknod(path, 0o060644, os.makedev(7, 0))
     with pytest.raises(AirgapError, match=FLASK):
-        _manifest.verify(way.source)
+        _verify.verify(way.source)
 
 
 def test_folder_of_the_disk_that_is_a_link_is_refused_by_name(way):
@@ -412,7 +412,7 @@ def test_hard_link_to_a_file_elsewhere_is_refused_by_name(way):
         stream.write("secret")
     os.link(str(way.tmp / "secret"), path)
     with pytest.raises(AirgapError, match=FLASK + " has another name outside"):
-        _manifest.verify(way.source)
+        _verify.verify(way.source)
 
 
 @pytest.mark.parametrize("name, version", [("jinja2", "1.0"), ("flask", "2.0")])
@@ -426,9 +426,9 @@ def test_wheel_whose_metadata_disagree_with_its_name_is_refused_by_name(tmp_path
     (tmp_path / "locks/base/node.txt").write_text(_lock.render(pins, "node", "x"))
     targets = [{"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}]
     manifest = _manifest.compose(SETS, targets, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
-    (tmp_path / "manifest.json").write_text(_manifest.render_json(manifest))
-    (tmp_path / "SHA256SUMS").write_text(_manifest.render_sums(_manifest.sums_of(str(tmp_path))))
-    _manifest.verify(str(tmp_path))
+    (tmp_path / "manifest.json").write_text(_json.render(manifest))
+    (tmp_path / "SHA256SUMS").write_text(_sums.render(_sums.compute(str(tmp_path))))
+    _verify.verify(str(tmp_path))
     proofs, dummy, dummy = prove(str(tmp_path))
     (failure,) = proofs[0][3].failures
     assert filename in failure.message

@@ -20,6 +20,7 @@ import zipfile
 from importlib.metadata import PackageNotFoundError
 
 import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
@@ -632,7 +633,7 @@ def change_manifest(bundle, change):
     manifest = json.loads((bundle / "manifest.json").read_text())
     change(manifest)
     manifest["id"] = _manifest.identify(manifest)
-    (bundle / "manifest.json").write_text(_manifest.render_json(manifest))
+    (bundle / "manifest.json").write_text(_json.render(manifest))
     small_bundle.seal(bundle)
 
 

@@ -16,7 +16,7 @@ import tempfile
 import threading
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
 from ansible_collections.airgap.python.plugins.modules import bundle_send
 
@@ -95,7 +95,7 @@ class Site:
 
     def receive(self, **options):
         """Receive the bundle as the role transfer does; return the result of the run that decides."""
-        manifest, entries = _manifest.verify(self.source)
+        manifest, entries = _verify.verify(self.source)
         sums = {entry.path: entry.sha256 for entry in entries}
         common = {
             "path": self.bundle,
@@ -289,7 +289,7 @@ def test_older_bundle_with_the_id_of_a_newer_one_is_refused(site):
     # bundle_seal refuses to seal that, so it is forged by hand.
     assert "does not have the content" in run("bundle_seal", path=site.source)["msg"]
     with open(os.path.join(site.source, "SHA256SUMS"), "w", encoding="utf-8") as stream:
-        stream.write(_manifest.render_sums(_manifest.sums_of(site.source)))
+        stream.write(_sums.render(_sums.compute(site.source)))
     site.sign(site.alice)
     result = site.verify(ledger=site.ledger)
     assert "does not have the content that its id %s stands for" % newest in result["msg"]

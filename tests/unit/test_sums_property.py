@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -38,7 +38,7 @@ BYTES = st.one_of(TEXTS, st.builds(lambda data: MANIFEST.encode() + data, st.bin
 def read_by_us(data: bytes) -> t.Optional[t.Dict[str, str]]:
     """Return path to sum as modules and install.sh read it, None where they refuse."""
     try:
-        return _manifest.parse_sums(data.decode("utf-8"))
+        return _sums.parse(data.decode("utf-8"))
     except (AirgapError, UnicodeDecodeError):
         return None
 

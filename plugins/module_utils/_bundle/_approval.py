@@ -7,7 +7,13 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import (
+    _folder,
+    _layout,
+    _ledger,
+    _manifest,
+    _signature,
+)
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 # The options of every module that judges a bundle; documented in the doc fragment approval.
@@ -38,7 +44,7 @@ def judge(root: str, params: t.Mapping[str, t.Any]) -> Approval:
     """Judge the bundle in a folder by the options of OPTIONS, changing nothing.
 
     Raises AirgapError with what is missing, too old or too new. Whether the files are
-    those of the sums is for _manifest.verify() to say, which is to follow.
+    those of the sums is for _verify.verify() to say, which is to follow.
     """
     approval = _judge_signatures(root, params)
     if params.get("ledger"):
@@ -60,10 +66,10 @@ def _judge_signatures(root: str, params: t.Mapping[str, t.Any]) -> Approval:
             "%d signatures are required, and the list of allowed signers is empty. Give publish_allowed_signers."
             % required
         )
-    sums, blocks = _manifest.read_signatures(root)
+    sums, blocks = _folder.read_signatures(root)
     if not allowed:
         return Approval([], [])
     signers, rejected = _signature.judge(sums, blocks or [], allowed, params.get("revoked_signers") or [])
-    where = os.path.join(root, _manifest.SIGNATURE)
+    where = os.path.join(root, _layout.SIGNATURE)
     _signature.require(where, required, signers, rejected, blocks is not None)
     return Approval(signers, rejected)

@@ -8,7 +8,7 @@ import ast
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
 
 _PACKAGE = _program.__name__.partition("module_utils.")[0] + "module_utils."
@@ -46,4 +46,4 @@ def files() -> t.Dict[str, bytes]:
         if data is not None:
             found[path] = data
             waiting += sorted(imported(data))
-    return {"%s/%s" % (_manifest.INSTALL, path): found[path] for path in sorted(found)}
+    return {"%s/%s" % (_layout.INSTALL, path): found[path] for path in sorted(found)}

@@ -27,7 +27,7 @@ import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _hashes
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _signature, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _environment, _venv
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
@@ -59,23 +59,23 @@ class Bundle(t.NamedTuple):
 
     def has_lock(self, set_name: str, target: str) -> bool:
         """Say whether there is a lock of a set for a target."""
-        return _manifest.lock_path(set_name, target) in self.sums
+        return _layout.lock_path(set_name, target) in self.sums
 
     def lock(self, set_name: str, target: str) -> str:
         """Return the text of a lock that is there; it still has the sum that was verified."""
-        path = _manifest.lock_path(set_name, target)
-        text = _manifest.read_text(os.path.join(self.root, path))
+        path = _layout.lock_path(set_name, target)
+        text = _folder.read_text(os.path.join(self.root, path))
         check_sum(os.path.join(self.root, path), _hashes.sha256_bytes(text.encode("utf-8")), self.sums[path])
         return text
 
     def pins(self, set_name: str, target: str) -> t.List[_lock.Pin]:
         """Return the pins of a lock that is there."""
-        where = os.path.join(self.root, _manifest.lock_path(set_name, target))
+        where = os.path.join(self.root, _layout.lock_path(set_name, target))
         return _lock.parse(self.lock(set_name, target), where)
 
     def find(self, filename: str, sha256: str) -> str:
         """Return where a wheel lies: here or in a base that was named; "" if it is in neither."""
-        path = "%s/%s" % (_manifest.POOL, filename)
+        path = "%s/%s" % (_layout.POOL, filename)
         if path in self.held:
             return os.path.join(self.root, path)
         for base in self.bases:
@@ -121,7 +121,7 @@ def read_list(path: str) -> t.List[str]:
     if not os.path.isfile(path):
         raise AirgapError("%s does not exist. Name the file that you have from your officers." % path)
     with open(path, "rb") as stream:
-        return stream.read(_manifest.LARGEST_TEXT).decode("utf-8", "surrogateescape").split("\n")
+        return stream.read(_folder.LARGEST_TEXT).decode("utf-8", "surrogateescape").split("\n")
 
 
 def check_signatures(
@@ -154,20 +154,20 @@ def verify(root: str, options: argparse.Namespace) -> t.Tuple[Bundle, t.List[str
     if not os.path.isdir(root):
         raise AirgapError("%s is not a folder. Name that of the bundle with --bundle." % root)
     # From here on nobody else can change what is read.
-    _manifest.check_owners(root)
-    data, blocks = _manifest.read_signatures(root)
-    signers = check_signatures(os.path.join(root, _manifest.SIGNATURE), data, blocks, options)
-    manifest, entries = _manifest.verify(root)
+    _folder.check_owners(root)
+    data, blocks = _folder.read_signatures(root)
+    signers = check_signatures(os.path.join(root, _layout.SIGNATURE), data, blocks, options)
+    manifest, entries = _verify.verify(root)
     sums = {entry.path: entry.sha256 for entry in entries}
     # What was signed is what was parsed.
-    check_sum(os.path.join(root, _manifest.SUMS), sums[_manifest.SUMS], _hashes.sha256_bytes(data))
+    check_sum(os.path.join(root, _layout.SUMS), sums[_layout.SUMS], _hashes.sha256_bytes(data))
     bases = tuple(os.path.abspath(base) for base in options.base)
     return Bundle(root, manifest, sums, frozenset(sums), bases), signers
 
 
 def say_what_was_verified(bundle: Bundle, signers: t.Sequence[str]) -> None:
     """Print what is known of the bundle now."""
-    held = len(bundle.held - {_manifest.SUMS, _manifest.SIGNATURE})
+    held = len(bundle.held - {_layout.SUMS, _layout.SIGNATURE})
     report("Bundle %s: the sums of %d files are right." % (bundle.manifest["id"], held))
     if signers:
         report("Verified: signed by %s." % ", ".join(signers))
@@ -340,7 +340,7 @@ class FromBundle(_environment.Environment):
 
     def change_packages(self, plan: _venv.Plan, python: _venv.Python, lock_text: str) -> None:
         """Copy the wheels and install them: pip hashes a file and opens it again, so only copies come before it."""
-        copies = os.path.join(self.folder, _manifest.POOL)
+        copies = os.path.join(self.folder, _layout.POOL)
         os.mkdir(copies)
         for pin in self.pins:
             self.bundle.copy(pin, copies)

@@ -14,6 +14,7 @@ import json
 import os
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _report_files
@@ -31,10 +32,10 @@ _Lock = t.Dict[str, t.Tuple[str, str]]
 def parse_state(text: str) -> t.Optional[t.Dict[str, t.Any]]:
     """Return what remember() returned once, from its JSON; None for anything else."""
     try:
-        state: t.Dict[str, t.Any] = _manifest.parse_json(text, "the memory of what was sealed")
+        state: t.Dict[str, t.Any] = _json.parse(text, "the memory of what was sealed")
         for key in ("sealed", "before"):
             if state[key] is not None or key == "sealed":
-                _manifest.parse_manifest(json.dumps(state[key]))
+                _manifest.parse(json.dumps(state[key]))
     except (KeyError, TypeError, AirgapError):
         return None
     return state
@@ -51,9 +52,9 @@ def remember(state: t.Optional[Manifest], sealed: Manifest) -> t.Optional[t.Dict
 
 def parse_base(text: str, where: str) -> Manifest:
     """Return the base of a bundle, a manifest or an inventory of an index host; raises AirgapError for anything else."""
-    document = _manifest.parse_json(text, where)
+    document = _json.parse(text, where)
     if not isinstance(document, dict) or "imported" not in document:
-        return _manifest.parse_manifest(text, where)
+        return _manifest.parse(text, where)
     for entry in document["files"] if isinstance(document.get("files"), list) else [None]:
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in _FILE_KEYS):
             raise AirgapError(

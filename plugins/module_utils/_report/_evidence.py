@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _license
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
@@ -47,7 +47,7 @@ def gather(root: str) -> Evidence:
     targets = {target.name: target for target in _target.parse_all(manifest["targets"])[0]}
     # The sums in the manifest are those of the files: bundle_manifest has just compared them.
     known = [_pin(entry) for entry in manifest["files"]]
-    prover = _prover.Prover(_packaging.load(), os.path.join(root, _manifest.POOL), known)
+    prover = _prover.Prover(_packaging.load(), os.path.join(root, _layout.POOL), known)
     locks = []
     for one, name, lock in _prover.read_locks(root, manifest):
         if name not in targets:

@@ -16,8 +16,8 @@ import typing as t
 
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import open_url
-from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json, _secrets
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._report import _audit, _report_files
@@ -34,7 +34,7 @@ def audit_bundle(root: str, options: Options, check_mode: bool) -> t.Dict[str, t
 
     ``options`` are those of bundle_audit. In check mode nobody is asked. Raises AirgapError and OSError.
     """
-    if check_mode and not os.path.exists(os.path.join(root, _manifest.MANIFEST)):
+    if check_mode and not os.path.exists(os.path.join(root, _layout.MANIFEST)):
         dest = _report_files.report_path(root, _report_files.AUDIT)
         return {
             "changed": True,
@@ -52,7 +52,7 @@ def audit_bundle(root: str, options: Options, check_mode: bool) -> t.Dict[str, t
     plan = _audit.plan(manifest, earlier, service, options["ask"], options["refresh"], options["max_age"], now)
     report = plan.report if check_mode or not plan.due else _ask_service(manifest, service, options, now)
     report = _audit.complete(report, manifest, ignore, now[:10], earlier)
-    text = _manifest.render_json(report)
+    text = _json.render(report)
     result = _report_files.write_report(root, _report_files.AUDIT, text, check_mode)
     # Nobody knows what it would say; where it said nothing before, it most likely says nothing again.
     if check_mode and plan.due and (earlier or {}).get("status") != _audit.NOT_AUDITED:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_exists, write_atomic
 
@@ -22,13 +23,13 @@ DEPENDENCIES = "dependencies.txt"
 
 def report_path(root: str, name: str) -> str:
     """Return where a report of a bundle lies."""
-    return os.path.join(root, _manifest.REPORTS, name)
+    return os.path.join(root, _layout.REPORTS, name)
 
 
 def read_report(root: str, name: str) -> t.Dict[str, t.Any]:
     """Return what a JSON report of this collection holds; raises AirgapError for anything else, and OSError."""
     path = report_path(root, name)
-    document = _manifest.parse_json(_manifest.read_text(path), path)
+    document = _json.parse(_folder.read_text(path), path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise AirgapError("%s is not a report of format %d. Stage the bundle again." % (path, FORMAT))
     return document

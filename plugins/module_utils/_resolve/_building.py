@@ -13,7 +13,7 @@ import typing as t
 import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import render_json
+from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY_PREFIX,
@@ -128,8 +128,8 @@ def result(
     }
     if changed and with_diff:
         said["diff"] = {
-            "before": render_json(before) if before else "",
-            "after": render_json(record) if record else "What the build gives is known when it is built.\n",
+            "before": _json.render(before) if before else "",
+            "after": _json.render(record) if record else "What the build gives is known when it is built.\n",
             "before_header": record_path,
             "after_header": record_path,
         }
@@ -149,7 +149,7 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
         path, made_by = builder.build(url, sha256)
         record = {**describe_build(plan, builder.describe(path), url, sha256), **made_by}
         move_into_place(path, os.path.join(dest, record["filename"]))
-        write_atomic(record_path, render_json(record).encode("utf-8"))
+        write_atomic(record_path, _json.render(record).encode("utf-8"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if plan.before and plan.before["filename"] != record["filename"]:

@@ -604,9 +604,9 @@ class Download:
         inside: t.Iterable[_pool.Claim] = ()
         if base and os.path.isfile(base):
             # Late, because most runs have no base, and what reads one takes long to import.
-            from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+            from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _manifest
 
-            inside = _manifest.parse_base(_manifest.read_text(base), base).claims
+            inside = _manifest.parse_base(_folder.read_text(base), base).claims
         _pool.check(claims, inside)
 
     def check_beside(self, claims: t.List[_pool.Claim]) -> None:

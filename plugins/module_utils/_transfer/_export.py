@@ -10,8 +10,14 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, is_in_pool
+from ansible_collections.airgap.python.plugins.module_utils._bundle import (
+    _folder,
+    _layout,
+    _manifest,
+    _signature,
+    _verify,
+)
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_in_pool
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY_PREFIX,
@@ -37,7 +43,7 @@ class Export:
 
     def plan(self) -> t.Dict[str, t.Any]:
         """Verify the bundle and return what there is to write."""
-        manifest, entries = _manifest.verify(self.path)
+        manifest, entries = _verify.verify(self.path)
         return {
             "found": True,
             "id": self.identity,
@@ -58,7 +64,7 @@ class Export:
         """Return path to size of what the folder holds; a link in it is an error."""
         if os.path.islink(self.folder):
             raise AirgapError("%s is a link. Remove it." % self.folder)
-        return _manifest.walk(self.folder) if os.path.isdir(self.folder) else {}
+        return _folder.walk(self.folder) if os.path.isdir(self.folder) else {}
 
     def write_volume(self, name: str) -> t.Tuple[_volumes.Volume, bool]:
         """Write one volume unless it is there and right; return it with its sum, and whether that changed something."""
@@ -92,7 +98,7 @@ class Export:
                 "The volumes that were written are not those of bundle %s. Run the export again." % self.identity
             )
         volumes = [one._replace(sha256=sums[one.name]) for one in self.volumes]
-        manifest, entries = _manifest.verify(self.path)
+        manifest, entries = _verify.verify(self.path)
         carried = [entry for entry in _manifest.to_send(manifest, entries) if is_in_pool(entry.path)]
         listed = _volumes.render(self.identity, volumes)
         _volumes.parse(listed, _volumes.LIST, self.identity, carried)
@@ -119,12 +125,12 @@ class Export:
 
     def keep_signatures(self, opened: t.Mapping[str, Entry]) -> None:
         """Refuse to take away what an officer signed in the folder: these very sums, by a key that the bundle lacks."""
-        sums = os.path.join(self.folder, _manifest.SUMS)
+        sums = os.path.join(self.folder, _layout.SUMS)
         blocks: t.List[_signature.Block] = []
-        if os.path.isfile(sums) and sha256_file(sums) == opened[_manifest.SUMS].sha256:
-            blocks = _manifest.read_signatures(self.folder)[1] or []
-        if not set(blocks) <= set(_manifest.read_signatures(self.path)[1] or []):
-            disk, own = (os.path.join(one, _manifest.SIGNATURE) for one in (self.folder, self.path))
+        if os.path.isfile(sums) and sha256_file(sums) == opened[_layout.SUMS].sha256:
+            blocks = _folder.read_signatures(self.folder)[1] or []
+        if not set(blocks) <= set(_folder.read_signatures(self.path)[1] or []):
+            disk, own = (os.path.join(one, _layout.SIGNATURE) for one in (self.folder, self.path))
             raise AirgapError(
                 "%s has a signature over this bundle that %s has not, and would be replaced. Put it there first: "
                 "cat %s >> %s" % (disk, own, disk, own)
@@ -135,8 +141,8 @@ class Export:
         """Say whether an earlier export wrote a file: nothing else is removed."""
         is_volume = path.startswith(_volumes.FOLDER + "/") and path.endswith(".vol")
         is_begun = os.path.basename(path).startswith(TEMPORARY_PREFIX)
-        is_ours = path.startswith((_manifest.REPORTS + "/", _manifest.INSTALL + "/"))
-        return is_volume or is_begun or is_ours or path == _manifest.SIGNATURE
+        is_ours = path.startswith((_layout.REPORTS + "/", _layout.INSTALL + "/"))
+        return is_volume or is_begun or is_ours or path == _layout.SIGNATURE
 
     def is_there(self, entry: Entry, there: t.Mapping[str, int]) -> bool:
         """Say whether an open file is in the folder as it is in the bundle."""

@@ -12,7 +12,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _volumes
@@ -63,7 +63,7 @@ def find(paths: t.Iterable[str], bundle: str = "") -> t.List[str]:
 
 def _candidates(path: str) -> t.List[str]:
     if os.path.basename(path).startswith(_volumes.PREFIX) and (
-        os.path.lexists(os.path.join(path, _manifest.SUMS)) or os.path.lexists(os.path.join(path, _volumes.FOLDER))
+        os.path.lexists(os.path.join(path, _layout.SUMS)) or os.path.lexists(os.path.join(path, _volumes.FOLDER))
     ):
         return [path]
     return sorted(item.path for item in os.scandir(path) if item.name.startswith(_volumes.PREFIX))
@@ -71,7 +71,7 @@ def _candidates(path: str) -> t.List[str]:
 
 def _walk(folder: str) -> t.Dict[str, int]:
     """Return path to size of all files; raises AirgapError for links of any kind, and devices."""
-    found = _manifest.walk(folder)
+    found = _folder.walk(folder)
     for path in sorted(found):
         if os.lstat(os.path.join(folder, path)).st_nlink > 1:
             raise AirgapError(
@@ -90,7 +90,7 @@ def judge(folders: t.Sequence[str], check: t.Optional[t.Collection[str]]) -> Off
     """
     found = {folder: _walk(folder) for folder in folders}
     folder = _open_part(found)
-    manifest, entries = _manifest.verify(folder, beside=_volumes.is_ours)
+    manifest, entries = _verify.verify(folder, beside=_volumes.is_ours)
     if not os.path.basename(folder) == _volumes.folder_of(manifest["id"]):
         raise AirgapError(
             "%s holds bundle %s, which is not what its name says. Bring the folder as it was exported."
@@ -105,7 +105,7 @@ def judge(folders: t.Sequence[str], check: t.Optional[t.Collection[str]]) -> Off
     usable: t.Dict[str, str] = {}
     damaged = []
     foreign = []
-    known = set(sums) | {_manifest.SIGNATURE}
+    known = set(sums) | {_layout.SIGNATURE}
     for one, files in found.items():
         for path in sorted(files):
             if not path.startswith(_volumes.FOLDER + "/"):
@@ -138,24 +138,24 @@ def _is_right(path: str, size: int, volume: _volumes.Volume, is_checked: bool) -
 
 def _open_part(found: t.Mapping[str, t.Mapping[str, int]]) -> str:
     """Return the folder whose open part counts: of several that mean the same files, the one with most signatures."""
-    having = [folder for folder, files in found.items() if _manifest.SUMS in files]
+    having = [folder for folder, files in found.items() if _layout.SUMS in files]
     if not having:
         raise AirgapError(
             "%s has volumes only. Bring what lies beside them as well: %s, %s and the rest of the folder."
-            % (" and ".join(found), _manifest.SUMS, _manifest.MANIFEST)
+            % (" and ".join(found), _layout.SUMS, _layout.MANIFEST)
         )
-    sums = {folder: sha256_file(os.path.join(folder, _manifest.SUMS)) for folder in having}
+    sums = {folder: sha256_file(os.path.join(folder, _layout.SUMS)) for folder in having}
     for folder in having[1:]:
         if sums[folder] != sums[having[0]]:
             raise AirgapError(
                 "%s and %s have another %s each: they are not of one bundle. Bring the disks of one export."
-                % (having[0], folder, _manifest.SUMS)
+                % (having[0], folder, _layout.SUMS)
             )
-    chosen = max(having, key=lambda folder: (_volumes.LIST in found[folder], found[folder].get(_manifest.SIGNATURE, 0)))
-    signed = _manifest.read_signatures(chosen)[1] or []
+    chosen = max(having, key=lambda folder: (_volumes.LIST in found[folder], found[folder].get(_layout.SIGNATURE, 0)))
+    signed = _folder.read_signatures(chosen)[1] or []
     for folder in having:
-        if not set(_manifest.read_signatures(folder)[1] or []) <= set(signed):
-            path, other = (os.path.join(one, _manifest.SIGNATURE) for one in (chosen, folder))
+        if not set(_folder.read_signatures(folder)[1] or []) <= set(signed):
+            path, other = (os.path.join(one, _layout.SIGNATURE) for one in (chosen, folder))
             raise AirgapError(
                 "%s and %s hold different signatures over the same sums, and one file counts. Append one to the other: "
                 "cat %s >> %s" % (path, other, other, path)
@@ -171,7 +171,7 @@ def _read_list(found: t.Mapping[str, t.Mapping[str, int]], chosen: str) -> str:
             "%s has no %s: the export was broken off, or it was not copied. Run the export again."
             % (" and ".join(found), _volumes.LIST)
         )
-    texts = {folder: _manifest.read_text(os.path.join(folder, _volumes.LIST)) for folder in having}
+    texts = {folder: _folder.read_text(os.path.join(folder, _volumes.LIST)) for folder in having}
     for folder in having:
         if texts[folder] != texts[chosen]:
             raise AirgapError(

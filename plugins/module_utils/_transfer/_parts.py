@@ -9,7 +9,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import check_name
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import check_name
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK
 

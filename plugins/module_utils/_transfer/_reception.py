@@ -18,9 +18,17 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry, is_in_pool
+from ansible_collections.airgap.python.plugins.module_utils._bundle import (
+    _approval,
+    _folder,
+    _layout,
+    _manifest,
+    _sums,
+    _verify,
+)
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_in_pool
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_bytes, sha256_file
@@ -101,7 +109,7 @@ class Reception:
             self.recover()
         if not self.has_place():
             return {}
-        dummy, entries = _manifest.verify(self.path, incoming=self.incoming)
+        dummy, entries = _verify.verify(self.path, incoming=self.incoming)
         return {entry.path: entry.sha256 for entry in entries}
 
     def has_place(self) -> bool:
@@ -112,11 +120,11 @@ class Reception:
         """Return path to SHA-256 as the bundle in place lists them, for whoever verified it before and will again."""
         if not self.has_place():
             return {}
-        found = _manifest.parse_sums(_manifest.read_text(os.path.join(self.path, _manifest.SUMS)))
+        found = _sums.parse(_folder.read_text(os.path.join(self.path, _layout.SUMS)))
         for entry in _manifest.left_out(_manifest.read(self.path)):
             if os.path.lexists(os.path.join(self.path, entry.path)):
                 found[entry.path] = entry.sha256
-        for name in (_manifest.SUMS, _manifest.SIGNATURE):
+        for name in (_layout.SUMS, _layout.SIGNATURE):
             if os.path.lexists(os.path.join(self.path, name)):
                 found[name] = sha256_file(os.path.join(self.path, name))
         return found
@@ -128,9 +136,9 @@ class Reception:
 
     def is_in_place(self, present: t.Mapping[str, str]) -> bool:
         """Say whether the bundle in place is the offered one with the offered signatures, and whole where it has to be."""
-        if present.get(_manifest.SUMS) != self.offer.sha256:
+        if present.get(_layout.SUMS) != self.offer.sha256:
             return False
-        if present.get(_manifest.SIGNATURE, "") != self.offer.signatures:
+        if present.get(_layout.SIGNATURE, "") != self.offer.signatures:
             return False
         self.left_out = {one.path: one for one in _manifest.left_out(_manifest.read(self.path))}
         here = set(present.values())
@@ -143,15 +151,15 @@ class Reception:
 
     def expected(self) -> t.Optional[t.Dict[str, str]]:
         """Return path to SHA-256 of the files of the open part; None before SHA256SUMS is here."""
-        data = read_if_exists(os.path.join(self.open, _manifest.SUMS))
+        data = read_if_exists(os.path.join(self.open, _layout.SUMS))
         if data is None or sha256_bytes(data) != self.offer.sha256:
             return None
-        path = os.path.join(self.open, _manifest.SUMS)
-        found = dict(_manifest.parse_sums(_manifest.read_text(path), path))
+        path = os.path.join(self.open, _layout.SUMS)
+        found = dict(_sums.parse(_folder.read_text(path), path))
         found = {name: one for name, one in found.items() if not is_in_pool(name)}
-        found[_manifest.SUMS] = self.offer.sha256
+        found[_layout.SUMS] = self.offer.sha256
         if self.offer.signatures:
-            found[_manifest.SIGNATURE] = self.offer.signatures
+            found[_layout.SIGNATURE] = self.offer.signatures
         return found
 
     def has_open(self) -> bool:
@@ -161,14 +169,14 @@ class Reception:
         expected = self.expected()
         return (
             expected is not None
-            and set(expected) == {path for path in _manifest.walk(self.open) if not is_in_pool(path)}
+            and set(expected) == {path for path in _folder.walk(self.open) if not is_in_pool(path)}
             and all(_is(os.path.join(self.open, path), sha256) for path, sha256 in expected.items())
         )
 
     def known(self, present: t.Mapping[str, str]) -> t.List[str]:
         """Return the SHA-256 of the files that are here, but for those of a pool: the sending host leaves them out."""
         found = {sha256 for path, sha256 in present.items() if not is_in_pool(path)}
-        for path in _manifest.walk(self.next) if os.path.isdir(self.next) and not self.is_dry else ():
+        for path in _folder.walk(self.next) if os.path.isdir(self.next) and not self.is_dry else ():
             if not is_in_pool(path):
                 found.add(sha256_file(os.path.join(self.next, path)))
         return sorted(found)
@@ -179,7 +187,7 @@ class Reception:
             self.make_incoming()
             self.forget_others()
         present = self.listed()
-        self.keep_known(present, {_manifest.SUMS: self.offer.sha256})
+        self.keep_known(present, {_layout.SUMS: self.offer.sha256})
         sizes, files = _stream.read_open(stream)
         check_room(self.incoming, sum(sizes))
         expected = self.expected()
@@ -189,14 +197,14 @@ class Reception:
             if path == _volumes.LIST:
                 wanted, final = self.offer.volumes, self.list
             else:
-                before = {_manifest.SUMS: self.offer.sha256} if expected is None else expected
+                before = {_layout.SUMS: self.offer.sha256} if expected is None else expected
                 wanted, final = before.get(path, ""), os.path.join(self.open, path)
             if not wanted:
                 raise AirgapError("%r came, which is not in the open part of the offered bundle." % path)
             self.take_file(path, wanted, final, blocks)
-            expected = self.expected() if path == _manifest.SUMS else expected
+            expected = self.expected() if path == _layout.SUMS else expected
         if expected is None:
-            raise AirgapError("%s did not come, and the others are verified by it. Run this again." % _manifest.SUMS)
+            raise AirgapError("%s did not come, and the others are verified by it. Run this again." % _layout.SUMS)
         self.keep_known(present, expected)
         self.drop_strangers(expected)
         if not self.has_open():
@@ -231,7 +239,7 @@ class Reception:
         if not self.has_open():
             raise AirgapError("The pool came before what it is judged by. Run the transfer again.")
         _approval.judge(self.open, self.params)
-        manifest, entries = _manifest.verify(self.open, beside=is_in_pool)
+        manifest, entries = _verify.verify(self.open, beside=is_in_pool)
         if manifest["id"] != self.offer.id:
             raise AirgapError("Bundle %s was offered, and bundle %s came." % (self.offer.id, manifest["id"]))
         self.manifest = manifest
@@ -283,7 +291,7 @@ class Reception:
         if not self.offer.volumes:
             return []
         carried = [self.entries[path] for path in self.pool()]
-        return _volumes.parse(_manifest.read_text(self.list), _volumes.LIST, self.offer.id, carried)
+        return _volumes.parse(_folder.read_text(self.list), _volumes.LIST, self.offer.id, carried)
 
     @staticmethod
     def check_place(path: str, entry: Entry, present: t.Mapping[str, str]) -> None:
@@ -304,7 +312,7 @@ class Reception:
         here = set(present.values())
         lacking = [entry._asdict() for entry in self.left_out.values() if entry.sha256 not in here]
         _manifest.check_whole(self.path, self.manifest, lacking)
-        is_here = present.get(_manifest.MANIFEST) == self.entries[_manifest.MANIFEST].sha256
+        is_here = present.get(_layout.MANIFEST) == self.entries[_layout.MANIFEST].sha256
         inventory = self.params.get("inventory")
         if inventory is not None and not is_here:
             imported = read_imported(inventory)
@@ -418,7 +426,7 @@ class Reception:
 
     def forget_open(self) -> None:
         """Remove the open part of a bundle that is refused, unless some of its pool came before."""
-        if self.is_dry or os.path.isdir(self.partial) or os.path.isdir(os.path.join(self.next, _manifest.POOL)):
+        if self.is_dry or os.path.isdir(self.partial) or os.path.isdir(os.path.join(self.next, _layout.POOL)):
             return
         shutil.rmtree(self.next, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -459,10 +467,10 @@ class Reception:
                 self.link(here[entry.sha256], os.path.join(self.next, path))
         self.drop_strangers(dict(self.entries, **self.left_out))
         _approval.judge(self.next, self.params)
-        dummy, entries = _manifest.verify(self.next, bool(self.params.get("complete")), self.written, self.path)
+        dummy, entries = _verify.verify(self.next, bool(self.params.get("complete")), self.written, self.path)
         arrived = {entry.path: entry.sha256 for entry in entries}
         offered = (self.offer.sha256, self.offer.signatures)
-        if (arrived[_manifest.SUMS], arrived.get(_manifest.SIGNATURE, "")) != offered:
+        if (arrived[_layout.SUMS], arrived.get(_layout.SIGNATURE, "")) != offered:
             raise AirgapError("%s is not the bundle that was offered. Run the transfer again." % self.next)
         # One call for all that arrived, before it takes its place.
         os.sync()
@@ -487,7 +495,7 @@ class Reception:
 
     def drop_strangers(self, expected: t.Container[str]) -> None:
         """Remove leftovers from the incoming bundle: it is our own workplace, not yet a bundle."""
-        for path in _manifest.walk(self.open):
+        for path in _folder.walk(self.open):
             if path not in expected and (self.entries or not is_in_pool(path)):
                 os.unlink(os.path.join(self.open, path))
 
@@ -580,7 +588,7 @@ def _is(path: str, sha256: str) -> bool:
 def read_imported(path: str) -> t.List[t.Any]:
     """Return the ids of all bundles that were imported on this host."""
     data = read_if_exists(path)
-    document = _manifest.parse_json(data.decode("utf-8", "replace"), path) if data else {}
+    document = _json.parse(data.decode("utf-8", "replace"), path) if data else {}
     imported = document.get("imported") if isinstance(document, dict) else None
     return imported if isinstance(imported, list) else []
 

@@ -9,7 +9,7 @@ import fcntl
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _pipe, _stream, _volumes
@@ -38,11 +38,11 @@ def load(path: str, sha256: str, known: t.Collection[str], wanted: t.Sequence[st
 
 def open_part(root: str, sha256: str, known: t.Collection[str]) -> t.List[t.Tuple[str, int]]:
     """Return path and size of the files of the open part whose SHA-256 is not known, SHA256SUMS first."""
-    sums = {path: one for path, one in _read_sums(root, sha256).items() if not _manifest.is_in_pool(path)}
-    for name in (_manifest.SUMS, _manifest.SIGNATURE, _volumes.LIST):
+    sums = {path: one for path, one in _read_sums(root, sha256).items() if not _layout.is_in_pool(path)}
+    for name in (_layout.SUMS, _layout.SIGNATURE, _volumes.LIST):
         if os.path.isfile(os.path.join(root, name)):
             sums[name] = sha256_file(os.path.join(root, name))
-    paths = sorted((path for path in sums if sums[path] not in known), key=lambda path: (path != _manifest.SUMS, path))
+    paths = sorted((path for path in sums if sums[path] not in known), key=lambda path: (path != _layout.SUMS, path))
     return [(path, os.lstat(os.path.join(root, path)).st_size) for path in paths]
 
 
@@ -52,16 +52,16 @@ def pool_parts(root: str, sha256: str, wanted: t.Sequence[str]) -> t.Tuple[str, 
         root, name = os.path.split(root)
         paths = [name]
     else:
-        paths = sorted(path for path in _read_sums(root, sha256) if _manifest.is_in_pool(path))
+        paths = sorted(path for path in _read_sums(root, sha256) if _layout.is_in_pool(path))
     return root, _parts.parse_wanted(wanted, paths, lambda path: os.lstat(os.path.join(root, path)).st_size)
 
 
 def _read_sums(root: str, sha256: str) -> t.Dict[str, str]:
-    path = os.path.join(root, _manifest.SUMS)
-    text = _manifest.read_text(path)
+    path = os.path.join(root, _layout.SUMS)
+    text = _folder.read_text(path)
     if sha256_bytes(text.encode("utf-8")) != sha256:
         raise AirgapError("%s has changed: it is not that of the offered bundle any more. Run this again." % path)
-    return _manifest.parse_sums(text, path)
+    return _sums.parse(text, path)
 
 
 def start(write: t.Callable[[Emit], None], folder: str) -> None:

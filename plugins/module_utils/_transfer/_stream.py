@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import check_name
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import check_name
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK
 from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import MOST_PARTS, Part, read_parts

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import Part, group
 
@@ -68,12 +68,12 @@ def render(identity: str, volumes: t.Iterable[Volume]) -> str:
         {"name": one.name, "size": one.size, "sha256": one.sha256, "parts": [list(part) for part in one.parts]}
         for one in volumes
     ]
-    return _manifest.render_json({"format": FORMAT, "id": identity, "volumes": listed})
+    return _json.render({"format": FORMAT, "id": identity, "volumes": listed})
 
 
 def parse(text: str, where: str, identity: str, carried: t.Iterable[Entry]) -> t.List[Volume]:
     """Return the volumes of a list that hold each byte of the carried files just once; raises AirgapError otherwise."""
-    document = _manifest.parse_json(text, where)
+    document = _json.parse(text, where)
     if not isinstance(document, dict) or not isinstance(document.get("format"), int):
         raise AirgapError("%s is no list of volumes: it has no format number. Export the bundle again." % where)
     if document["format"] != FORMAT:

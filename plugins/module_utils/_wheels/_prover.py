@@ -8,7 +8,7 @@ import os
 import sys
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
@@ -63,10 +63,10 @@ def read_locks(root: str, manifest: t.Mapping[str, t.Any]) -> t.List[t.Tuple[t.M
     for one in manifest["sets"]:
         names = one.get("targets") or [target["name"] for target in manifest["targets"]]
         for name in names:
-            path = _manifest.lock_path(one["name"], name)
-            _manifest.check_name(path, _manifest.MANIFEST)
+            path = _layout.lock_path(one["name"], name)
+            _layout.check_name(path, _layout.MANIFEST)
             where = os.path.join(root, path)
-            locks.append((one, name, _lock.read(_manifest.read_text(where), where)))
+            locks.append((one, name, _lock.read(_folder.read_text(where), where)))
     return locks
 
 

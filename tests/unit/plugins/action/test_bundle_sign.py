@@ -8,7 +8,7 @@ import base64
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.action import bundle_sign
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 
@@ -30,7 +30,7 @@ def test_answer_is_read_as_bytes():
         {"sums": TEXT, "armor": {"a": "b"}},
         {"sums": "\u2028", "armor": ""},
         {"sums": "../..", "armor": ""},
-        {"sums": "A" * (_manifest.LARGEST_TEXT * 3 // 2), "armor": ""},
+        {"sums": "A" * (_folder.LARGEST_TEXT * 3 // 2), "armor": ""},
         {"sums": TEXT, "armor": "A" * (_signature.LARGEST + 1)},
         {"sums": TEXT, "armor": "\u2028"},
     ],

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _text
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 from tests.unit.plugins.module_utils._bundle.test_manifest import seal, write
@@ -22,7 +22,7 @@ def test_name_of_a_file_that_nobody_sealed_is_shown_with_escapes(tmp_path):
     seal(tmp_path)
     write(tmp_path, "wheels/" + EVIL, b"")
     with pytest.raises(AirgapError) as caught:
-        _manifest.verify(str(tmp_path))
+        _verify.verify(str(tmp_path))
     assert SHOWN in str(caught.value) and _text.is_plain(str(caught.value))
 
 

@@ -9,7 +9,8 @@ import os
 import subprocess
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils import _json
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -39,23 +40,23 @@ def seal(root, change=None, sums_change=None, names=("flask", "jinja2")):
     if change:
         change(manifest)
         manifest["id"] = _manifest.identify(manifest)
-    sums["manifest.json"] = write(root, "manifest.json", _manifest.render_json(manifest).encode())
+    sums["manifest.json"] = write(root, "manifest.json", _json.render(manifest).encode())
     if sums_change:
         sums_change(sums)
-    write(root, "SHA256SUMS", _manifest.render_sums(sums).encode())
+    write(root, "SHA256SUMS", _sums.render(sums).encode())
     return manifest
 
 
 def refusal(root):
     """Return the message with which a bundle is refused."""
     with pytest.raises(AirgapError) as caught:
-        _manifest.verify(str(root))
+        _verify.verify(str(root))
     return str(caught.value)
 
 
 def test_whole_bundle_is_accepted_with_all_its_files(tmp_path):
     seal(tmp_path)
-    manifest, entries = _manifest.verify(str(tmp_path))
+    manifest, entries = _verify.verify(str(tmp_path))
     assert [entry["name"] for entry in manifest["files"]] == ["flask", "jinja2"]
     assert manifest["files"][0]["used_by"] == [{"set": "base", "target": "node"}]
     assert {entry.path for entry in entries} == {
@@ -132,7 +133,7 @@ def test_name_that_leads_out_is_refused_in_manifest_and_sums_before_any_file_is_
     seal(tmp_path, change=lambda manifest: manifest["files"][0].update(path=name))
     assert repr(name) in refusal(tmp_path)
     with pytest.raises(AirgapError):
-        _manifest.check_names([name], "SHA256SUMS")
+        _layout.check_names([name], "SHA256SUMS")
 
 
 def test_name_in_the_sums_that_leads_out_is_refused(tmp_path):
@@ -142,9 +143,9 @@ def test_name_in_the_sums_that_leads_out_is_refused(tmp_path):
 
 def test_names_that_one_file_system_holds_for_one_are_refused():
     with pytest.raises(AirgapError, match="one file to some"):
-        _manifest.check_names(["wheels/A.whl", "wheels/a.whl"], "x")
+        _layout.check_names(["wheels/A.whl", "wheels/a.whl"], "x")
     with pytest.raises(AirgapError, match="NFC"):
-        _manifest.check_names(["wheels/e\u0301.whl"], "x")
+        _layout.check_names(["wheels/e\u0301.whl"], "x")
 
 
 def test_newer_format_is_refused_with_the_mend(tmp_path):
@@ -209,7 +210,7 @@ def delta(root, carried=("flask",), keep=True):
 
 def test_delta_names_in_its_sums_only_what_it_brings_and_may_hold_the_rest(tmp_path):
     delta(tmp_path)
-    manifest, entries = _manifest.verify(str(tmp_path), whole=True)
+    manifest, entries = _verify.verify(str(tmp_path), whole=True)
     assert _manifest.absent(manifest, entries) == []
     assert [one.path for one in _manifest.to_send(manifest, entries) if one.path.startswith("wheels/")] == [
         "wheels/flask-1.0-py3-none-any.whl"
@@ -218,10 +219,10 @@ def test_delta_names_in_its_sums_only_what_it_brings_and_may_hold_the_rest(tmp_p
 
 def test_delta_that_is_not_whole_says_so_and_is_refused_where_all_of_it_is_used(tmp_path):
     delta(str(tmp_path), keep=False)
-    manifest, entries = _manifest.verify(str(tmp_path))
+    manifest, entries = _verify.verify(str(tmp_path))
     assert [entry["name"] for entry in _manifest.absent(manifest, entries)] == ["jinja2"]
     with pytest.raises(AirgapError, match="adds to bundle " + "b" * 32 + ".*jinja2-1.0"):
-        _manifest.verify(str(tmp_path), whole=True)
+        _verify.verify(str(tmp_path), whole=True)
 
 
 def test_file_that_completes_a_delta_is_checked_against_the_manifest(tmp_path):
@@ -262,22 +263,22 @@ def test_path_that_stands_twice_in_sums_or_manifest_is_refused(tmp_path):
     assert "flask-1.0-py3-none-any.whl" in refusal(tmp_path)
     line = "%s  wheels/a.whl\n" % ("0" * 64)
     with pytest.raises(AirgapError, match="'wheels/a.whl' twice"):
-        _manifest.parse_sums(line + line)
+        _sums.parse(line + line)
 
 
 def test_path_that_is_a_file_and_a_folder_is_refused():
     with pytest.raises(AirgapError, match="'locks/a' as a file and as a folder"):
-        _manifest.check_names(["locks/a/b.txt", "locks/a"], "x")
+        _layout.check_names(["locks/a/b.txt", "locks/a"], "x")
 
 
 def test_nothing_in_a_manifest_can_stop_the_reader_with_a_traceback():
     for text in ("[" * 100000, "9" * 100000, '{"format": 1}', '{"format": 1, "files": [], "sets": ["\\ud800"]}'):
         with pytest.raises(AirgapError):
-            _manifest.parse_manifest(text)
+            _manifest.parse(text)
     document = {"format": 1, "files": [], "sets": [{"name": "\ud800", "targets": ["x"]}], "targets": [], "id": "a" * 32}
     document.update(base=None, created="2026-11-21T00:00:00Z")
     with pytest.raises(AirgapError, match="no text|is no manifest"):
-        _manifest.parse_manifest(json.dumps(document))
+        _manifest.parse(json.dumps(document))
 
 
 def test_base_is_read_from_a_manifest_and_from_an_inventory(tmp_path):
@@ -307,9 +308,9 @@ def test_bundle_that_is_its_own_base_stays_as_it_was_until_something_changes():
     first = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now")
     base = _manifest.parse_base(json.dumps(first), "x")
     again = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now", base)
-    assert _manifest.unless_it_is_its_base(again, first) == first
+    assert _manifest.with_former_base(again, first) == first
     more = _manifest.compose(SETS, TARGETS, {("base", "node"): pins[:1]}, [], "now", base)
-    assert _manifest.unless_it_is_its_base(more, first)["base"] == first["id"]
+    assert _manifest.with_former_base(more, first)["base"] == first["id"]
 
 
 SUM = "%s  wheels/a.whl\n" % ("a" * 64)
@@ -372,7 +373,7 @@ def read_by_sha256sum(text, folder):
 def test_sums_are_read_as_sha256sum_reads_them_or_refused(kind, tmp_path):
     text = NASTY[kind]
     try:
-        ours = _manifest.parse_sums(text)
+        ours = _sums.parse(text)
     except AirgapError:
         ours = None
     if ours is not None:
@@ -406,14 +407,14 @@ def test_manifest_with_a_name_that_is_none_is_refused(place, value):
         [],
         "2026-01-01T00:00:00Z",
     )
-    _manifest.parse_manifest(_manifest.render_json(manifest))
+    _manifest.parse(_json.render(manifest))
     inside = manifest
     for key in place[:-1]:
         inside = inside[key]
     inside[place[-1]] = value
     manifest["id"] = _manifest.identify(manifest)
     with pytest.raises(AirgapError):
-        _manifest.parse_manifest(_manifest.render_json(manifest))
+        _manifest.parse(_json.render(manifest))
 
 
 @pytest.mark.parametrize(
@@ -444,19 +445,19 @@ def test_manifest_with_a_name_that_is_none_is_refused(place, value):
 )
 def test_name_that_has_no_place_or_leads_elsewhere_is_refused_in_the_sums(names):
     with pytest.raises(AirgapError, match="SHA256SUMS names|no sum"):
-        _manifest.parse_sums("".join("%s  %s\n" % ("a" * 64, name) for name in names))
+        _sums.parse("".join("%s  %s\n" % ("a" * 64, name) for name in names))
 
 
 def test_names_that_have_a_place_are_accepted_in_the_sums():
     names = ["manifest.json", "wheels/a.whl", "locks/s/t.txt", "reports/ü.html", "install.sh"]
     names += ["install/_lock.py", "install/_bundle/manifest.py"]
-    assert list(_manifest.parse_sums("".join("%s  %s\n" % ("a" * 64, name) for name in names))) == names
+    assert list(_sums.parse("".join("%s  %s\n" % ("a" * 64, name) for name in names))) == names
 
 
 def owners_refused(folder):
     """Return the refusal of a bundle that others can change."""
     with pytest.raises(AirgapError) as caught:
-        _manifest.check_owners(str(folder))
+        _folder.check_owners(str(folder))
     return str(caught.value)
 
 
@@ -473,15 +474,15 @@ def test_bundle_that_others_can_change_is_refused_by_name_with_the_fix(tmp_path)
             assert str(path) in said and "lets others write" in said and "cp -r" in said
         path.chmod(mode)
     root.parent.chmod(0o1777)
-    _manifest.check_owners(str(root))
+    _folder.check_owners(str(root))
     root.parent.chmod(0o755)
     os.link(str(wheel), str(tmp_path / "outside"))
     said = owners_refused(root)
     assert str(wheel) in said and "hard link" in said
-    _manifest.check_owners(str(root), [str(tmp_path)])
+    _folder.check_owners(str(root), [str(tmp_path)])
     (tmp_path / "outside").unlink()
     os.link(str(wheel), str(wheel.parent / "b.whl"))
-    _manifest.check_owners(str(root))
+    _folder.check_owners(str(root))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

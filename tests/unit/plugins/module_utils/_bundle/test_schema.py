@@ -9,7 +9,7 @@ import os
 
 import jsonschema
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _schema
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _manifest, _schema, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../../../.."))
@@ -141,7 +141,7 @@ def test_every_keyword_of_the_schema_is_known_to_our_reader():
 def test_error_names_the_place_and_the_reason(where, value, said):
     document = changed(where, lambda inside, key: put(inside, key, value))
     with pytest.raises(AirgapError, match=r"^here is no manifest: ") as caught:
-        _manifest.parse_manifest(json.dumps(document), "here")
+        _manifest.parse(json.dumps(document), "here")
     assert said in str(caught.value)
 
 
@@ -154,16 +154,16 @@ def test_text_that_two_readers_could_read_differently_is_refused():
         ('{"format": true, "files": 7}', "is no manifest"),
     ):
         with pytest.raises(AirgapError, match=said):
-            _manifest.parse_manifest(text)
+            _manifest.parse(text)
     half = copy.deepcopy(GOOD)
     half["files"][0]["origin"] = "\ud800"
     with pytest.raises(AirgapError, match="no text"):
-        _manifest.parse_manifest(json.dumps(half))
+        _manifest.parse(json.dumps(half))
 
 
 def test_manifest_of_a_newer_format_is_refused_with_the_mend():
     with pytest.raises(AirgapError, match="has format 2, .* Install the collection version that made it"):
-        _manifest.parse_manifest(json.dumps(dict(GOOD, format=2, news={})))
+        _manifest.parse(json.dumps(dict(GOOD, format=2, news={})))
 
 
 def test_manifest_of_100_mb_is_refused_without_reading_it_all(tmp_path):
@@ -171,7 +171,7 @@ def test_manifest_of_100_mb_is_refused_without_reading_it_all(tmp_path):
     with open(path, "wb") as stream:
         stream.truncate(100 * 1000 * 1000)
     with pytest.raises(AirgapError, match=r"manifest\.json is larger than 64 MiB"):
-        _manifest.read_text(str(path))
+        _folder.read_text(str(path))
 
 
 def test_pipe_or_link_in_the_place_of_a_text_is_refused_without_waiting(tmp_path):
@@ -179,10 +179,10 @@ def test_pipe_or_link_in_the_place_of_a_text_is_refused_without_waiting(tmp_path
     (tmp_path / "manifest.json").symlink_to("/dev/zero")
     for name in ("SHA256SUMS", "manifest.json"):
         with pytest.raises(AirgapError, match=name + " is neither a file nor a folder"):
-            _manifest.read_text(str(tmp_path / name))
+            _folder.read_text(str(tmp_path / name))
 
 
 def test_name_with_no_place_in_a_bundle_is_refused_in_the_sums():
     for name in ("run.sh", "wheels", "bin/x", ".ssh/authorized_keys", "SHA256SUMS.old"):
         with pytest.raises(AirgapError, match="has no place in a bundle"):
-            _manifest.parse_sums("%s  %s\n" % ("a" * 64, name))
+            _sums.parse("%s  %s\n" % ("a" * 64, name))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._install import _installer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ def test_each_file_is_that_of_the_release_byte_for_byte():
 
 
 def test_each_file_has_a_place_in_a_bundle():
-    assert [path for path in _installer.files() if not _manifest.has_place(path)] == []
+    assert [path for path in _installer.files() if not _layout.has_place(path)] == []
 
 
 def test_files_are_those_that_the_program_loads_and_no_others():
@@ -73,6 +73,6 @@ def test_shell_script_of_the_role_is_short():
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.text(alphabet="aA_./-\n\u2028c\u0660", max_size=12))
 def test_only_python_sources_have_a_place_below_install(name):
-    if _manifest.has_place("install/" + name):
+    if _layout.has_place("install/" + name):
         assert name.endswith(".py") and name.isascii() and "__pycache__" not in name
         assert all(part and part.strip("abcdefghijklmnopqrstuvwxyz0123456789_.") == "" for part in name.split("/"))

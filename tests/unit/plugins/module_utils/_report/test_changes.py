@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _changes
@@ -111,20 +112,20 @@ def test_memory_that_cannot_be_read_is_no_memory(text):
 
 
 def test_memory_that_was_tampered_with_is_no_memory():
-    text = _manifest.render_json(_changes.remember(None, ONE))
+    text = _json.render(_changes.remember(None, ONE))
     assert _changes.parse_state(text)["sealed"] == ONE
     assert _changes.parse_state(text.replace('"version": "2.9"', '"version": "2.8"')) is None
 
 
 def test_base_is_a_manifest_or_an_inventory_whose_files_can_be_compared():
-    assert _changes.parse_base(_manifest.render_json(ONE), "base.json") == ONE
+    assert _changes.parse_base(_json.render(ONE), "base.json") == ONE
     keys = ("path", "name", "version", "sha256")
     inventory = {"id": ONE["id"], "imported": [], "files": [{key: one[key] for key in keys} for one in ONE["files"]]}
-    assert _changes.parse_base(_manifest.render_json(inventory), "base.json") == inventory
+    assert _changes.parse_base(_json.render(inventory), "base.json") == inventory
     del inventory["files"][0]["version"]
     for wrong in (inventory, {"imported": [], "files": 1}, {"imported": []}):
         with pytest.raises(AirgapError, match=r"base\.json is not an inventory"):
-            _changes.parse_base(_manifest.render_json(wrong), "base.json")
+            _changes.parse_base(_json.render(wrong), "base.json")
 
 
 def test_base_counts_in_full_where_it_is_remembered():

@@ -12,7 +12,7 @@ import shutil
 import stat
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _sender, _stream
@@ -35,7 +35,7 @@ class Hop:
 
     def offer(self):
         """Return what the sending side says of its bundle."""
-        manifest, entries = _manifest.verify(self.source)
+        manifest, entries = _verify.verify(self.source)
         sums = {entry.path: entry.sha256 for entry in entries}
         return Offer(manifest["id"], sums["SHA256SUMS"], sums.get("SHA256SUMS.sig", ""))
 
@@ -97,7 +97,7 @@ def hop_fixture(tmp_path):
 
 def test_bundle_arrives_whole_and_nothing_stays_beside_it(hop):
     hop.transfer()
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest
     assert os.listdir(os.path.dirname(hop.path)) == ["bundle"]
 
 
@@ -122,7 +122,7 @@ def test_of_a_large_bundle_no_more_than_a_line_goes_through_the_control_host(hop
     assert plan["files"] > 300 and plan["wanted"] == ["0-299"]
     assert len(json.dumps(dict(plan, diff=""))) < 300
     hop.transfer()
-    assert _manifest.verify(hop.path)[0]["id"] == hop.offer().id
+    assert _verify.verify(hop.path)[0]["id"] == hop.offer().id
 
 
 def test_broken_transfer_goes_on_after_the_last_piece_that_arrived(hop):
@@ -138,7 +138,7 @@ def test_broken_transfer_goes_on_after_the_last_piece_that_arrived(hop):
     assert (again["open"], again["bytes"]) == (False, sum(part.length for parts in rest for part in parts))
     assert not os.path.exists(hop.path)
     hop.transfer()
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest
 
 
 def test_file_of_the_open_part_that_is_here_is_not_sent_again(hop):
@@ -149,7 +149,7 @@ def test_file_of_the_open_part_that_is_here_is_not_sent_again(hop):
     assert sha256_file(hop.source + "/SHA256SUMS") in known
     assert "SHA256SUMS" not in hop.open_part(known)[1]
     hop.transfer()
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest
 
 
 def test_line_that_broke_within_a_file_loses_nothing_that_came(hop):
@@ -164,7 +164,7 @@ def test_line_that_broke_within_a_file_loses_nothing_that_came(hop):
     assert asked[0] == wheels[1]._replace(offset=7, length=wheels[1].length - 7)
     assert hop.begin()["wanted"] == ["1@7-%d" % wheels[1].length]
     hop.transfer()
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest
 
 
 def test_what_a_power_cut_left_wrong_is_found_and_comes_again(hop):
@@ -180,7 +180,7 @@ def test_what_a_power_cut_left_wrong_is_found_and_comes_again(hop):
         stream.write(bytes(20))
     assert hop.begin()["open"] is True
     hop.transfer()
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest
 
 
 def test_what_came_in_this_run_is_not_read_again_and_what_came_before_is(hop, monkeypatch):
@@ -191,8 +191,8 @@ def test_what_came_in_this_run_is_not_read_again_and_what_came_before_is(hop, mo
     reception.load()
     reception.take(io.BytesIO(hop.piece(now)), now)
     read = []
-    hashing = _manifest.sha256_files
-    monkeypatch.setattr(_manifest, "sha256_files", lambda paths: hashing([read.append(path) or path for path in paths]))
+    hashing = _verify.sha256_files
+    monkeypatch.setattr(_verify, "sha256_files", lambda paths: hashing([read.append(path) or path for path in paths]))
     with open(os.path.join(reception.next, before[0].path), "r+b") as stream:
         stream.write(b"FLASK")
     with pytest.raises(AirgapError, match=before[0].path + " has sha256"):
@@ -248,7 +248,7 @@ def test_new_bundle_moves_only_what_is_new_and_drops_what_is_gone(hop):
     done = hop.transfer()
     assert (done["wanted"], done["files"], done["pending"]) == ([], 2, False)
     assert done["diff"]["after"] == "SHA256SUMS\nmanifest.json\n"
-    assert _manifest.verify(hop.path)[0]["base"] == "e" * 32
+    assert _verify.verify(hop.path)[0]["base"] == "e" * 32
 
 
 def test_new_signature_is_all_that_moves_for_it(hop, tmp_path):
@@ -277,7 +277,7 @@ def test_run_killed_between_the_two_renames_finds_the_old_bundle_again(hop):
     hop.transfer()
     os.rename(hop.path, hop.path + ".previous")
     assert hop.begin()["changed"] is False
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_delta_is_completed_from_the_bundle_in_place(hop):
     offer_delta(hop, carried=())
     done = hop.transfer(complete=True)
     assert (done["wanted"], done["left_out"]) == ([], 2)
-    manifest, dummy = _manifest.verify(hop.path, whole=True)
+    manifest, dummy = _verify.verify(hop.path, whole=True)
     assert manifest["base"] == "b" * 32
     again = hop.begin(complete=True)
     assert (again["changed"], again["bytes"], again["left_out"]) == (False, 0, 2)
@@ -347,13 +347,13 @@ def test_delta_whose_base_was_never_imported_is_refused_even_if_the_files_are_he
 def test_bastion_holds_an_incomplete_delta_and_passes_on_what_it_brings(hop):
     offer_delta(hop)
     hop.transfer()
-    manifest, entries = _manifest.verify(hop.path)
+    manifest, entries = _verify.verify(hop.path)
     assert [entry["name"] for entry in _manifest.absent(manifest, entries)] == ["jinja2"]
     assert hop.begin()["changed"] is False
     hop.source, hop.path = hop.path, os.path.dirname(hop.path) + "/inner/bundle"
     seal(hop.path)
     hop.transfer(complete=True)
-    assert _manifest.verify(hop.path, whole=True)[0]["id"] == manifest["id"]
+    assert _verify.verify(hop.path, whole=True)[0]["id"] == manifest["id"]
 
 
 def test_parts_of_a_file_may_come_in_any_order(hop):
@@ -361,7 +361,7 @@ def test_parts_of_a_file_may_come_in_any_order(hop):
     for parts in reversed(hop.pieces()):
         hop.send(parts)
     hop.begin()
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest
 
 
 def test_parts_that_overlap_because_another_run_cut_otherwise_are_joined(hop):
@@ -370,7 +370,7 @@ def test_parts_that_overlap_because_another_run_cut_otherwise_are_joined(hop):
     for parts in one[::2] + two[1::2] + one + two:
         hop.send(parts)
     hop.begin()
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest
 
 
 def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
@@ -474,6 +474,6 @@ def test_what_a_reception_linked_when_it_was_killed_is_no_hard_link_to_outside(h
         with pytest.raises(ZeroDivisionError):
             reception.finish()
     assert any(os.stat(path).st_nlink > 1 for path in glob.glob(hop.path + "/wheels/*"))
-    _manifest.verify(hop.path)
+    _verify.verify(hop.path)
     hop.begin()
-    assert _manifest.verify(hop.path)[0] == hop.manifest
+    assert _verify.verify(hop.path)[0] == hop.manifest

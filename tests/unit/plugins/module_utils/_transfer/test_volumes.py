@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle._manifest import Entry
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _volumes
 from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import Part

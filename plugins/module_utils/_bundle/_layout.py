@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bundle is made of: its files and folders, and which names a file in it may have.
+
+Names from a bundle are checked here before they are joined to a path.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import unicodedata
+
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._text import is_plain
+
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
+POOL = "wheels"
+LOCKS = "locks"
+REPORTS = "reports"
+# The Python of install.sh: files of this collection's release, as they are there.
+INSTALL = "install"
+_SOURCE = re.compile(INSTALL + r"(/[a-z0-9_]+)+\.py")
+# What a bundle holds besides, in its top folder.
+TOP = (MANIFEST, "README.md", "install.sh")
+
+
+class Entry(t.NamedTuple):
+    """A file of a bundle: path relative to the bundle, SHA-256 in hex, size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def check_name(path: str, where: str) -> None:
+    """Refuse a name that could lead out of the bundle or be taken for another.
+
+    Raises AirgapError. Allowed are relative POSIX paths without empty, "." or
+    ".." parts and without blanks around a part, without backslashes, control and
+    format characters and other ends of lines than LF, in Unicode form NFC.
+    """
+    reason = ""
+    if not path or path.startswith("/"):
+        reason = "it is not a relative path"
+    elif any(part in ("", ".", "..") for part in path.split("/")):
+        reason = "it has an empty, '.' or '..' part and could lead out of the bundle"
+    elif any(part != part.strip() for part in path.split("/")):
+        reason = "it has a part with a blank at its begin or end, which some file systems drop"
+    elif "\\" in path or not is_plain(path):
+        reason = "it has a backslash or a control character"
+    elif unicodedata.normalize("NFC", path) != path:
+        reason = "it is not in Unicode form NFC"
+    elif len(path.encode("utf-8")) > 1024:
+        reason = "it is longer than 1024 bytes"
+    if reason:
+        raise AirgapError("%s names %r: %s. Do not use this bundle; fetch it again." % (where, path[:200], reason))
+
+
+def check_names(paths: t.Iterable[str], where: str) -> None:
+    """Refuse names that check_name() refuses, and two that a file system may hold for one."""
+    seen: t.Dict[str, str] = {}
+    for path in paths:
+        check_name(path, where)
+        folded = unicodedata.normalize("NFC", path.casefold())
+        if folded in seen:
+            raise AirgapError(
+                "%s names %r and %r, which are one file to some file systems. Do not use this bundle; fetch it again."
+                % (where, seen[folded], path)
+            )
+        seen[folded] = path
+    for path in seen.values():
+        parts = path.split("/")
+        for count in range(1, len(parts)):
+            if "/".join(parts[:count]).casefold() in seen:
+                raise AirgapError(
+                    "%s names %r as a file and as a folder. Do not use this bundle; fetch it again."
+                    % (where, "/".join(parts[:count]))
+                )
+
+
+def has_place(path: str) -> bool:
+    """Say whether a bundle may hold a file of this name, beside its sums and signatures."""
+    # Neither bytecode nor a library: whatever else Python could load, no officer could read.
+    is_source = _SOURCE.fullmatch(path) is not None
+    return path in TOP or is_source or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
+
+
+def is_in_pool(path: str) -> bool:
+    """Say whether a file of a bundle lies in its pool; all others are its open part."""
+    return path.startswith(POOL + "/")
+
+
+def lock_path(set_name: str, target: str) -> str:
+    """Return where in a bundle the lock of a set and a target lies."""
+    return "%s/%s/%s.txt" % (LOCKS, set_name, target)
