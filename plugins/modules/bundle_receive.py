@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Brings a bundle that another host offers to its place on this host, as far as what has come allows, and says what is
     still to come. Each run goes on where the one before ended, also where that was interrupted.
-  - Without O(command) and O(piece) it verifies the bundle in place. If that is not the offered one, RV(open) says that the
+  - Without O(command) and O(volume_path) it verifies the bundle in place. If that is not the offered one, RV(open) says that the
     open part has to come first, which is all of the bundle but its pool.
   - With O(command), the open part comes as a stream. Its sums, names and signatures and the age of the bundle are judged,
     and RV(wanted) is what of the pool is missing. In check mode that is read, too, and nothing of it is kept.
@@ -89,8 +89,8 @@ options:
     description: The volume of a medium that the piece is, or whose bytes O(wanted) are.
     type: str
     default: ""
-  piece:
-    description: The volume as a file on this host, which stays, instead of O(command).
+  volume_path:
+    description: The volume as a file on this host, which is kept, instead of O(command).
     type: path
   bytes:
     description: How many bytes are expected, to say how far it is.
@@ -190,58 +190,37 @@ seconds:
 
 import contextlib
 import os
-import shutil
-import tempfile
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _pipe, _reception
-
-# How long another reception is waited for, in seconds; less than a line waits for the module (_pipe.TIMEOUT).
-PATIENCE = 60
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _pipe, _reception, _stream
 
 
 @contextlib.contextmanager
-def opened(params):
-    """Open the piece: what comes through the pipe that the action plugin makes, or a file; None where nothing comes."""
+def opened_stream(params: t.Mapping[str, t.Any]) -> t.Iterator[t.Optional[_stream.Source]]:
+    """Open the pipe that the action plugin creates, or the volume on this host; return None if nothing arrives."""
     if params["pipe"]:
-        with contextlib.closing(_pipe.Pipe(os.path.join(params["pipe"], "pipe"), os.O_RDONLY)) as stream:
-            yield stream
-    elif params["piece"]:
-        with open(params["piece"], "rb") as stream:
+        with contextlib.closing(_pipe.Pipe(os.path.join(params["pipe"], "pipe"), os.O_RDONLY)) as pipe:
+            yield pipe
+    elif params["volume_path"]:
+        with open(params["volume_path"], "rb") as stream:
             yield stream
     else:
         yield None
 
 
-@contextlib.contextmanager
-def scratch(is_needed):
-    """Make a folder for check mode, in which the open part is read; "" where none is needed."""
-    folder = tempfile.mkdtemp(prefix="airgap-receive-") if is_needed else ""
-    try:
-        yield folder
-    finally:
-        if folder:
-            shutil.rmtree(folder)
-
-
-def receive(params, check_mode):
-    """Receive what comes, and return how far that is."""
+def receive(params: t.Mapping[str, t.Any], check_mode: bool) -> t.Dict[str, t.Any]:
+    """Receive what arrives, and return what is still missing."""
     offer = _reception.Offer(params["id"], params["sha256"], params["signatures_sha256"], params["volumes_sha256"])
-    # The folder of both bundles: incoming itself comes and goes.
-    folder = os.path.dirname(params["path"])
-    if not os.path.isdir(folder) and not check_mode:
-        os.makedirs(folder)
-        os.chmod(folder, 0o755)
-    with locked_folder(folder, check_mode, PATIENCE), scratch(check_mode) as dry, opened(params) as stream:
-        reception = _reception.Reception(params["path"], params["incoming"], offer, params, dry)
-        return _reception.go_on(reception, stream, params["wanted"], params["volume"])
+    places = params["path"], params["incoming"]
+    with _reception.locked_reception(*places, offer, params, check_mode) as reception, opened_stream(params) as stream:
+        return reception.receive(stream, params["wanted"], params["volume"])
 
 
-def main():
-    """Receive what comes."""
+def main() -> None:
+    """Receive what arrives."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
@@ -256,19 +235,19 @@ def main():
             "command": {"type": "list", "elements": "str"},
             "wanted": {"type": "list", "elements": "str", "default": []},
             "volume": {"type": "str", "default": ""},
-            "piece": {"type": "path"},
+            "volume_path": {"type": "path"},
             "bytes": {"type": "int", "default": 0},
             "pipe": {"type": "path"},
             **_approval.OPTIONS,
         },
-        mutually_exclusive=[("command", "piece")],
-        required_by={"piece": ("volume",)},
+        mutually_exclusive=[("command", "volume_path")],
+        required_by={"volume_path": ("volume",)},
         supports_check_mode=True,
     )
     params = module.params
     if module.check_mode and (params["wanted"] or params["volume"]):
         module.exit_json(changed=True, pending=True)
-    # A bundle that others could write to would be refused.
+    # A bundle that others can write to is refused.
     os.umask(0o022)
     try:
         result = receive(params, module.check_mode)

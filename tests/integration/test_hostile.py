@@ -22,14 +22,14 @@ from ansible_collections.airgap.python.plugins.module_utils._files import TEMPOR
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._transfer import (
     _export,
+    _incoming,
     _media,
     _reception,
-    _stream,
+    _sender,
     _volumes,
 )
 from ansible_collections.airgap.python.plugins.module_utils._transfer._export import Export
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
-from ansible_collections.airgap.python.plugins.modules import bundle_send
 from ansible_collections.airgap.python.plugins.modules.bundle_closure import prove
 
 from tests.integration.simple_index import make_wheel
@@ -61,26 +61,26 @@ def bring(disks, hop, bundle=""):
         raise AirgapError("foreign: %s" % offer.foreign)
     sums = [offer.sums.get(name, "") for name in ("SHA256SUMS", "SHA256SUMS.sig", _volumes.LIST)]
 
-    def go_on(*arguments):
+    def receive(*arguments):
         offered = _reception.Offer(offer.manifest["id"], *sums)
-        with locked_folder(hop, False):
-            places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
-            return _reception.go_on(_reception.Reception(*places, offered, {"complete": True}), *arguments)
+        places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
+        with _reception.locked_reception(*places, offered, {"complete": True}, False) as reception:
+            return reception.receive(*arguments)
 
-    result = go_on()
+    result = receive()
     if result["open"]:
-        piece = io.BytesIO()
-        _stream.write_open(offer.folder, bundle_send.open_part(offer.folder, sums[0], result["known"]), piece.write)
-        piece.seek(0)
-        result = go_on(piece)
+        stream = io.BytesIO()
+        _sender.load(offer.folder, sums[0], result["known"], ()).write(stream.write)
+        stream.seek(0)
+        result = receive(stream)
     for needed in result["volumes"]:
         usable = _media.judge(folders, [needed["name"]]).usable
         if needed["name"] in usable:
             with open(usable[needed["name"]], "rb") as stream:
-                go_on(stream, (), needed["name"])
+                receive(stream, (), needed["name"])
     if not result["pending"]:
         return []
-    rest = go_on()
+    rest = receive()
     return [one["name"] for one in rest["volumes"]]
 
 
@@ -521,7 +521,7 @@ def run_apart(work, kill_at=0):
         step = counted(lambda: None)
 
         _export.written_aside = _files.written_aside = lambda *arguments: InHalves(WRITTEN_ASIDE(*arguments), step)
-        _reception.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
+        _incoming.open = lambda path, mode: Halves(open(path, mode), step)  # noqa: SIM115
         try:
             for name in CALLS:
                 # Syncing is a step like any other, but takes time and shows in no file.
@@ -631,7 +631,7 @@ def test_disk_full_at_each_step_of_the_import_is_said_and_more_room_is_all_it_ne
         status, said = run_apart(lambda: bring([way.disk], hop))
         if not status:
             break
-        assert "No space left" in said or "bytes have to come" in said
+        assert "No space left" in said or "bytes are needed" in said
         assert tree(os.path.join(hop, "bundle")) == place
         room += 4
     assert room > first + 16

@@ -126,7 +126,7 @@ def test_disk_that_is_too_small_is_said_before_anything_moves():
     finally:
         read("index", "umount /srv/airgap/incoming")
     assert broken.hosts["index"]["failed"] == 1
-    assert "bytes have to come, and the file system of /srv/airgap/incoming has" in " ".join(broken.out.split())
+    assert "bytes are needed, and the file system of /srv/airgap/incoming has" in " ".join(broken.out.split())
 
 
 def test_direct_mode_leaves_nothing_on_the_bastion():

@@ -16,7 +16,7 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _appr
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _sender, _stream
-from ansible_collections.airgap.python.plugins.module_utils._transfer._reception import Offer, Reception, go_on
+from ansible_collections.airgap.python.plugins.module_utils._transfer._reception import Offer, Reception
 
 from tests.unit.plugins.module_utils._bundle.test_manifest import delta, seal, write
 from tests.unit.plugins.module_utils._bundle.test_signature import Officer
@@ -46,7 +46,7 @@ class Hop:
 
     def begin(self, **params):
         """Return what the hop says before anything comes."""
-        return go_on(self.reception(**params))
+        return self.reception(**params).receive()
 
     def open_part(self, known=()):
         """Return the open part as the sending side packs it, and the paths in it."""
@@ -60,13 +60,12 @@ class Hop:
         result = self.begin(**params)
         if not result["open"]:
             return result
-        return go_on(self.reception(**params), io.BytesIO(self.open_part(result["known"])[0]))
+        return self.reception(**params).receive(io.BytesIO(self.open_part(result["known"])[0]))
 
     def pieces(self, size=70):
         """Return what the hop wants of the pool, cut up as a line that breaks again and again would."""
         reception = self.reception()
-        reception.load()
-        return _parts.group(reception.missing(reception.listed()), size)
+        return _parts.group(reception.plan(reception.read_contents(), reception.read_present()).missing, size)
 
     def piece(self, parts):
         """Return a piece."""
@@ -77,8 +76,7 @@ class Hop:
     def send(self, parts):
         """Send one piece of the pool."""
         reception = self.reception()
-        reception.load()
-        reception.take(io.BytesIO(self.piece(parts)), parts)
+        reception.incoming.receive_parts(io.BytesIO(self.piece(parts)), parts, reception.read_contents())
 
     def transfer(self, **params):
         """Send everything, as the role does; return what was said at the end."""
@@ -86,7 +84,7 @@ class Hop:
         if not result["wanted"]:
             return result
         dummy, parts = _sender.pool_parts(self.source, self.offer().sha256, result["wanted"])
-        return go_on(self.reception(**params), io.BytesIO(self.piece(parts)), result["wanted"])
+        return self.reception(**params).receive(io.BytesIO(self.piece(parts)), result["wanted"])
 
 
 @pytest.fixture(name="hop")
@@ -144,7 +142,7 @@ def test_broken_transfer_goes_on_after_the_last_piece_that_arrived(hop):
 def test_file_of_the_open_part_that_is_here_is_not_sent_again(hop):
     sent = hop.open_part()[0]
     with pytest.raises(AirgapError, match="ends within|ends too soon"):
-        go_on(hop.reception(), io.BytesIO(sent[:-40]))
+        hop.reception().receive(io.BytesIO(sent[:-40]))
     known = hop.begin()["known"]
     assert sha256_file(hop.source + "/SHA256SUMS") in known
     assert "SHA256SUMS" not in hop.open_part(known)[1]
@@ -157,9 +155,9 @@ def test_line_that_broke_within_a_file_loses_nothing_that_came(hop):
     (wheels,) = hop.pieces(10000)
     data = hop.piece(wheels)
     reception = hop.reception()
-    reception.load()
+    contents = reception.read_contents()
     with pytest.raises(AirgapError, match="ends within " + wheels[1].path):
-        reception.take(io.BytesIO(data[: wheels[0].length + 7]), wheels)
+        reception.incoming.receive_parts(io.BytesIO(data[: wheels[0].length + 7]), wheels, contents)
     asked = hop.pieces(10000)[0]
     assert asked[0] == wheels[1]._replace(offset=7, length=wheels[1].length - 7)
     assert hop.begin()["wanted"] == ["1@7-%d" % wheels[1].length]
@@ -170,13 +168,13 @@ def test_line_that_broke_within_a_file_loses_nothing_that_came(hop):
 def test_what_a_power_cut_left_wrong_is_found_and_comes_again(hop):
     hop.send_open()
     (parts,) = hop.pieces(10000)
-    folder = os.path.join(hop.reception().partial, parts[0].path)
+    folder = os.path.join(hop.reception().incoming.partial, parts[0].path)
     os.makedirs(folder)
     with open(os.path.join(folder, "0"), "wb") as stream:
         stream.write(bytes(20))
     with pytest.raises(AirgapError, match=parts[0].path + " arrived with sha256"):
         hop.transfer()
-    with open(os.path.join(hop.reception().next, "manifest.json"), "r+b") as stream:
+    with open(os.path.join(hop.reception().incoming.bundle, "manifest.json"), "r+b") as stream:
         stream.write(bytes(20))
     assert hop.begin()["open"] is True
     hop.transfer()
@@ -188,17 +186,17 @@ def test_what_came_in_this_run_is_not_read_again_and_what_came_before_is(hop, mo
     before, now = [[part] for part in hop.pieces(10000)[0]]
     hop.send(before)
     reception = hop.reception()
-    reception.load()
-    reception.take(io.BytesIO(hop.piece(now)), now)
+    contents = reception.read_contents()
+    reception.incoming.receive_parts(io.BytesIO(hop.piece(now)), now, contents)
     read = []
     hashing = _verify.sha256_files
     monkeypatch.setattr(_verify, "sha256_files", lambda paths: hashing([read.append(path) or path for path in paths]))
-    with open(os.path.join(reception.next, before[0].path), "r+b") as stream:
+    with open(os.path.join(reception.incoming.bundle, before[0].path), "r+b") as stream:
         stream.write(b"FLASK")
     with pytest.raises(AirgapError, match=before[0].path + " has sha256"):
-        reception.finish()
-    pool = os.path.join(reception.next, "wheels")
-    assert [path for path in read if path.startswith(pool)] == [os.path.join(reception.next, before[0].path)]
+        reception.replace(contents)
+    pool = os.path.join(reception.incoming.bundle, "wheels")
+    assert [path for path in read if path.startswith(pool)] == [os.path.join(reception.incoming.bundle, before[0].path)]
 
 
 def test_file_changed_on_the_sending_host_gets_no_name_here(hop):
@@ -206,8 +204,8 @@ def test_file_changed_on_the_sending_host_gets_no_name_here(hop):
     write(hop.source, "wheels/flask-1.0-py3-none-any.whl", b"FLASK" * 50)
     dummy, parts = _sender.pool_parts(hop.source, offer.offer.sha256, plan["wanted"])
     with pytest.raises(AirgapError, match="flask-1.0-py3-none-any.whl arrived with sha256"):
-        go_on(offer, io.BytesIO(hop.piece(parts)), plan["wanted"])
-    assert not os.path.exists(os.path.join(offer.next, "wheels/flask-1.0-py3-none-any.whl"))
+        offer.receive(io.BytesIO(hop.piece(parts)), plan["wanted"])
+    assert not os.path.exists(os.path.join(offer.incoming.bundle, "wheels/flask-1.0-py3-none-any.whl"))
 
 
 @pytest.mark.parametrize("name", ["locks/base/node.txt", "SHA256SUMS", "manifest.json"])
@@ -219,8 +217,8 @@ def test_file_of_the_open_part_that_changed_on_the_sending_host_gets_no_name_her
     sent = io.BytesIO()
     _stream.write_open(hop.source, files, sent.write)
     with pytest.raises(AirgapError, match=name + " arrived with sha256"):
-        go_on(offer, io.BytesIO(sent.getvalue()))
-    assert not os.path.exists(os.path.join(offer.next, name))
+        offer.receive(io.BytesIO(sent.getvalue()))
+    assert not os.path.exists(os.path.join(offer.incoming.bundle, name))
 
 
 def test_sender_whose_bundle_was_staged_anew_sends_nothing_of_it(hop):
@@ -288,8 +286,10 @@ def test_open_part_with_a_name_that_leads_out_or_has_no_place_is_refused(hop, pa
     with open(sums, "rb") as stream:
         data = stream.read()
     sent = b"%d SHA256SUMS\n1 %s\n\n%sx" % (len(data), path.encode(), data)
-    with pytest.raises(AirgapError, match="evil|which is not in the open part|not the open part of a bundle"):
-        go_on(hop.reception(), io.BytesIO(sent))
+    with pytest.raises(
+        AirgapError, match="evil|open part of the offered bundle does not have it|is not the open part of a bundle"
+    ):
+        hop.reception().receive(io.BytesIO(sent))
     assert not glob.glob(hop.incoming + "/*/*.whl") and not os.path.exists(os.path.dirname(hop.path) + "/evil")
 
 
@@ -299,11 +299,11 @@ def test_open_part_of_another_bundle_than_was_offered_is_refused(hop, tmp_path):
     shutil.rmtree(other.source)
     seal(other.source, change=lambda manifest: manifest.update(base="e" * 32))
     with pytest.raises(AirgapError, match="SHA256SUMS arrived with sha256"):
-        go_on(other.reception(), io.BytesIO(sent))
+        other.reception().receive(io.BytesIO(sent))
     offer = hop.offer()
     hop.offer = lambda: offer._replace(id="f" * 32)
-    with pytest.raises(AirgapError, match="was offered, and bundle %s came" % hop.manifest["id"]):
-        go_on(hop.reception(), io.BytesIO(sent))
+    with pytest.raises(AirgapError, match="was offered, and bundle %s arrived" % hop.manifest["id"]):
+        hop.reception().receive(io.BytesIO(sent))
 
 
 def offer_delta(hop, carried=("flask",)):
@@ -383,7 +383,7 @@ def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
         ("../evil", "does not name a part"),
     ):
         for call in (
-            lambda wanted=wanted: go_on(hop.reception(), io.BytesIO(b"x" * 300), [wanted]),
+            lambda wanted=wanted: hop.reception().receive(io.BytesIO(b"x" * 300), [wanted]),
             lambda wanted=wanted: _sender.pool_parts(hop.source, hop.offer().sha256, [wanted]) and 1 / 0,
         ):
             with pytest.raises((AirgapError, ZeroDivisionError), match="(?i)%s|division" % said):
@@ -395,7 +395,7 @@ def test_pool_of_a_bundle_that_is_not_approved_does_not_come_in(hop):
     dummy, parts = _sender.pool_parts(hop.source, hop.offer().sha256, plan["wanted"])
     hop.params = {"allowed_signers": ["alice@example.org " + KEY]}
     for call in (
-        lambda: go_on(hop.reception(), io.BytesIO(hop.piece(parts)), plan["wanted"]),
+        lambda: hop.reception().receive(io.BytesIO(hop.piece(parts)), plan["wanted"]),
         hop.send_open,
     ):
         with pytest.raises(AirgapError, match="not signed at all"):
@@ -404,8 +404,8 @@ def test_pool_of_a_bundle_that_is_not_approved_does_not_come_in(hop):
 
 
 def test_pool_does_not_come_in_before_what_it_is_judged_by(hop):
-    with pytest.raises(AirgapError, match="before what it is judged by"):
-        go_on(hop.reception(), io.BytesIO(b"x"), ["0"])
+    with pytest.raises(AirgapError, match="before the open part"):
+        hop.reception().receive(io.BytesIO(b"x"), ["0"])
     assert not glob.glob(hop.incoming + "/*/wheels")
 
 
@@ -417,7 +417,7 @@ def test_bundle_for_which_the_disk_has_no_room_is_refused_before_any_of_it_comes
     monkeypatch.undo()
     hop.send_open()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
-    with pytest.raises(AirgapError, match="550 bytes have to come.*has 100 free"):
+    with pytest.raises(AirgapError, match="550 bytes are needed.*has 100 free"):
         hop.begin()
     assert not glob.glob(hop.incoming + "/*/wheels")
 
@@ -425,12 +425,12 @@ def test_bundle_for_which_the_disk_has_no_room_is_refused_before_any_of_it_comes
 def test_open_part_gives_out_no_more_bytes_than_was_said(hop):
     header = b"%d SHA256SUMS\n\n" % os.path.getsize(hop.source + "/SHA256SUMS")
     with pytest.raises(AirgapError, match=r"SHA256SUMS arrived with sha256|more bytes than its parts"):
-        go_on(hop.reception(), io.BytesIO(lzma.compress(header + b"\0" * 50000000)))
-    with pytest.raises(AirgapError, match="not the open part of a bundle"):
-        go_on(hop.reception(), io.BytesIO(lzma.compress(b"1" * 50000000)))
+        hop.reception().receive(io.BytesIO(lzma.compress(header + b"\0" * 50000000)))
+    with pytest.raises(AirgapError, match="is not the open part of a bundle"):
+        hop.reception().receive(io.BytesIO(lzma.compress(b"1" * 50000000)))
     piece = io.BytesIO(lzma.compress(b"x", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]))
     with pytest.raises(AirgapError, match="not valid xz"):
-        go_on(hop.reception(), piece)
+        hop.reception().receive(piece)
 
 
 def test_what_another_run_is_bringing_stays_and_what_nobody_brings_goes(hop):
@@ -451,7 +451,7 @@ def test_incoming_folder_is_nobody_elses(hop):
     hop.send(parts)
     assert stat.S_IMODE(os.stat(hop.incoming).st_mode) == 0o700
     os.chmod(hop.incoming, 0o777)
-    for send in (lambda: hop.send(parts), lambda: go_on(hop.reception(), io.BytesIO(hop.open_part()[0]))):
+    for send in (lambda: hop.send(parts), lambda: hop.reception().receive(io.BytesIO(hop.open_part()[0]))):
         with pytest.raises(AirgapError, match=r"incoming can be changed by others .*its mode 0777"):
             send()
     os.rename(hop.incoming, hop.incoming + ".real")
@@ -468,11 +468,11 @@ def test_what_a_reception_linked_when_it_was_killed_is_no_hard_link_to_outside(h
     for parts in hop.pieces():
         hop.send(parts)
     reception = hop.reception()
-    reception.load()
+    contents = reception.read_contents()
     with monkeypatch.context() as patch:
         patch.setattr(_approval, "judge", lambda *_arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            reception.finish()
+            reception.replace(contents)
     assert any(os.stat(path).st_nlink > 1 for path in glob.glob(hop.path + "/wheels/*"))
     _verify.verify(hop.path)
     hop.begin()
