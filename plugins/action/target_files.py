@@ -29,7 +29,11 @@ class ActionModule(ActionBase):
         )
         folder = arguments["dest"]
         try:
-            found = [_target_file.found(host, one) for host, answers in arguments["answers"].items() for one in answers]
+            found = [
+                _target_file.parse_answer(host, one)
+                for host, answers in arguments["answers"].items()
+                for one in answers
+            ]
             existing = existing_files(folder)
             plan = _target_file.plan(found, existing, (task_vars or {}).get("groups", {}).get("all", []))
             written = [name for name in plan.files if plan.files[name] != existing.get(name, ("", None))[0]]
@@ -63,7 +67,7 @@ def existing_files(folder):
             continue
         text = (read_if_exists(os.path.join(folder, name)) or b"").decode("utf-8", "replace")
         try:
-            content = yaml.safe_load(text) if _target_file.is_ours(text) else None
+            content = yaml.safe_load(text) if _target_file.is_survey_file(text) else None
         except yaml.YAMLError as error:
             raise AirgapError("%s cannot be read: %s. Remove it and play again." % (name, error)) from error
         existing[name] = (text, content)

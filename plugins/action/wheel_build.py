@@ -12,7 +12,7 @@ import tempfile
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _build
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_order
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 
@@ -42,7 +42,7 @@ class ActionModule(_answer.CheckedAction):
             if os.path.isdir(found):
                 packed = os.path.join(local, "source.tar")
                 pack(found, packed)
-            elif not _build.is_sdist(found):
+            elif not _build_order.is_sdist(found):
                 raise AnsibleActionFail("%s is neither a folder nor an sdist (.tar.gz, .zip)." % found)
             args["source"] = self._connection._shell.join_path(folder, "source")
             self._connection.put_file(packed, args["source"])
@@ -61,7 +61,7 @@ def pack(folder, path):
     def plain(member):
         member.uid = member.gid = 0
         member.uname = member.gname = ""
-        member.mtime = _build.SOURCE_DATE_EPOCH
+        member.mtime = _build_order.SOURCE_DATE_EPOCH
         member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
         return member
 
@@ -82,7 +82,7 @@ def listing(root):
         for name in sorted(folders + files):
             path = os.path.relpath(os.path.join(folder, name), root)
             is_output = name in folders and not os.path.exists(os.path.join(folder, name, "__init__.py"))
-            if _build.is_skipped(path, is_output):
+            if _build_order.is_skipped(path, is_output):
                 continue
             found.append(path)
             kept.append(name)

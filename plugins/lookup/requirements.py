@@ -77,7 +77,12 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _project_files, _requirements, _sources
+from ansible_collections.airgap.python.plugins.module_utils._resolve import (
+    _project_files,
+    _requirement,
+    _requirements_file,
+    _sources,
+)
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import project_of
 from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
@@ -110,7 +115,7 @@ class LookupModule(LookupBase):
         if self.get_option("kind") == "constraints":
             if name == "pyproject.toml":
                 where = path + ", constraint-dependencies"
-                return [_requirements.parse_requirement(one, where) for one in _sources.constraints(toml(path))]
+                return [_requirement.parse_requirement(one, where) for one in _sources.constraints(toml(path))]
             return [] if name.endswith(".toml") else parse(path).constraints
         if name == "pyproject.toml":
             return self.pyproject(path)
@@ -121,11 +126,11 @@ class LookupModule(LookupBase):
 
     def render(self, line, folders):
         """Return a requirement as pip reads it, with all that its URL has, and where it stands as a user would call that."""
-        text = _requirements.whole(line) + "".join(" --hash=" + one for one in line.hashes)
+        text = _requirement.whole(line) + "".join(" --hash=" + one for one in line.hashes)
         if not self.get_option("origin"):
             return text
         near = [line.where[len(folder) + 1 :] for folder in folders if line.where.startswith(folder + os.sep)]
-        return text + _requirements.ORIGIN + shown((near or [line.where])[0])
+        return text + _requirements_file.ORIGIN + shown((near or [line.where])[0])
 
     def pyproject(self, path):
         """Return what a project requires; warns of what counts for nothing."""
@@ -150,8 +155,8 @@ def default_index():
 
 def parse(path):
     """Return what a requirements file and those that it names hold; refuses options that count nowhere."""
-    parsed = _requirements.parse([], [path], [], _requirements.read_file, {})
-    _requirements.refuse_options(parsed)
+    parsed = _requirements_file.parse([], [path], [], _requirements_file.read_file, {})
+    _requirements_file.refuse_options(parsed)
     return parsed
 
 

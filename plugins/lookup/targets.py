@@ -67,7 +67,7 @@ class LookupModule(LookupBase):
             return _site_files.find(path, folders, lambda pattern: sorted(glob.glob(pattern)), FIX)
 
         try:
-            targets = _target_file.targets(terms, find, read)
+            targets = _target_file.resolve_targets(terms, find, read)
         except AirgapError as error:
             raise AnsibleError(str(error)) from error
         return targets

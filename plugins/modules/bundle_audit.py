@@ -133,7 +133,7 @@ objections:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._report._pip_audit import audit_bundle
+from ansible_collections.airgap.python.plugins.module_utils._report._audit_report import audit_bundle
 
 
 def main():

@@ -88,33 +88,38 @@ packaging:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _locks, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _packaging, _prover
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
+from ansible_collections.airgap.python.plugins.module_utils._wheels import (
+    _closure,
+    _closure_checker,
+    _packaging,
+    _pip_wheels,
+)
 
 
 def prove(root):
     """Return the proof of each lock, warnings, and what judged."""
     manifest = _manifest.read(root)
-    targets, warnings = _target.parse_all(manifest["targets"])
+    targets, warnings = _target_parser.parse_all(manifest["targets"])
     targets = {target.name: target for target in targets}
     others = [entry for entry in manifest["files"] if not _manifest.is_carried(entry)]
     missing = [entry for entry in others if not os.path.isfile(os.path.join(root, entry["path"]))]
     _manifest.check_whole(root, manifest, missing)
-    locks = _prover.read_locks(root, manifest)
+    locks = _locks.read_locks(root, manifest)
     pool = os.path.join(root, _layout.POOL)
     pins = [pin for dummy, dummy, lock in locks for pin in lock.pins]
-    packaging = _packaging.load(_prover.pip_wheels_of(pins, pool))
-    prover = _prover.Prover(packaging, pool)
+    packaging = _packaging.load(_pip_wheels.pip_wheels_of(pins, pool))
+    checker = _closure_checker.ClosureChecker(packaging, pool)
     proofs = []
     for one, name, lock in locks:
         if name not in targets:
             raise AirgapError("%s: set %s is for %s, which is no target of it." % (root, one["name"], name))
-        roots, warning = _prover.roots_of(one, lock)
+        roots, warning = _locks.requirements_of(one, lock)
         if warning and warning not in warnings:
             warnings.append(warning)
-        proofs.append((one["name"], name, len(lock.pins), prover.prove(lock.pins, roots, (), targets[name])))
+        proofs.append((one["name"], name, len(lock.pins), checker.check(lock.pins, roots, (), targets[name])))
     return proofs, warnings, "%s %s" % (packaging.source, packaging.version)
 
 

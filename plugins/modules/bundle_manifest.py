@@ -125,7 +125,7 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _fold
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX, read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirements
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
@@ -150,7 +150,9 @@ class Manifest:
                 _layout.check_name(relative, "sets")
                 if self.module.check_mode and not os.path.exists(self.join(relative)):
                     return None
-                locks[(one["name"], target)] = _lock.parse(_folder.read_text(self.join(relative)), self.join(relative))
+                locks[(one["name"], target)] = _lock.parse_pins(
+                    _folder.read_text(self.join(relative)), self.join(relative)
+                )
         return locks
 
     def before(self):
@@ -281,7 +283,7 @@ class Manifest:
 def public(one):
     """Return a set without user, password and query in the URLs of its requirements: the manifest leaves this host."""
     lists = {key: one[key] for key in ("requirements", "constraints") if isinstance(one.get(key), list)}
-    return dict(one, **{key: [_requirements.public(str(text)) for text in texts] for key, texts in lists.items()})
+    return dict(one, **{key: [_requirement.public(str(text)) for text in texts] for key, texts in lists.items()})
 
 
 def main():

@@ -85,8 +85,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import (
+    _contents,
     _dependencies,
-    _evidence,
     _license,
     _page,
     _page_html,
@@ -130,7 +130,7 @@ def main():
     if required is None:
         required = 1 if signers else 0
     try:
-        evidence = _evidence.gather(root)
+        evidence = _contents.read_contents(root)
         audit = _report_files.read_report(root, _report_files.AUDIT)
         changes = _report_files.read_report(root, _report_files.CHANGES)
         page = _page.plan(evidence, audit, changes, usual, signers, required)

@@ -69,7 +69,7 @@ import uuid
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._report import _evidence, _report_files
+from ansible_collections.airgap.python.plugins.module_utils._report import _contents, _report_files
 
 LIBRARY_ERROR = None
 try:
@@ -205,7 +205,7 @@ def main():
     if LIBRARY_ERROR:
         module.fail_json(msg=missing_required_lib("cyclonedx-python-lib[json-validation]"), exception=LIBRARY_ERROR)
     try:
-        evidence = _evidence.gather(root)
+        evidence = _contents.read_contents(root)
         bom, edges = compose(evidence)
         result = _report_files.write_report(root, _report_files.SBOM, render(bom), module.check_mode)
     except (AirgapError, OSError) as error:

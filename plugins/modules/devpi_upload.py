@@ -106,7 +106,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_stream
 from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _prover, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _packaging, _pip_wheels, _wheel
 
 
 def locate(files, src):
@@ -143,7 +143,7 @@ def packaging_for(located):
         with open_plain(path) as stream:
             if not other_writers(os.fstat(stream.fileno())):
                 mine.append((path, sha256))
-    return _packaging.load(_prover.pip_wheels(mine))
+    return _packaging.load(_pip_wheels.pip_wheels(mine))
 
 
 def inspect(packaging, located):
@@ -157,7 +157,7 @@ def inspect(packaging, located):
                 here = "" if reason else sha256_stream(stream)
                 if here == sha256:
                     # Nobody changes the file between the two, and this is the file that was hashed.
-                    wheels.append(_wheel.describe(packaging, path, sha256, _wheel.read_metadata(path, stream)))
+                    wheels.append(_wheel.describe(packaging, path, sha256, _metadata.read(path, stream)))
                 elif reason:
                     wrong.append("%s can be changed by others: %s. Copy it to a folder of your own" % (path, reason))
                 else:

@@ -125,7 +125,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _fit, _interpreter, _survey, _target_parser
 
 # Python 3.6 does not know this line; it shall be able to answer that it is too old.
 FUTURE = "from __future__ import annotations"
@@ -153,19 +153,19 @@ def main():
         module.fail_json(msg="%s does not run: %s" % (python, (err or out).strip()[-500:]), rc=rc)
     answer = json.loads(out)
     try:
-        here, exact = _target.from_answer(answer)
-        targets, warnings = _target.parse_all(module.params["targets"])
+        here, exact = _survey.target_of(answer)
+        targets, warnings = _target_parser.parse_all(module.params["targets"])
     except AirgapError as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
-    chosen = _target.best_fit(targets, here)
+    chosen = _fit.best_fit(targets, here)
     module.exit_json(
         changed=False,
         target=chosen.name if chosen else "",
-        reasons={one.name: _target.misfit(one, here) for one in targets if _target.misfit(one, here)},
-        suggestion=_target.suggestion(here),
-        description=_target.survey_entry(here),
+        reasons={one.name: _fit.misfit(one, here) for one in targets if _fit.misfit(one, here)},
+        suggestion=_survey.short_entry(here),
+        description=_survey.complete_entry(here),
         info={
             "executable": python,
             "markers": answer["markers"],

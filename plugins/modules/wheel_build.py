@@ -137,7 +137,7 @@ build_requirements:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve._building import run_module
+from ansible_collections.airgap.python.plugins.module_utils._resolve._wheel_build import run_module
 
 
 def main():

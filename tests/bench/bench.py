@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
 from tests.bench.mirror import Mirror
 
@@ -73,7 +73,7 @@ def guide(targets, folder, env):
     """Do it as the guides say; return how many targets failed."""
     failed = 0
     for raw in targets:
-        target = _target.parse(raw)[0]
+        target = _target_parser.parse(raw)[0]
         command = [PYTHON, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
         command += ["--dest", os.path.join(folder, "wheelhouse")] + target.pip_arguments()
         command += ["--requirement", REQUIREMENTS]

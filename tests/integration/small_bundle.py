@@ -15,7 +15,7 @@ import zipfile
 from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._install import _installer
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 from tests.integration.simple_index import make_wheel
@@ -33,7 +33,7 @@ def put_installer(root):
 
 def here():
     """Return this interpreter as an entry of airgap_targets."""
-    found = _target.suggestion(_target.from_answer(_interpreter.answer())[0])
+    found = _survey.short_entry(_survey.target_of(_interpreter.report())[0])
     return dict(found, name="here")
 
 

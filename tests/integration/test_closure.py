@@ -120,7 +120,7 @@ def test_constraint_and_requirements_file_count_in_the_proof_and_stand_in_the_lo
     (tmp_path / "r.txt").write_text("-r more.txt\napp; python_version < '4'\n")
     result = stage([], requirements_files=[str(tmp_path / "r.txt")])
     assert result["changed"] is True
-    assert _lock.read((stage.locks / "old.txt").read_text()).roots == ("app; python_version < '4'", "extra")
+    assert _lock.parse_lock((stage.locks / "old.txt").read_text()).roots == ("app; python_version < '4'", "extra")
     assert stage([], requirements_files=[str(tmp_path / "r.txt")])["changed"] is False
 
 

@@ -290,7 +290,7 @@ def test_several_versions_of_one_project_are_all_asked_about(bundle, service, tm
     (tmp_path / "bundle/wheels" / filename).write_bytes(data)
     lib = bundle.files["lib"]
     line = _lock.Pin("lib", "1.4", hashlib.sha256(data).hexdigest(), filename, len(data))
-    pins = [line if pin.name == "lib" else pin for pin in _lock.parse(path.read_text())]
+    pins = [line if pin.name == "lib" else pin for pin in _lock.parse_pins(path.read_text())]
     path.write_text(_lock.render(pins, "old", "x", ["app"]))
     sets = [{"name": "airgap-pip", "targets": ["old", "new"]}, {"name": "base", "targets": ["old", "new"]}]
     assert "msg" not in run("bundle_manifest", path=bundle.path, sets=sets, targets=[OLD, NEW])

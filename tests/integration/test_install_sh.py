@@ -24,7 +24,7 @@ from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey
 
 from tests.integration import small_bundle
 from tests.integration.simple_index import SimpleIndex, make_wheel
@@ -251,7 +251,7 @@ def interpreters():
 def test_every_supported_python_installs_with_it(bundle, install, tmp_path, version, python):
     """It needs the standard library of 3.8 and nothing else."""
     answer = subprocess.run([python, "-I", _interpreter.__file__], stdout=subprocess.PIPE, check=True).stdout
-    here = dict(_target.suggestion(_target.from_answer(json.loads(answer))[0]), name="here")
+    here = dict(_survey.short_entry(_survey.target_of(json.loads(answer))[0]), name="here")
     code = "import ensurepip, glob, os; print(*glob.glob(os.path.dirname(ensurepip.__file__) + '/_bundled/pip-*.whl'))"
     said = subprocess.run([python, "-I", "-c", code], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
     if not said:

@@ -36,7 +36,7 @@ def test_locks_and_pool_agree_to_the_byte(download):
     result = download()
     named = set()
     for target in ("old", "new", "windows"):
-        for pin in _lock.parse((download.locks / (target + ".txt")).read_text()):
+        for pin in _lock.parse_pins((download.locks / (target + ".txt")).read_text()):
             data = (download.pool / pin.filename).read_bytes()
             assert hashlib.sha256(data).hexdigest() == pin.sha256
             assert len(data) == pin.size

@@ -146,7 +146,7 @@ def pin(result, target, name):
     """Return a project's pin in a target's lock."""
     assert "targets" in result, result
     with open(result["targets"][target]["lock"], encoding="utf-8") as stream:
-        return [one for one in _lock.parse(stream.read()) if one.name == name][0]
+        return [one for one in _lock.parse_pins(stream.read()) if one.name == name][0]
 
 
 def test_sdist_is_built_and_its_record_says_from_what_and_with_what(build, index, tmp_path):

@@ -28,8 +28,9 @@ import zipfile
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))
 sys.path[:0] = [os.path.join(ROOT, ".collections")]
 
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine, _settings
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _settings
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
 
@@ -65,7 +66,7 @@ class Tools:
             say("Making %s with %s and %s" % (os.path.join(work, "venv"), pip, uv))
             subprocess.run([sys.executable, "-m", "venv", "--clear", os.path.join(work, "venv")], check=True)
             subprocess.run([self.python, "-m", "pip", "install", "--quiet", "--upgrade", pip, uv], check=True)
-        pip = _pip_engine.Pip(self.python, {}, None)
+        pip = _command.Pip(self.python, {}, None)
         self.settings = pip.settings
         self.versions = {
             "pip": pip.version,
@@ -98,10 +99,10 @@ class Tools:
             ]
             with open(start[1], "w", encoding="utf-8") as stream:
                 json.dump(target.markers(), stream)
-        arguments = start + _settings.resolve_arguments(target, [listing], [], [], scratch) + list(more)
+        arguments = start + _pip_resolution.resolve_arguments(target, [listing], [], [], scratch) + list(more)
         rc, said = self.call([self.python] + arguments, _settings.environment(self.settings, os.environ))
         if rc != 0:
-            return None, _settings.why_unresolved(said, target, "cannot be resolved")
+            return None, _pip_resolution.why_unresolved(said, target, "cannot be resolved")
         with open(os.path.join(scratch, "report.json"), encoding="utf-8") as stream:
             return json.load(stream), ""
 
@@ -177,7 +178,7 @@ def make_stubs(files, folder):
 
 def judge_by_walk(packaging, package, target, files):
     """Return the verdict of the walk over the metadata, and what it found."""
-    proof = _closure.prove(
+    proof = _closure.check(
         packaging, [package], [], [_closure.Wheel(*one) for one in files], target.name, target.markers(), target.tags()
     )
     if proof.failures:
@@ -394,7 +395,7 @@ def main():
     os.makedirs(options.work, exist_ok=True)
     tools = Tools(options.work, options.pip, options.uv)
     packaging = _packaging.load()
-    triples = [(_target.parse(raw)[0], triple) for raw, triple in TARGETS if raw["name"] in options.targets]
+    triples = [(_target_parser.parse(raw)[0], triple) for raw, triple in TARGETS if raw["name"] in options.targets]
     nodes = Nodes(tools, [target for target, dummy in triples])
     cases = [(package, target, triple) for package in options.packages for target, triple in triples]
 

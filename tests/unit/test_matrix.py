@@ -7,12 +7,12 @@ import os
 import zipfile
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _packaging
 
 from tests.matrix import matrix
 
-OLD = _target.parse({"name": "old", "python": "3.9.18", "libc": "glibc-2.31"})[0]
+OLD = _target_parser.parse({"name": "old", "python": "3.9.18", "libc": "glibc-2.31"})[0]
 APP = {
     "name": "app",
     "version": "1.0",
@@ -54,7 +54,7 @@ def test_the_pool_of_the_second_judge_holds_the_same_metadata(tmp_path):
     files = matrix.files_of(report(APP))
     matrix.make_stubs(files, str(tmp_path))
     path = tmp_path / "app-1.0-py3-none-any.whl"
-    assert _wheel.read_metadata(str(path)) == files[0][3]
+    assert _metadata.read(str(path)) == files[0][3]
     assert "Requires-Python: >=3.9\n" in files[0][3]
     assert os.listdir(str(tmp_path)) == [path.name]
     with zipfile.ZipFile(str(path)) as archive:

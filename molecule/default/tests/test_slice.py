@@ -10,7 +10,7 @@ import json
 import shutil
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from conftest import on, play, read, run
 
 ELSEWHERE = "/var/tmp/airgap-slice"
@@ -68,7 +68,7 @@ def test_what_plain_pip_downloads_for_the_same_node_does_not_install(bundle, nod
     with open(bundle + "/bundle/manifest.json", encoding="utf-8") as stream:
         raw = [one for one in json.load(stream)["targets"] if one["name"] == node][0]
     folder = "%s/plain-%s-%s" % (ELSEWHERE, node, package)
-    arguments = " ".join(_target.parse(raw)[0].pip_arguments())
+    arguments = " ".join(_target_parser.parse(raw)[0].pip_arguments())
     # Plain pip says nothing and ends well.
     read("internet", "%s download -q --only-binary :all: -d %s %s %s" % (PIP, folder, arguments, package))
     assert run(["podman", "cp", "airgap-internet:" + folder, bundle]).rc == 0

@@ -161,9 +161,9 @@ def compose(
 def check_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> None:
     """Raise AirgapError where two locks want two contents under one name."""
     claims = [claim for key in sorted(locks) for claim in _pool.claims(locks[key], _layout.lock_path(*key))]
-    found = _pool.clash(claims)
+    found = _pool.find_clash(claims)
     if found:
-        raise AirgapError("%s %s" % (_pool.told(*found), _pool.SAME_FILE))
+        raise AirgapError("%s %s" % (_pool.describe_clash(*found), _pool.SAME_FILE))
 
 
 def with_former_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:

@@ -133,7 +133,7 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
         if not path.startswith(_layout.LOCKS + "/"):
             continue
         where = os.path.join(root, path)
-        pins = _lock.parse(_folder.read_text(where), where)
+        pins = _lock.parse_pins(_folder.read_text(where), where)
         for pin in pins:
             entry = listed.get("%s/%s" % (_layout.POOL, pin.filename))
             if entry is None or entry["sha256"] != pin.sha256:

@@ -15,8 +15,8 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _venv
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._pip import _causes, _failure
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _metadata, _wheel_name
 
 # Runs a command outside of any folder of the user's; returns its code and its output. Raises OSError if it cannot start.
 Run = t.Callable[[t.List[str]], t.Tuple[int, str]]
@@ -50,7 +50,7 @@ def look(path: str, run: Run) -> _venv.Found:
     copy = _files.read_if_exists(os.path.join(path, _venv.LOCK_COPY))
     if copy is not None:
         try:
-            recorded = tuple(_lock.parse(copy.decode("utf-8")))
+            recorded = tuple(_lock.parse_pins(copy.decode("utf-8")))
         except (AirgapError, ValueError):
             # A copy that nobody can read proves nothing: as if the run had not finished.
             recorded = None
@@ -71,12 +71,12 @@ def look(path: str, run: Run) -> _venv.Found:
 
 def oldest_python(pip_wheel: str) -> t.Tuple[int, ...]:
     """Return the oldest Python that a wheel of pip runs on; raises AirgapError for what is no wheel of pip."""
-    _wheel.pip_version(os.path.basename(pip_wheel))
+    _wheel_name.pip_version(os.path.basename(pip_wheel))
     try:
-        metadata = _wheel.read_metadata(pip_wheel)
+        metadata = _metadata.read(pip_wheel)
     except OSError as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (pip_wheel, error)) from error
-    return _wheel.oldest_python(_wheel.parse_metadata(metadata))
+    return _metadata.oldest_python(_metadata.parse(metadata))
 
 
 class Environment:
@@ -161,7 +161,7 @@ class Environment:
             self.run_pip(_venv.uninstall_argv(self.python, self.pip_wheel, plan.remove))
         if plan.pip:
             self.install_pip()
-        pins = {pin.name: pin for pin in _lock.parse(lock_text)}
+        pins = {pin.name: pin for pin in _lock.parse_pins(lock_text)}
         if plan.reinstall:
             self.install_lock(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
         if plan.install or plan.change:
@@ -225,11 +225,11 @@ class Environment:
         rc, output = self.run(argv)
         if rc == 0:
             return
-        place = _failure.OFFLINE if self.options.no_index else _failure.INSTALLING
+        place = _causes.OFFLINE if self.options.no_index else _causes.INSTALLING
         output += self.unread(argv, output)
         output = _secrets.hide(output, self.secrets)
         cause, lines, fix = _failure.diagnose(output, place)
-        if cause == _failure.FULL:
+        if cause == _causes.FULL:
             cause += ": " + _disk_space.free_space(self.path)
         raise AirgapError(
             "%s is not complete: %s. %s pip said: %s" % (self.path, cause, fix, " | ".join(lines)),

@@ -31,9 +31,15 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _fold
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _environment, _venv
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import (
+    _fit,
+    _interpreter,
+    _survey,
+    _target,
+    _target_parser,
+)
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel_name
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
 FETCH_AGAIN = "Fetch the bundle again."
@@ -71,7 +77,7 @@ class Bundle(t.NamedTuple):
     def pins(self, set_name: str, target: str) -> t.List[_lock.Pin]:
         """Return the pins of a lock that is there."""
         where = os.path.join(self.root, _layout.lock_path(set_name, target))
-        return _lock.parse(self.lock(set_name, target), where)
+        return _lock.parse_pins(self.lock(set_name, target), where)
 
     def find(self, filename: str, sha256: str) -> str:
         """Return where a wheel lies: here or in a base that was named; "" if it is in neither."""
@@ -186,10 +192,10 @@ def say_what_was_verified(bundle: Bundle, signers: t.Sequence[str]) -> None:
 
 def misfit(bundle: Bundle, set_name: str, target: _target.Target, here: _target.Target) -> str:
     """Say why this interpreter cannot install a lock; "" if it can."""
-    reason = _target.misfit(target, here)
+    reason = _fit.misfit(target, here)
     accepted = set(here.tags())
     for pin in [] if reason else bundle.pins(set_name, target.name):
-        if not accepted.intersection(_wheel.tags(pin.filename)):
+        if not accepted.intersection(_wheel_name.tags_of(pin.filename)):
             return "%s is for another interpreter" % pin.filename
     return reason
 
@@ -203,7 +209,7 @@ def choose(bundle: Bundle, set_name: str, wanted: str, here: _target.Target) -> 
         if not bundle.has_lock(set_name, name):
             continue
         try:
-            target = _target.parse(raw)[0]
+            target = _target_parser.parse(raw)[0]
             reason = misfit(bundle, set_name, target, here)
         except AirgapError as error:
             reason = str(error).rstrip(".")
@@ -223,7 +229,7 @@ def choose(bundle: Bundle, set_name: str, wanted: str, here: _target.Target) -> 
         raise AirgapError(
             "The set %s has no target %s. It has %s." % (set_name, wanted, ", ".join(names + list(reasons)) or "none")
         )
-    best = _target.best_fit(fitting, here)
+    best = _fit.best_fit(fitting, here)
     if best is None:
         raise AirgapError(
             "No target of the set %s fits %s (Python %s, %s, %s, %s). It has: %s. Name another interpreter with --python, "
@@ -513,7 +519,7 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
     if not options.list and options.set not in names:
         asked = "There is no set %s in this bundle." % options.set if options.set else "Name a set."
         raise AirgapError("%s It has: %s." % (asked, ", ".join(names) or "none"))
-    here = _target.from_answer(_interpreter.answer())[0]
+    here = _survey.target_of(_interpreter.report())[0]
     if options.list:
         show(bundle, here)
         return

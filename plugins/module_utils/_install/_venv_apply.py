@@ -24,7 +24,7 @@ from ansible_collections.airgap.python.plugins.module_utils._install._venv_look 
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _index_pages
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel_name
 
 
 class Environment(_environment.Environment):
@@ -56,7 +56,7 @@ def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, 
         raise AirgapError(
             "Neither index_url nor no_index is given. Name the index, or take everything from find_links."
         )
-    pip_version = _wheel.pip_version(os.path.basename(params["pip_wheel"]))
+    pip_version = _wheel_name.pip_version(os.path.basename(params["pip_wheel"]))
     if params["keep_former"] and not module.check_mode and not os.path.lexists(params["path"]):
         # A run was killed between taking the one away and putting the other in its place.
         _former.swap_back(params["path"])
@@ -67,7 +67,7 @@ def present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, 
         _venv.check_owner(params["path"], found)
         module.warn("The lock %s is not there yet, so nobody can say which packages would change." % params["lock"])
         return {"path": params["path"], "python": _venv.dotted(python.version), "changed": True}
-    pins = _lock.parse(lock_text, params["lock"] or "The lock")
+    pins = _lock.parse_pins(lock_text, params["lock"] or "The lock")
     plan = _venv.plan(params["path"], found, python, pins, pip_version)
     if plan.changed and not module.check_mode:
         apply(module, secrets, plan, found, python, lock_text, pip_version)
@@ -110,7 +110,7 @@ def apply(
 ) -> None:
     """Carry a plan out: in place, or in a new environment that then takes the place of the former one."""
     params = module.params
-    pins = _lock.parse(lock_text, params["lock"] or "The lock")
+    pins = _lock.parse_pins(lock_text, params["lock"] or "The lock")
     # The module's own folder: nobody else can change what lies there.
     with tempfile.TemporaryDirectory(dir=module.tmpdir, prefix=_files.TEMPORARY_PREFIX) as folder:
         pip_wheel = copy_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python, folder)

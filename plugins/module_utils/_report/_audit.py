@@ -1,45 +1,23 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Known vulnerabilities of what a bundle holds: what pip-audit is asked, and what its answers are worth.
-
-An answer counts only if the service knows the vulnerability of the PROBE: a
-mirror that has no such data, or an error that looks like an answer, would
-otherwise read as "no known vulnerabilities". No I/O happens here.
-"""
+"""The audit of a bundle: which versions are due, what the report says, and what stops a run. No I/O happens here."""
 
 from __future__ import annotations
 
 import datetime
-import json
-import math
-import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _report_files
+from ansible_collections.airgap.python.plugins.module_utils._report._pip_audit import Answer, Version
+from ansible_collections.airgap.python.plugins.module_utils._report._severity import SEVERITIES
 
-# A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
-PROBE = ("requests", "2.19.0")
-# Seconds: for one answer of the service, for the probe as a whole, and for each version after it.
-SOCKET_SECONDS = 5
-PROBE_SECONDS = 20
-VERSION_SECONDS = 1.0
-SEVERITIES = ("critical", "high", "medium", "low", "unknown")
 AUDITED = "audited"
 PARTLY_AUDITED = "partly audited"
 NOT_AUDITED = "not audited"
 SERVICES = {"pypi": "https://pypi.org", "osv": "https://api.osv.dev/v1/query"}
 OWN_SOURCE = "it was built from the site's own source, whose name is sent to nobody"
-Version = t.Tuple[str, str]
-
-
-class Answer(t.NamedTuple):
-    """What the service said: findings and skipped versions, or the ``failure`` because of which it said nothing."""
-
-    findings: t.List[t.Dict[str, t.Any]]
-    skipped: t.List[t.Dict[str, t.Any]]
-    failure: str = ""
 
 
 class Ignore(t.NamedTuple):
@@ -103,102 +81,6 @@ def versions_of(files: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Vers
     return sorted(asked), [
         {"name": name, "version": version, "reason": OWN_SOURCE} for name, version in sorted(own - asked)
     ]
-
-
-def batches(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
-    """Return versions in batches with one version of each project: pip-audit takes no more at a time."""
-    found: t.List[t.List[Version]] = []
-    names: t.List[t.Set[str]] = []
-    for name, version in versions:
-        for number in range(len(found) + 1):
-            if number == len(found):
-                found.append([])
-                names.append(set())
-            if name not in names[number]:
-                names[number].add(name)
-                found[number].append((name, version))
-                break
-    return found
-
-
-def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> t.List[str]:
-    """Return pip-audit's arguments: ask about exactly the pins in a listing, and resolve nothing."""
-    found = ["--requirement", listing, "--disable-pip", "--no-deps", "--format", "json", "--output", answer]
-    found += ["--vulnerability-service", service, "--timeout", str(SOCKET_SECONDS), "--progress-spinner", "off"]
-    found += ["--desc", "on", "--aliases", "on", "--cache-dir", cache]
-    return found + (["--osv-url", url] if service == "osv" and url else [])
-
-
-def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version]) -> Answer:
-    """Return what pip-audit answered; ``text`` is its JSON, or None where it wrote none."""
-    if text is None:
-        return Answer([], [], explain_pip_audit_failure(output))
-    try:
-        dependencies = {one["name"]: one for one in json.loads(text)["dependencies"]}
-        findings, skipped = [], []
-        for name, version in asked:
-            one = dependencies.get(name)
-            if one is None or "vulns" not in one:
-                reason = (one or {}).get("skip_reason") or "the service gave no answer"
-                skipped.append({"name": name, "version": version, "reason": _line(reason, 200)})
-                continue
-            for vulnerability in one["vulns"]:
-                findings.append(
-                    {
-                        "name": name,
-                        "version": version,
-                        "id": str(vulnerability["id"]),
-                        "aliases": sorted(str(alias) for alias in vulnerability.get("aliases", [])),
-                        "fix_versions": [str(fixed) for fixed in vulnerability.get("fix_versions", [])],
-                        "description": _line(str(vulnerability.get("description", "")), 600),
-                    }
-                )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return Answer([], [], "pip-audit's answer cannot be read: %s" % _line(repr(error), 200))
-    return Answer(findings, skipped)
-
-
-def probe_failure(answer: Answer) -> str:
-    """Return why a service's answers are worth nothing, or "" if it knows the vulnerability of the PROBE."""
-    if answer.failure:
-        return answer.failure
-    what = "%s %s, whose vulnerability has been known since 2018" % PROBE
-    if answer.skipped:
-        return "the service does not know %s: it has no vulnerability data" % what
-    if not answer.findings:
-        return "the service says nothing of %s: it has no vulnerability data" % what
-    return ""
-
-
-def _line(text: str, longest: int) -> str:
-    """Return a text on one line that is not too long."""
-    text = " ".join(text.split())
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def explain_pip_audit_failure(output: str) -> str:
-    """Return why pip-audit failed, in words that are the same when it fails the same way again."""
-    where = re.search(r"host='([^']+)', port=(\d+)", output)
-    host = "%s (port %s)" % where.groups() if where else "the service"
-    for pattern, reason in (
-        (r"NameResolutionError.*?\[Errno -?\d+\] ([^\"')\n]+)", "does not resolve: %s"),
-        (r"certificate verify failed: ([^(\"]+?) *\(", "has a certificate that this host does not trust: %s"),
-        (r"ProxyError\((.+?)\)\)", "cannot be reached through the proxy: %s"),
-        (r"\[Errno -?\d+\] ([^\"')\n]+)", "cannot be reached: %s"),
-    ):
-        match = re.search(pattern, output, re.DOTALL)
-        if match:
-            return "%s %s" % (host, reason % _line(re.sub(r" ?(object )?at 0x[0-9a-f]+", "", match.group(1)), 160))
-    if re.search(r"timed out|Timeout|Could not connect", output):
-        return "%s gave no answer within %d seconds" % (host, SOCKET_SECONDS)
-    match = re.search(r"HTTPError: (\d{3} [^\n]*?) for url", output)
-    if match:
-        return "the service answered %s" % _line(match.group(1), 160)
-    if "JSONDecodeError" in output:
-        return "the service answered with something that is not JSON"
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    last = re.sub(r" ?(object )?at 0x[0-9a-f]+", "", lines[-1]) if lines else "it said nothing"
-    return "pip-audit failed: %s" % _line(last, 200)
 
 
 class Plan(t.NamedTuple):
@@ -398,71 +280,3 @@ def warnings(report: t.Mapping[str, t.Any]) -> t.List[str]:
             % (one["id"], one["until"], one["reason"])
         )
     return found
-
-
-def severity_ids(finding: t.Mapping[str, t.Any]) -> t.List[str]:
-    """Return the ids under which a severity may be found, the likeliest first, and only what fits in a URL."""
-    names = [finding["id"]] + list(finding["aliases"])
-    good = [name for name in names if re.match(r"^[A-Za-z0-9][A-Za-z0-9-]{2,60}$", name)]
-    return sorted(good, key=lambda name: (not name.startswith("GHSA-"), not name.startswith("PYSEC-"), name))
-
-
-def severity_of(record: t.Any) -> str:
-    """Return the severity in an OSV record (OSV schema: severity, database_specific.severity)."""
-    if not isinstance(record, dict):
-        return "unknown"
-    special = record.get("database_specific")
-    rated = str(special.get("severity", "")).lower() if isinstance(special, dict) else ""
-    rated = {"moderate": "medium"}.get(rated, rated)
-    if rated in SEVERITIES:
-        return rated
-    vectors = record.get("severity")
-    for one in vectors if isinstance(vectors, list) else []:
-        score = cvss3(str(one.get("score", ""))) if isinstance(one, dict) else None
-        if score:
-            return rating(score)
-    return "unknown"
-
-
-def rating(score: float) -> str:
-    """Return the word for a CVSS score (CVSS 3.1, 5: qualitative severity rating scale)."""
-    for least, word in ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low")):
-        if score >= least:
-            return word
-    return "unknown"
-
-
-_METRICS = {
-    "AV": {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2},
-    "AC": {"L": 0.77, "H": 0.44},
-    "UI": {"N": 0.85, "R": 0.62},
-    "C": {"H": 0.56, "L": 0.22, "N": 0.0},
-    "I": {"H": 0.56, "L": 0.22, "N": 0.0},
-    "A": {"H": 0.56, "L": 0.22, "N": 0.0},
-}
-_PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
-
-
-def cvss3(vector: str) -> t.Optional[float]:
-    """Return the base score of a CVSS 3 vector (CVSS 3.1, 7.1), or None for anything else."""
-    if not re.match(r"^CVSS:3\.[01]/", vector):
-        return None
-    metrics = dict(part.split(":", 1) for part in vector.split("/")[1:] if ":" in part)
-    try:
-        scope = metrics["S"]
-        value = {key: numbers[metrics[key]] for key, numbers in _METRICS.items()}
-        privileges = _PRIVILEGES[scope][metrics["PR"]]
-    except KeyError:
-        return None
-    missed = 1 - (1 - value["C"]) * (1 - value["I"]) * (1 - value["A"])
-    exploit = 8.22 * value["AV"] * value["AC"] * privileges * value["UI"]
-    if scope == "U":
-        impact = 6.42 * missed
-        score = impact + exploit
-    else:
-        impact = 7.52 * (missed - 0.029) - 3.25 * (missed - 0.02) ** 15
-        score = 1.08 * (impact + exploit)
-    if impact <= 0:
-        return 0.0
-    # Round up to one decimal place, as appendix A has it, without the noise of floating point.
-    return math.ceil(round(min(score, 10.0) * 100000) / 10000) / 10.0

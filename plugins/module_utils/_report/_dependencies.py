@@ -15,7 +15,7 @@ import sys
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _text
-from ansible_collections.airgap.python.plugins.module_utils._report._evidence import LockEvidence
+from ansible_collections.airgap.python.plugins.module_utils._report._contents import LockContents
 
 HEAD = """\
 # Which package needs which, for each set and target, from the metadata of the wheels.
@@ -42,7 +42,7 @@ ABOVE = "above"
 BELOW = "below"
 
 
-def walk(lock: LockEvidence, deepest: int = sys.maxsize) -> t.List[Need]:
+def walk(lock: LockContents, deepest: int = sys.maxsize) -> t.List[Need]:
     """Return a lock's tree from what its requirements name down, a line for each package that another needs.
 
     What a package deeper than ``deepest`` needs starts a tree of its own, below. Packages that nothing asks for follow.
@@ -85,7 +85,7 @@ def _asked(requirement: str) -> str:
     return re.sub(r"^[A-Za-z0-9._-]+ *", "", requirement)
 
 
-def render(locks: t.Iterable[LockEvidence]) -> str:
+def render(locks: t.Iterable[LockContents]) -> str:
     """Return the trees of locks as text, in order of set and target."""
     parts = [HEAD]
     for lock in sorted(locks, key=lambda one: (one.set, one.target)):
@@ -93,7 +93,7 @@ def render(locks: t.Iterable[LockEvidence]) -> str:
     return "".join(parts)
 
 
-def lines(lock: LockEvidence) -> t.List[str]:
+def lines(lock: LockContents) -> t.List[str]:
     """Return a lock's tree as lines of text."""
     return [_text.shown(_line(need)) + (" (above)" if need.shown == ABOVE else "") for need in walk(lock)]
 

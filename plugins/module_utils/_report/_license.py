@@ -15,7 +15,7 @@ import sys
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
 # What a line of a report can hold.
 LONGEST = 80
@@ -151,7 +151,7 @@ def read(head: str) -> License:
     License-Expression counts first, then the field License if it is a name
     that is known, then the classifiers, then the first line of License.
     """
-    message = _wheel.parse_metadata(head)
+    message = _metadata.parse(head)
     expression = " ".join(str(message.get("License-Expression", "")).split())
     if expression and expression != "UNKNOWN":
         return License(_short(expression), "License-Expression", expression)

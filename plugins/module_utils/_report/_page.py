@@ -12,8 +12,14 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _signature
-from ansible_collections.airgap.python.plugins.module_utils._report import _audit, _changes, _dependencies, _license
-from ansible_collections.airgap.python.plugins.module_utils._report._evidence import Evidence, LockEvidence
+from ansible_collections.airgap.python.plugins.module_utils._report import (
+    _audit,
+    _changes,
+    _dependencies,
+    _license,
+    _severity,
+)
+from ansible_collections.airgap.python.plugins.module_utils._report._contents import Contents, LockContents
 
 LARGEST = 12
 # What is deeper in a tree is listed below it.
@@ -202,7 +208,7 @@ class Page(t.NamedTuple):
 
 
 def plan(
-    evidence: Evidence,
+    evidence: Contents,
     audit: t.Mapping[str, t.Any],
     changes: t.Mapping[str, t.Any],
     usual: t.Sequence[str] = _license.USUAL,
@@ -236,7 +242,7 @@ def plan(
     )
 
 
-def unusual_files(evidence: Evidence, usual: t.Sequence[str] = _license.USUAL) -> t.List[Entry]:
+def unusual_files(evidence: Contents, usual: t.Sequence[str] = _license.USUAL) -> t.List[Entry]:
     """Return the manifest's entries of the files whose licence is not one of these SPDX ids."""
     return [
         entry for entry in evidence.manifest["files"] if not _license.is_usual(evidence.licenses[entry["path"]], usual)
@@ -246,7 +252,7 @@ def unusual_files(evidence: Evidence, usual: t.Sequence[str] = _license.USUAL) -
 class Locks:
     """The locks of a bundle, and how the page names those that something is in."""
 
-    def __init__(self, locks: t.Iterable[LockEvidence]) -> None:
+    def __init__(self, locks: t.Iterable[LockContents]) -> None:
         targets: t.Dict[str, t.Set[str]] = {}
         for lock in locks:
             targets.setdefault(lock.set, set()).add(lock.target)
@@ -309,7 +315,7 @@ def _news(changes: t.Mapping[str, t.Any], locks: Locks) -> News:
 def _vulnerabilities(audit: t.Mapping[str, t.Any], entries: t.Sequence[Entry], locks: Locks) -> Vulnerabilities:
     is_audited = audit["status"] != _audit.NOT_AUDITED
     findings = [_finding(one, locks) for one in audit["findings"]]
-    counts = [(RATINGS.get(one, one), audit["counts"][one]) for one in _audit.SEVERITIES if is_audited]
+    counts = [(RATINGS.get(one, one), audit["counts"][one]) for one in _severity.SEVERITIES if is_audited]
     unknown = {"%(name)s==%(version)s" % one for one in audit["skipped"]} & set(audit["versions"])
     return Vulnerabilities(
         is_audited=is_audited,
@@ -355,7 +361,7 @@ def _finding(one: t.Mapping[str, t.Any], locks: Locks) -> Finding:
     )
 
 
-def _licences(evidence: Evidence, allowed: t.Sequence[str], locks: Locks) -> Licences:
+def _licences(evidence: Contents, allowed: t.Sequence[str], locks: Locks) -> Licences:
     entries = evidence.manifest["files"]
     unusual = unusual_files(evidence, allowed)
     marked = {entry["path"] for entry in unusual}
@@ -401,8 +407,8 @@ def _sizes(entries: t.Sequence[Entry], locks: Locks) -> Sizes:
     )
 
 
-def _trees(locks: t.Iterable[LockEvidence]) -> t.Tuple[Tree, ...]:
-    groups: t.Dict[t.Any, t.List[LockEvidence]] = {}
+def _trees(locks: t.Iterable[LockContents]) -> t.Tuple[Tree, ...]:
+    groups: t.Dict[t.Any, t.List[LockContents]] = {}
     for lock in locks:
         key = (lock.set, lock.edges, tuple((pin.name, pin.version) for pin in lock.pins))
         groups.setdefault(key, []).append(lock)
@@ -412,7 +418,7 @@ def _trees(locks: t.Iterable[LockEvidence]) -> t.Tuple[Tree, ...]:
     )
 
 
-def _nodes(lock: LockEvidence) -> t.List[Node]:
+def _nodes(lock: LockContents) -> t.List[Node]:
     """Return the lines of a lock's tree, each below the one that it belongs to."""
     top: t.List[Node] = []
     way: t.List[t.List[Node]] = [top]
@@ -424,7 +430,7 @@ def _nodes(lock: LockEvidence) -> t.List[Node]:
     return top
 
 
-def _files(evidence: Evidence, locks: Locks) -> t.Tuple[File, ...]:
+def _files(evidence: Contents, locks: Locks) -> t.Tuple[File, ...]:
     entries = sorted(evidence.manifest["files"], key=lambda one: (one["name"], one["version"], one["path"]))
     return tuple(
         File(

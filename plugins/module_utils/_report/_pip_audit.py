@@ -1,171 +1,126 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Audit a bundle: ask a vulnerability service through pip-audit, and write audit.json. What is decided is in _audit."""
+"""What pip-audit is asked, and what its answers are worth. No I/O happens here.
+
+An answer counts only if the service knows the vulnerability of the PROBE: a
+mirror that has no such data, or an error that looks like an answer, would
+otherwise read as "no known vulnerabilities".
+"""
 
 from __future__ import annotations
 
-import datetime
-import http.client
-import importlib.util
 import json
-import os
-import sys
-import tempfile
-import time
+import re
 import typing as t
 
-from ansible.module_utils.urls import ConnectionError as UrlError
-from ansible.module_utils.urls import open_url
-from ansible_collections.airgap.python.plugins.module_utils import _json, _secrets
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
-from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._report import _audit, _report_files
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine
-
-# All severities together may take so many seconds, and each answer so many bytes.
-SEVERITY_SECONDS = 20
-LARGEST_RECORD = 4 * 1024 * 1024
-Options = t.Mapping[str, t.Any]
+Version = t.Tuple[str, str]
+# A version whose vulnerability every service has known since 2018 (PYSEC-2018-28, CVE-2018-18074).
+PROBE = ("requests", "2.19.0")
+# Seconds: for one answer of the service, for the probe as a whole, and for each version after it.
+SOCKET_SECONDS = 5
+PROBE_SECONDS = 20
+VERSION_SECONDS = 1.0
 
 
-def audit_bundle(root: str, options: Options, check_mode: bool) -> t.Dict[str, t.Any]:
-    """Write the audit of a bundle, asking the service where it is due; return bundle_audit's result, with warnings.
+class Answer(t.NamedTuple):
+    """What the service said: findings and skipped versions, or the ``failure`` because of which it said nothing."""
 
-    ``options`` are those of bundle_audit. In check mode nobody is asked. Raises AirgapError and OSError.
-    """
-    if check_mode and not os.path.exists(os.path.join(root, _layout.MANIFEST)):
-        dest = _report_files.report_path(root, _report_files.AUDIT)
-        return {
-            "changed": True,
-            "dest": dest,
-            "status": _audit.NOT_AUDITED,
-            "asked": "",
-            "counts": {},
-            "objections": [],
-        }
-    ignore = _audit.parse_ignore(options["ignore"])
-    service = _audit.describe_service(options["service"], options["url"])
-    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    manifest = _manifest.read(root)
-    earlier = _earlier_report(root)
-    plan = _audit.plan(manifest, earlier, service, options["ask"], options["refresh"], options["max_age"], now)
-    report = plan.report if check_mode or not plan.due else _ask_service(manifest, service, options, now)
-    report = _audit.complete(report, manifest, ignore, now[:10], earlier)
-    text = _json.render(report)
-    result = _report_files.write_report(root, _report_files.AUDIT, text, check_mode)
-    # Nobody knows what it would say; where it said nothing before, it most likely says nothing again.
-    if check_mode and plan.due and (earlier or {}).get("status") != _audit.NOT_AUDITED:
-        result["changed"] = True
-    return dict(
-        result,
-        status=report["status"],
-        asked=plan.due,
-        counts=report["counts"],
-        objections=_audit.objections(report),
-        warnings=_audit.warnings(report) if options["ask"] else [],
-    )
+    findings: t.List[t.Dict[str, t.Any]]
+    skipped: t.List[t.Dict[str, t.Any]]
+    failure: str = ""
 
 
-def _earlier_report(root: str) -> t.Optional[t.Dict[str, t.Any]]:
-    """Return the report that is there, or None where none can be read."""
+def batches(versions: t.Iterable[Version]) -> t.List[t.List[Version]]:
+    """Return versions in batches with one version of each project: pip-audit takes no more at a time."""
+    found: t.List[t.List[Version]] = []
+    names: t.List[t.Set[str]] = []
+    for name, version in versions:
+        for number in range(len(found) + 1):
+            if number == len(found):
+                found.append([])
+                names.append(set())
+            if name not in names[number]:
+                names[number].add(name)
+                found[number].append((name, version))
+                break
+    return found
+
+
+def arguments(service: str, url: str, listing: str, answer: str, cache: str) -> t.List[str]:
+    """Return pip-audit's arguments: ask about exactly the pins in a listing, and resolve nothing."""
+    found = ["--requirement", listing, "--disable-pip", "--no-deps", "--format", "json", "--output", answer]
+    found += ["--vulnerability-service", service, "--timeout", str(SOCKET_SECONDS), "--progress-spinner", "off"]
+    found += ["--desc", "on", "--aliases", "on", "--cache-dir", cache]
+    return found + (["--osv-url", url] if service == "osv" and url else [])
+
+
+def parse_answer(text: t.Optional[str], output: str, asked: t.Sequence[Version]) -> Answer:
+    """Return what pip-audit answered; ``text`` is its JSON, or None where it wrote none."""
+    if text is None:
+        return Answer([], [], explain_failure(output))
     try:
-        return _report_files.read_report(root, _report_files.AUDIT)
-    except AirgapError:
-        return None
+        dependencies = {one["name"]: one for one in json.loads(text)["dependencies"]}
+        findings, skipped = [], []
+        for name, version in asked:
+            one = dependencies.get(name)
+            if one is None or "vulns" not in one:
+                reason = (one or {}).get("skip_reason") or "the service gave no answer"
+                skipped.append({"name": name, "version": version, "reason": _line(reason, 200)})
+                continue
+            for vulnerability in one["vulns"]:
+                findings.append(
+                    {
+                        "name": name,
+                        "version": version,
+                        "id": str(vulnerability["id"]),
+                        "aliases": sorted(str(alias) for alias in vulnerability.get("aliases", [])),
+                        "fix_versions": [str(fixed) for fixed in vulnerability.get("fix_versions", [])],
+                        "description": _line(str(vulnerability.get("description", "")), 600),
+                    }
+                )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Answer([], [], "pip-audit's answer cannot be read: %s" % _line(repr(error), 200))
+    return Answer(findings, skipped)
 
 
-def _ask_service(
-    manifest: t.Mapping[str, t.Any], service: t.Mapping[str, str], options: Options, now: str
-) -> t.Dict[str, t.Any]:
-    """Return the report of what the service says now."""
-    if importlib.util.find_spec("pip_audit") is None:
-        return _audit.not_audited(manifest, service, "%s has no pip-audit" % sys.executable)
-    with tempfile.TemporaryDirectory(prefix="airgap-audit-") as scratch:
-        client = PipAudit(options, scratch)
-        answer = client.ask_all(_audit.versions_of(manifest["files"])[0])
-        if answer.failure:
-            return _audit.not_audited(manifest, service, answer.failure)
-        severities = client.add_severities(answer.findings)
-    return _audit.audited(manifest, service, now, answer, severities)
+def probe_failure(answer: Answer) -> str:
+    """Return why a service's answers are worth nothing, or "" if it knows the vulnerability of the PROBE."""
+    if answer.failure:
+        return answer.failure
+    what = "%s %s, whose vulnerability has been known since 2018" % PROBE
+    if answer.skipped:
+        return "the service does not know %s: it has no vulnerability data" % what
+    if not answer.findings:
+        return "the service says nothing of %s: it has no vulnerability data" % what
+    return ""
 
 
-class PipAudit:
-    """pip-audit of this interpreter, and the look-up of severities, with the proxy and certificates that pip uses here."""
-
-    def __init__(self, options: Options, scratch: str) -> None:
-        self.options = options
-        self.scratch = scratch
-        pip = _pip_engine.Pip(sys.executable, {key: options[key] for key in ("proxy", "cert")}, None)
-        self.secrets = pip.secrets()
-        self.environment = dict(os.environ)
-        if pip.settings.get("proxy"):
-            for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-                self.environment[name] = pip.settings["proxy"]
-        if pip.settings.get("cert"):
-            self.environment.update(REQUESTS_CA_BUNDLE=pip.settings["cert"], SSL_CERT_FILE=pip.settings["cert"])
-        os.environ.update(self.environment)
-
-    def ask(self, versions: t.Sequence[_audit.Version], seconds: float) -> _audit.Answer:
-        """Ask about versions, at most one of each project."""
-        listing = os.path.join(self.scratch, "requirements.txt")
-        answer = os.path.join(self.scratch, "answer.json")
-        if os.path.exists(answer):
-            os.unlink(answer)
-        with open(listing, "w", encoding="utf-8") as stream:
-            stream.write("".join(pin + "\n" for pin in _audit.pins(versions)))
-        # A cache of its own: an answer from a cache has another date than it says.
-        cache = os.path.join(self.scratch, "cache")
-        arguments = _audit.arguments(self.options["service"], self.options["url"] or "", listing, answer, cache)
-        command = [sys.executable, "-m", "pip_audit"] + arguments
-        dummy, out = _pip_engine.run_logged(command, self.environment, self.options["log"], self.secrets, seconds)
-        out = _secrets.hide(out, self.secrets)
-        text = read_if_exists(answer)
-        return _audit.parse_answer(None if text is None else text.decode("utf-8", "replace"), out, versions)
-
-    def ask_all(self, versions: t.Sequence[_audit.Version]) -> _audit.Answer:
-        """Ask about the probe and then about all versions; return one answer."""
-        failure = _audit.probe_failure(self.ask([_audit.PROBE], _audit.PROBE_SECONDS))
-        findings: t.List[t.Dict[str, t.Any]] = []
-        skipped: t.List[t.Dict[str, t.Any]] = []
-        for batch in _audit.batches(versions) if not failure else []:
-            answer = self.ask(batch, _audit.PROBE_SECONDS + _audit.VERSION_SECONDS * len(batch))
-            if answer.failure:
-                return answer
-            findings += answer.findings
-            skipped += answer.skipped
-        return _audit.Answer(findings, skipped, failure)
-
-    def add_severities(self, findings: t.Iterable[t.Dict[str, t.Any]]) -> str:
-        """Add the severity to each finding; return the URL that they are from, or why they are missing."""
-        url = (self.options["severity_url"] or "").rstrip("/")
-        if not url:
-            return "not asked for"
-        deadline = time.monotonic() + SEVERITY_SECONDS
-        known: t.Dict[str, str] = {}
-        for finding in findings:
-            for name in _audit.severity_ids(finding)[:3]:
-                if time.monotonic() > deadline:
-                    return "%s answered about some, and took too long" % url
-                if name not in known:
-                    try:
-                        known[name] = _severity_at("%s/%s" % (url, name))
-                    except (OSError, UrlError, http.client.HTTPException) as error:
-                        return "%s could not be asked: %s" % (url, _audit.explain_pip_audit_failure(str(error)))
-                finding["severity"] = known[name]
-                if known[name] != "unknown":
-                    break
-        return url
+def _line(text: str, longest: int) -> str:
+    """Return a text on one line that is not too long."""
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _severity_at(url: str) -> str:
-    """Return the severity in the record at a URL; "unknown" where there is none."""
-    try:
-        answer = open_url(url, timeout=_audit.SOCKET_SECONDS, headers={"Accept": "application/json"})
-        return _audit.severity_of(json.loads(answer.read(LARGEST_RECORD).decode("utf-8")))
-    except ValueError:
-        return "unknown"
-    except OSError as error:
-        if getattr(error, "code", 0) in (400, 404):
-            return "unknown"
-        raise
+def explain_failure(output: str) -> str:
+    """Return why pip-audit failed, in words that are the same when it fails the same way again."""
+    where = re.search(r"host='([^']+)', port=(\d+)", output)
+    host = "%s (port %s)" % where.groups() if where else "the service"
+    for pattern, reason in (
+        (r"NameResolutionError.*?\[Errno -?\d+\] ([^\"')\n]+)", "does not resolve: %s"),
+        (r"certificate verify failed: ([^(\"]+?) *\(", "has a certificate that this host does not trust: %s"),
+        (r"ProxyError\((.+?)\)\)", "cannot be reached through the proxy: %s"),
+        (r"\[Errno -?\d+\] ([^\"')\n]+)", "cannot be reached: %s"),
+    ):
+        match = re.search(pattern, output, re.DOTALL)
+        if match:
+            return "%s %s" % (host, reason % _line(re.sub(r" ?(object )?at 0x[0-9a-f]+", "", match.group(1)), 160))
+    if re.search(r"timed out|Timeout|Could not connect", output):
+        return "%s gave no answer within %d seconds" % (host, SOCKET_SECONDS)
+    match = re.search(r"HTTPError: (\d{3} [^\n]*?) for url", output)
+    if match:
+        return "the service answered %s" % _line(match.group(1), 160)
+    if "JSONDecodeError" in output:
+        return "the service answered with something that is not JSON"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    last = re.sub(r" ?(object )?at 0x[0-9a-f]+", "", lines[-1]) if lines else "it said nothing"
+    return "pip-audit failed: %s" % _line(last, 200)

@@ -27,22 +27,23 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file, sha256_files
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
+from ansible_collections.airgap.python.plugins.module_utils._pip._command import interpreter, log_text, pip_of
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _build,
+    _build_advice,
+    _built_wheel,
     _inputs,
+    _lock_inputs,
     _no_wheel,
-    _requirements,
-    _settings,
+    _pip_resolution,
+    _requirement,
+    _requirement_checks,
+    _requirements_file,
+    _resolve_error,
     _uv,
 )
 from ansible_collections.airgap.python.plugins.module_utils._resolve._engines import SHARED, PipEngine, UvEngine
-from ansible_collections.airgap.python.plugins.module_utils._resolve._pip_engine import (
-    Fetcher,
-    interpreter,
-    log_text,
-    pip_of,
-)
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._resolve._fetcher import Fetcher
+from ansible_collections.airgap.python.plugins.module_utils._target import _target, _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _pool
 
 # Two cores do no more than two resolutions at a time; a machine with more has better to do as well.
@@ -69,7 +70,7 @@ class LockFolder:
         """Return the lock that is there; one that is missing or cannot be read holds for nothing."""
         text = read_if_exists(self.path(target))
         try:
-            return _lock.read(text.decode("utf-8"), self.path(target)) if text else None
+            return _lock.parse_lock(text.decode("utf-8"), self.path(target)) if text else None
         except (AirgapError, UnicodeDecodeError):
             return None
 
@@ -112,7 +113,7 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     module.no_log_values.update(_secrets.queries(params["requirements"]))
     if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
         raise AirgapError("There is nothing to download: give requirements or requirements_files.")
-    targets, warnings = _target.parse_all(
+    targets, warnings = _target_parser.parse_all(
         {key: value for key, value in one.items() if value is not None} for one in params["targets"]
     )
     for warning in warnings:
@@ -170,20 +171,20 @@ class Download:
         self.packaging: t.Any = None
         self.pip = pip_of(module)
         self.engine = self.choose_engine()
-        parsed = _requirements.parse(
+        parsed = _requirements_file.parse(
             self.params["requirements"],
             self.params["requirements_files"],
             self.params["constraints_files"],
-            _requirements.read_file,
+            _requirements_file.read_file,
             os.environ,
         )
-        _requirements.refuse_options(parsed)
+        _requirements_file.refuse_options(parsed)
         self.pip.found = parsed.secrets
         # The URLs behind origins, and those of files by their sums; only these may hold secrets, and are for requests alone.
         self.urls: t.Dict[str, str] = {}
         self.sources: t.Dict[str, str] = {}
         for line in parsed.requirements + parsed.constraints:
-            written = _requirements.reference(line.public) if line.url else None
+            written = _requirement.reference(line.public) if line.url else None
             if line.url and written:
                 self.urls[written[1]] = line.url
         self.built = read_built(self.params["built"])
@@ -222,11 +223,11 @@ class Download:
         constraints = []
         for wheel in self.built:
             path = os.path.join(folder, wheel.filename)
-            fits = not _build.unfit(wheel.tags, wheel.host, target)
+            fits = not _built_wheel.unfit(wheel.tags, wheel.host, target)
             if fits or wheel.is_own:
                 shutil.copyfile(wheel.path, path)
             if wheel.is_own:
-                constraints.append(_build.constraint(wheel, path))
+                constraints.append(_built_wheel.constraint(wheel, path))
         with open(listing, "w", encoding="utf-8") as stream:
             stream.writelines(line + "\n" for line in constraints)
         return [folder], [listing]
@@ -248,22 +249,22 @@ class Download:
             "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
         )
 
-    def full_message(self, error: _settings.ResolveError) -> str:
+    def full_message(self, error: _resolve_error.ResolveError) -> str:
         """Return an error's message, with what else is known where a wheel is missing."""
-        if isinstance(error, _settings.RefusedError):
+        if isinstance(error, _resolve_error.RefusedError):
             if error.asker:
-                return _build.told_transitive(error.asker, error.name, error.reference)
+                return _build_advice.told_transitive(error.asker, error.name, error.reference)
             name = _lock.normalize(error.name)
             lines = self.inputs.requirements + self.inputs.constraints
             where = [line.where for line in lines if _lock.normalize(_lock.project_of(line.text)) == name]
-            return _build.told_own(" and ".join(where) or "The requirements", error.name, error.reference)
-        if isinstance(error, _settings.UnreadError):
+            return _build_advice.told_own(" and ".join(where) or "The requirements", error.name, error.reference)
+        if isinstance(error, _resolve_error.UnreadError):
             return str(error)
         output = error.output or str(error)
         requirements = _failure.not_found(output)
-        names = {_lock.project_of(one) for one in requirements} | _build.mentioned(self.built, output)
+        names = {_lock.project_of(one) for one in requirements} | _built_wheel.mentioned(self.built, output)
         names -= set(_failure.refused_metadata(output))
-        said = [_build.told_unfit(self.built, names, self.targets)]
+        said = [_built_wheel.told_unfit(self.built, names, self.targets)]
         if names and not said[0]:
             said = [_no_wheel.told_missing(self.pip, output, self.targets, self.params["find_links"])]
         places = self.inputs.places(output)
@@ -308,10 +309,10 @@ class Download:
                     stream.writelines("%s==%s\n" % (pin.name, pin.version) for pin in kept)
             try:
                 pins, warnings = self.engine.resolve(target, requirements, constraints, folders, folder)
-                return _build.claim(self.without_secrets(pins), self.built, target), warnings
-            except (_settings.UnreadError, _settings.RefusedError):
+                return _built_wheel.claim(self.without_secrets(pins), self.built, target), warnings
+            except (_resolve_error.UnreadError, _resolve_error.RefusedError):
                 raise
-            except _settings.ResolveError:
+            except _resolve_error.ResolveError:
                 if number + 1 == len(attempts):
                     raise
         raise AssertionError("there is always a last attempt")
@@ -352,18 +353,18 @@ class Download:
             return [[]]
         if not names:
             return [held, []]
-        from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+        from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
         requires = {}
         for pin in keep:
             path = os.path.join(self.params["dest"], pin.filename)
             if os.path.isfile(path):
                 try:
-                    message = _wheel.parse_metadata(_wheel.read_metadata(path))
-                    requires[pin.name] = _wheel.required_names(message)
+                    message = _metadata.parse(_metadata.read(path))
+                    requires[pin.name] = _metadata.required_names(message)
                 except AirgapError as error:
-                    raise _settings.ResolveError(str(error)) from error
-        moving = _settings.neighbours(names, requires)
+                    raise _resolve_error.ResolveError(str(error)) from error
+        moving = _lock_inputs.neighbours(names, requires)
         return [held, [pin for pin in held if pin.name not in moving], []]
 
     def fetch(self, wanted: t.List[t.Tuple[_target.Target, _lock.Pin]]) -> None:
@@ -404,15 +405,15 @@ class Download:
         listing = folder + ".txt"
         with open(listing, "w", encoding="utf-8") as stream:
             for pin in pins:
-                stream.write(_settings.fetch_line(pin._replace(origin=self.url_of(pin))) + "\n")
-        rc, out = self.pip.run_patiently(_settings.fetch_arguments(target, listing, folder))
+                stream.write(_pip_resolution.fetch_line(pin._replace(origin=self.url_of(pin))) + "\n")
+        rc, out = self.pip.run_patiently(_pip_resolution.fetch_arguments(target, listing, folder))
         if rc != 0:
-            said = _settings.why_unresolved(out, target, "the wheels cannot be fetched", self.params["log"] or "")
-            raise _settings.ResolveError(said)
+            said = _pip_resolution.why_unresolved(out, target, "the wheels cannot be fetched", self.params["log"] or "")
+            raise _resolve_error.ResolveError(said)
         found = with_content((pin, os.path.join(folder, pin.filename)) for pin in pins)
         for pin in pins:
             if pin not in found:
-                raise _settings.ResolveError("%s did not arrive with its sha256 %s." % (pin.filename, pin.sha256))
+                raise _resolve_error.ResolveError("%s did not arrive with its sha256 %s." % (pin.filename, pin.sha256))
         return found
 
     def start_fetcher(self) -> Fetcher:
@@ -426,10 +427,17 @@ class Download:
         if not changes and not plan.stale:
             return
         # Late, because an unchanged run, most of whose time are imports, proves nothing.
-        from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _packaging, _prover
+        from ansible_collections.airgap.python.plugins.module_utils._wheels import (
+            _closure,
+            _closure_checker,
+            _packaging,
+            _pip_wheels,
+        )
 
         places = [self.pip.folder]
-        places += _prover.pip_wheels_of([pin for target in plan.pins for pin in plan.pins[target]], self.params["dest"])
+        places += _pip_wheels.pip_wheels_of(
+            [pin for target in plan.pins for pin in plan.pins[target]], self.params["dest"]
+        )
         roots = [line.text for line in self.inputs.requirements]
         constraints = [line.text for line in self.inputs.constraints]
         failures, extras = [], []
@@ -437,9 +445,9 @@ class Download:
         try:
             # Each file was compared with its sum when it was found here or fetched.
             known = {pin.filename: pin for target in self.targets for pin in plan.pins[target]}
-            prover = _prover.Prover(_packaging.load(places), self.params["dest"], known.values())
+            checker = _closure_checker.ClosureChecker(_packaging.load(places), self.params["dest"], known.values())
             for target in changes:
-                proof = prover.prove(plan.pins[target], roots, constraints, target)
+                proof = checker.check(plan.pins[target], roots, constraints, target)
                 for one in proof.failures:
                     asking = one.chain[-1][len("the requirement ") :] if one.chain else one.requirement
                     failures.append(one._replace(message=self.inputs.place_in(one.message, asking)))
@@ -449,11 +457,11 @@ class Download:
                 raise AirgapError("No lock is written:", *_closure.describe_failures(failures).split("\n"))
             self.judge_extras(extras)
             if self.params["resolver"] == "uv":
-                self.warn_of_uv({pin.filename: prover.head(pin) for target in plan.stale for pin in plan.pins[target]})
+                self.warn_of_uv({pin.filename: checker.head(pin) for target in plan.stale for pin in plan.pins[target]})
         except AirgapError as error:
             for name in {pin.filename for dummy, pin in plan.wanted} - set(self.damaged):
                 os.unlink(os.path.join(self.params["dest"], name))
-            raise _settings.ResolveError(str(error)) from error
+            raise _resolve_error.ResolveError(str(error)) from error
 
     def judge_extras(self, extras: t.Iterable[t.Tuple[_target.Target, t.Any]]) -> None:
         """Fail for the extras, as (target, unknown extra), that a requirement of the set asks for; warn of all others once."""
@@ -462,7 +470,7 @@ class Download:
             told.setdefault(one, []).append(target.name)
         own = [one.message.replace(one.root, self.inputs.label(one.root), 1) for one in told if one.root]
         if own:
-            raise _settings.ResolveError("%s Correct the requirement." % " ".join(own))
+            raise _resolve_error.ResolveError("%s Correct the requirement." % " ".join(own))
         self.warn_once("%s", ["%s (target %s)" % (one.message, ", ".join(told[one])) for one in sorted(told)])
 
     def judge_extras_unproved(self) -> None:
@@ -475,7 +483,7 @@ class Download:
                 asking = [
                     line.text
                     for line in self.inputs.requirements
-                    if _lock.project_of(line.text) == name and _settings.asks_for_extra(line.text, extra)
+                    if _lock.project_of(line.text) == name and _pip_resolution.asks_for_extra(line.text, extra)
                 ]
                 for root in asking or [""]:
                     message = _closure.unknown_extra(root or "A project", name, extra, version, known)
@@ -485,12 +493,12 @@ class Download:
     def digests(self) -> t.Dict[_target.Target, str]:
         """Return each target's digest of all that its lock depends on."""
         return {
-            target: _settings.digest_inputs(
+            target: _lock_inputs.digest_inputs(
                 [" ".join((line.identity,) + line.hashes) for line in self.inputs.requirements],
                 [" ".join((line.identity,) + line.hashes) for line in self.inputs.constraints],
                 target,
                 self.pip.settings,
-                self.params["find_links"] + _build.digest_lines(self.built),
+                self.params["find_links"] + _built_wheel.digest_lines(self.built),
                 self.engine.name,
             )
             for target in self.targets
@@ -589,14 +597,14 @@ class Download:
         """Refuse what these targets would need of files that are not here, or something built; before an engine sees it."""
         requirements, constraints = self.inputs.requirements, self.inputs.constraints
         direct = self.counting([line for line in requirements + constraints if line.url], targets)
-        _requirements.refuse_missing_files(direct, os.path.exists)
+        _requirement_checks.refuse_missing_files(direct, os.path.exists)
         errors = [
-            _build.told_own(line.where, *(_requirements.reference(line.text) or ("", "")))
+            _build_advice.told_own(line.where, *(_requirement.reference(line.text) or ("", "")))
             for line in direct
-            if line in requirements and not _build.is_wheel(line.url)
+            if line in requirements and not _build_advice.is_wheel(line.url)
         ]
         if errors:
-            raise _settings.ResolveError("\n".join(errors))
+            raise _resolve_error.ResolveError("\n".join(errors))
 
     def check_names(self, claims: t.List[_pool.Claim]) -> None:
         """Refuse locks that give one name two contents: among themselves, and with the base."""
@@ -617,7 +625,7 @@ class Download:
             with contextlib.suppress(AirgapError, UnicodeDecodeError, OSError):
                 others += _pool.claims(pins_of(path), path)
         try:
-            warnings = _pool.check_beside(claims, others)
+            warnings = _pool.check_other_locks(claims, others)
         except AirgapError as error:
             if not self.module.check_mode:
                 raise
@@ -642,13 +650,13 @@ class Download:
             )
 
     def counting(
-        self, lines: t.Iterable[_requirements.Line], targets: t.Sequence[_target.Target]
-    ) -> t.List[_requirements.Line]:
+        self, lines: t.Iterable[_requirement.Line], targets: t.Sequence[_target.Target]
+    ) -> t.List[_requirement.Line]:
         """Return those lines that count on any of the targets."""
         from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure
 
         markers = [target.markers() for target in targets]
-        return [line for line in lines if any(_closure.counts(self.packaging, line.text, one) for one in markers)]
+        return [line for line in lines if any(_closure.applies(self.packaging, line.text, one) for one in markers)]
 
     def choose_engine(self) -> Engine:
         """Return the engine that resolves."""
@@ -678,14 +686,14 @@ class Download:
             is_pip = isinstance(self.engine, PipEngine)
             for lines, is_checked in ((self.inputs.requirements, is_pip), (self.inputs.constraints, False)):
                 hashed = self.counting([line for line in lines if line.hashes], [target])
-                _requirements.refuse_other_hashes(hashed, have, self.inputs.built, is_checked)
+                _requirement_checks.refuse_other_hashes(hashed, have, self.inputs.built, is_checked)
             resolved.append(target)
             return answer
 
         try:
             answers = side_by_side(work, targets, RESOLUTIONS_AT_A_TIME)
-        except _settings.ResolveError as error:
-            raise _settings.ResolveError(self.full_message(error)) from error
+        except _resolve_error.ResolveError as error:
+            raise _resolve_error.ResolveError(self.full_message(error)) from error
         for _pins, warnings in answers:
             for warning in warnings:
                 self.module.warn(warning)
@@ -693,9 +701,9 @@ class Download:
 
     def warn_of_uv(self, metadata: t.Mapping[str, str]) -> None:
         """Say, of file name to head of METADATA, where uv may differ from the target: it knows no release of the operating system."""
-        from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+        from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
-        asking = [name for name in sorted(metadata) if _wheel.asks_for_release(_wheel.parse_metadata(metadata[name]))]
+        asking = [name for name in sorted(metadata) if _metadata.depends_on_os_release(_metadata.parse(metadata[name]))]
         self.warn_once(
             "uv takes platform_release and platform_version as empty, and markers ask for them in %s. Use resolver: pip "
             "where that matters.",
@@ -730,9 +738,9 @@ class Download:
         os.environ["TMPDIR"] = self.scratch
 
 
-def read_built(records: t.Sequence[str]) -> t.List[_build.Built]:
+def read_built(records: t.Sequence[str]) -> t.List[_built_wheel.Built]:
     """Return the built wheels of these records, each proved to be what its record says."""
-    wheels = [_build.built(read(path), path) for path in records]
+    wheels = [_built_wheel.built(read(path), path) for path in records]
     for wheel in wheels:
         if not os.path.isfile(wheel.path) or sha256_file(wheel.path) != wheel.sha256:
             raise AirgapError("%s is not what its record says. Build it again." % wheel.path)
@@ -751,7 +759,7 @@ def pins_of(path: str) -> t.List[_lock.Pin]:
     with open(path, "rb") as stream:
         if stream.readline(len(header)) != header:
             return []
-        return _lock.parse((header + stream.read()).decode("utf-8"), path)
+        return _lock.parse_pins((header + stream.read()).decode("utf-8"), path)
 
 
 def with_content(places: t.Iterable[t.Tuple[_lock.Pin, str]]) -> t.Dict[_lock.Pin, str]:

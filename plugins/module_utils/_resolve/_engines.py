@@ -12,14 +12,16 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
+from ansible_collections.airgap.python.plugins.module_utils._pip import _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, log_command, run_logged
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _index_pages,
     _no_wheel,
+    _pip_resolution,
     _pip_runner,
-    _settings,
+    _resolve_error,
     _uv,
 )
-from ansible_collections.airgap.python.plugins.module_utils._resolve._pip_engine import Pip, log_command, run_logged
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -55,21 +57,23 @@ class PipEngine:
             noted["unread"].update(_index_pages.ignored(out))
             refuse_unread(self.pip, _index_pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
         if rc != 0:
-            said = _settings.why_unresolved(out, target, "the requirements cannot be resolved", self.pip.log or "")
-            raise _settings.refused(out) or _settings.ResolveError(said, out)
+            said = _pip_resolution.why_unresolved(
+                out, target, "the requirements cannot be resolved", self.pip.log or ""
+            )
+            raise _pip_resolution.refused(out) or _resolve_error.ResolveError(said, out)
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
             report = json.load(stream)
         warnings = [
             "target %s: %s was yanked from its index. The requirements or the lock hold on to it; upgrade moves it."
             % (target.name, one)
-            for one in _settings.yanked(out)
+            for one in _pip_resolution.yanked(out)
         ]
         known = {_lock.normalize(one["metadata"]["name"]): one["metadata"] for one in report.get("install", [])}
         self.unknown_extras[target] = [
             (name, version, extra, known.get(name, {}).get("provides_extra", []))
-            for name, version, extra in _settings.unknown_extras(out)
+            for name, version, extra in _pip_resolution.unknown_extras(out)
         ]
-        return _settings.read_report(report, target), warnings
+        return _pip_resolution.read_report(report, target), warnings
 
     def run(
         self,
@@ -87,7 +91,7 @@ class PipEngine:
         environment = os.path.join(folder, "environment.json")
         with open(environment, "w", encoding="utf-8") as stream:
             json.dump(target.markers(), stream)
-        arguments = _settings.resolve_arguments(target, requirements, constraints, find_links, folder)
+        arguments = _pip_resolution.resolve_arguments(target, requirements, constraints, find_links, folder)
         shared = os.path.join(os.path.dirname(folder), SHARED)
         return self.pip.run_patiently(arguments, dict(variables, **{_pip_runner.SHARED: shared}), (runner, environment))
 
@@ -109,7 +113,7 @@ def refuse_unread(pip: Pip, pages: _index_pages.Pages, target: _target.Target) -
     """Raise UnreadError where an index gave no answer about a project."""
     unread = _index_pages.judge(pages, lambda: _no_wheel.forbids_nobody(pip))
     if unread:
-        raise _settings.UnreadError("target %s: %s" % (target.name, _index_pages.told(unread)))
+        raise _resolve_error.UnreadError("target %s: %s" % (target.name, _index_pages.told(unread)))
 
 
 class UvEngine:
@@ -121,7 +125,7 @@ class UvEngine:
         self.unknown_extras: UnknownExtras = {}
         rc, out = run_logged([uv, "--version"], dict(os.environ), None, {})
         if rc != 0:
-            raise _settings.ResolveError(
+            raise _resolve_error.ResolveError(
                 "%s does not run: %s. Install uv there, or name it in uv." % (uv, out.strip()[-200:])
             )
         self.name = out.strip()
@@ -148,11 +152,11 @@ class UvEngine:
         out = _secrets.hide(out, self.pip.secrets())
         refuse_unread(self.pip, pages, target)
         if rc != 0:
-            raise _uv.refused(out) or _settings.ResolveError(_uv.why_unresolved(out, target), out)
-        self.unknown_extras[target] = [one + (None,) for one in _settings.unknown_extras(out)]
+            raise _uv.refused(out) or _resolve_error.ResolveError(_uv.why_unresolved(out, target), out)
+        self.unknown_extras[target] = [one + (None,) for one in _pip_resolution.unknown_extras(out)]
         rc, out = self.pip.call(["-c", READ_TOML, os.path.join(folder, "pylock.toml")], os.environ)
         if rc != 0:
-            raise _settings.ResolveError(
+            raise _resolve_error.ResolveError(
                 "target %s: what uv wrote cannot be read: %s" % (target.name, out.strip()[-300:])
             )
         from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging

@@ -8,7 +8,11 @@ import os
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirements
+from ansible_collections.airgap.python.plugins.module_utils._resolve import (
+    _requirement,
+    _requirement_checks,
+    _requirements_file,
+)
 
 REQUIREMENTS = "requirements.txt"
 CONSTRAINTS = "constraints.txt"
@@ -19,7 +23,7 @@ OPTION = "requirements"
 class Inputs:
     """Requirements and constraints of all files, in two files of a scratch folder, one a line."""
 
-    def __init__(self, parsed: _requirements.Parsed, built: t.Mapping[str, t.Tuple[str, str]]) -> None:
+    def __init__(self, parsed: _requirements_file.Parsed, built: t.Mapping[str, t.Tuple[str, str]]) -> None:
         self.requirements = parsed.requirements
         self.constraints = parsed.constraints
         self.built = built
@@ -29,7 +33,7 @@ class Inputs:
 
     def check(self, read: t.Callable[[str], t.Any]) -> None:
         """Raise AirgapError for all lines that no engine could take; ``read`` raises ValueError (PEP 508)."""
-        _requirements.refuse_unreadable(self.requirements + self.constraints, read)
+        _requirement_checks.refuse_unreadable(self.requirements + self.constraints, read)
 
     def write(self, folder: str) -> t.Tuple[t.List[str], t.List[str]]:
         """Write the files for an engine; return those of requirements, and those of constraints.
@@ -46,7 +50,7 @@ class Inputs:
                 found.append(os.path.join(folder, name))
                 with open(found[0], "w", encoding="utf-8") as stream:
                     for line in lines:
-                        stream.write(_requirements.for_engine(line, self.built, is_hashed) + "\n")
+                        stream.write(_requirement.for_engine(line, self.built, is_hashed) + "\n")
         return paths
 
     def label(self, text: str) -> str:
@@ -83,9 +87,9 @@ class Inputs:
     def places(self, output: str) -> t.List[str]:
         """Return the lines, with their places, of which an engine speaks when it fails."""
         found = []
-        for mentioned in _requirements.mentioned(output):
+        for mentioned in _requirement.mentioned(output):
             for line in self.requirements + self.constraints:
-                if line.where != OPTION and line.where in _requirements.places([line], mentioned):
+                if line.where != OPTION and line.where in _requirement.places([line], mentioned):
                     found.append(self.label(line.text))
         return list(dict.fromkeys(found))
 
@@ -95,6 +99,6 @@ class Inputs:
         for target, missing in answers.items():
             for mentioned in missing:
                 for line in self.requirements:
-                    if _requirements.places([line], mentioned):
+                    if _requirement.places([line], mentioned):
                         told.setdefault(self.label(line.text), []).append(target)
         return told

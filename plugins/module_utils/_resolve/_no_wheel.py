@@ -14,15 +14,16 @@ import os
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._pip import _settings
 from ansible_collections.airgap.python.plugins.module_utils._pip._arguments import (
     NO_DEPENDENCIES,
     ONLY_WHEELS,
     options,
     pip_arguments,
 )
+from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import not_found
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _index_pages, _settings
-from ansible_collections.airgap.python.plugins.module_utils._resolve._pip_engine import Pip
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _index_pages
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 

@@ -11,16 +11,16 @@ import sys
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _build
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_advice
+from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import stage_build_entry
 from ansible_collections.airgap.python.plugins.module_utils._resolve._lock_markers import settle
-from ansible_collections.airgap.python.plugins.module_utils._resolve._requirements import (
+from ansible_collections.airgap.python.plugins.module_utils._resolve._requirement import (
     Line,
     parse_requirement,
     split_marker,
-    stage_build_entry,
 )
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _wheel_name
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import NAME, normalize
 
 # A requirement that may name the project itself: its name, extras and marker; before a marker behind a URL is a space.
@@ -261,7 +261,7 @@ def _locked(package: t.Any, place: str, where: str) -> t.Tuple[str, t.Sequence[s
     Which targets need that one, and whether it is built, is found out with them.
     """
     reference = _reference(package, where)
-    if package.archive and _build.is_wheel(reference):
+    if package.archive and _build_advice.is_wheel(reference):
         sha256 = package.archive.hashes.get("sha256")
         if not sha256:
             raise AirgapError(
@@ -270,7 +270,7 @@ def _locked(package: t.Any, place: str, where: str) -> t.Tuple[str, t.Sequence[s
         if package.archive.url:
             return "%s @ %s" % (package.name, reference), (sha256,)
         # It comes by way of stage_find_links; by its hash, no other is taken for it.
-        version = _wheel.parse_filename(_packaging.load(), os.path.basename(reference)).written[1]
+        version = _wheel_name.parse_wheel_name(_packaging.load(), os.path.basename(reference)).written[1]
         return "%s==%s" % (package.name, version), (sha256,)
     if reference:
         raise AirgapError(

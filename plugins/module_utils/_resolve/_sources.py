@@ -17,7 +17,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve._requirements import stage_build_entry
+from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import stage_build_entry
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets, without_user
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 

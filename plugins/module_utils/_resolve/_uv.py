@@ -10,7 +10,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import diagnose_uv
-from ansible_collections.airgap.python.plugins.module_utils._resolve._settings import RefusedError, ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._resolve._resolve_error import RefusedError, ResolveError
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -104,7 +104,7 @@ def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target,
     Raises ResolveError for a package without a fitting wheel or without SHA-256.
     """
     # Late: an unchanged run does without.
-    from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+    from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel_name
 
     order = {tag: rank for rank, tag in enumerate(target.tags())}
     pins = []
@@ -116,7 +116,7 @@ def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target,
                 os.path.normpath(os.path.join(folder, wheel["path"]))
             )
             filename = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
-            name = _wheel.parse_filename(packaging, filename)
+            name = _wheel_name.parse_wheel_name(packaging, filename)
             best = min((order[tag] for tag in name.tags if tag in order), default=None)
             if best is not None:
                 ranked.append((-best, name.build, filename, url, wheel))

@@ -147,7 +147,7 @@ def can_import(name: str) -> bool:
         return False
 
 
-def answer() -> dict:
+def report() -> dict:
     """Return all that this interpreter says of itself."""
     version = full_version(sys.version_info)
     return {
@@ -174,4 +174,4 @@ def answer() -> dict:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(answer()) + "\n")
+    sys.stdout.write(json.dumps(report()) + "\n")

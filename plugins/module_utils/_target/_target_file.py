@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target, _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
 HEADER = "# Written by the playbook survey: one kind of interpreter of the site. Changes here are lost at its next run."
@@ -46,7 +46,7 @@ class Plan(t.NamedTuple):
     left: t.List[str]
 
 
-def targets(
+def resolve_targets(
     terms: t.Iterable[t.Any], find: t.Callable[[str], t.List[str]], read: t.Callable[[str], t.Any]
 ) -> t.List[Entry]:
     """Return the targets that airgap_targets stands for.
@@ -71,7 +71,7 @@ def targets(
         elif isinstance(term, t.Mapping):
             found.append(dict(term))
         elif isinstance(term, t.Sequence):
-            found += targets(term, find, read)
+            found += resolve_targets(term, find, read)
         else:
             raise AirgapError(
                 "an entry of airgap_targets is %r. Each is a target or the path of a target file." % (term,)
@@ -84,7 +84,7 @@ def _entry(content: t.Any, path: str) -> Entry:
     try:
         if not isinstance(content, t.Mapping):
             raise AirgapError("it holds no target.")
-        _target.parse(content)
+        _target_parser.parse(content)
     except AirgapError as error:
         raise AirgapError(
             "the target file %s: %s Play airgap.python.survey to write it again." % (path, error)
@@ -92,13 +92,13 @@ def _entry(content: t.Any, path: str) -> Entry:
     return dict(content)
 
 
-def found(host: str, answer: t.Any) -> Found:
+def parse_answer(host: str, answer: t.Any) -> Found:
     """Return what the survey takes of a host's answer; raises AirgapError where it describes no interpreter.
 
     A host is asked what it is, not what a file shall be called: the name must be the one that its description gives.
     """
     try:
-        entry = _target.parse(answer["description"])[0].as_dict()
+        entry = _target_parser.parse(answer["description"])[0].as_dict()
         python = answer["info"]["executable"]
     except (KeyError, TypeError, AttributeError, AirgapError) as error:
         raise AirgapError("%s does not describe an interpreter: %s" % (host, error)) from error
@@ -111,7 +111,7 @@ def found(host: str, answer: t.Any) -> Found:
     return Found(host, python, entry)
 
 
-def is_ours(text: str) -> bool:
+def is_survey_file(text: str) -> bool:
     """Say whether the survey wrote a text."""
     return text.startswith(HEADER + "\n")
 
@@ -127,24 +127,26 @@ def plan(found: t.Sequence[Found], existing: t.Mapping[str, t.Tuple[str, t.Any]]
     silent = set(known_hosts) - asked
     everyone = list(found)
     for name, (text, content) in existing.items():
-        if is_ours(text):
+        if is_survey_file(text):
             for match in _HOST.finditer(text):
                 if match.group("host") in silent:
                     entry = dict(_entry(content, name))
                     everyone.append(Found(match.group("host"), match.group("python"), entry))
     files: t.Dict[str, str] = {}
     hosts: t.Dict[str, t.List[str]] = {}
-    known = {_kind(_entry(content, name)) for name, (text, content) in existing.items() if is_ours(text) and content}
+    known = {
+        _kind(_entry(content, name)) for name, (text, content) in existing.items() if is_survey_file(text) and content
+    }
     for target, users in _distinct(everyone, known):
         name = target["name"] + SUFFIX
-        if name in existing and not is_ours(existing[name][0]):
+        if name in existing and not is_survey_file(existing[name][0]):
             raise AirgapError(
                 "%s is not a file that the survey wrote, and stays. Move it away, or set survey_dest." % name
             )
         files[name] = render(target, users)
         for host, _python in users:
             hosts.setdefault(host, []).append(target["name"])
-    left = sorted(name for name, (text, _content) in existing.items() if is_ours(text) and name not in files)
+    left = sorted(name for name, (text, _content) in existing.items() if is_survey_file(text) and name not in files)
     return Plan(files, hosts, left)
 
 

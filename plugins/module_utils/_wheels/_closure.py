@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proof of closure: the files of a lock are all that its requirements need on its target, and fit it.
+"""Closure of closure: the files of a lock are all that its requirements need on its target, and fit it.
 
 This walks the metadata of the files themselves (core metadata specification),
 not what a resolver reported, so it does not share a resolver's mistakes. No
@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._wheels._packaging import Packaging
 
@@ -69,7 +69,7 @@ def unknown_extra(asker: str, name: str, extra: str, version: str, known: t.Opti
     return text if known is None else "%s It has: %s." % (text, ", ".join(sorted(known)) or "none")
 
 
-class Proof(t.NamedTuple):
+class Closure(t.NamedTuple):
     """What the walk found: a lock is closed if there are no failures.
 
     ``unused`` are files that nothing asks for, ``excluded`` root requirements
@@ -96,14 +96,14 @@ class _Distribution:
 
     def __init__(self, wheel: Wheel) -> None:
         self.wheel = wheel
-        self.message = _wheel.parse_metadata(wheel.metadata)
-        self.requires = _wheel.requires_dist(self.message)
-        self.requires_python = _wheel.requires_python(self.message)
+        self.message = _metadata.parse(wheel.metadata)
+        self.requires = _metadata.requires_dist(self.message)
+        self.requires_python = _metadata.requires_python(self.message)
         self.extras = {normalize(str(one).strip()) for one in self.message.get_all("Provides-Extra", [])}
 
 
 class _Walk:
-    """One walk; see prove()."""
+    """One walk; see check()."""
 
     def __init__(self, packaging: Packaging, target: str, markers: t.Mapping[str, str], tags: t.Iterable[str]) -> None:
         self.packaging = packaging
@@ -147,7 +147,7 @@ class _Walk:
 
     def is_true(self, marker: t.Any, extra: str = "") -> bool:
         """Evaluate a marker for the target; raises ValueError if it cannot be."""
-        return is_true(marker, self.markers, extra)
+        return evaluate_marker(marker, self.markers, extra)
 
     def add(self, wheels: t.Iterable[Wheel]) -> None:
         """Take the files of the lock in."""
@@ -315,7 +315,7 @@ class _Walk:
                 text,
             )
 
-    def run(self, roots: t.Iterable[str], constraints: t.Iterable[str]) -> Proof:
+    def run(self, roots: t.Iterable[str], constraints: t.Iterable[str]) -> Closure:
         """Walk from the roots, then judge each file."""
         for text in roots:
             requirement = self.read_root(text, "requirement")
@@ -328,7 +328,7 @@ class _Walk:
         for text in constraints:
             self.check_constraint(text)
         reached = {node.name for node in self.asked_by}
-        return Proof(
+        return Closure(
             tuple(self.failures),
             tuple(sorted(self.lock[name].wheel.filename for name in self.lock if name not in reached)),
             tuple(self.excluded),
@@ -337,16 +337,16 @@ class _Walk:
         )
 
 
-def counts(packaging: Packaging, text: str, markers: t.Mapping[str, str]) -> bool:
+def applies(packaging: Packaging, text: str, markers: t.Mapping[str, str]) -> bool:
     """Say whether a requirement counts where these markers hold; one that cannot be read does."""
     try:
         marker = packaging.requirement(text).marker
-        return marker is None or is_true(marker, markers)
+        return marker is None or evaluate_marker(marker, markers)
     except ValueError:
         return True
 
 
-def is_true(marker: t.Any, markers: t.Mapping[str, str], extra: str = "") -> bool:
+def evaluate_marker(marker: t.Any, markers: t.Mapping[str, str], extra: str = "") -> bool:
     """Evaluate a marker in an environment; raises ValueError if it cannot be."""
     environment = dict(markers, extra=extra)
     try:
@@ -360,7 +360,7 @@ def is_true(marker: t.Any, markers: t.Mapping[str, str], extra: str = "") -> boo
         return bool(marker.evaluate(dict(environment, **unknown)))
 
 
-def prove(
+def check(
     packaging: Packaging,
     roots: t.Iterable[str],
     constraints: t.Iterable[str],
@@ -368,12 +368,12 @@ def prove(
     target: str,
     markers: t.Mapping[str, str],
     tags: t.Iterable[str],
-) -> Proof:
+) -> Closure:
     """Prove one lock: from ``roots``, under the target's ``markers``, each need is met by one fitting file.
 
     ``roots`` and ``constraints`` are PEP 508 texts, ``target`` is a name for
     messages, ``tags`` are the wheel tags that the target accepts, such as
-    py3-none-any. Nothing is raised for a lock that is wrong: see Proof.failures.
+    py3-none-any. Nothing is raised for a lock that is wrong: see Closure.failures.
     """
     walk = _Walk(packaging, target, markers, tags)
     walk.add(wheels)

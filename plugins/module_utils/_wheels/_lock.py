@@ -86,7 +86,7 @@ def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[st
     return "\n".join(lines) + "\n"
 
 
-def read(text: str, where: str = "lock") -> Lock:
+def parse_lock(text: str, where: str = "lock") -> Lock:
     """Return the lock that a text holds; ``where`` names it in errors.
 
     Raises AirgapError for a line that is neither a comment nor a pin, for a
@@ -135,6 +135,6 @@ def read(text: str, where: str = "lock") -> Lock:
     return Lock(tuple(pins), inputs, tuple(roots) or None)
 
 
-def parse(text: str, where: str = "lock") -> t.List[Pin]:
-    """Return the pins of a lock's text; see read()."""
-    return list(read(text, where).pins)
+def parse_pins(text: str, where: str = "lock") -> t.List[Pin]:
+    """Return the pins of a lock's text; see parse_lock()."""
+    return list(parse_lock(text, where).pins)

@@ -24,7 +24,7 @@ def claims(pins: t.Iterable[Pin], where: str) -> t.List[Claim]:
     return [Claim(pin.filename, pin.sha256, pin.origin, where) for pin in pins]
 
 
-def clash(first: t.Iterable[Claim], second: t.Iterable[Claim] = ()) -> t.Optional[t.Tuple[Claim, Claim]]:
+def find_clash(first: t.Iterable[Claim], second: t.Iterable[Claim] = ()) -> t.Optional[t.Tuple[Claim, Claim]]:
     """Return two claims to one name that differ, of which at least one is among the first; None where there are none.
 
     Names that differ in case only are one name to some file systems.
@@ -41,7 +41,7 @@ def clash(first: t.Iterable[Claim], second: t.Iterable[Claim] = ()) -> t.Optiona
     return None
 
 
-def told(one: Claim, other: Claim) -> str:
+def describe_clash(one: Claim, other: Claim) -> str:
     """Say of two claims that they cannot both hold."""
     return (
         "Two different files have the name %s: sha256 %s from %s in %s, and sha256 %s from %s in %s. A bundle and an index "
@@ -64,18 +64,18 @@ SAME_FILE = (
 def check(mine: t.Iterable[Claim], base: t.Iterable[Claim] = ()) -> None:
     """Raise AirgapError where the locks of one call disagree with each other, or with what the inside has."""
     mine = list(mine)
-    found = clash(mine)
+    found = find_clash(mine)
     if found:
-        raise AirgapError("%s No lock is written. %s" % (told(*found), SAME_FILE))
-    found = clash(mine, base)
+        raise AirgapError("%s No lock is written. %s" % (describe_clash(*found), SAME_FILE))
+    found = find_clash(mine, base)
     if found:
         raise AirgapError(
             "%s No lock is written, for the index inside keeps the file that it has. Require that file, or build the new "
-            "one with another version." % told(*found)
+            "one with another version." % describe_clash(*found)
         )
 
 
-def check_beside(mine: t.Iterable[Claim], others: t.Iterable[Claim]) -> t.List[str]:
+def check_other_locks(mine: t.Iterable[Claim], others: t.Iterable[Claim]) -> t.List[str]:
     """Return warnings of locks of other sets that a new build has made outdated; raises AirgapError where others disagree."""
     mine = list(mine)
     built = {one.filename.casefold(): one for one in mine if one.origin.startswith("built:")}
@@ -89,10 +89,10 @@ def check_beside(mine: t.Iterable[Claim], others: t.Iterable[Claim]) -> t.List[s
                 "%s names the %s that was built before. Stage its set again, or remove it if nobody needs it any more."
                 % (other.where, other.filename)
             )
-    found = clash(mine, counting)
+    found = find_clash(mine, counting)
     if found:
         raise AirgapError(
             "%s No lock of this set is written. %s If nobody needs %s any more, remove it."
-            % (told(*found), SAME_FILE, found[1].where)
+            % (describe_clash(*found), SAME_FILE, found[1].where)
         )
     return warnings

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine
+from ansible_collections.airgap.python.plugins.module_utils._pip import _command
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_user_that_stands_alone_in_a_url_may_be_a_token():
 
 def test_log_has_neither_the_secret_nor_a_query(tmp_path):
     log = tmp_path / "log"
-    _pip_engine.log_command(["pip"], 1, 0.1, "t0ken at https://h/a.whl?sig=canary\n", str(log), {"t0ken": "${TOKEN}"})
+    _command.log_command(["pip"], 1, 0.1, "t0ken at https://h/a.whl?sig=canary\n", str(log), {"t0ken": "${TOKEN}"})
     assert "${TOKEN} at https://h/a.whl?********\n" in log.read_text()
 
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 from ansible_collections.airgap.python.plugins.modules import devpi_upload
 
 from tests.integration.simple_index import make_wheel
@@ -31,13 +31,13 @@ def test_what_a_wheel_declares_is_read_from_the_file_that_was_hashed(wheel, tmp_
     path, sha256 = wheel
     other = tmp_path / "other"
     other.write_bytes(make_wheel("app", "1.0", requires=["evil"])[1])
-    real = _wheel.read_metadata
+    real = _metadata.read
 
     def swapped(*arguments):
         os.replace(other, path)
         return real(*arguments)
 
-    monkeypatch.setattr(_wheel, "read_metadata", swapped)
+    monkeypatch.setattr(_metadata, "read", swapped)
     found = inspect(path, sha256)[0]
     assert ("requires_dist", "part>=2") in found.fields
 

@@ -236,12 +236,12 @@ ENTRY = {
 )
 def test_a_host_does_not_name_its_target_file(change):
     good = {"description": dict(ENTRY, implementation="cpython"), "info": {"executable": "/usr/bin/python3"}}
-    assert _target_file.found("node", good).entry["name"] == ENTRY["name"]
+    assert _target_file.parse_answer("node", good).entry["name"] == ENTRY["name"]
     with pytest.raises(AirgapError, match="node"):
-        _target_file.found("node", dict(good, description=dict(good["description"], **change)))
+        _target_file.parse_answer("node", dict(good, description=dict(good["description"], **change)))
 
 
 @pytest.mark.parametrize("python", ["python3", "/usr/bin/python3\nname: evil", "/usr/bin/\x1b[2J", 7, None])
 def test_a_host_does_not_write_lines_into_target_files(python):
     with pytest.raises(AirgapError, match="node"):
-        _target_file.found("node", {"description": dict(ENTRY), "info": {"executable": python}})
+        _target_file.parse_answer("node", {"description": dict(ENTRY), "info": {"executable": python}})

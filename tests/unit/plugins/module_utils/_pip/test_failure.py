@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
+from ansible_collections.airgap.python.plugins.module_utils._pip import _causes, _failure
 
 NO_MATCH = "ERROR: Could not find a version that satisfies the requirement x==1 (from versions: none)\nERROR: No matching distribution found for x==1\n"
 RETRY = (
@@ -53,7 +53,7 @@ HASH = """ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FI
     ],
 )
 def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
-    said, lines, mend = _failure.diagnose(output, _failure.INSTALLING)
+    said, lines, mend = _failure.diagnose(output, _causes.INSTALLING)
     assert reason in said
     assert mend
     assert lines
@@ -70,9 +70,9 @@ def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
     ],
 )
 def test_without_an_index_none_is_blamed(output):
-    reason, dummy, mend = _failure.diagnose(output, _failure.OFFLINE)
+    reason, dummy, mend = _failure.diagnose(output, _causes.OFFLINE)
     assert "index" not in reason + mend
-    assert "index" in _failure.diagnose(output, _failure.INSTALLING)[0]
+    assert "index" in _failure.diagnose(output, _causes.INSTALLING)[0]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_requirement_is_read_from_pip_and_from_uv():
 def test_the_fix_is_that_of_the_place_where_pip_failed(output, staging, installing, building):
     fixes = [
         _failure.diagnose(output, place, "python 3.9").fix
-        for place in (_failure.STAGING, _failure.INSTALLING, _failure.BUILDING)
+        for place in (_causes.STAGING, _causes.INSTALLING, _causes.BUILDING)
     ]
     for fix, part in zip(fixes, (staging, installing, building)):
         assert part in fix

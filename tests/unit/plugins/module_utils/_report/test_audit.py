@@ -7,7 +7,7 @@ import json
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._report import _audit
+from ansible_collections.airgap.python.plugins.module_utils._report import _audit, _pip_audit, _severity
 
 OSV = {"name": "osv", "url": "https://osv.example/v1/query", "tool": "pip-audit"}
 MANIFEST = {
@@ -31,7 +31,7 @@ def finding(name="a", version="1", **options):
 
 def report(findings=(), skipped=(), ignore=(), earlier=None, today=TODAY):
     """Return the report of an answer."""
-    answer = _audit.Answer(list(findings), list(skipped))
+    answer = _pip_audit.Answer(list(findings), list(skipped))
     found = _audit.audited(MANIFEST, OSV, "2026-11-21T10:00:00Z", answer, "")
     return _audit.complete(found, MANIFEST, _audit.parse_ignore(ignore), today, earlier)
 
@@ -45,11 +45,11 @@ def test_every_version_is_asked_about_but_those_of_the_site():
     versions, own = _audit.versions_of(MANIFEST["files"])
     assert versions == VERSIONS
     assert [(one["name"], one["reason"]) for one in own] == [("mine", _audit.OWN_SOURCE)]
-    assert _audit.batches(versions) == [[("a", "1"), ("b", "1")], [("a", "2")]]
+    assert _pip_audit.batches(versions) == [[("a", "1"), ("b", "1")], [("a", "2")]]
 
 
 def test_pip_audit_resolves_nothing_and_uses_no_old_answer():
-    arguments = _audit.arguments("osv", OSV["url"], "r.txt", "out.json", "/scratch/cache")
+    arguments = _pip_audit.arguments("osv", OSV["url"], "r.txt", "out.json", "/scratch/cache")
     for option in (["--disable-pip"], ["--no-deps"], ["--osv-url", OSV["url"]], ["--cache-dir", "/scratch/cache"]):
         start = arguments.index(option[0])
         assert arguments[start : start + len(option)] == option
@@ -57,18 +57,20 @@ def test_pip_audit_resolves_nothing_and_uses_no_old_answer():
 
 def test_service_that_says_nothing_of_what_everybody_knows_is_not_believed():
     silent = json.dumps({"dependencies": [{"name": "requests", "version": "2.19.0", "vulns": []}]})
-    assert "no vulnerability data" in _audit.probe_failure(_audit.parse_answer(silent, "", [_audit.PROBE]))
+    assert "no vulnerability data" in _pip_audit.probe_failure(_pip_audit.parse_answer(silent, "", [_pip_audit.PROBE]))
     unknown = json.dumps({"dependencies": [{"name": "requests", "skip_reason": "not found"}]})
-    assert "does not know requests 2.19.0" in _audit.probe_failure(_audit.parse_answer(unknown, "", [_audit.PROBE]))
+    assert "does not know requests 2.19.0" in _pip_audit.probe_failure(
+        _pip_audit.parse_answer(unknown, "", [_pip_audit.PROBE])
+    )
     known = json.dumps(
         {"dependencies": [{"name": "requests", "version": "2.19.0", "vulns": [{"id": "PYSEC-2018-28"}]}]}
     )
-    assert _audit.probe_failure(_audit.parse_answer(known, "", [_audit.PROBE])) == ""
+    assert _pip_audit.probe_failure(_pip_audit.parse_answer(known, "", [_pip_audit.PROBE])) == ""
 
 
 def test_version_without_an_answer_is_named():
     text = json.dumps({"dependencies": [{"name": "a", "version": "1", "vulns": []}]})
-    answer = _audit.parse_answer(text, "", [("a", "1"), ("b", "1")])
+    answer = _pip_audit.parse_answer(text, "", [("a", "1"), ("b", "1")])
     assert answer.skipped == [{"name": "b", "version": "1", "reason": "the service gave no answer"}]
     found = report(skipped=answer.skipped)
     assert found["status"] == _audit.PARTLY_AUDITED
@@ -87,7 +89,7 @@ def test_service_that_knows_none_of_the_versions_has_not_audited():
     "text", ["", "{", "{}", "[]", '{"dependencies": [1]}', '{"dependencies": [{"name": "a", "vulns": 1}]}']
 )
 def test_answer_that_cannot_be_read_is_a_failure(text):
-    assert "cannot be read" in _audit.parse_answer(text, "", [("a", "1")]).failure
+    assert "cannot be read" in _pip_audit.parse_answer(text, "", [("a", "1")]).failure
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_answer_that_cannot_be_read_is_a_failure(text):
     ],
 )
 def test_failure_is_worded_the_same_next_time(output, reason):
-    assert _audit.parse_answer(None, output, []).failure == reason
+    assert _pip_audit.parse_answer(None, output, []).failure == reason
 
 
 def test_unreachable_service_never_reads_as_nothing_known():
@@ -205,7 +207,7 @@ def test_findings_are_in_order_of_severity():
     ],
 )
 def test_severity_is_that_of_the_record(record, severity):
-    assert _audit.severity_of(record) == severity
+    assert _severity.severity_of(record) == severity
 
 
 @pytest.mark.parametrize(
@@ -222,12 +224,12 @@ def test_severity_is_that_of_the_record(record, severity):
     ],
 )
 def test_cvss_score_is_that_of_the_specification(vector, score):
-    assert _audit.cvss3(vector) == score
+    assert _severity.cvss3(vector) == score
 
 
 def test_only_ids_that_fit_in_a_url_are_looked_up():
     names = {"id": "PYSEC-2026-1", "aliases": ["../../admin", "CVE-2026-1", "GHSA-aaaa-bbbb-cccc", "x y"]}
-    assert _audit.severity_ids(names) == ["GHSA-aaaa-bbbb-cccc", "PYSEC-2026-1", "CVE-2026-1"]
+    assert _severity.severity_ids(names) == ["GHSA-aaaa-bbbb-cccc", "PYSEC-2026-1", "CVE-2026-1"]
 
 
 def test_plan_says_why_the_service_is_asked_and_what_is_reported_without():

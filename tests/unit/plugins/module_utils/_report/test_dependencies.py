@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.python.plugins.module_utils._report import _dependencies, _evidence
+from ansible_collections.airgap.python.plugins.module_utils._report import _contents, _dependencies
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock
 
 
@@ -12,7 +12,7 @@ def lock(edges, names=(), target="old"):
     edges = [_closure.Edge(*edge) for edge in edges]
     names = sorted(set(names) | {edge.child for edge in edges})
     pins = tuple(_lock.Pin(name, "1.0", "a" * 64, name + "-1.0-py3-none-any.whl", 1) for name in names)
-    return _evidence.LockEvidence("base", target, pins, (), tuple(edges))
+    return _contents.LockContents("base", target, pins, (), tuple(edges))
 
 
 def test_tree_looks_as_users_of_pipdeptree_know_it():

@@ -14,10 +14,11 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._report import (
     _audit,
     _changes,
-    _evidence,
+    _contents,
     _license,
     _page,
     _page_html,
+    _pip_audit,
 )
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock
 from packaging.version import Version
@@ -45,11 +46,11 @@ def bundle(pins=(("app", "1"), ("lib", "2")), licence="License-Expression: MIT",
     if edges is None:
         edges = [_closure.Edge("", "app", "app"), _closure.Edge("app", "lib", "lib>=1")]
     told = [
-        _evidence.LockEvidence(name, target, tuple(found), (), tuple(edges) if name == "base" else ())
+        _contents.LockContents(name, target, tuple(found), (), tuple(edges) if name == "base" else ())
         for (name, target), found in sorted(locks.items())
     ]
     licences = {entry["path"]: _license.read(licence + "\n") for entry in manifest["files"]}
-    return _evidence.Evidence(manifest, tuple(told), licences)
+    return _contents.Contents(manifest, tuple(told), licences)
 
 
 def audit(evidence, findings=(), skipped=(), failure="", ignore=()):
@@ -57,7 +58,7 @@ def audit(evidence, findings=(), skipped=(), failure="", ignore=()):
     if failure:
         found = _audit.not_audited(evidence.manifest, OSV, failure)
     else:
-        answer = _audit.Answer(list(findings), list(skipped))
+        answer = _pip_audit.Answer(list(findings), list(skipped))
         found = _audit.audited(evidence.manifest, OSV, "2026-01-02T04:00:00Z", answer, "")
     return _audit.complete(found, evidence.manifest, _audit.parse_ignore(ignore), "2026-01-02", None)
 

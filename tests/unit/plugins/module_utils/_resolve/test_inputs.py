@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _inputs, _requirements
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _inputs, _requirements_file
 
 TEXT = "six>=1  # airgap: base.txt, line 1\nflask[dotenv]>2 ; os_name == 'posix'\nold==1 --hash=sha256:aa\n"
 
@@ -13,7 +13,7 @@ TEXT = "six>=1  # airgap: base.txt, line 1\nflask[dotenv]>2 ; os_name == 'posix'
 @pytest.fixture(name="inputs")
 def inputs_fixture():
     """Return the inputs of a file and an option."""
-    parsed = _requirements.parse(
+    parsed = _requirements_file.parse(
         ["attrs"], ["r.txt"], ["c.txt"], {"r.txt": TEXT, "c.txt": "six<2 --hash=sha256:dd\n"}.__getitem__
     )
     return _inputs.Inputs(parsed, {"old": ("1", "bb"), "flask": ("3", "cc")})

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _no_wheel
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
-OLD = _target.parse({"name": "old", "python": "3.9.2", "libc": "glibc-2.31"})[0]
-DESKTOP = _target.parse({"name": "desktop", "python": "3.13.5", "os": "windows"})[0]
+OLD = _target_parser.parse({"name": "old", "python": "3.9.2", "libc": "glibc-2.31"})[0]
+DESKTOP = _target_parser.parse({"name": "desktop", "python": "3.13.5", "os": "windows"})[0]
 
 
 def answer(newest, fits, wanted=True):

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_runner
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
-PYTHON39 = _target.parse({"name": "x", "python": "3.9.2", "libc": "glibc-2.31"})[0].markers()
+PYTHON39 = _target_parser.parse({"name": "x", "python": "3.9.2", "libc": "glibc-2.31"})[0].markers()
 
 PROBE = """
 import json, sys

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _project_files, _requirements
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _project_files, _requirements_file
 
 PROJECT = {
     "project": {"dependencies": ["flask>=3"], "optional-dependencies": {"Dot_env": ["python-dotenv"]}},
@@ -314,6 +314,6 @@ def test_control_host_with_an_older_packaging_is_told_what_to_install_only_for_a
 
 
 def test_option_in_a_file_is_refused_with_its_place():
-    parsed = _requirements.parse([], ["r.txt"], [], lambda path: "flask\n--pre\n")
+    parsed = _requirements_file.parse([], ["r.txt"], [], lambda path: "flask\n--pre\n")
     with pytest.raises(AirgapError, match="r.txt, line 2: the option --pre"):
-        _requirements.refuse_options(parsed)
+        _requirements_file.refuse_options(parsed)

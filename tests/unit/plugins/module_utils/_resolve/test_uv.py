@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _settings, _uv
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error, _uv
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 
 PACKAGING = _packaging.load()
@@ -14,7 +14,7 @@ PACKAGING = _packaging.load()
 def target(**changes):
     """Return a Linux target with changes."""
     raw = dict({"name": "x", "python": "3.9.2", "os": "linux", "arch": "x86_64", "libc": "glibc-2.31"}, **changes)
-    return _target.parse({key: value for key, value in raw.items() if value})[0]
+    return _target_parser.parse({key: value for key, value in raw.items() if value})[0]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_platform_is_one_whose_every_wheel_the_target_accepts(changes, name):
     "changes", [{"implementation": "pypy", "python": "3.9.18"}, {"arch": "s390x"}, {"libc": "glibc-2.12"}]
 )
 def test_target_that_uv_does_not_know_is_refused_with_the_other_engine(changes):
-    with pytest.raises(_settings.ResolveError, match="resolver: pip"):
+    with pytest.raises(_resolve_error.ResolveError, match="resolver: pip"):
         _uv.platform(target(**changes))
 
 
@@ -69,8 +69,8 @@ def test_wheel_that_fits_best_is_taken_and_the_higher_build_of_two():
 
 def test_package_without_a_fitting_wheel_or_hash_is_refused_by_name():
     lock = {"packages": [{"name": "x", "version": "1", "wheels": [wheel("x-1-cp310-cp310-win_amd64.whl")]}]}
-    with pytest.raises(_settings.ResolveError, match="uv chose x 1"):
+    with pytest.raises(_resolve_error.ResolveError, match="uv chose x 1"):
         _uv.read_lock(PACKAGING, lock, target(), "/s")
     lock["packages"][0]["wheels"] = [wheel("x-1-py3-none-any.whl", "")]
-    with pytest.raises(_settings.ResolveError, match="no sha256 for x-1-py3-none-any.whl"):
+    with pytest.raises(_resolve_error.ResolveError, match="no sha256 for x-1-py3-none-any.whl"):
         _uv.read_lock(PACKAGING, lock, target(), "/s")

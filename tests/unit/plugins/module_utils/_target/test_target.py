@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _fit, _interpreter, _survey, _target_parser
 from packaging import tags
 from packaging.markers import default_environment
 
@@ -15,7 +15,7 @@ NODE39 = {"name": "node39", "python": "3.9.2", "os": "linux", "arch": "x86_64", 
 def target(**changes):
     """Return node39 with changes; a field that is None is left out."""
     raw = {key: value for key, value in dict(NODE39, **changes).items() if value is not None}
-    return _target.parse(raw)[0]
+    return _target_parser.parse(raw)[0]
 
 
 def test_glibc_tags_go_down_the_whole_ladder_with_legacy_names():
@@ -68,7 +68,7 @@ def test_markers_are_those_of_the_target():
 
 
 def test_version_without_patch_is_taken_as_zero_and_says_what_that_costs():
-    found, warnings = _target.parse(dict(NODE39, python="3.9"))
+    found, warnings = _target_parser.parse(dict(NODE39, python="3.9"))
     assert found.python == "3.9.0"
     assert len(warnings) == 1
     assert "node39" in warnings[0]
@@ -121,7 +121,7 @@ def test_target_that_cannot_exist_is_refused_with_what_to_write(changes, said):
 
 def test_two_targets_of_one_name_are_refused():
     with pytest.raises(AirgapError, match="stands twice"):
-        _target.parse_all([NODE39, NODE39])
+        _target_parser.parse_all([NODE39, NODE39])
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_two_targets_of_one_name_are_refused():
     ],
 )
 def test_interpreter_uses_only_what_was_resolved_for_its_like(changes, reason):
-    said = _target.misfit(target(**changes), target())
+    said = _fit.misfit(target(**changes), target())
     assert bool(said) == bool(reason)
     assert reason in said
 
@@ -154,15 +154,15 @@ def test_closest_target_is_chosen():
     older = target(name="older", python="3.9.0")
     closer = target(name="closer", python="3.9.1")
     newer = target(name="newer", python="3.9.18")
-    assert _target.best_fit([older, closer, newer], target()).name == "closer"
-    assert _target.best_fit([newer], target()) is None
+    assert _fit.best_fit([older, closer, newer], target()).name == "closer"
+    assert _fit.best_fit([newer], target()) is None
 
 
 def test_suggestion_is_a_target_that_fits_its_own_interpreter():
     here = target()
-    again, warnings = _target.parse(_target.suggestion(here))
+    again, warnings = _target_parser.parse(_survey.short_entry(here))
     assert not warnings
-    assert _target.misfit(again, here) == ""
+    assert _fit.misfit(again, here) == ""
 
 
 def known_to_packaging(found):
@@ -207,7 +207,7 @@ def test_macos_platforms_are_those_of_packaging(version, arch):
 
 def here():
     """Return the target that the running interpreter is, with what it reports."""
-    return _target.from_answer(_interpreter.answer())[0]
+    return _survey.target_of(_interpreter.report())[0]
 
 
 def test_tags_of_the_running_interpreter_are_those_of_packaging():
@@ -252,13 +252,13 @@ def test_reported_tags_are_all_that_pip_is_told_of():
 
 def test_wheels_with_the_gil_are_not_for_an_interpreter_without_it():
     threaded = target(python="3.13.5", tags=FREE_THREADED)
-    assert "ABI" in _target.misfit(target(python="3.13.5"), threaded)
-    assert "ABI" in _target.misfit(threaded, target(python="3.13.5"))
+    assert "ABI" in _fit.misfit(target(python="3.13.5"), threaded)
+    assert "ABI" in _fit.misfit(threaded, target(python="3.13.5"))
 
 
 def test_reported_target_is_the_same_after_it_was_written_down():
     reported = target(python="3.13.5", tags=FREE_THREADED, markers={"platform_release": "6.1"})
-    assert _target.parse(reported.as_dict()) == (reported, [])
+    assert _target_parser.parse(reported.as_dict()) == (reported, [])
     assert len({reported, reported._replace(name="other")}) == 2
 
 
@@ -275,16 +275,16 @@ ANSWER = {
     "macos": "",
     "abis": ["cp39"],
     "refused_platforms": [],
-    "markers": dict(_target.parse(NODE39)[0].markers(), platform_release="5.10.0-8", platform_version="#1 SMP"),
+    "markers": dict(_target_parser.parse(NODE39)[0].markers(), platform_release="5.10.0-8", platform_version="#1 SMP"),
 }
 
 
 def test_survey_entry_does_not_change_with_the_kernel():
-    older = _target.from_answer(ANSWER)[0]
-    newer = _target.from_answer(dict(ANSWER, markers=dict(ANSWER["markers"], platform_release="6.1")))[0]
+    older = _survey.target_of(ANSWER)[0]
+    newer = _survey.target_of(dict(ANSWER, markers=dict(ANSWER["markers"], platform_release="6.1")))[0]
     assert older.markers() != newer.markers()
-    assert _target.survey_entry(older) == _target.survey_entry(newer)
-    assert "tags" not in _target.survey_entry(older)
+    assert _survey.complete_entry(older) == _survey.complete_entry(newer)
+    assert "tags" not in _survey.complete_entry(older)
 
 
 def test_macos_release_belongs_to_its_survey_entry():
@@ -296,7 +296,7 @@ def test_macos_release_belongs_to_its_survey_entry():
         macos="15.1.1",
         markers=dict(markers, platform_release="24.1.0", platform_version="Darwin Kernel"),
     )
-    entry = _target.survey_entry(_target.from_answer(answer)[0])
+    entry = _survey.complete_entry(_survey.target_of(answer)[0])
     assert (entry["name"], entry["os_version"]) == ("cp39-macos-arm64-15.1", "15.1")
     assert entry["markers"]["platform_release"] == "24.1.0"
     assert "platform_version" not in entry["markers"]
@@ -304,25 +304,25 @@ def test_macos_release_belongs_to_its_survey_entry():
 
 def test_interpreter_without_the_gil_has_a_name_and_tags_of_its_own():
     markers = target(python="3.13.5").markers()
-    found, exact = _target.from_answer(dict(ANSWER, abis=["cp313t"], markers=markers))
-    entry = _target.survey_entry(found)
+    found, exact = _survey.target_of(dict(ANSWER, abis=["cp313t"], markers=markers))
+    entry = _survey.complete_entry(found)
     assert exact
     assert entry["name"].startswith("cp313t-")
     assert entry["tags"][0] == "cp313-cp313t-manylinux_2_31_x86_64"
     assert not [tag for tag in entry["tags"] if "-abi3-" in tag]
     # The shortest entry that describes it needs them, too.
-    assert _target.misfit(_target.parse(_target.suggestion(found))[0], found) == ""
+    assert _fit.misfit(_target_parser.parse(_survey.short_entry(found))[0], found) == ""
 
 
 def test_platform_that_the_distribution_refuses_is_no_tag():
-    found = _target.from_answer(dict(ANSWER, refused_platforms=["manylinux_2_31_x86_64"]))[0]
+    found = _survey.target_of(dict(ANSWER, refused_platforms=["manylinux_2_31_x86_64"]))[0]
     assert found.platforms()[0] == "manylinux_2_30_x86_64"
-    assert "tags" in _target.survey_entry(found)
-    assert "manylinux_2_31" in _target.misfit(target(), found)
+    assert "tags" in _survey.complete_entry(found)
+    assert "manylinux_2_31" in _fit.misfit(target(), found)
 
 
 def test_interpreter_that_does_not_know_its_abi_gets_the_tags_of_its_kind():
-    found, exact = _target.from_answer(dict(ANSWER, abis=[]))
+    found, exact = _survey.target_of(dict(ANSWER, abis=[]))
     assert not exact
     assert found.tags() == target().tags()
 
@@ -330,19 +330,19 @@ def test_interpreter_that_does_not_know_its_abi_gets_the_tags_of_its_kind():
 def test_interpreter_that_cannot_be_a_target_says_why():
     markers = dict(ANSWER["markers"], python_full_version="3.6.8", python_version="3.6")
     with pytest.raises(AirgapError, match="3.8 is the oldest"):
-        _target.from_answer(dict(ANSWER, markers=markers, abis=["cp36m"]))
+        _survey.target_of(dict(ANSWER, markers=markers, abis=["cp36m"]))
 
 
 def test_version_of_a_build_between_releases_is_that_of_the_release_before():
-    target = _target.parse({"name": "x", "python": "3.12.3+", "libc": "glibc-2.39"})[0]
+    target = _target_parser.parse({"name": "x", "python": "3.12.3+", "libc": "glibc-2.39"})[0]
     assert target.python == "3.12.3"
     assert target.markers()["python_full_version"] == "3.12.3"
     reported = {"python_full_version": "3.12.3+", "implementation_version": "3.12.3+"}
-    target = _target.parse({"name": "x", "python": "3.12.3+", "libc": "glibc-2.39", "markers": reported})[0]
+    target = _target_parser.parse({"name": "x", "python": "3.12.3+", "libc": "glibc-2.39", "markers": reported})[0]
     assert target.markers()["python_full_version"] == "3.12.3"
     assert target.markers()["implementation_version"] == "3.12.3"
     with pytest.raises(AirgapError):
-        _target.parse({"name": "x", "python": "3.12+", "libc": "glibc-2.39"})
+        _target_parser.parse({"name": "x", "python": "3.12+", "libc": "glibc-2.39"})
 
 
 MACHINES = [
@@ -383,6 +383,6 @@ SERVES = {
 
 @pytest.mark.parametrize("here", MACHINES, ids=lambda one: one["name"])
 def test_interpreter_installs_locks_of_its_kind_that_are_no_newer(here):
-    own = _target.parse(here)[0]
-    fitting = [one["name"] for one in MACHINES if not _target.misfit(_target.parse(one)[0], own)]
+    own = _target_parser.parse(here)[0]
+    fitting = [one["name"] for one in MACHINES if not _fit.misfit(_target_parser.parse(one)[0], own)]
     assert "".join(fitting) == SERVES[here["name"]]

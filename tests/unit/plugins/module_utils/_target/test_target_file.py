@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._target import _target, _target_file
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_file, _target_parser
 
 NODE39 = {
     "name": "cp39-linux-x86_64-glibc-2.31",
@@ -20,7 +20,7 @@ NEWER = dict(NODE39, python="3.9.18")
 
 def found(host, entry=None):
     """Return the answer of a host; by default it is like node39."""
-    return _target_file.Found(host, "/usr/bin/python3", _target.parse(entry or NODE39)[0].as_dict())
+    return _target_file.Found(host, "/usr/bin/python3", _target_parser.parse(entry or NODE39)[0].as_dict())
 
 
 def on_disk(plan):
@@ -44,7 +44,7 @@ def test_file_holds_the_entry_and_nothing_else():
     )
     plan = _target_file.plan([found("a", entry)], {}, ["a"])
     (content,) = [content for dummy, content in on_disk(plan).values()]
-    assert _target.parse(content) == _target.parse(entry)
+    assert _target_parser.parse(content) == _target_parser.parse(entry)
 
 
 def test_second_survey_of_the_same_site_writes_the_same_bytes():
@@ -106,7 +106,7 @@ def read_targets(*terms):
     def find(path):
         return sorted(FILES) if "*" in path else [path]
 
-    return _target_file.targets(terms, find, FILES.get)
+    return _target_file.resolve_targets(terms, find, FILES.get)
 
 
 def test_path_and_pattern_stand_for_their_targets_in_order():

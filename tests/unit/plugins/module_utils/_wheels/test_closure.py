@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _packaging
 
 PACKAGING = _packaging.load()
-EL9 = _target.parse({"name": "el9", "python": "3.9.18", "libc": "glibc-2.34"})[0]
-WINDOWS = _target.parse({"name": "desktop", "python": "3.12.1", "os": "windows"})[0]
-MAC = _target.parse({"name": "mac", "python": "3.12.1", "os": "macos", "arch": "arm64"})[0]
+EL9 = _target_parser.parse({"name": "el9", "python": "3.9.18", "libc": "glibc-2.34"})[0]
+WINDOWS = _target_parser.parse({"name": "desktop", "python": "3.12.1", "os": "windows"})[0]
+MAC = _target_parser.parse({"name": "mac", "python": "3.12.1", "os": "macos", "arch": "arm64"})[0]
 
 
 def wheel(name, version="1.0", requires=(), extras=(), tag="py3-none-any", python="", **other):
@@ -26,7 +26,7 @@ def wheel(name, version="1.0", requires=(), extras=(), tag="py3-none-any", pytho
 
 def prove(roots, wheels, target=EL9, constraints=()):
     """Return the proof of a lock."""
-    return _closure.prove(PACKAGING, roots, constraints, wheels, target.name, target.markers(), target.tags())
+    return _closure.check(PACKAGING, roots, constraints, wheels, target.name, target.markers(), target.tags())
 
 
 def kinds(proof):

@@ -12,7 +12,7 @@ LOCAL = _lock.Pin("torch", "2.0+cpu", "b" * 64, "torch-2.0+cpu-cp311-cp311-linux
 
 
 def test_lock_gives_back_what_was_written():
-    lock = _lock.read(_lock.render([LOCAL, FLASK], "node39", "sha256:1"))
+    lock = _lock.parse_lock(_lock.render([LOCAL, FLASK], "node39", "sha256:1"))
     assert lock.pins == (FLASK, LOCAL)
     assert lock.inputs == "sha256:1"
 
@@ -31,19 +31,19 @@ def test_pip_sees_version_and_hash_and_takes_the_rest_as_comment():
 )
 def test_line_that_is_no_pin_is_refused_with_its_number(line):
     with pytest.raises(AirgapError, match="node.txt, line 2"):
-        _lock.parse("# comment\n%s\n" % line, "node.txt")
+        _lock.parse_pins("# comment\n%s\n" % line, "node.txt")
 
 
 def test_file_name_that_leads_elsewhere_is_refused():
     text = "flask==3.1.1 --hash=sha256:%s  # ../flask-3.1.1-py3-none-any.whl 3\n" % ("a" * 64)
     with pytest.raises(AirgapError):
-        _lock.parse(text)
+        _lock.parse_pins(text)
 
 
 def test_project_pinned_twice_is_refused():
     text = _lock.render([FLASK], "x", "y")
     with pytest.raises(AirgapError, match="twice, in lines 4 and 8"):
-        _lock.parse(text + text)
+        _lock.parse_pins(text + text)
 
 
 @pytest.mark.parametrize(("name", "normal"), [("Flask", "flask"), ("ruamel.yaml", "ruamel-yaml"), ("a__b-.c", "a-b-c")])
@@ -53,12 +53,12 @@ def test_names_are_normalized_as_pep_503_says(name, normal):
 
 def test_lock_names_its_requirements_and_pip_takes_them_as_comments():
     text = _lock.render([FLASK], "x", "y", ["flask>=3", "b; python_version < '4'", "flask>=3"])
-    assert _lock.read(text).roots == ("b; python_version < '4'", "flask>=3")
+    assert _lock.parse_lock(text).roots == ("b; python_version < '4'", "flask>=3")
     assert all(line.startswith("#") for line in text.splitlines() if "root:" in line)
 
 
 def test_lock_of_an_earlier_version_is_read_and_names_no_requirements():
-    assert _lock.read(_lock.render([FLASK], "x", "y")).roots is None
+    assert _lock.parse_lock(_lock.render([FLASK], "x", "y")).roots is None
 
 
 @pytest.mark.parametrize("root", ["a\nevil==1", "", "a\x85b"])
@@ -91,10 +91,10 @@ def lock_of(line):
 )
 def test_lock_that_pip_could_read_otherwise_is_refused(text):
     with pytest.raises(AirgapError):
-        _lock.parse(text)
+        _lock.parse_pins(text)
 
 
 @pytest.mark.parametrize("text", ["app\n", "-e .\n", "--index-url http://x\n"])
 def test_line_that_tells_pip_something_else_is_refused_with_its_number(text):
     with pytest.raises(AirgapError, match="lock, line"):
-        _lock.parse(text)
+        _lock.parse_pins(text)

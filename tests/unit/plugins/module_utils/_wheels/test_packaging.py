@@ -12,7 +12,7 @@ import zipfile
 import packaging
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _packaging, _prover
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _packaging, _pip_wheels
 
 RUN = """
 import sys
@@ -94,7 +94,7 @@ def pin_fixture(tmp_path):
 
 def test_wheels_of_pip_that_run_here_are_offered_the_newest_first(pin, tmp_path):
     pins = [pin("9.0"), pin("26.0"), pin("27.0", python=">=3.99"), pin("26.0")]
-    assert _prover.pip_wheels_of(pins, str(tmp_path)) == [
+    assert _pip_wheels.pip_wheels_of(pins, str(tmp_path)) == [
         str(tmp_path / "pip-26.0-py3-none-any.whl"),
         str(tmp_path / "pip-9.0-py3-none-any.whl"),
     ]
@@ -102,4 +102,6 @@ def test_wheels_of_pip_that_run_here_are_offered_the_newest_first(pin, tmp_path)
 
 def test_no_code_is_run_from_a_wheel_that_is_not_the_one_its_lock_means(pin, tmp_path):
     changed = pin("26.0")._replace(sha256="0" * 64)
-    assert _prover.pip_wheels_of([changed, changed._replace(filename="pip-1-py3-none-any.whl")], str(tmp_path)) == []
+    assert (
+        _pip_wheels.pip_wheels_of([changed, changed._replace(filename="pip-1-py3-none-any.whl")], str(tmp_path)) == []
+    )

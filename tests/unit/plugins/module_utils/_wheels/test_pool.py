@@ -24,7 +24,7 @@ def test_two_contents_under_one_name_are_refused_with_both_origins_and_both_lock
 
 def test_same_content_under_one_name_is_one_file_whatever_its_origin():
     _pool.check(claim("a", "one") + claim("a", "two", "https://two.example/" + NAME), claim("a", "the base"))
-    _pool.check_beside(claim("a", "one"), claim("a", "two", "https://two.example/" + NAME))
+    _pool.check_other_locks(claim("a", "one"), claim("a", "two", "https://two.example/" + NAME))
 
 
 def test_name_of_which_the_base_has_another_content_is_refused():
@@ -34,11 +34,13 @@ def test_name_of_which_the_base_has_another_content_is_refused():
 
 def test_name_of_which_another_set_has_another_content_is_refused():
     with pytest.raises(AirgapError, match="in one, and .* in two.*remove it"):
-        _pool.check_beside(claim("a", "one"), claim("b", "two"))
+        _pool.check_other_locks(claim("a", "one"), claim("b", "two"))
 
 
 def test_sets_that_disagree_among_themselves_are_not_this_sets_fault():
-    _pool.check_beside(claim("c", "one", filename="other-1-py3-none-any.whl"), claim("a", "two") + claim("b", "three"))
+    _pool.check_other_locks(
+        claim("c", "one", filename="other-1-py3-none-any.whl"), claim("a", "two") + claim("b", "three")
+    )
 
 
 def test_names_that_differ_in_case_only_are_one_name():
@@ -48,9 +50,9 @@ def test_names_that_differ_in_case_only_are_one_name():
 
 def test_wheel_that_was_built_anew_is_refused_by_no_lock_that_has_the_one_before():
     mine, old = claim("a", "one", "built:source:own"), claim("b", "locks/two/x.txt", "built:source:own")
-    (warning,) = _pool.check_beside(mine, old)
+    (warning,) = _pool.check_other_locks(mine, old)
     assert "locks/two/x.txt" in warning
     assert NAME in warning
-    assert _pool.check_beside(mine, claim("a", "two", "built:source:own")) == []
+    assert _pool.check_other_locks(mine, claim("a", "two", "built:source:own")) == []
     with pytest.raises(AirgapError):
-        _pool.check_beside(mine, old + claim("c", "three"))
+        _pool.check_other_locks(mine, old + claim("c", "three"))

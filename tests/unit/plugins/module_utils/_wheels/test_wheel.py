@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging, _wheel
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _packaging, _wheel, _wheel_name
 from packaging.tags import parse_tag
 
 PACKAGING = _packaging.load()
@@ -27,12 +27,12 @@ def metadata(name="demo", version="1.0", rest=""):
     ],
 )
 def test_a_wheels_name_says_name_version_and_python(filename, expected):
-    assert _wheel.parse_filename(PACKAGING, filename).written == expected
+    assert _wheel_name.parse_wheel_name(PACKAGING, filename).written == expected
 
 
 def test_a_wheels_name_stands_for_every_combination_of_its_tags():
-    assert _wheel.tags("demo-1.0-1b-py2.py3-none-any.whl") == ("py2-none-any", "py3-none-any")
-    assert _wheel.tags("d-1-cp39-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl") == (
+    assert _wheel_name.tags_of("demo-1.0-1b-py2.py3-none-any.whl") == ("py2-none-any", "py3-none-any")
+    assert _wheel_name.tags_of("d-1-cp39-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl") == (
         "cp39-abi3-manylinux_2_17_x86_64",
         "cp39-abi3-manylinux2014_x86_64",
     )
@@ -42,12 +42,12 @@ def test_a_wheels_name_stands_for_every_combination_of_its_tags():
     "written", ["py2.py3-none-any", "cp39-abi3-manylinux_2_5_i686.Linux_i686", "cp38.cp39-cp38.none-win32"]
 )
 def test_our_tags_of_a_name_are_those_of_packaging(written):
-    assert set(_wheel.tags("d-1-%s.whl" % written)) == {str(tag) for tag in parse_tag(written)}
+    assert set(_wheel_name.tags_of("d-1-%s.whl" % written)) == {str(tag) for tag in parse_tag(written)}
 
 
 def test_builds_of_one_version_can_be_ordered_and_none_comes_first():
     names = ["demo-1.0-10-py3-none-any.whl", "demo-1.0-9b-py3-none-any.whl", "demo-1.0-py3-none-any.whl"]
-    assert sorted(names, key=lambda name: _wheel.parse_filename(PACKAGING, name).build) == names[::-1]
+    assert sorted(names, key=lambda name: _wheel_name.parse_wheel_name(PACKAGING, name).build) == names[::-1]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_builds_of_one_version_can_be_ordered_and_none_comes_first():
 )
 def test_what_is_not_a_wheels_name_is_refused(filename):
     with pytest.raises(AirgapError, match="is not a wheel's name"):
-        _wheel.parse_filename(PACKAGING, filename)
+        _wheel_name.parse_wheel_name(PACKAGING, filename)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_the_last_metadata_of_a_long_licence_keep_their_lines():
 
 def form_fields(text):
     """Return the fields of the upload form."""
-    return _wheel.form_fields(_wheel.parse_metadata(text))
+    return _wheel.form_fields(_metadata.parse(text))
 
 
 def test_a_file_that_is_no_archive_is_named(tmp_path):
@@ -143,7 +143,7 @@ def test_a_wheel_has_just_one_metadata_at_its_top(tmp_path, names):
 
 
 def test_metadata_that_fill_the_memory_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(_wheel, "LARGEST_METADATA", 1000)
+    monkeypatch.setattr(_metadata, "LARGEST", 1000)
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("demo-1.0.dist-info/METADATA", metadata() + "\n" * 2000)
@@ -152,14 +152,14 @@ def test_metadata_that_fill_the_memory_are_refused(tmp_path, monkeypatch):
 
 
 def test_the_name_of_the_pip_wheel_gives_its_version():
-    assert _wheel.pip_version("pip-26.0.1-py3-none-any.whl") == "26.0.1"
+    assert _wheel_name.pip_version("pip-26.0.1-py3-none-any.whl") == "26.0.1"
     with pytest.raises(AirgapError, match="its own name back"):
-        _wheel.pip_version("pip.whl")
+        _wheel_name.pip_version("pip.whl")
 
 
 def oldest(text):
     """Return the oldest Python that METADATA admits."""
-    return _wheel.oldest_python(_wheel.parse_metadata(text))
+    return _metadata.oldest_python(_metadata.parse(text))
 
 
 def test_the_oldest_python_of_a_wheel_is_read_from_its_metadata():
@@ -169,14 +169,14 @@ def test_the_oldest_python_of_a_wheel_is_read_from_its_metadata():
 
 def test_metadata_tell_their_requirements_and_whether_a_marker_asks_for_the_release():
     lines = "Requires-Dist: Foo.Bar>=1;\n  python_version < '3'\nrequires-dist: baz[x] (>2)\n\nRequires-Dist: no"
-    message = _wheel.parse_metadata("Name: x\n" + lines)
-    assert _wheel.requires_dist(message) == ["Foo.Bar>=1; python_version < '3'", "baz[x] (>2)"]
-    assert _wheel.required_names(message) == {"foo-bar", "baz"}
-    assert not _wheel.asks_for_release(message)
-    assert _wheel.asks_for_release(_wheel.parse_metadata("Requires-Dist: a; platform_release >= '20.0'\n\n"))
+    message = _metadata.parse("Name: x\n" + lines)
+    assert _metadata.requires_dist(message) == ["Foo.Bar>=1; python_version < '3'", "baz[x] (>2)"]
+    assert _metadata.required_names(message) == {"foo-bar", "baz"}
+    assert not _metadata.depends_on_os_release(message)
+    assert _metadata.depends_on_os_release(_metadata.parse("Requires-Dist: a; platform_release >= '20.0'\n\n"))
 
 
 @pytest.mark.parametrize("end", ["\n\nText\n\nMore", "\r\n\r\nText", "\r\rText", "\nnot a header\n\nText", ""])
 def test_the_head_of_metadata_declares_what_the_whole_declares(end):
     text = metadata(rest="Requires-Dist: a\n Classifier: folded" + end)
-    assert _wheel.parse_metadata(_wheel.head(text)).items() == _wheel.parse_metadata(text).items()
+    assert _metadata.parse(_metadata.headers(text)).items() == _metadata.parse(text).items()

@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _locks, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _license
-from ansible_collections.airgap.python.plugins.module_utils._target import _target
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging, _prover
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _closure_checker, _lock, _packaging
 
 
-class LockEvidence(t.NamedTuple):
+class LockContents(t.NamedTuple):
     """One lock: its pins, the requirements it was resolved from, and which project needs which, on its target."""
 
     set: str
@@ -33,34 +33,34 @@ class LockEvidence(t.NamedTuple):
         return "%s/%s" % (self.set, self.target)
 
 
-class Evidence(t.NamedTuple):
+class Contents(t.NamedTuple):
     """A bundle as it describes itself; ``licenses`` is by path of the file."""
 
     manifest: t.Mapping[str, t.Any]
-    locks: t.Tuple[LockEvidence, ...]
+    locks: t.Tuple[LockContents, ...]
     licenses: t.Mapping[str, _license.License]
 
 
-def gather(root: str) -> Evidence:
+def read_contents(root: str) -> Contents:
     """Return the evidence of a bundle whose manifest is written; raises AirgapError and OSError."""
     manifest = _manifest.read(root)
-    targets = {target.name: target for target in _target.parse_all(manifest["targets"])[0]}
+    targets = {target.name: target for target in _target_parser.parse_all(manifest["targets"])[0]}
     # The sums in the manifest are those of the files: bundle_manifest has just compared them.
     known = [_pin(entry) for entry in manifest["files"]]
-    prover = _prover.Prover(_packaging.load(), os.path.join(root, _layout.POOL), known)
+    checker = _closure_checker.ClosureChecker(_packaging.load(), os.path.join(root, _layout.POOL), known)
     locks = []
-    for one, name, lock in _prover.read_locks(root, manifest):
+    for one, name, lock in _locks.read_locks(root, manifest):
         if name not in targets:
             raise AirgapError(
                 "Set %s is for %s, which is not a target of the bundle %s. Stage it again." % (one["name"], name, root)
             )
-        roots = tuple(_prover.roots_of(one, lock)[0])
-        proof = prover.prove(lock.pins, roots, (), targets[name])
-        locks.append(LockEvidence(one["name"], name, lock.pins, roots, proof.edges))
+        roots = tuple(_locks.requirements_of(one, lock)[0])
+        proof = checker.check(lock.pins, roots, (), targets[name])
+        locks.append(LockContents(one["name"], name, lock.pins, roots, proof.edges))
     licenses = {}
     for entry in manifest["files"]:
-        licenses[entry["path"]] = _license.read(prover.head(_pin(entry)))
-    return Evidence(manifest, tuple(locks), licenses)
+        licenses[entry["path"]] = _license.read(checker.head(_pin(entry)))
+    return Contents(manifest, tuple(locks), licenses)
 
 
 def _pin(entry: t.Mapping[str, t.Any]) -> _lock.Pin:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import subprocess
@@ -15,11 +14,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
-from ansible_collections.airgap.python.plugins.module_utils._pip._arguments import pip_arguments
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_fetch, _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
+# The oldest pip whose report and markers this was tried on.
+OLDEST_PIP = (23, 2)
 # How an interpreter runs pip by its own name.
 MODULE = ("-m", "pip")
 # How often pip is asked before a failure of the net counts.
@@ -111,15 +111,14 @@ class Pip:
         self.found: t.Dict[str, str] = {}
         rc, out = self.call(["-c", WHO], os.environ)
         if rc != 0:
-            raise _settings.ResolveError(
+            raise _resolve_error.ResolveError(
                 "%s has no pip: %s. Name a virtual environment that has one (virtualenv)."
                 % (python, out.strip().rpartition("\n")[2])
             )
         self.version, self.folder, prefix = json.loads(out.strip().splitlines()[-1])
-        if release(self.version) < _settings.OLDEST_PIP:
-            raise _settings.ResolveError(
-                "%s has pip %s and %d.%d or newer is needed. Upgrade pip there."
-                % ((python, self.version) + _settings.OLDEST_PIP)
+        if release(self.version) < OLDEST_PIP:
+            raise _resolve_error.ResolveError(
+                "%s has pip %s and %d.%d or newer is needed. Upgrade pip there." % ((python, self.version) + OLDEST_PIP)
             )
         texts = [self.config_text(path) for path in config_files(prefix, os.environ) if os.path.isfile(path)]
         settings = _settings.parse_settings(texts, os.environ)
@@ -191,53 +190,3 @@ def pip_of(module: AnsibleModule) -> Pip:
         module.warn(warning)
     module.no_log_values.update(pip.secrets())
     return pip
-
-
-class Fetcher:
-    """Fetches many files at a time through pip's own session, in one process (see _pip_fetch).
-
-    That process is started at once and told later what to fetch: importing pip
-    takes longer than fetching a hundred files from a near index.
-    """
-
-    def __init__(self, pip: Pip, scratch: str, at_a_time: int) -> None:
-        self.pip = pip
-        self.folder = os.path.join(scratch, "fetched")
-        os.mkdir(self.folder)
-        script = os.path.join(scratch, "fetch.py")
-        with open(script, "w", encoding="utf-8") as stream:
-            stream.write(inspect.getsource(_pip_fetch))
-        self.command = [pip.python, script, self.folder, str(at_a_time)] + pip_arguments("download")
-        self.process = subprocess.Popen(
-            self.command,
-            env=_settings.environment(pip.settings, os.environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def fetch(self, urls: t.Sequence[str], report_progress: t.Callable[[int], None]) -> t.List[str]:
-        """Return for each URL the path of its file, which is unchecked, and not there where it could not be fetched.
-
-        report_progress() is called with the number of files that are there, twice a second. This can be done once.
-        """
-        started = time.time()
-        said = self.ask(("".join(url + "\n" for url in urls)).encode("utf-8"))
-        while said is None:
-            report_progress(sum(name.isdigit() for name in os.listdir(self.folder)))
-            said = self.ask(None)
-        out = said.decode("utf-8", "replace")
-        log_command(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
-        return [os.path.join(self.folder, str(number)) for number in range(len(urls))]
-
-    def ask(self, text: t.Optional[bytes]) -> t.Optional[bytes]:
-        """Return all that the process has said where it ends within half a second."""
-        try:
-            return self.process.communicate(text, timeout=0.5)[0]
-        except subprocess.TimeoutExpired:
-            return None
-
-    def close(self) -> None:
-        """End the process, whether it was told to fetch or not."""
-        self.process.kill()
-        self.process.communicate()

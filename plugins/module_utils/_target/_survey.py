@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The target that an interpreter is, from what it reports about itself (see _interpreter)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._target._target import MARKERS, SHORT, Target, tags_of
+from ansible_collections.airgap.python.plugins.module_utils._target._target_parser import parse
+
+
+def target_of(answer: t.Mapping[str, t.Any]) -> t.Tuple[Target, bool]:
+    """Return the target that an interpreter is, with its markers and exact tags.
+
+    ``answer`` is what _interpreter says. The second value tells whether it knew
+    its ABI; if not, the tags are those of the description. Raises AirgapError
+    for an interpreter that cannot be a target.
+    """
+    markers = answer["markers"]
+    system = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}.get(markers["platform_system"], "")
+    raw = {
+        "python": markers["python_full_version"],
+        "implementation": markers["implementation_name"],
+        "os": system or markers["platform_system"],
+        "arch": answer["machine"],
+        "libc": answer["libc"],
+    }
+    if system == "macos":
+        raw["os_version"] = ".".join(answer["macos"].split(".")[:2])
+    abi = (answer["abis"] or [""])[0]
+    short = SHORT.get(raw["implementation"], "py") + markers["python_version"].replace(".", "")
+    # An ABI of its own, such as cp313t, is another kind of interpreter.
+    short = abi if abi.startswith(short) else short
+    # Of macOS, the version of the machine belongs to the name.
+    version = "-".join(part for part in (raw["libc"], raw.get("os_version", "")) if part)
+    raw["name"] = "-".join(part for part in (short, system, raw["arch"], version) if part)
+    described = parse(raw)[0]
+    platforms = [one for one in described.platforms() if one not in answer["refused_platforms"]]
+    return (
+        described._replace(
+            reported_markers=tuple((key, markers[key]) for key in MARKERS),
+            reported_tags=tuple(tags_of(described, answer["abis"] or described.abis(), platforms)),
+        ),
+        bool(answer["abis"]),
+    )
+
+
+def complete_entry(here: Target) -> t.Dict[str, t.Any]:
+    """Return the complete entry of an interpreter, without what differs between machines of its kind.
+
+    A kernel's release changes with every update, so it would resolve everything
+    anew; only of macOS, whose version it is, do markers use it. Tags that follow
+    from the description are left out: they are the same list.
+    """
+    left_out = {"platform_version"} if here.os == "macos" else {"platform_version", "platform_release"}
+    markers = tuple((key, value) for key, value in here.reported_markers if key not in left_out)
+    computed = here._replace(reported_tags=()).tags()
+    tags = () if set(computed) == set(here.reported_tags) else here.reported_tags
+    return here._replace(reported_markers=markers, reported_tags=tags).as_dict()
+
+
+def short_entry(here: Target) -> t.Dict[str, t.Any]:
+    """Return the shortest entry of airgap_targets that describes an interpreter."""
+    entry = complete_entry(here)
+    entry.pop("markers", None)
+    return entry

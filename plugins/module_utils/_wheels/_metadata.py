@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""METADATA of a wheel: reading it, and what it requires (core metadata specification)."""
+
+from __future__ import annotations
+
+import email.message
+import email.parser
+import re
+import typing as t
+import zipfile
+import zlib
+
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
+from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
+
+# The largest METADATA on the public index have a long description and stay below 1 MB.
+LARGEST = 8 * 1024 * 1024
+
+
+def read(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
+    """Return the text of the one METADATA file in a wheel's .dist-info folder, of the open file if there is one."""
+    try:
+        with zipfile.ZipFile(opened or path) as archive:
+            found = [
+                entry
+                for entry in archive.infolist()
+                if entry.filename.count("/") == 1 and entry.filename.endswith(".dist-info/METADATA")
+            ]
+            if len(found) != 1:
+                raise AirgapError(
+                    "%s holds %d .dist-info/METADATA files instead of one. Stage it again." % (path, len(found))
+                )
+            with archive.open(found[0]) as stream:
+                # The size in the archive's list may lie, so the read is bounded, too.
+                data = stream.read(LARGEST + 1)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise AirgapError(
+            "%s is no readable zip archive, so it is no wheel: %s. Stage it again." % (path, error)
+        ) from error
+    if len(data) > LARGEST:
+        raise AirgapError("%s has more than %d bytes of METADATA. Do not trust this file." % (path, LARGEST))
+    return data.decode("utf-8", "replace")
+
+
+def headers(metadata: str) -> str:
+    """Return the headers of METADATA without the description after the first empty line, which can be long."""
+    return metadata.replace("\r\n", "\n").split("\n\n", 1)[0] + "\n"
+
+
+def parse(metadata: str) -> email.message.Message:
+    """Return METADATA, or the head of it, as its headers and, as the payload, the description behind them."""
+    return email.parser.HeaderParser().parsestr(metadata)
+
+
+def requires_dist(message: email.message.Message) -> t.List[str]:
+    """Return the requirements that METADATA declares (PEP 508), each on one line."""
+    return [" ".join(str(one).split()) for one in message.get_all("Requires-Dist", [])]
+
+
+def required_names(message: email.message.Message) -> t.Set[str]:
+    """Return the normalized names of all projects that METADATA requires, whatever the marker."""
+    found = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", one) for one in requires_dist(message))
+    return {normalize(name.group()) for name in found if name}
+
+
+def depends_on_os_release(message: email.message.Message) -> bool:
+    """Say whether the marker of a requirement asks for the operating system's release or version."""
+    return any(re.search(r";.*platform_(release|version)", one) for one in requires_dist(message))
+
+
+def requires_python(message: email.message.Message) -> str:
+    """Return the Pythons that METADATA admits (PEP 440), "" for all."""
+    return str(message.get("Requires-Python", "")).strip()
+
+
+def oldest_python(message: email.message.Message) -> t.Tuple[int, ...]:
+    """Return the lower bound of Requires-Python, or () where there is none; by hand, as pip's own wheel is judged by it."""
+    match = re.search(r">=\s*(\d+(?:\.\d+)*)", requires_python(message))
+    return release(match.group(1)) if match else ()
