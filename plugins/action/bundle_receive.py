@@ -15,9 +15,7 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _rel
 class ActionModule(_answer.CheckedAction):
     """The receiving half of a transfer."""
 
-    def run(
-        self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None
-    ) -> t.Dict[str, t.Any]:
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Receive a stream; a failure names the host that sends it."""
         super().run(tmp, task_vars)
         result = self.receive(task_vars)

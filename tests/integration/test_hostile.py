@@ -19,7 +19,6 @@ from ansible_collections.airgap.python.plugins.module_utils import _files, _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
-from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._transfer import (
     _export,
     _incoming,
@@ -45,18 +44,15 @@ SIZE = 200
 def export(source, disk, size=SIZE):
     """Export a bundle as the role media does."""
     done = Export(source, disk, size)
-    sums = {}
-    for volume in done.plan()["volumes"]:
-        with locked_folder(done.folder, False):
-            sums[volume["name"]] = done.write_volume(volume["name"])[0].sha256
-    with locked_folder(done.folder, False):
-        return done.finish(sums)
+    sums = {volume["name"]: done.write_volume(volume["name"])[0].sha256 for volume in done.plan()["volumes"]}
+    changes = done.write_open_part(sums)
+    return changes.written, changes.removed
 
 
 def bring(disks, hop, bundle=""):
     """Import a bundle as the role media does; return the names of the volumes that are still needed."""
     folders = _media.find(disks, bundle)
-    offer = _media.judge(folders, [])
+    offer = _media.verify(folders, [])
     if offer.foreign:
         raise AirgapError("foreign: %s" % offer.foreign)
     sums = [offer.sums.get(name, "") for name in ("SHA256SUMS", "SHA256SUMS.sig", _volumes.LIST)]
@@ -74,7 +70,7 @@ def bring(disks, hop, bundle=""):
         stream.seek(0)
         result = receive(stream)
     for needed in result["volumes"]:
-        usable = _media.judge(folders, [needed["name"]]).usable
+        usable = _media.verify(folders, [needed["name"]]).usable
         if needed["name"] in usable:
             with open(usable[needed["name"]], "rb") as stream:
                 receive(stream, (), needed["name"])
@@ -170,7 +166,7 @@ def sign_disk(disk, officer):
 
 def test_signature_that_was_made_on_the_disk_is_not_taken_away_by_another_export(way):
     block = sign_disk(way.disk, Officer(way.tmp, "alice"))
-    with pytest.raises(AirgapError, match="has a signature over this bundle that .* has not"):
+    with pytest.raises(AirgapError, match="has a signature over this bundle that .* does not have"):
         export(way.source, way.disk)
     with open(os.path.join(way.source, "SHA256SUMS.sig"), "wb") as stream:
         stream.write(block)
@@ -222,11 +218,11 @@ def test_damaged_volume_is_named_and_the_others_are_kept(way):
     path = os.path.join(way.folder, "volumes/0002.vol")
     with open(path, "r+b") as stream:
         stream.write(b"X")
-    assert _media.judge([way.folder], None).damaged == [path]
+    assert _media.verify([way.folder], None).damaged == [path]
     assert bring([way.disk], way.hop) == ["0002.vol"]
     with open(path, "r+b") as stream:
         stream.truncate(9)
-    assert _media.judge([way.folder], []).damaged == [path]
+    assert _media.verify([way.folder], []).damaged == [path]
     assert bring([way.disk], way.hop) == ["0002.vol"]
     export(way.source, way.disk)
     assert bring([way.disk], way.hop) == []
@@ -251,7 +247,7 @@ def test_volumes_of_another_bundle_are_refused_by_name(way):
 
 def test_folder_under_another_bundles_name_is_refused(way):
     os.rename(way.folder, os.path.join(way.disk, "airgap-" + "0" * 12))
-    assert "not what its name says" in refusal(way)
+    assert "does not match its name" in refusal(way)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../../../etc/passwd", "wheels/../../x", "locks/base/node.txt", ""])
@@ -263,7 +259,7 @@ def test_list_that_names_a_file_outside_the_pool_is_refused(way, path):
 @pytest.mark.parametrize("name", ["../0001.vol", "/etc/0001.vol", "0001.VOL", "1.vol", "0001.vol\n"])
 def test_list_that_names_a_volume_elsewhere_is_refused(way, name):
     edit_list(way, lambda document: document["volumes"][0].update(name=name))
-    assert "lists what is no volume" in refusal(way)
+    assert "which is not a volume" in refusal(way)
 
 
 def test_volume_whose_parts_are_more_than_its_size_is_refused(way):
