@@ -92,8 +92,10 @@ def ours():
     )
     if done.returncode:
         sys.exit(done.stdout.decode()[-3000:])
-    said = re.search(r" bytes moved in ([0-9.]+) s, ([0-9.]+) of them", " ".join(done.stdout.decode().split()))
-    return float(said.group(2)), float(said.group(1)), time.monotonic() - started
+    output = " ".join(done.stdout.decode().split())
+    found = re.search(r" bytes transferred in ([0-9.]+) s, ([0-9.]+) s of them", output)
+    assert found, output[-3000:]
+    return float(found.group(2)), float(found.group(1)), time.monotonic() - started
 
 
 def clear(host):

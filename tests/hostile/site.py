@@ -43,7 +43,7 @@ ANSWERS = {
         "url": "http://127.0.0.1:3141",
         "answers": True,
     },
-    "Run a filter of Kubespray's with the environment's own Ansible": {
+    "Test the filters that Kubespray needs": {
         "changed": True,
         "rc": 0,
         "stdout": "10.9.8.7/24 10.9.8.0",

@@ -24,12 +24,12 @@ CASES = os.environ["HOSTILE_CASES"]
 SEED = os.environ["HOSTILE_SEED"]
 IN_ALL = "its facts, in every task"
 EACH = "every text, in every task"
-# What cannot be carried out twice: the other end of the line serves once. Each of its lies is a play.
+# These cannot run twice, because the sending process serves its stream once. Each of their lies is a play of its own.
 ONCE = (
-    "airgap.python.transfer : Receive and judge the open part, and plan what is missing of the pool",
-    "airgap.python.transfer : Receive the pool, verify the whole bundle and put it in its place",
-    "airgap.python.media : Receive and judge the open part, and plan what is missing of the pool",
-    "airgap.python.media : Receive what is needed of it",
+    "airgap.python.transfer : Receive and verify the open part",
+    "airgap.python.transfer : Receive the pool and replace the bundle in place",
+    "airgap.python.media : Receive and verify the open part",
+    "airgap.python.media : Receive the missing parts of the volume",
 )
 
 

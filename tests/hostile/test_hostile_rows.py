@@ -46,7 +46,7 @@ def test_sender_cannot_name_the_signers_of_its_bundle(site, sender, receiver):
     lie(
         site,
         sender,
-        "airgap.python.transfer : Check the bundle on the sending host",
+        "airgap.python.transfer : Verify the bundle on the sending host",
         dict(offer, ansible_facts=signers),
     )
     rc, output = site.play("transfer", limit=receiver)

@@ -111,7 +111,7 @@ def test_transfer_that_broke_goes_on_with_the_rest(way, tmp_path):
     rest = play("playbooks/transfer.yml")
     assert rest.failed == 0, rest.out[-2000:]
     said = " ".join(rest.out.split())
-    moved = [int(part.rpartition(" ")[2]) for part in said.split(" bytes moved in ")[:-1]][-1]
+    moved = [int(part.rpartition(" ")[2]) for part in said.split(" bytes transferred in ")[:-1]][-1]
     assert moved <= whole - arrived
     for host in ("bastion", "index"):
         assert read(host, "ls -d /tmp/.airgap-* 2> /dev/null || true") == ""
