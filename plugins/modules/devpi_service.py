@@ -145,13 +145,12 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secret_file
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _former, _secret_file
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import (
     _addresses,
     _data,
     _devpi,
-    _former,
     _listeners,
     _service,
 )

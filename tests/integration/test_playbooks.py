@@ -169,7 +169,7 @@ def test_node_asks_the_index_before_its_pip_conf_is_written(control, index):
     assert "[WARNING]: here: %s changes what %s says: pip asks no index." % (own, path) in said
 
 
-def test_each_role_and_each_step_has_its_tag_and_the_readme_lists_them(control):
+def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(control):
     control.write({"airgap_stage": ["here"], "airgap_index": ["here"], "airgap_nodes": ["here"], "kube_node": ["here"]})
     tags = {"always"}
     # site has those that it imports in it.
@@ -186,8 +186,8 @@ def test_each_role_and_each_step_has_its_tag_and_the_readme_lists_them(control):
             # The role install checks the settings of pip_conf, too.
             assert not role or {"always", "install", role.group(1)} & set(its.split(", ")), (name, task, its)
             tags.update(its.split(", "))
-    readme = pathlib.Path("README.md").read_text(encoding="utf-8")
-    listed = re.search(r"`--tags` plays.*?\n\n", readme, re.DOTALL).group()
+    guide = pathlib.Path("docs/operator.md").read_text(encoding="utf-8")
+    listed = re.search(r"`--tags` plays.*?\n\n", guide, re.DOTALL).group()
     assert set(re.findall(r"`(\w+)`", listed)) == tags - {"always"}
 
 

@@ -31,8 +31,8 @@ sys.path[:0] = [os.path.join(ROOT, ".collections")]
 from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _settings
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
+from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
 
 PACKAGES = ["flask", "pytest", "django", "ipykernel", "docker", "devpi-server", "cryptography", "pandas"]
 PACKAGES += ["ansible-core", "aiohttp", "twine", "typer", "lxml", "kubernetes", "sqlalchemy", "celery"]

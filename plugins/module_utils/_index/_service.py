@@ -14,8 +14,8 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
+from ansible_collections.airgap.python.plugins.module_utils._former import FORMER, KEPT, NEW
 from ansible_collections.airgap.python.plugins.module_utils._index import _addresses
-from ansible_collections.airgap.python.plugins.module_utils._index._former import FORMER, KEPT, NEW
 from ansible_collections.airgap.python.plugins.module_utils._index._listeners import Port
 
 # How an account of ours is known: the role makes it with this comment.

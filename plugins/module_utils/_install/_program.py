@@ -39,8 +39,8 @@ from ansible_collections.airgap.python.plugins.module_utils._target import (
     _target_parser,
 )
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel_name
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
 FETCH_AGAIN = "Fetch the bundle again."
 

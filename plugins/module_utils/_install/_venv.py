@@ -21,8 +21,8 @@ from ansible_collections.airgap.python.plugins.module_utils._pip._arguments impo
     options,
     pip_arguments,
 )
+from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import Pin, normalize
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import canonical
 
 # Written before anything else, so that a half-made environment is known as ours.
 OWNER_FILE = ".airgap-venv"

@@ -11,9 +11,8 @@ import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _disk_space, _files, _secrets
+from ansible_collections.airgap.python.plugins.module_utils import _disk_space, _files, _former, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _former
 from ansible_collections.airgap.python.plugins.module_utils._install import _environment, _venv
 from ansible_collections.airgap.python.plugins.module_utils._install._venv_look import (
     copy_pip_wheel,
@@ -22,8 +21,7 @@ from ansible_collections.airgap.python.plugins.module_utils._install._venv_look 
     read_lock,
     run,
 )
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _index_pages
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _index_pages
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _wheel_name
 
 

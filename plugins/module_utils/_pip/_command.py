@@ -14,9 +14,8 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _resolve_error, _settings
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 # The oldest pip whose report and markers this was tried on.
 OLDEST_PIP = (23, 2)

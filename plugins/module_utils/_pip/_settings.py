@@ -9,7 +9,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._resolve._resolve_error import ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._pip._resolve_error import ResolveError
 
 # pip's settings that say how to reach an index. All others change what is resolved, and count
 # only when the module is told of them.

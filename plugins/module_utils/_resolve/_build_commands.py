@@ -19,8 +19,8 @@ from ansible_collections.airgap.python.plugins.module_utils._pip._causes import 
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import diagnose
 from ansible_collections.airgap.python.plugins.module_utils._resolve._build_order import Order
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
 # The first pip with --build-constraint. Those before hand PIP_CONSTRAINT on to the environment of a build.
 BUILD_CONSTRAINT = (25, 3)

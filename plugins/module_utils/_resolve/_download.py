@@ -26,7 +26,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file, sha256_files
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._pip._command import interpreter, log_text, pip_of
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _build_advice,
@@ -38,7 +38,6 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _requirement,
     _requirement_checks,
     _requirements_file,
-    _resolve_error,
     _uv,
 )
 from ansible_collections.airgap.python.plugins.module_utils._resolve._engines import SHARED, PipEngine, UvEngine

@@ -12,16 +12,9 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._pip import _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _index_pages, _resolve_error, _settings
 from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, log_command, run_logged
-from ansible_collections.airgap.python.plugins.module_utils._resolve import (
-    _index_pages,
-    _no_wheel,
-    _pip_resolution,
-    _pip_runner,
-    _resolve_error,
-    _uv,
-)
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _no_wheel, _pip_resolution, _pip_runner, _uv
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 

@@ -14,7 +14,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._pip import _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _index_pages, _settings
 from ansible_collections.airgap.python.plugins.module_utils._pip._arguments import (
     NO_DEPENDENCIES,
     ONLY_WHEELS,
@@ -23,7 +23,6 @@ from ansible_collections.airgap.python.plugins.module_utils._pip._arguments impo
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import not_found
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _index_pages
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 

@@ -20,7 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._pip._arguments impo
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip._causes import STAGING
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import diagnose
-from ansible_collections.airgap.python.plugins.module_utils._resolve._resolve_error import RefusedError, ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._pip._resolve_error import RefusedError, ResolveError
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock

@@ -24,13 +24,12 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _index_pages, _settings
 from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, pip_of, run_logged
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _build_commands,
     _build_order,
     _built_wheel,
-    _index_pages,
     _no_wheel,
 )
 from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey, _target

@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 
 def misfit(target: Target, here: Target) -> str:

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._target import _target, _target_parser
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 HEADER = "# Written by the playbook survey: one kind of interpreter of the site. Changes here are lost at its next run."
 # Ansible takes any .yml file below the folder of an inventory for a part of the inventory, but no .txt.

@@ -12,8 +12,8 @@ import zipfile
 import zlib
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
 # The largest METADATA on the public index have a long description and stay below 1 MB.
 LARGEST = 8 * 1024 * 1024

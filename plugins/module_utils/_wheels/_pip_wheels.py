@@ -10,9 +10,9 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _wheel_name
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import Pin
-from ansible_collections.airgap.python.plugins.module_utils._wheels._versions import release
 
 
 def pip_wheels(files: t.Iterable[t.Tuple[str, str]]) -> t.List[str]:

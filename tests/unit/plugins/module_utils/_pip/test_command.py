@@ -9,8 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._pip import _command
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _resolve_error
 
 
 @pytest.fixture(name="host")

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error, _uv
+from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _uv
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution, _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
 TARGET = _target_parser.parse({"name": "node39", "python": "3.9.2", "libc": "glibc-2.31"})[0]

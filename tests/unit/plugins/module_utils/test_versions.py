@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _versions
+from ansible_collections.airgap.python.plugins.module_utils import _versions
 from packaging.utils import canonicalize_version
 from packaging.version import Version
 

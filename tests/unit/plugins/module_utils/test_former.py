@@ -8,8 +8,7 @@ import errno
 import os
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _files
-from ansible_collections.airgap.python.plugins.module_utils._index import _former
+from ansible_collections.airgap.python.plugins.module_utils import _files, _former
 
 
 @pytest.fixture(name="unit")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _index_pages
+from ansible_collections.airgap.python.plugins.module_utils._pip import _index_pages
 
 ONE = "https://one.example/simple"
 TWO = "https://two.example/407/simple"
