@@ -174,11 +174,16 @@ class Relay:
             end_group(self.sender)
             end_group(self.receiver)
         for process in (self.sender, self.receiver):
-            try:
-                process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                end_group(process, signal.SIGKILL)
-                process.wait()
+            deadline = time.monotonic() + GRACE
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
+                    break
+                if time.monotonic() > deadline:
+                    end_group(process, signal.SIGKILL)
+                elif not is_good:
+                    # Again: a program that a shell has just started may have missed the signal.
+                    end_group(process)
         self.copying.join(GRACE)
         self.is_over.set()
         self.seconds = time.monotonic() - self.started
