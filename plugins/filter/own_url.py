@@ -34,11 +34,13 @@ _value:
   type: str
 """
 
+import typing as t
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.airgap.python.plugins.module_utils._index import _addresses
 
 
-def own_url(hosts, port):
+def own_url(hosts: t.Any, port: t.Any) -> str:
     """Return the first of the URLs."""
     urls = _addresses.own_urls(hosts, int(port))
     if not urls:
@@ -49,6 +51,6 @@ def own_url(hosts, port):
 class FilterModule:
     """The filter, for Ansible."""
 
-    def filters(self):
+    def filters(self) -> t.Dict[str, t.Callable[..., t.Any]]:
         """Return it by its name."""
         return {"own_url": own_url}

@@ -36,6 +36,7 @@ _raw:
 """
 
 import os
+import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
@@ -49,7 +50,9 @@ FIX = "Bring inventory.json from the index host, or leave stage_base empty."
 class LookupModule(LookupBase):
     """Read inventories, manifests and the manifests of bundles."""
 
-    def run(self, terms, variables=None, **kwargs):
+    def run(
+        self, terms: t.Sequence[t.Any], variables: t.Optional[t.Dict[str, t.Any]] = None, **kwargs: t.Any
+    ) -> t.List[t.Dict[str, t.Any]]:
         """Return what each path describes."""
         self.set_options(var_options=variables, direct=kwargs)
         folders = _site_files.folders(variables)
@@ -59,13 +62,13 @@ class LookupModule(LookupBase):
             raise AnsibleError("The base cannot be read: %s" % error) from error
 
 
-def file_of(path):
+def file_of(path: str) -> t.Optional[str]:
     """Return the file that a path means, or None where there is none."""
     path = os.path.join(path, _layout.MANIFEST) if os.path.isdir(path) else path
     return path if os.path.exists(path) else None
 
 
-def read(path):
+def read(path: str) -> t.Dict[str, t.Any]:
     """Return id and sums of a base."""
     base = _manifest.parse_base(_folder.read_text(path), path)
     return {"id": base.id, "sha256": sorted(base.sha256), "path": path}

@@ -44,6 +44,7 @@ _raw:
 """
 
 import glob
+import typing as t
 
 import yaml
 from ansible.errors import AnsibleError
@@ -58,12 +59,14 @@ FIX = "airgap_targets names it: play airgap.python.survey, or bring the file tha
 class LookupModule(LookupBase):
     """Read target files where airgap_targets names them."""
 
-    def run(self, terms, variables=None, **kwargs):
+    def run(
+        self, terms: t.Sequence[t.Any], variables: t.Optional[t.Dict[str, t.Any]] = None, **kwargs: t.Any
+    ) -> t.List[t.Dict[str, t.Any]]:
         """Return the targets of all terms in their order."""
         self.set_options(var_options=variables, direct=kwargs)
         folders = _site_files.folders(variables)
 
-        def find(path):
+        def find(path: str) -> t.List[str]:
             return _site_files.find(path, folders, lambda pattern: sorted(glob.glob(pattern)), FIX)
 
         try:
@@ -73,7 +76,7 @@ class LookupModule(LookupBase):
         return targets
 
 
-def read(path):
+def read(path: str) -> t.Any:
     """Return what a target file holds."""
     try:
         with open(path, encoding="utf-8") as stream:

@@ -136,7 +136,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._report._audit_report import audit_bundle
 
 
-def main():
+def main() -> None:
     """Audit the bundle."""
     module = AnsibleModule(
         argument_spec={

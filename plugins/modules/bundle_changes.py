@@ -66,18 +66,12 @@ counts:
   sample: {added: 2, upgraded: 5, downgraded: 0, replaced: 0, removed: 1}
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._report import _changes, _report_files
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
+from ansible_collections.airgap.python.plugins.module_utils._report._changes_report import write_changes
 
 
-def main():
+def main() -> None:
     """Write the changes."""
     module = AnsibleModule(
         argument_spec={
@@ -87,22 +81,11 @@ def main():
         },
         supports_check_mode=True,
     )
-    root = module.params["path"]
-    if module.check_mode and not os.path.exists(os.path.join(root, _layout.MANIFEST)):
-        dest = _report_files.report_path(root, _report_files.CHANGES)
-        module.exit_json(changed=True, dest=dest, against="", counts={kind: 0 for kind in _changes.KINDS})
+    params = module.params
     try:
-        manifest = _manifest.read(root)
-        where = module.params["base"]
-        base = _changes.parse_base(_folder.read_text(where), where) if where else None
-        state = _changes.parse_state((read_if_exists(module.params["memory"]) or b"").decode("utf-8", "replace"))
-        earlier = _changes.choose_earlier(state, manifest["id"], base)
-        changes = _changes.compare(earlier, manifest, _packaging.load().parse_version)
-        text = _json.render(changes)
-        result = _report_files.write_report(root, _report_files.CHANGES, text, module.check_mode)
+        result = write_changes(params["path"], params["memory"], params["base"], module.check_mode)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
-    result.update(against=(changes["against"] or {}).get("id") or "", counts=changes["counts"])
     module.exit_json(**result)
 
 

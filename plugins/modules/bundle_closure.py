@@ -85,75 +85,24 @@ packaging:
   sample: packaging 26.3
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _locks, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle._closure import check_bundle
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
-from ansible_collections.airgap.python.plugins.module_utils._wheels import (
-    _closure,
-    _closure_checker,
-    _packaging,
-    _pip_wheels,
-)
 
 
-def prove(root):
-    """Return the proof of each lock, warnings, and what judged."""
-    manifest = _manifest.read(root)
-    targets, warnings = _target_parser.parse_all(manifest["targets"])
-    targets = {target.name: target for target in targets}
-    others = [entry for entry in manifest["files"] if not _manifest.is_carried(entry)]
-    missing = [entry for entry in others if not os.path.isfile(os.path.join(root, entry["path"]))]
-    _manifest.check_whole(root, manifest, missing)
-    locks = _locks.read_locks(root, manifest)
-    pool = os.path.join(root, _layout.POOL)
-    pins = [pin for dummy, dummy, lock in locks for pin in lock.pins]
-    packaging = _packaging.load(_pip_wheels.pip_wheels_of(pins, pool))
-    checker = _closure_checker.ClosureChecker(packaging, pool)
-    proofs = []
-    for one, name, lock in locks:
-        if name not in targets:
-            raise AirgapError("%s: set %s is for %s, which is no target of it." % (root, one["name"], name))
-        roots, warning = _locks.requirements_of(one, lock)
-        if warning and warning not in warnings:
-            warnings.append(warning)
-        proofs.append((one["name"], name, len(lock.pins), checker.check(lock.pins, roots, (), targets[name])))
-    return proofs, warnings, "%s %s" % (packaging.source, packaging.version)
-
-
-def main():
-    """Prove the bundle and return what was proved."""
-    module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}},
-        supports_check_mode=True,
-    )
+def main() -> None:
+    """Check the closure of every lock."""
+    module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     try:
-        proofs, warnings, judge = prove(module.params["path"])
+        result, warnings = check_bundle(module.params["path"])
     except (AirgapError, OSError) as error:
-        module.fail_json(msg=str(error))
+        details = dict(getattr(error, "details", {}))
+        for warning in details.pop("warnings", []):
+            module.warn(warning)
+        module.fail_json(msg=str(error), **details)
     for warning in warnings:
         module.warn(warning)
-    for message in sorted({one.message for dummy, dummy, dummy, proof in proofs for one in proof.unknown_extras}):
-        module.warn(message)
-    locks = [
-        {
-            "set": name,
-            "target": target,
-            "files": files,
-            "edges": len(proof.edges),
-            "unused": list(proof.unused),
-            "excluded": list(proof.excluded),
-            "failures": [failure._asdict() for failure in proof.failures],
-        }
-        for name, target, files, proof in proofs
-    ]
-    failed = [(name, failure) for name, dummy, dummy, proof in proofs for failure in proof.failures]
-    if failed:
-        shown = [failure._replace(message="set %s: %s" % (name, failure.message)) for name, failure in failed]
-        module.fail_json(msg=_closure.describe_failures(shown), locks=locks, packaging=judge)
-    module.exit_json(changed=False, locks=locks, packaging=judge)
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

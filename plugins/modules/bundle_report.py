@@ -79,23 +79,13 @@ unusual:
   returned: success
 """
 
-import os
-
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._report import (
-    _contents,
-    _dependencies,
-    _license,
-    _page,
-    _page_html,
-    _report_files,
-)
+from ansible_collections.airgap.python.plugins.module_utils._report._page_report import write_page
 
 
-def main():
-    """Write the page."""
+def main() -> None:
+    """Write the page and the dependency trees."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
@@ -107,50 +97,11 @@ def main():
         },
         supports_check_mode=True,
     )
-    root = module.params["path"]
-    needed = [os.path.join(root, _layout.MANIFEST)] + [
-        _report_files.report_path(root, name) for name in (_report_files.AUDIT, _report_files.CHANGES)
-    ]
-    if module.check_mode and (_page_html.LIBRARY_ERROR or not all(map(os.path.exists, needed))):
-        module.exit_json(
-            changed=True,
-            dest=_report_files.report_path(root, _report_files.PAGE),
-            dependencies=_report_files.report_path(root, _report_files.DEPENDENCIES),
-            unusual=[],
-        )
-    if _page_html.LIBRARY_ERROR:
-        module.fail_json(msg=missing_required_lib("jinja2"), exception=_page_html.LIBRARY_ERROR)
-    if not module.params["template"] or not module.params["style"]:
-        module.fail_json(
-            msg="bundle_report got no template: its action on the control host passes it. Run it as a task."
-        )
-    usual = module.params["usual_licenses"] or _license.USUAL
-    signers = module.params["signers"]
-    required = module.params["required_signatures"]
-    if required is None:
-        required = 1 if signers else 0
     try:
-        evidence = _contents.read_contents(root)
-        audit = _report_files.read_report(root, _report_files.AUDIT)
-        changes = _report_files.read_report(root, _report_files.CHANGES)
-        page = _page.plan(evidence, audit, changes, usual, signers, required)
-        html = _page_html.render(page, module.params["template"], module.params["style"])
-        written = [
-            _report_files.write_report(root, name, text, module.check_mode)
-            for name, text in (
-                (_report_files.PAGE, html),
-                (_report_files.DEPENDENCIES, _dependencies.render(evidence.locks)),
-            )
-        ]
+        result = write_page(module.params["path"], module.params, module.check_mode)
     except (AirgapError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=any(one["changed"] for one in written),
-        dest=written[0]["dest"],
-        dependencies=written[1]["dest"],
-        unusual=[os.path.basename(entry["path"]) for entry in _page.unusual_files(evidence, usual)],
-        diff=[one["diff"] for one in written if one["changed"]],
-    )
+        module.fail_json(msg=str(error), **getattr(error, "details", {}))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -119,20 +119,13 @@ info:
       type: bool
 """
 
-import inspect
-import json
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._target import _fit, _interpreter, _survey, _target_parser
-
-# Python 3.6 does not know this line; it shall be able to answer that it is too old.
-FUTURE = "from __future__ import annotations"
+from ansible_collections.airgap.python.plugins.module_utils._target._survey import describe_interpreter
 
 
-def main():
-    """Ask the interpreter and compare it with the targets."""
+def main() -> None:
+    """Ask the interpreter, and compare it with the targets."""
     module = AnsibleModule(
         argument_spec={
             "python": {"type": "path", "default": "/usr/bin/python3"},
@@ -140,44 +133,17 @@ def main():
         },
         supports_check_mode=True,
     )
-    python = module.params["python"]
-    if not os.access(python, os.X_OK):
-        module.fail_json(
-            msg="%s: there is no such interpreter on this host. Install Python 3 from the distribution, "
-            "or name the one that is there." % python
-        )
-    rc, out, err = module.run_command(
-        [python, "-I", "-c", inspect.getsource(_interpreter).replace(FUTURE, "")], environ_update={"LC_ALL": "C"}
-    )
-    if rc != 0:
-        module.fail_json(msg="%s does not run: %s" % (python, (err or out).strip()[-500:]), rc=rc)
-    answer = json.loads(out)
     try:
-        here, exact = _survey.target_of(answer)
-        targets, warnings = _target_parser.parse_all(module.params["targets"])
+        result, warnings = describe_interpreter(
+            module.params["python"],
+            lambda command: module.run_command(command, environ_update={"LC_ALL": "C"}),
+            module.params["targets"],
+        )
     except AirgapError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **error.details)
     for warning in warnings:
         module.warn(warning)
-    chosen = _fit.best_fit(targets, here)
-    module.exit_json(
-        changed=False,
-        target=chosen.name if chosen else "",
-        reasons={one.name: _fit.misfit(one, here) for one in targets if _fit.misfit(one, here)},
-        suggestion=_survey.short_entry(here),
-        description=_survey.complete_entry(here),
-        info={
-            "executable": python,
-            "markers": answer["markers"],
-            "tags": here.tags(),
-            "tags_from": "interpreter" if exact else "description",
-            "libc": here.libc,
-            "macos": answer["macos"],
-            "has_venv": answer["has"]["venv"],
-            "has_pip": answer["has"]["pip"],
-            "has_ensurepip": answer["has"]["ensurepip"],
-        },
-    )
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

@@ -49,15 +49,13 @@ path:
   returned: success
 """
 
-import pwd
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._secret_file import write_secret
+from ansible_collections.airgap.python.plugins.module_utils._secret_file import write_secret_of_user
 
 
-def main():
-    """Write the file unless it is there, and give it to its owner alone."""
+def main() -> None:
+    """Write the secret."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
@@ -66,29 +64,12 @@ def main():
         },
         supports_check_mode=True,
     )
-    path = module.params["path"]
-    content = module.params["content"]
-    if content is not None and (not content or len(content.splitlines()) != 1):
-        module.fail_json(
-            msg="The secret for %s must be one line and not empty. Give another, or none to have one made." % path
-        )
+    params = module.params
     try:
-        owner = pwd.getpwnam(module.params["owner"])
-        changed = write_secret(path, content, owner.pw_uid, owner.pw_gid, module.check_mode)
-    except KeyError:
-        if module.check_mode:
-            # A user that the run itself would make.
-            module.exit_json(changed=True, path=path)
-        module.fail_json(
-            msg="%s is to belong to %s, and there is no such user. Create it first." % (path, module.params["owner"])
-        )
+        changed = write_secret_of_user(params["path"], params["content"], params["owner"], module.check_mode)
     except AirgapError as error:
         module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(
-            msg="%s cannot be written: %s. Make its folder first, and run as root." % (path, error.strerror or error)
-        )
-    module.exit_json(changed=changed, path=path)
+    module.exit_json(changed=changed, path=params["path"])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import typing
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -72,7 +73,7 @@ def index_fixture():
 def stage_fixture(index, tmp_path):
     """Return a function that downloads a set."""
 
-    def stage(requirements=("app[more]",), **options):
+    def download(requirements=("app[more]",), **options):
         arguments = {
             "requirements": list(requirements),
             "dest": str(tmp_path / "bundle/wheels"),
@@ -83,6 +84,7 @@ def stage_fixture(index, tmp_path):
         }
         return run("pip_download", **dict(arguments, **options))
 
+    stage: typing.Any = download
     stage.bundle = tmp_path / "bundle"
     stage.locks = tmp_path / "bundle/locks/base"
     stage.pool = tmp_path / "bundle/wheels"

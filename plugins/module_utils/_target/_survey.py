@@ -4,10 +4,21 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import os
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter
+from ansible_collections.airgap.python.plugins.module_utils._target._fit import best_fit, misfit
 from ansible_collections.airgap.python.plugins.module_utils._target._target import MARKERS, SHORT, Target, tags_of
-from ansible_collections.airgap.python.plugins.module_utils._target._target_parser import parse
+from ansible_collections.airgap.python.plugins.module_utils._target._target_parser import parse, parse_all
+
+# Python 3.6 does not know this line, and must be able to report that it is too old.
+FUTURE = "from __future__ import annotations"
+# Runs a command: its return code, output and errors.
+Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 
 
 def target_of(answer: t.Mapping[str, t.Any]) -> t.Tuple[Target, bool]:
@@ -65,3 +76,49 @@ def short_entry(here: Target) -> t.Dict[str, t.Any]:
     entry = complete_entry(here)
     entry.pop("markers", None)
     return entry
+
+
+def read_interpreter(python: str, run: Run) -> t.Dict[str, t.Any]:
+    """Return what an interpreter of this host reports about itself; raises AirgapError if it does not run."""
+    if not os.access(python, os.X_OK):
+        raise AirgapError(
+            "%s: there is no such interpreter on this host. Install Python 3 from the distribution, or name an "
+            "interpreter that exists." % python
+        )
+    rc, out, err = run([python, "-I", "-c", inspect.getsource(_interpreter).replace(FUTURE, "")])
+    if rc != 0:
+        raise AirgapError(*("%s does not run: %s" % (python, (err or out).strip()[-500:])).split("\n"), rc=rc)
+    report: t.Dict[str, t.Any] = json.loads(out)
+    return report
+
+
+def describe_interpreter(
+    python: str, run: Run, raw_targets: t.Iterable[t.Mapping[str, t.Any]]
+) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
+    """Return the result of python_target_info and its warnings; raises AirgapError.
+
+    ``raw_targets`` are the targets to choose from, as users describe them.
+    """
+    report = read_interpreter(python, run)
+    here, exact = target_of(report)
+    targets, warnings = parse_all(raw_targets)
+    chosen = best_fit(targets, here)
+    reasons = {one.name: misfit(one, here) for one in targets}
+    result = {
+        "target": chosen.name if chosen else "",
+        "reasons": {name: reason for name, reason in reasons.items() if reason},
+        "suggestion": short_entry(here),
+        "description": complete_entry(here),
+        "info": {
+            "executable": python,
+            "markers": report["markers"],
+            "tags": here.tags(),
+            "tags_from": "interpreter" if exact else "description",
+            "libc": here.libc,
+            "macos": report["macos"],
+            "has_venv": report["has"]["venv"],
+            "has_pip": report["has"]["pip"],
+            "has_ensurepip": report["has"]["ensurepip"],
+        },
+    }
+    return result, warnings

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import types
+import typing
 
 import pytest
 from ansible_collections.airgap.python.plugins.action import target_files
@@ -16,7 +17,7 @@ ENTRY = {"name": NAME, "python": "3.9.2", "os": "linux", "arch": "x86_64", "libc
 def fixture_survey(tmp_path):
     """Give a function that runs the action on hosts with one interpreter each."""
 
-    def run(hosts, check_mode=False, inventory=None):
+    def play(hosts, check_mode=False, inventory=None):
         answers = {host: [{"info": {"executable": "/usr/bin/python3"}, "description": ENTRY}] for host in hosts}
         task = types.SimpleNamespace(
             args={"dest": str(tmp_path / "targets"), "answers": answers},
@@ -30,6 +31,7 @@ def fixture_survey(tmp_path):
         action = target_files.ActionModule(task, connection, None, None, None, None)
         return action.run(task_vars={"groups": {"all": inventory or list(hosts)}})
 
+    run: typing.Any = play
     run.folder = tmp_path / "targets"
     return run
 

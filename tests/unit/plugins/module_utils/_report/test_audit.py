@@ -10,7 +10,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._report import _audit, _pip_audit, _severity
 
 OSV = {"name": "osv", "url": "https://osv.example/v1/query", "tool": "pip-audit"}
-MANIFEST = {
+MANIFEST: dict = {
     "id": "1" * 32,
     "files": [
         {"name": "a", "version": "1", "origin": "", "used_by": [{"set": "base", "target": "old"}]},

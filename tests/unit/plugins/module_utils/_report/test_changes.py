@@ -113,17 +113,23 @@ def test_memory_that_cannot_be_read_is_no_memory(text):
 
 def test_memory_that_was_tampered_with_is_no_memory():
     text = _json.render(_changes.remember(None, ONE))
-    assert _changes.parse_state(text)["sealed"] == ONE
+    state = _changes.parse_state(text)
+    assert state and state["sealed"] == ONE
     assert _changes.parse_state(text.replace('"version": "2.9"', '"version": "2.8"')) is None
 
 
 def test_base_is_a_manifest_or_an_inventory_whose_files_can_be_compared():
     assert _changes.parse_base(_json.render(ONE), "base.json") == ONE
     keys = ("path", "name", "version", "sha256")
-    inventory = {"id": ONE["id"], "imported": [], "files": [{key: one[key] for key in keys} for one in ONE["files"]]}
+    inventory: dict = {
+        "id": ONE["id"],
+        "imported": [],
+        "files": [{key: one[key] for key in keys} for one in ONE["files"]],
+    }
     assert _changes.parse_base(_json.render(inventory), "base.json") == inventory
     del inventory["files"][0]["version"]
-    for wrong in (inventory, {"imported": [], "files": 1}, {"imported": []}):
+    wrongs: list = [inventory, {"imported": [], "files": 1}, {"imported": []}]
+    for wrong in wrongs:
         with pytest.raises(AirgapError, match=r"base\.json is not an inventory"):
             _changes.parse_base(_json.render(wrong), "base.json")
 

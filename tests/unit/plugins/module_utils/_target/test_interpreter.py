@@ -53,7 +53,7 @@ def test_version_is_written_as_pep_440_writes_it():
 
 def test_distribution_can_refuse_manylinux(monkeypatch):
     module = types.ModuleType("_manylinux")
-    module.manylinux_compatible = lambda major, minor, arch: False if minor > 17 else None
+    vars(module).update(manylinux_compatible=lambda major, minor, arch: False if minor > 17 else None)
     monkeypatch.setitem(sys.modules, "_manylinux", module)
     monkeypatch.setattr(_interpreter, "libc", lambda: "glibc-2.19")
     monkeypatch.setattr(_interpreter, "machine", lambda: "x86_64")
@@ -62,7 +62,7 @@ def test_distribution_can_refuse_manylinux(monkeypatch):
 
 def test_distribution_can_refuse_a_legacy_name(monkeypatch):
     module = types.ModuleType("_manylinux")
-    module.manylinux2014_compatible = False
+    vars(module).update(manylinux2014_compatible=False)
     monkeypatch.setitem(sys.modules, "_manylinux", module)
     monkeypatch.setattr(_interpreter, "libc", lambda: "glibc-2.19")
     monkeypatch.setattr(_interpreter, "machine", lambda: "x86_64")
