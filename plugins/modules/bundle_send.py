@@ -9,28 +9,28 @@ module: bundle_send
 short_description: Send a part of a bundle to another host
 version_added: 0.1.0
 description:
-  - Waits for M(airgap.python.bundle_receive) with the open part of a bundle, or with what that wants of its pool, at a named
-    pipe, and returns the command that prints it on the control host.
-  - M(airgap.python.bundle_receive) runs that command and passes what it prints on to the receiving host. Nothing is
-    written on the way. If it does not come within two minutes, the piece is dropped.
-  - The open part is all of the bundle but its pool, packed with xz. Wheels go as they are.
+  - Starts a process that waits at a named pipe with the open part of a bundle, or with the parts of its pool that
+    M(airgap.python.bundle_receive) wants, and returns the command that prints this stream on the control host.
+  - M(airgap.python.bundle_receive) runs that command and relays the stream to the receiving host. Nothing is written to a
+    disk on the way. The process ends if nobody reads the stream within two minutes.
+  - The open part is everything except the pool, compressed with xz. Wheels are sent as they are.
   - The host must be reached by ssh, or be the control host itself.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Does the same in check mode. Nothing that lasts is changed.
+    description: Does the same in check mode, because it changes nothing that lasts.
     support: full
   diff_mode:
     description: Changes nothing that lasts, so there is no difference to show.
     support: none
 options:
   path:
-    description: The bundle on this host, the folder of a medium with its open part, or a volume.
+    description: The bundle on this host, the folder of an export, or a volume.
     type: path
     required: true
   sha256:
-    description: SHA-256 of the C(SHA256SUMS) in O(path). Another bundle than that is not sent. Not used for a volume.
+    description: SHA-256 of the C(SHA256SUMS) in O(path). Another bundle is not sent. Not used for a volume.
     type: str
     default: ""
   known:
@@ -40,28 +40,28 @@ options:
     default: []
   wanted:
     description:
-      - What of the pool, or of a volume, is sent; from RV(airgap.python.bundle_receive#module:wanted) or
-        RV(airgap.python.bundle_receive#module:volumes). Without it, the open part is.
+      - The parts of the pool or of a volume that are sent, from RV(airgap.python.bundle_receive#module:wanted) or
+        RV(airgap.python.bundle_receive#module:volumes). If this is empty, the open part is sent.
     type: list
     elements: str
     default: []
   pipe:
-    description: Folder in which the pipe will be. Set by the action plugin.
+    description: Folder in which the relay creates the pipe. Set by the action plugin.
     type: path
 requirements:
   - python >= 3.8
 """
 
 EXAMPLES = r"""
-- name: Send the open part of the bundle
+- name: Send the open part
   airgap.python.bundle_send:
     path: /srv/airgap/bundle
     sha256: "{{ offer.sha256 }}"
-    known: "{{ first.known }}"
+    known: "{{ present.known }}"
   delegate_to: internet
   register: open
 
-- name: Send what is missing of the pool
+- name: Send the missing parts of the pool
   airgap.python.bundle_send:
     path: /srv/airgap/bundle
     sha256: "{{ offer.sha256 }}"
@@ -72,12 +72,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 command:
-  description: The command that prints the piece on the control host, once. It has the arguments that Ansible gives ssh.
+  description: The command that prints the stream on the control host, once. It has the arguments that Ansible gives ssh.
   type: list
   elements: str
   returned: success
 bytes:
-  description: How many bytes it has, before packing.
+  description: Size of the stream before compression, in bytes.
   type: int
   returned: success
 """
