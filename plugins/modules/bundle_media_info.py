@@ -147,7 +147,7 @@ def main() -> None:
     params = module.params
     try:
         media = _media.read(params["paths"], params["bundle"], params["check"])
-        approval = _approval.judge(media.folder, params)
+        approval = _approval.check(media.folder, params)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(

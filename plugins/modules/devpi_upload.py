@@ -29,16 +29,20 @@ options:
   files:
     description:
       - The wheels, each as a dictionary with C(path), a file on the managed host, and C(sha256), 64 hex digits.
-      - Other keys are ignored, so that the RV(airgap.python.bundle_verify#module:files) of a bundle
-        can be given as they are.
+      - Other keys are ignored.
+      - Set either this or O(bundle_id).
     type: list
     elements: dict
-    required: true
+  bundle_id:
+    description:
+      - Publish all files of the bundle in O(src), which must have this id, as M(airgap.python.bundle_verify) returns it.
+      - The names and the SHA-256 of the files are those of the bundle's manifest, which the id stands for.
+    type: str
   src:
-    description: The folder that a relative C(path) in O(files) starts from. Without it each C(path) must be absolute.
+    description: The bundle, or the folder that a relative C(path) in O(files) starts from. Without it each C(path) must be absolute.
     type: path
 requirements:
-  - packaging >= 22, or pip >= 24.1, of this interpreter or as a wheel in O(files)
+  - packaging >= 22, or pip >= 24.1, of this interpreter or as one of the wheels
 attributes:
   check_mode:
     description:
@@ -65,7 +69,7 @@ EXAMPLES = r"""
   airgap.python.devpi_upload:
     index: airgap/prod
     src: /srv/airgap/bundle
-    files: "{{ bundle.files }}"
+    bundle_id: "{{ bundle.id }}"
     login_user: airgap
     login_password_file: /etc/devpi-server/airgap.password
 """
@@ -101,12 +105,23 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_stream
 from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _packaging, _pip_wheels, _wheel
+
+
+def files_of_bundle(src, identity):
+    """Return the files of the bundle in a folder; raises AirgapError if it is not the bundle with this id."""
+    manifest = _manifest.read(src)
+    if manifest["id"] != identity:
+        raise AirgapError(
+            "%s is bundle %s, and bundle_id is %s: the bundle changed after it was verified. Verify it again and run this again."
+            % (src, manifest["id"], identity)
+        )
+    return manifest["files"]
 
 
 def locate(files, src):
@@ -181,7 +196,8 @@ def run(module, client):
     params = module.params
     index = params["index"]
     _devpi.split_index(index)
-    located = locate(params["files"], params["src"])
+    files = params["files"] if params["bundle_id"] is None else files_of_bundle(params["src"], params["bundle_id"])
+    located = locate(files, params["src"])
     wheels = inspect(packaging_for(located), located)
     if not module.check_mode:
         client.login(params["login_user"], _devpi.login_password(params))
@@ -222,13 +238,15 @@ def main():
     spec = _devpi.options()
     spec.update(
         index={"type": "str", "required": True},
-        files={"type": "list", "elements": "dict", "required": True},
+        files={"type": "list", "elements": "dict"},
+        bundle_id={"type": "str"},
         src={"type": "path"},
     )
     module = AnsibleModule(
         argument_spec=spec,
-        required_one_of=[["login_password", "login_password_file"]],
-        mutually_exclusive=[["login_password", "login_password_file"]],
+        required_one_of=[["login_password", "login_password_file"], ["files", "bundle_id"]],
+        mutually_exclusive=[["login_password", "login_password_file"], ["files", "bundle_id"]],
+        required_by={"bundle_id": ("src",)},
         supports_check_mode=True,
     )
     try:

@@ -39,7 +39,7 @@ options:
     default: present
   python:
     description: The interpreter that the environment is made with, 3.8 or newer. A name is looked up in C(PATH).
-    type: str
+    type: path
     default: /usr/bin/python3
   lock:
     description: The lock, a file on the managed host.
@@ -187,7 +187,7 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "python": {"type": "str", "default": "/usr/bin/python3"},
+            "python": {"type": "path", "default": "/usr/bin/python3"},
             "lock": {"type": "path"},
             # No secret, but thousands of lines that would fill the host's journal at every run.
             "lock_content": {"type": "str", "no_log": True},

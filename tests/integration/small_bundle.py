@@ -13,7 +13,7 @@ import subprocess
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition, _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._install import _installer
 from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -94,7 +94,7 @@ def write(root, sets, targets, base=None, left_out=()):
     if base:
         held = frozenset(pin.sha256 for pins in locks.values() for pin in pins if pin.filename in left_out)
         base = _manifest.Base(base, held)
-    manifest = _manifest.compose(listed, targets, locks, [], "2026-01-01T00:00:00Z", base)
+    manifest = _composition.compose(listed, targets, locks, [], "2026-01-01T00:00:00Z", base)
     for entry in manifest["files"]:
         if not _manifest.is_carried(entry):
             (root / entry["path"]).unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import hashlib
 import io
 import json
@@ -24,9 +23,8 @@ from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
-from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey
 
-from tests.integration import small_bundle
+from tests.integration import interpreters, small_bundle
 from tests.integration.simple_index import SimpleIndex, make_wheel
 
 LOCKED_VENV = """
@@ -238,28 +236,12 @@ def test_install_holds_files_of_the_release_byte_for_byte(bundle):
     assert (bundle / "install.sh").read_bytes() == (release / "../../roles/stage/files/install.sh").read_bytes()
 
 
-def interpreters():
-    """Return an interpreter of each supported version that is found here."""
-    names = ["3.%d" % minor for minor in range(8, 15)]
-    folders = glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin"))
-    found = {name: sorted(one for one in folders if ("/%s." % name) in one) for name in names}
-    places = {name: [one + "/python" for one in found[name]] or [shutil.which("python" + name)] for name in names}
-    return [(name, paths[-1]) for name, paths in places.items() if paths[-1]]
-
-
-@pytest.mark.parametrize(("version", "python"), interpreters())
-def test_every_supported_python_installs_with_it(bundle, install, tmp_path, version, python):
+@pytest.mark.parametrize("version", interpreters.VERSIONS)
+def test_every_supported_python_installs_with_it(bundle, install, version):
     """It needs the standard library of 3.8 and nothing else."""
-    answer = subprocess.run([python, "-I", _interpreter.__file__], stdout=subprocess.PIPE, check=True).stdout
-    here = dict(_survey.short_entry(_survey.target_of(json.loads(answer))[0]), name="here")
-    code = "import ensurepip, glob, os; print(*glob.glob(os.path.dirname(ensurepip.__file__) + '/_bundled/pip-*.whl'))"
-    said = subprocess.run([python, "-I", "-c", code], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
-    if not said:
-        pytest.skip("this Python %s has no pip of its own to put into a bundle" % version)
-    pip = pathlib.Path(said[-1])
+    python = interpreters.find(version)
     shutil.rmtree(bundle)
-    sets = {"airgap-pip": {"here": [(pip.name, pip.read_bytes())]}, "base": {"here": small_bundle.application()}}
-    small_bundle.write(bundle, sets, [here])
+    interpreters.bundle(bundle, python)
     done = install.set(python=python)
     assert done.returncode == 0, done.all
     assert "(Python %s." % version in done.stdout

@@ -143,7 +143,7 @@ def check_signatures(
         revoked = _signature.revoked_lines(read_list(path)) if path else []
     except AirgapError as error:
         raise AirgapError(str(error) if str(error).startswith(path) else "%s: %s" % (path, error)) from error
-    signers, rejected = _signature.judge(sums, blocks or [], allowed, revoked)
+    signers, rejected = _signature.check(sums, blocks or [], allowed, revoked)
     _signature.require(
         where,
         options.required or 1,

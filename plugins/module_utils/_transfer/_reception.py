@@ -109,7 +109,7 @@ class Reception:
         """Verify the open part: signatures, age, names, sums, and that they agree."""
         if not self.incoming.has_open():
             raise AirgapError("The pool arrived before the open part, by which it is verified. Run the transfer again.")
-        _approval.judge(self.incoming.open, self.params)
+        _approval.check(self.incoming.open, self.params)
         return self.incoming.read_contents()
 
     def plan(self, contents: Contents, present: Present, is_hashed: bool = True) -> Plan:
@@ -152,7 +152,7 @@ class Reception:
         self.check_base(contents, present)
         self.incoming.add_left_out(contents, present)
         new = self.incoming.bundle
-        _approval.judge(new, self.params)
+        _approval.check(new, self.params)
         dummy, entries = _verify.verify(new, self.is_complete, self.incoming.hashed, self.path)
         sums = {entry.path: entry.sha256 for entry in entries}
         offered = (self.offer.sha256, self.offer.signatures)

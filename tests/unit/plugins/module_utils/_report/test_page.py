@@ -9,7 +9,7 @@ import re
 import jinja2
 import pytest
 from ansible_collections.airgap.python.plugins.action.bundle_report import own_file
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import (
     _audit,
@@ -42,7 +42,7 @@ def bundle(pins=(("app", "1"), ("lib", "2")), licence="License-Expression: MIT",
     """Return the evidence of a bundle whose sets have the same pins."""
     pins = [pin(*one) for one in pins]
     locks = {("base", "old"): pins, ("base", "new"): pins, ("airgap-pip", "old"): [pin("pip", "25")]}
-    manifest = _manifest.compose(SETS, TARGETS, locks, [], "2026-01-02T03:04:05Z")
+    manifest = _composition.compose(SETS, TARGETS, locks, [], "2026-01-02T03:04:05Z")
     if edges is None:
         edges = [_closure.Edge("", "app", "app"), _closure.Edge("app", "lib", "lib>=1")]
     told = [

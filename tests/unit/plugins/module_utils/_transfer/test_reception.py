@@ -477,7 +477,7 @@ def test_file_that_a_killed_reception_linked_is_not_a_hard_link_to_outside(hop, 
     reception = hop.reception()
     contents = reception.read_contents()
     with monkeypatch.context() as patch:
-        patch.setattr(_approval, "judge", lambda *_arguments: 1 / 0)
+        patch.setattr(_approval, "check", lambda *_arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             reception.replace(contents)
     assert any(os.stat(path).st_nlink > 1 for path in glob.glob(hop.path + "/wheels/*"))
