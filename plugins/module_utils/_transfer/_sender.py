@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import typing as t
 
@@ -91,12 +90,11 @@ def _detach() -> None:
 
 def serve(write: t.Callable[[Emit], None], folder: str) -> None:
     """Write the stream into the pipe in a folder; why that fails is written next to the pipe, for relay.sh to print."""
+    path = os.path.join(folder, "pipe")
     # Without a peer, or when the peer ends, nobody reads the reason either.
-    with contextlib.suppress(AirgapError, OSError), contextlib.closing(
-        _pipe.Pipe(os.path.join(folder, "pipe"), os.O_WRONLY)
-    ) as pipe:
-        # If Ansible lost the connection and ran the module again, there are two such processes.
-        fcntl.flock(pipe.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.suppress(AirgapError, OSError), contextlib.closing(_pipe.Pipe(path, os.O_WRONLY)) as pipe:
+        # If Ansible lost the connection and ran the module again, there are two such processes. One can remove the name.
+        os.unlink(path)
         try:
             write(pipe.write)
         except (AirgapError, OSError) as error:
