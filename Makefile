@@ -68,14 +68,14 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 	if [ -e .lab/proof.txt ]; then echo; cat .lab/proof.txt; fi; exit $$rc
 
 .PHONY: test
-test: lint unit sanity build ## Everything that must pass
+test: lint unit sanity build docs ## Everything that must pass
 	@# The lab mostly waits, and the integration tests do not touch it: both at a time take little longer than one.
 	@{ $(MAKE) integration 2>&1 | sed -u 's/^/integration | /'; } & other=$$!; \
 	rc=0; $(MAKE) molecule || rc=$$?; wait $$other || rc=$$?; \
 	if [ "$$rc" != 0 ]; then $(say) "Something failed: look for 'FAILED' and 'Error' above"; fi; exit "$$rc"
 
 .PHONY: lint
-lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint
+lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint, the documentation, the changelog
 	@$(say) "ruff"
 	@ruff check .
 	@ruff format --check .
@@ -85,6 +85,14 @@ lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamlli
 	@git ls-files -z --cached --others --exclude-standard -- '*.sh' | xargs -0 shellcheck
 	@$(say) "yamllint"
 	@yamllint --strict .
+	@$(say) "antsibull-docs"
+	@# It takes the links among the action plugins for names of one plugin, so it gets a copy with files in their place,
+	@# outside of this repository: of one it reads what git tracks.
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; cp -rL galaxy.yml README.md meta plugins roles "$$copy"; \
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent --disallow-unknown-collection-refs "$$copy"
+	@$(say) "antsibull-changelog"
+	@antsibull-changelog lint
+	@antsibull-changelog lint-changelog-yaml --strict changelogs/changelog.yaml
 	@$(say) "ansible-lint, profile production"
 	@ansible-lint --offline --strict
 
@@ -129,6 +137,20 @@ build: setup ## Build the collection into build/, and ask galaxy-importer
 	@$(say) "galaxy-importer"
 	@cd build && python -m galaxy_importer.main --print-result *.tar.gz > importer.json || { cat importer.json; exit 1; }
 
+.PHONY: docs
+docs: setup ## Build the reference of modules, plugins and roles into build/docs (HTML; a warning is an error)
+	@$(say) "antsibull-docs and Sphinx"
+	@rm -rf build/docs build/reference && mkdir -p build/reference && chmod 700 build/reference
+	@antsibull-docs --config-file docs/reference/antsibull-docs.cfg collection --use-current --squash-hierarchy --fail-on-error \
+	  --dest-dir build/reference airgap.python
+	@sphinx-build -q -b html -c docs/reference --fail-on-warning --keep-going build/reference build/docs
+	@pytest tests/docs
+	@echo "Open build/docs/index.html in a browser."
+
+.PHONY: ee
+ee: setup ## Build an execution environment from Debian with ansible-builder and podman, and run the collection in it (minutes; not part of test)
+	@bash tests/ee/build.sh
+
 .PHONY: molecule
 molecule: setup ## All molecule scenarios, on the lab (which is made anew, and removed)
 	@$(say) "molecule"
@@ -154,6 +176,6 @@ throughput: setup ## Measure a transfer through the lab's bastion against one ra
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi
 	@if command -v podman > /dev/null; then \
-	  podman images --quiet --filter reference=localhost/airgap-lab | sort -u | xargs --no-run-if-empty podman rmi --force > /dev/null; \
+	  podman images --quiet --filter 'reference=localhost/airgap-*' | sort -u | xargs --no-run-if-empty podman rmi --force > /dev/null; \
 	fi
 	@rm -rf .venv .lab .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build tests/output /var/tmp/airgap-lab

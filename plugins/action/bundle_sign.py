@@ -68,7 +68,7 @@ def read_answer(there, where):
         raise AnsibleActionFail("%s: the host answered with more than any bundle has. Look what lies there." % where)
     try:
         data = base64.b64decode(sums.encode("ascii"), validate=True)
-        return data, _signature.cut(armor.encode("ascii"), where + ".sig") if armor else []
+        return data, _signature.split(armor.encode("ascii"), where + ".sig") if armor else []
     except (binascii.Error, UnicodeEncodeError) as error:
         raise AnsibleActionFail("%s: the host's answer is no text of sums: %s." % (where, error)) from error
 
@@ -93,7 +93,7 @@ def require_sum(sums, wanted, where):
 def has_signed(fingerprint, sums, blocks):
     """Say whether one of the blocks is a bundle's signature by this key over these sums."""
     return any(
-        block.key == fingerprint and block.namespace == _signature.NAMESPACE and _signature.holds(sums, block)[0]
+        block.key == fingerprint and block.namespace == _signature.NAMESPACE and _signature.is_genuine(sums, block)[0]
         for block in blocks
     )
 

@@ -31,7 +31,7 @@ options:
     default: []
   ledger:
     description:
-      - The ledger of the index host, which M(airgap.python.bundle_ledger) writes. A bundle that is older than the last
+      - The ledger of the index host, which M(airgap.python.bundle_import_start) writes. A bundle that is older than the last
         one in it is refused. It need not exist.
       - If it is set, a bundle whose C(created) is more than an hour ahead of this host's clock is refused as well.
     type: path

@@ -69,7 +69,7 @@ options:
   max_age:
     description: Hours after which the service is asked again.
     type: float
-    default: 24
+    default: 168
   refresh:
     description: Ask the service in any case.
     type: bool
@@ -151,7 +151,7 @@ def main() -> None:
                 "default": [],
                 "options": {"id": {"type": "str"}, "reason": {"type": "str"}, "until": {"type": "str"}},
             },
-            "max_age": {"type": "float", "default": 24},
+            "max_age": {"type": "float", "default": 168},
             "refresh": {"type": "bool", "default": False},
             "proxy": {"type": "str", "no_log": True},
             "cert": {"type": "path"},

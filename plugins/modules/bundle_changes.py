@@ -28,7 +28,7 @@ options:
     type: path
     required: true
   memory:
-    description: The file that M(airgap.python.bundle_remember) keeps.
+    description: The file in which M(airgap.python.bundle_seal) records what was sealed.
     type: path
     required: true
   base:
@@ -40,7 +40,7 @@ options:
 requirements:
   - packaging >= 22, or pip >= 24.1
 seealso:
-  - module: airgap.python.bundle_remember
+  - module: airgap.python.bundle_seal
 """
 
 EXAMPLES = r"""

@@ -11,14 +11,14 @@ version_added: 0.1.0
 description:
   - Reads the locks C(locks/SET/TARGET.txt), checks every file that they pin in the pool C(wheels/), and writes
     C(manifest.json). The same content gives the same bytes but for C(created).
-  - The bundle is whole again when M(airgap.python.bundle_seal) has written its sums.
-  - Files in the pool that no lock names stay if the manifest before knew them with the same sum, and are an error
-    otherwise. Locks of sets or targets that are not given any more are removed.
+  - Run M(airgap.python.bundle_seal) afterwards. Until then the sums do not match.
+  - Files in the pool that no lock names stay if the former manifest names them with the same sum, and are an error
+    otherwise. Locks of sets or targets that are no longer given are removed.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and say what would change. Where locks are not there yet, it says so.
+    description: Can run in check mode and return what would change. Where locks do not exist yet, RV(id) is empty.
     support: full
   diff_mode:
     description: Shows the manifest before and after.
@@ -41,17 +41,18 @@ options:
   created:
     description:
       - The time that the manifest states (RFC 3339). By default the time when the content changed.
-      - A time before that lies in the future is replaced by now, for the inside would refuse it.
+      - If the former manifest states a time in the future, it is replaced by the current time, because the index host
+        would refuse it.
     type: str
   prune:
-    description: Remove files from the pool that no lock names any more.
+    description: Remove files from the pool that no lock names.
     type: bool
     default: false
   base:
     description:
-      - What the inside has already, as the lookup P(airgap.python.base#lookup) returns it. The bundle adds to it, and
+      - What the index host has already, as the lookup P(airgap.python.base#lookup) returns it. The bundle adds to it, and
         does not carry the files that it has; they stay in the pool here.
-      - Where it is the very bundle that is described here, and nothing changed since, that stays as it is.
+      - If it is the bundle in O(path) itself, and its content did not change, the manifest stays as it is.
     type: dict
     suboptions:
       id:
@@ -59,16 +60,22 @@ options:
         type: str
         required: true
       sha256:
-        description: SHA-256 of every file that is there, in hex.
+        description: SHA-256 of every file that the index host has, in hex.
         type: list
         elements: str
         required: true
+  memory:
+    description:
+      - The file in which M(airgap.python.bundle_seal) records what was sealed.
+      - If the bundle is sealed and not recorded, because the run that sealed it was killed, it is recorded before its
+        manifest is replaced.
+    type: path
 requirements:
   - python >= 3.8
 """
 
 EXAMPLES = r"""
-- name: Describe what was downloaded
+- name: Write the manifest of what was downloaded
   airgap.python.bundle_manifest:
     path: /srv/airgap/bundle
     sets:
@@ -83,7 +90,7 @@ RETURN = r"""
 id:
   description: The bundle's id, 32 hex digits over its content.
   type: str
-  returned: success
+  returned: success; empty in check mode where locks do not exist yet
 files:
   description: How many files the pool holds.
   type: int
@@ -93,11 +100,11 @@ bytes:
   type: int
   returned: success
 base:
-  description: Id of the bundle that this one adds to; empty where it adds to none.
+  description: Id of the bundle that this one adds to; empty if it does not add to one.
   type: str
   returned: success
 carried:
-  description: How many files of the pool the bundle brings, that is those that the base has not.
+  description: How many files of the pool the bundle carries, that is those that the base lacks.
   type: int
   returned: success
 carried_bytes:
@@ -105,7 +112,7 @@ carried_bytes:
   type: int
   returned: success
 unused:
-  description: Files in the pool that no lock names any more and that stayed.
+  description: Files in the pool that no lock names and that stayed.
   type: list
   elements: str
   returned: success
@@ -116,178 +123,35 @@ removed:
   returned: success
 """
 
-import datetime
-import os
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _ledger, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX, read_if_exists, write_atomic
-from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
-class Manifest:
-    """Plan the manifest of a bundle, then write it and remove what it no longer names."""
-
-    def __init__(self, module):
-        self.module = module
-        self.root = module.params["path"]
-        self.removed = []
-
-    def join(self, *parts):
-        """Return a path below the bundle."""
-        return os.path.join(self.root, *parts)
-
-    def read_locks(self):
-        """Return the pins by set and target; None in check mode where a lock is not there yet."""
-        locks = {}
-        for one in self.module.params["sets"]:
-            for target in one["targets"]:
-                relative = _layout.lock_path(one["name"], target)
-                _layout.check_name(relative, "sets")
-                if self.module.check_mode and not os.path.exists(self.join(relative)):
-                    return None
-                locks[(one["name"], target)] = _lock.parse_pins(
-                    _folder.read_text(self.join(relative)), self.join(relative)
-                )
-        return locks
-
-    def before(self):
-        """Return the manifest that is there, or None; one that cannot be read vouches for nothing."""
-        try:
-            return _manifest.read(self.root)
-        except AirgapError:
-            return None
-
-    def check_pool(self, locks, before):
-        """Check every pinned file, return the entries that no lock names any more."""
-        there = set()
-        unused = []
-        pinned = {pin.filename: pin for pins in locks.values() for pin in pins}
-        known = {os.path.basename(entry["path"]): entry for entry in (before or {"files": []})["files"]}
-        for name in sorted(os.listdir(self.join(_layout.POOL))):
-            path = os.path.join(_layout.POOL, name)
-            if name not in pinned and name in known and self.module.params["prune"]:
-                self.removed.append(path)
-                continue
-            real = sha256_file(self.join(path))
-            if name not in pinned:
-                if name not in known or known[name]["sha256"] != real:
-                    raise AirgapError(
-                        "%s is in no lock and not in the manifest before: nothing vouches for it. Remove it."
-                        % self.join(path)
-                    )
-                unused.append(known[name])
-            elif real != pinned[name].sha256:
-                raise AirgapError(
-                    "%s has sha256 %s and its lock says %s. Remove the file and stage again."
-                    % (self.join(path), real, pinned[name].sha256)
-                )
-            there.add(name)
-        for name in sorted(set(pinned) - there):
-            raise AirgapError("%s is missing from the pool. Stage again." % name)
-        return unused
-
-    def stale_locks(self, locks):
-        """Return the locks on disk that belong to no set and target given."""
-        wanted = {_layout.lock_path(*key) for key in locks}
-        there = [path for path in _folder.walk(self.join(_layout.LOCKS)) if TEMPORARY_PREFIX not in path]
-        return sorted(set(os.path.join(_layout.LOCKS, path) for path in there) - wanted)
-
-    def run(self):
-        """Plan, then apply unless in check mode; return the result."""
-        locks = self.read_locks()
-        if locks is None:
-            return dict(self.figures({"id": "", "base": None, "files": []}), changed=True, unused=[], removed=[])
-        before = self.before()
-        # Before the pool, which can hold one of two at most, is judged by either.
-        _manifest.check_locks(locks)
-        unused = self.check_pool(locks, before)
-        self.removed += self.stale_locks(locks)
-        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        created = self.module.params["created"]
-        manifest = _manifest.compose(
-            [public(one) for one in self.module.params["sets"]],
-            self.module.params["targets"],
-            locks,
-            unused,
-            created or now,
-            self.base(),
-        )
-        if before and manifest["base"] == before["id"]:
-            manifest = _manifest.with_former_base(manifest, before)
-        if before and before["id"] == manifest["id"] and not created:
-            # From the future it would be refused inside, whenever it is staged again.
-            is_ahead = _ledger.is_ahead(before["created"], _ledger.clock())
-            manifest["created"] = now if is_ahead else before["created"]
-        text = _json.render(manifest)
-        # What would be refused inside is not written outside.
-        _manifest.parse(text, self.join(_layout.MANIFEST))
-        pending = read_if_exists(self.join(_layout.MANIFEST)) != text.encode("utf-8")
-        if not self.module.check_mode:
-            self.apply(text if pending else None)
-        result = dict(
-            self.figures(manifest),
-            changed=pending or bool(self.removed),
-            unused=[os.path.basename(entry["path"]) for entry in unused],
-            removed=self.removed,
-        )
-        if self.module._diff and result["changed"]:
-            result["diff"] = {
-                "before": _json.render(before) if before else "",
-                "after": text,
-                "before_header": self.join(_layout.MANIFEST),
-                "after_header": self.join(_layout.MANIFEST),
-            }
-        return result
-
-    def base(self):
-        """Return what the inside has already, or None."""
-        given = self.module.params["base"]
-        if not given:
-            return None
-        files = [{"sha256": one} for one in given["sha256"]]
-        return _manifest.parse_base(_json.render({"id": given["id"], "files": files}), "base")
-
-    @staticmethod
-    def figures(manifest):
-        """Return what a manifest comes to."""
-        carried = [entry["size"] for entry in manifest["files"] if _manifest.is_carried(entry)]
-        return {
-            "id": manifest["id"],
-            "base": manifest["base"] or "",
-            "files": len(manifest["files"]),
-            "bytes": sum(entry["size"] for entry in manifest["files"]),
-            "carried": len(carried),
-            "carried_bytes": sum(carried),
-        }
-
-    def apply(self, text):
-        """Write the manifest if there is a new one, then remove what it no longer names."""
-        if text is not None:
-            write_atomic(self.join(_layout.MANIFEST), text.encode("utf-8"))
-        for path in self.removed:
-            os.unlink(self.join(path))
-        for path in _folder.walk(self.root):
-            # What a killed run was writing when it died.
-            if os.path.basename(path).startswith(TEMPORARY_PREFIX):
-                os.unlink(self.join(path))
-        for folder, _folders, files in os.walk(self.join(_layout.LOCKS), topdown=False):
-            if not files and not os.listdir(folder):
-                os.rmdir(folder)
-
-
-def public(one):
+def public(one: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     """Return a set without user, password and query in the URLs of its requirements: the manifest leaves this host."""
     lists = {key: one[key] for key in ("requirements", "constraints") if isinstance(one.get(key), list)}
     return dict(one, **{key: [_requirement.public(str(text)) for text in texts] for key, texts in lists.items()})
 
 
-def main():
-    """Describe the bundle."""
+def order_of(params: t.Mapping[str, t.Any]) -> _composition.Order:
+    """Return what the options ask for."""
+    base = params["base"]
+    return _composition.Order(
+        [public(one) for one in params["sets"]],
+        params["targets"],
+        params["created"] or "",
+        params["prune"],
+        _composition.base_of(base["id"], base["sha256"]) if base else None,
+        params["memory"] or "",
+    )
+
+
+def main() -> None:
+    """Write the manifest."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
@@ -295,6 +159,7 @@ def main():
             "targets": {"type": "list", "elements": "dict", "required": True},
             "created": {"type": "str"},
             "prune": {"type": "bool", "default": False},
+            "memory": {"type": "path"},
             "base": {
                 "type": "dict",
                 "options": {
@@ -306,10 +171,12 @@ def main():
         supports_check_mode=True,
     )
     try:
-        result = Manifest(module).run()
+        plan = _composition.plan(module.params["path"], order_of(module.params), module.check_mode)
+        if not module.check_mode:
+            _composition.apply(plan)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    module.exit_json(**dict(plan.result(), **({"diff": plan.diff()} if module._diff and plan.is_changed else {})))
 
 
 if __name__ == "__main__":

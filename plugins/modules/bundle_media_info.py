@@ -149,7 +149,7 @@ def main():
         if params["bundle"] and (len(params["bundle"]) < 12 or not params["bundle"].isalnum()):
             raise AirgapError("%r is no bundle id: it has 32 hex digits. Give 12 or more." % params["bundle"])
         offer = _media.judge(_media.find(params["paths"], params["bundle"]), params["check"])
-        approval = _approval.judge(offer.folder, params)
+        approval = _approval.check(offer.folder, params)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(

@@ -110,7 +110,7 @@ def main():
             raise AirgapError("%s changed while it was being signed. Look why, and sign again." % root)
         path = os.path.join(root, _layout.SIGNATURE)
         armor += module.params["block"].encode("ascii")
-        _signature.cut(armor, path)
+        _signature.split(armor, path)
         write_atomic(path, armor)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))

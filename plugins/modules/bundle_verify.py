@@ -41,10 +41,6 @@ options:
       - Otherwise RV(whole) tells.
     type: bool
     default: false
-  list_files:
-    description: Return RV(files), which for a large bundle is long.
-    type: bool
-    default: true
 requirements:
   - python >= 3.8
   - ssh-keygen, of OpenSSH 8.2 or newer, if O(allowed_signers) is given
@@ -119,11 +115,6 @@ built:
   type: list
   elements: str
   returned: when RV(found=true)
-files:
-  description: The files of the pool as the manifest describes them.
-  type: list
-  elements: dict
-  returned: when RV(found=true) and O(list_files=true)
 targets:
   description: The targets that the bundle was staged for, as the manifest has them.
   type: list
@@ -150,7 +141,6 @@ def main():
             path={"type": "path", "required": True},
             missing_ok={"type": "bool", "default": False},
             whole={"type": "bool", "default": False},
-            list_files={"type": "bool", "default": True},
         ),
         supports_check_mode=True,
     )
@@ -158,13 +148,12 @@ def main():
     if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _layout.SUMS)):
         module.exit_json(changed=False, found=False)
     try:
-        approval = _approval.judge(path, module.params)
+        approval = _approval.check(path, module.params)
         manifest, entries = _verify.verify(path, module.params["whole"])
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     sums = {entry.path: entry.sha256 for entry in entries}
     built = {one["name"] for one in manifest["files"] if str(one.get("origin") or "").startswith("built:")}
-    result = {"files": manifest["files"]} if module.params["list_files"] else {}
     module.exit_json(
         changed=False,
         found=True,
@@ -179,7 +168,6 @@ def main():
         targets=manifest["targets"],
         bytes=sum(entry.size for entry in _manifest.to_send(manifest, entries)),
         **approval.result(),
-        **result,
     )
 
 

@@ -25,7 +25,14 @@ import time
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _sums, _verify
+from ansible_collections.airgap.python.plugins.module_utils._bundle import (
+    _composition,
+    _folder,
+    _layout,
+    _manifest,
+    _sums,
+    _verify,
+)
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 from ansible_collections.airgap.python.plugins.modules import bundle_send
@@ -99,7 +106,7 @@ def describe(root, pins, base=None):
     unused = [dict(pin._asdict(), path="wheels/" + pin.filename) for pin in pins]
     for entry in unused:
         del entry["filename"]
-    manifest = _manifest.compose(SETS, TARGETS, locks, unused, "2026-11-21T00:00:00Z", base)
+    manifest = _composition.compose(SETS, TARGETS, locks, unused, "2026-11-21T00:00:00Z", base)
     parts = [
         {
             "type": "library",

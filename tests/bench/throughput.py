@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition, _sums
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 INVENTORY = "inventories/lab"
@@ -45,7 +45,7 @@ def bundle(folder, count, size):
             stream.write(data)
         pins.append(_lock.Pin("package-%03d" % number, "1.0", hashlib.sha256(data).hexdigest(), name, size, "-"))
     sets = [{"name": "base", "requirements": ["x"], "targets": ["node"]}]
-    manifest = _manifest.compose(sets, [TARGET], {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
+    manifest = _composition.compose(sets, [TARGET], {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
     for path, text in (
         ("locks/base/node.txt", _lock.render(pins, "node", "x")),
         ("manifest.json", _json.render(manifest)),

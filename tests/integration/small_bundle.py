@@ -13,8 +13,8 @@ import subprocess
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
-from ansible_collections.airgap.python.plugins.module_utils._install import _installer
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition, _manifest, _sums
+from ansible_collections.airgap.python.plugins.module_utils._install import _program_files
 from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -27,7 +27,7 @@ def put_installer(root):
     """Write what installs without Ansible, as the role stage writes it: install.sh, and the program that it starts."""
     with open(os.path.join(ROLE, "install.sh"), "rb") as stream:
         put(root / "install.sh", stream.read())
-    for path, data in _installer.files().items():
+    for path, data in _program_files.release_files().items():
         put(root / path, data)
 
 
@@ -94,7 +94,7 @@ def write(root, sets, targets, base=None, left_out=()):
     if base:
         held = frozenset(pin.sha256 for pins in locks.values() for pin in pins if pin.filename in left_out)
         base = _manifest.Base(base, held)
-    manifest = _manifest.compose(listed, targets, locks, [], "2026-01-01T00:00:00Z", base)
+    manifest = _composition.compose(listed, targets, locks, [], "2026-01-01T00:00:00Z", base)
     for entry in manifest["files"]:
         if not _manifest.is_carried(entry):
             (root / entry["path"]).unlink()

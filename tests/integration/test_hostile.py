@@ -16,7 +16,7 @@ import types
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _files, _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums, _verify
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition, _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
@@ -425,7 +425,7 @@ def test_wheel_whose_metadata_disagree_with_its_name_is_refused_by_name(tmp_path
     pins = [_lock.Pin("flask", "1.0", hashlib.sha256(data).hexdigest(), filename, len(data))]
     (tmp_path / "locks/base/node.txt").write_text(_lock.render(pins, "node", "x"))
     targets = [{"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}]
-    manifest = _manifest.compose(SETS, targets, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
+    manifest = _composition.compose(SETS, targets, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
     (tmp_path / "manifest.json").write_text(_json.render(manifest))
     (tmp_path / "SHA256SUMS").write_text(_sums.render(_sums.compute(str(tmp_path))))
     _verify.verify(str(tmp_path))

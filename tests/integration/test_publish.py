@@ -73,7 +73,7 @@ class Publisher:
 
     def imports(self):
         """Return what the ledger has."""
-        return module("bundle_ledger", phase="read", path=str(self.folder / "ledger.jsonl"))["imports"]
+        return module("bundle_ledger_info", path=str(self.folder / "ledger.jsonl"))["imports"]
 
 
 @pytest.fixture(name="publisher")

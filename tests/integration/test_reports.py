@@ -25,7 +25,6 @@ from ansible_collections.airgap.python.plugins.modules import (
     bundle_audit,
     bundle_changes,
     bundle_manifest,
-    bundle_remember,
     bundle_report,
     bundle_sbom,
     bundle_seal,
@@ -42,7 +41,6 @@ MODULES = {
     "bundle_audit": bundle_audit,
     "bundle_changes": bundle_changes,
     "bundle_manifest": bundle_manifest,
-    "bundle_remember": bundle_remember,
     "bundle_report": bundle_report,
     "bundle_sbom": bundle_sbom,
     "bundle_seal": bundle_seal,
@@ -116,7 +114,7 @@ class Bundle:
             text = _lock.render([self.files[name] for name in chosen], target, "x", roots)
             (folder / (target + ".txt")).write_text(text)
         sets = [{"name": "airgap-pip", "targets": ["old", "new"]}, {"name": "base", "targets": ["old", "new"]}]
-        result = run("bundle_manifest", path=self.path, sets=sets, targets=[OLD, NEW], prune=True)
+        result = run("bundle_manifest", path=self.path, sets=sets, targets=[OLD, NEW], prune=True, memory=self.memory)
         assert "msg" not in result, result
         return result["id"]
 
@@ -133,17 +131,15 @@ class Bundle:
         assert not [one for one in results.values() if "failed" in one], results
         return results
 
-    def remember(self):
-        """Remember what was sealed."""
-        return run("bundle_remember", path=self.path, memory=self.memory)
+    def seal(self):
+        """Seal the bundle."""
+        return run("bundle_seal", path=self.path, memory=self.memory)
 
     def stage(self, **audit):
         """Do what the role does, in its order."""
-        self.remember()
         self.describe()
         results = self.report(**audit)
-        results["seal"] = run("bundle_seal", path=self.path)
-        results["remember"] = self.remember()
+        results["seal"] = self.seal()
         assert "msg" not in results["seal"]
         return results
 
@@ -355,14 +351,15 @@ def test_killed_or_repeated_runs_keep_the_comparison(bundle):
     first = bundle.describe()
     bundle.report(ask=False)
     assert bundle.read("changes.json")["against"] is None
-    # Killed before it was sealed: nothing is remembered.
-    assert bundle.remember()["changed"] is False
+    # Killed before it was sealed: nothing is recorded.
+    bundle.describe()
+    assert not os.path.exists(bundle.memory)
     bundle.stage(ask=False)
     bundle.add("lib", "1.6")
     bundle.describe()
     bundle.report(ask=False)
     run("bundle_seal", path=bundle.path)
-    # Killed after it was sealed: the next run remembers it.
+    # Killed after the sums and before the memory: the next run records it.
     assert bundle.stage(ask=False)["changes"]["against"] == first
     bundle.stage(ask=False)
     changes = bundle.read("changes.json")

@@ -125,17 +125,24 @@ class Site:
         sender.join()
         return result
 
-    def note(self, phase, **options):
-        """Write to the ledger, or read it."""
-        options.setdefault("bundle", self.bundle)
-        return run("bundle_ledger", phase=phase, path=self.ledger, **options)
+    def start(self, **options):
+        """Record in the ledger that an import starts."""
+        return run("bundle_import_start", path=self.ledger, **dict({"bundle": self.bundle}, **options))
+
+    def end(self, **options):
+        """Record in the ledger how an import ended."""
+        return run("bundle_import_end", path=self.ledger, bundle=self.bundle, **options)
+
+    def history(self):
+        """Read the ledger."""
+        return run("bundle_ledger_info", path=self.ledger)
 
     def publish(self, **options):
-        """Note a whole import, as the role publish does."""
-        begun = self.note("begin", operator="olga", **options)
-        assert not begun.get("failed"), begun
-        ended = self.note("end", run=begun["run"], uploaded=2, inventory=os.path.join(self.hop, "inventory.json"))
-        return begun["changed"] or ended["changed"]
+        """Record a whole import, as the role publish does."""
+        started = self.start(operator="olga", **options)
+        assert not started.get("failed"), started
+        ended = self.end(run=started["run"], uploaded=2, inventory=os.path.join(self.hop, "inventory.json"))
+        return started["changed"] or ended["changed"]
 
 
 @pytest.fixture(name="site")
@@ -263,7 +270,7 @@ def test_older_bundle_that_is_replayed_is_refused(site):
     shutil.rmtree(site.source)
     shutil.copytree(site.folder / "first", site.source, symlinks=True)
     assert_refused(site, "is an older bundle: it was imported on", "publish_older: true", ledger=site.ledger)
-    assert site.note("begin", bundle=site.source)["failed"]
+    assert site.start(bundle=site.source)["failed"]
     assert site.receive(older_ok=True)["changed"]
 
 
@@ -305,8 +312,8 @@ def test_bundle_from_the_future_is_refused_and_nothing_allows_it(site):
         assert_refused(
             site, "created on %s, and the clock of this host says" % FUTURE, ledger=site.ledger, older_ok=older_ok
         )
-        assert "created on %s" % FUTURE in site.note("begin", bundle=site.source, older_ok=older_ok)["msg"]
-    assert site.note("read")["imports"] == []
+        assert "created on %s" % FUTURE in site.start(bundle=site.source, older_ok=older_ok)["msg"]
+    assert site.history()["imports"] == []
 
 
 def poison(site):
@@ -318,7 +325,7 @@ def poison(site):
     with open(site.ledger, "w", encoding="utf-8") as stream:
         stream.write(text)
     site.sign(site.alice)
-    (ahead,) = site.note("read")["ahead"]
+    (ahead,) = site.history()["ahead"]
     assert ahead["created"] == FUTURE
     return ahead["statement"] + "\n"
 
@@ -327,12 +334,12 @@ def correct(site, statement, *signatures, **options):
     """Correct the ledger by what was signed."""
     text = b"".join(signatures).decode()
     options = dict(site.allowed, statement=statement, signatures=text, **options)
-    return run("bundle_ledger", phase="correct", path=site.ledger, **options)
+    return run("bundle_ledger_correction", path=site.ledger, **options)
 
 
 def test_ledger_from_the_future_is_set_right_by_an_officer_once(site):
     statement = poison(site)
-    assert_refused(site, "lies in the future of this host's clock", "playbooks/history.yml", ledger=site.ledger)
+    assert_refused(site, "is in the future of this host's clock", "playbooks/history.yml", ledger=site.ledger)
     signature = site.alice.sign(statement.encode(), "airgap-ledger")
     before = state(site.ledger)
     assert correct(site, statement, signature, check=True)["changed"]
@@ -344,7 +351,7 @@ def test_ledger_from_the_future_is_set_right_by_an_officer_once(site):
     assert state(site.ledger) == before
     assert site.receive(ledger=site.ledger)["changed"]
     assert site.publish()
-    history = site.note("read")
+    history = site.history()
     assert (history["ahead"], history["damaged"]) == ([], [])
     assert "its time does not count" in history["table"][1]
 
@@ -367,7 +374,7 @@ def test_ledger_from_the_future_stays_so_without_enough_signatures_over_just_the
         assert result.get("failed"), reason
         assert reason in result["msg"]
     other = statement.replace(FUTURE, NEW)
-    assert "no statement about" in correct(site, other, site.alice.sign(other.encode(), "airgap-ledger"))["msg"]
+    assert "is not a statement about" in correct(site, other, site.alice.sign(other.encode(), "airgap-ledger"))["msg"]
     assert state(site.ledger) == before
 
 
@@ -385,7 +392,7 @@ def test_import_is_written_down_once_with_who_what_and_how_it_ended(site):
     before = state(site.hop)
     assert not site.publish(signers=signers)
     assert state(site.hop) == before
-    (done,) = site.note("read")["imports"]
+    (done,) = site.history()["imports"]
     assert (done["id"], done["operator"], done["result"]) == (site.manifest["id"], "olga", "ok")
     assert [one["principal"] for one in done["signers"]] == ["alice@example", "bob@example"]
     assert (done["files"], done["uploaded"], done["base"]) == (2, 2, None)
@@ -399,20 +406,20 @@ def test_import_is_written_down_once_with_who_what_and_how_it_ended(site):
 def test_check_mode_writes_nothing_down(site):
     site.receive(required_signatures=0)
     before = state(site.hop)
-    assert site.note("begin", check=True)["changed"]
+    assert site.start(check=True)["changed"]
     assert state(site.hop) == before
 
 
-def test_import_that_broke_off_or_failed_is_shown_and_begins_again(site):
+def test_import_that_was_interrupted_or_failed_is_shown_and_starts_again(site):
     site.receive(required_signatures=0)
-    assert site.note("begin", operator="olga")["recorded"]
-    begun = site.note("begin", operator="olga")
-    assert site.note("end", run=begun["run"], result="failed", reason="the disk\nis full")["changed"]
+    assert site.start(operator="olga")["recorded"]
+    started = site.start(operator="olga")
+    assert site.end(run=started["run"], result="failed", reason="the disk\nis full")["changed"]
     assert site.publish()
-    history = site.note("read")
-    assert [one["result"] for one in history["imports"]] == ["broken off", "failed", "ok"]
+    history = site.history()
+    assert [one["result"] for one in history["imports"]] == ["interrupted", "failed", "ok"]
     assert len({one["run"] for one in history["imports"]}) == 3
-    assert history["table"][1].endswith("broken off")
+    assert history["table"][1].endswith("interrupted")
     assert history["table"][2].endswith("failed: the disk is full")
 
 
@@ -424,7 +431,7 @@ def test_line_that_a_killed_run_left_half_written_does_no_harm(site):
     site.make("two", NEW)
     assert site.receive(required_signatures=0)["changed"]
     assert site.publish()
-    history = site.note("read")
+    history = site.history()
     assert [one["result"] for one in history["imports"]] == ["ok", "ok"]
     assert history["damaged"] == [3]
     assert history["table"][-1] == "Not readable: line 3."
@@ -438,18 +445,18 @@ def test_full_disk_leaves_the_ledger_as_it_was(site):
     code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (%d, -1))\n" % (os.path.getsize(site.ledger) + 9)
     code += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
     site.make("two", NEW)
-    arguments = json.dumps({"phase": "begin", "path": site.ledger, "bundle": site.source})
+    arguments = json.dumps({"path": site.ledger, "bundle": site.source})
     environment = dict(os.environ, PYTHONPATH=os.path.abspath(".collections"))
     process = subprocess.run(
-        [sys.executable, "-c", code + RUN, "bundle_ledger", arguments],
+        [sys.executable, "-c", code + RUN, "bundle_import_start", arguments],
         env=environment,
         stdout=subprocess.PIPE,
         check=False,
     )
     assert json.loads(process.stdout)["failed"]
     assert state(site.ledger).keys() == before.keys()
-    assert len(site.note("read")["imports"]) == 1
-    assert site.note("read")["damaged"] == []
+    assert len(site.history()["imports"]) == 1
+    assert site.history()["damaged"] == []
 
 
 class Control:
@@ -676,13 +683,13 @@ def test_key_with_a_passphrase_is_not_asked_for_it_but_signs_through_an_agent(si
 def test_history_prints_a_table(site, control):
     site.make("one", OLD, site.alice)
     site.ledger = os.path.join(os.path.dirname(site.source), "ledger.jsonl")
-    site.note("begin", bundle=site.source, operator="olga", signers=site.verify()["signers"])
+    site.start(bundle=site.source, operator="olga", signers=site.verify()["signers"])
     rc, output = control.play("history")
     assert rc == 0, output
     assert "olga" in output
     assert site.manifest["id"][:12] in output
     assert "alice@example" in output
-    assert "broken off" in output
+    assert "interrupted" in output
 
 
 def test_history_says_what_to_sign_and_corrects_the_ledger_by_it(site, control):

@@ -4,6 +4,7 @@
 #
 #   podman-flags.sh IMAGE CREATE_OPTION…
 #
+# The container runs $PODMAN_PROBE, or looks whether the image can be a host of the lab.
 # Prints the flags of podman itself on line 1 and those of `podman create` on line 2; both may be empty.
 set -u
 image=$1
@@ -30,7 +31,7 @@ trap 'rm -f "$errors"' EXIT
 for limits in "" "$lowered"; do
     for runtime in "" "--runtime=runc"; do
         # shellcheck disable=SC2086
-        if podman $runtime run --rm --network=none $base $limits "$@" "$image" sh -c "$probe" 2>> "$errors" > /dev/null; then
+        if podman $runtime run --rm --network=none $base $limits "$@" "$image" sh -c "${PODMAN_PROBE:-$probe}" 2>> "$errors" > /dev/null; then
             echo "$runtime"
             echo "$base $limits"
             exit 0

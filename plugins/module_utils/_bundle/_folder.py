@@ -108,4 +108,4 @@ def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Bl
         data = _read(path, _signature.LARGEST + 1)
     except FileNotFoundError:
         return sums, None
-    return sums, _signature.cut(data, path)
+    return sums, _signature.split(data, path)

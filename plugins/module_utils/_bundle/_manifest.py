@@ -13,7 +13,7 @@ from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _schema
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
-from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _pool
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _pool
 
 FORMAT = 1
 _ID = re.compile(r"[0-9a-f]{32}\Z")
@@ -107,71 +107,6 @@ def parse_base(text: str, where: str) -> Base:
         for entry in entries
     ]
     return Base(document["id"], frozenset(sums), tuple(claims))
-
-
-def compose(
-    sets: t.Sequence[t.Mapping[str, t.Any]],
-    targets: t.Sequence[t.Mapping[str, t.Any]],
-    locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]],
-    unused: t.Iterable[t.Mapping[str, t.Any]],
-    created: str,
-    base: t.Optional[Base] = None,
-) -> t.Dict[str, t.Any]:
-    """Return the manifest of the files that locks (by set and target) name.
-
-    ``unused`` are entries of an earlier manifest that no lock names any more
-    and that stay in the pool. A file that the base has is not carried. Raises AirgapError where two locks want two
-    contents under one file name.
-    """
-    files: t.Dict[str, t.Dict[str, t.Any]] = {}
-    check_locks(locks)
-    for (set_name, target), pins in sorted(locks.items()):
-        for pin in pins:
-            entry = files.setdefault(
-                pin.filename,
-                {
-                    "path": "%s/%s" % (_layout.POOL, pin.filename),
-                    "name": pin.name,
-                    "version": pin.version,
-                    "sha256": pin.sha256,
-                    "size": pin.size,
-                    "origin": pin.origin,
-                    "used_by": [],
-                },
-            )
-            entry["used_by"].append({"set": set_name, "target": target})
-    for kept in unused:
-        name = os.path.basename(kept["path"])
-        if name not in files:
-            files[name] = dict(kept, used_by=[])
-    for entry in files.values():
-        entry["carried"] = base is None or entry["sha256"] not in base.sha256
-    manifest: t.Dict[str, t.Any] = {
-        "format": FORMAT,
-        "created": created,
-        "base": base.id if base else None,
-        "sets": list(sets),
-        "targets": list(targets),
-        "files": [files[name] for name in sorted(files)],
-    }
-    manifest["id"] = identify(manifest)
-    return manifest
-
-
-def check_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> None:
-    """Raise AirgapError where two locks want two contents under one name."""
-    claims = [claim for key in sorted(locks) for claim in _pool.claims(locks[key], _layout.lock_path(*key))]
-    found = _pool.find_clash(claims)
-    if found:
-        raise AirgapError("%s %s" % (_pool.describe_clash(*found), _pool.SAME_FILE))
-
-
-def with_former_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
-    """Return a manifest whose base is the bundle before; if it holds just the same, return it as it was before."""
-    carried = {entry["path"]: is_carried(entry) for entry in before["files"]}
-    files = [dict(entry, carried=carried.get(entry["path"], True)) for entry in manifest["files"]]
-    same = dict(manifest, base=before["base"], files=files, id=before["id"])
-    return same if identify(same) == before["id"] else manifest
 
 
 def read(root: str) -> t.Dict[str, t.Any]:

@@ -113,7 +113,7 @@ def _read_block(armor: bytes, where: str) -> Block:
     return Block(armor, text[0], fingerprint(key), text[1])
 
 
-def cut(data: bytes, where: str) -> t.List[Block]:
+def split(data: bytes, where: str) -> t.List[Block]:
     """Return the blocks of a signature file, which holds at least one and nothing else.
 
     Raises AirgapError that names the file otherwise: whatever is no
@@ -231,13 +231,13 @@ def ssh_keygen(arguments: t.Sequence[str], data: bytes = b"") -> t.Tuple[int, st
 Run = t.Callable[..., t.Tuple[int, str, str]]
 
 
-def holds(sums: bytes, block: Block, run: Run = ssh_keygen) -> t.Tuple[bool, str]:
+def is_genuine(sums: bytes, block: Block, run: Run = ssh_keygen) -> t.Tuple[bool, str]:
     """Say whether a block was made over these bytes by the key that it names; else what ssh-keygen says."""
     with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
-        return _holds(sums, block, _write(folder, "signature", block.armor), run)
+        return _verify_block(sums, block, _write(folder, "signature", block.armor), run)
 
 
-def _holds(sums: bytes, block: Block, path: str, run: Run) -> t.Tuple[bool, str]:
+def _verify_block(sums: bytes, block: Block, path: str, run: Run) -> t.Tuple[bool, str]:
     rc, dummy, messages = run(["-Y", "check-novalidate", "-n", block.namespace, "-s", path], sums)
     return rc == 0, messages.strip()
 
@@ -249,7 +249,7 @@ def _write(folder: str, name: str, data: bytes) -> str:
     return path
 
 
-def judge(
+def check(
     sums: bytes,
     blocks: t.Sequence[Block],
     allowed: t.Sequence[AllowedSigner],
@@ -267,10 +267,10 @@ def judge(
         revoked_path = _write(folder, "revoked", revoked_text.encode()) if revoked_text else ""
         for number, block in enumerate(blocks):
             path = _write(folder, str(number), block.armor)
-            verdict = _judge_one(sums, block, path, allowed_path, revoked_path, run, namespace)
+            verdict = _check_block(sums, block, path, allowed_path, revoked_path, run, namespace)
             if isinstance(verdict, Rejected) and verdict.reason == "unknown option" and block.key not in listed:
                 # The line that ssh-keygen passed over is another key's.
-                verdict = Rejected(block.key, block.type, *_why_nobody(""))
+                verdict = Rejected(block.key, block.type, *_why_unknown(""))
             if isinstance(verdict, Signer) and verdict.key in [one.key for one in signers]:
                 verdict = Rejected(verdict.key, verdict.type, "same key twice", "this key has signed above already")
             if isinstance(verdict, Signer):
@@ -280,7 +280,7 @@ def judge(
     return signers, rejected
 
 
-def _judge_one(
+def _check_block(
     sums: bytes, block: Block, path: str, allowed: str, revoked: str, run: Run, namespace: str
 ) -> t.Union[Signer, Rejected]:
     """Judge one block, whose armor lies in a file, by the files of allowed and of revoked signers."""
@@ -290,7 +290,7 @@ def _judge_one(
 
     if block.namespace != namespace:
         return reject("other namespace", "it was made for %r, not for %r" % (block.namespace[:80], namespace))
-    good, messages = _holds(sums, block, path, run)
+    good, messages = _verify_block(sums, block, path, run)
     if not good:
         if re.search("incorrect signature|invalid signature", messages, re.IGNORECASE):
             return reject("other content", "it was made over other sums than these, or was damaged")
@@ -298,7 +298,7 @@ def _judge_one(
     dummy, output, messages = run(["-Y", "find-principals", "-f", allowed, "-s", path])
     principals = output.split("\n")
     if not principals[0]:
-        return reject(*_why_nobody(messages))
+        return reject(*_why_unknown(messages))
     verify = ["-Y", "verify", "-n", namespace, "-f", allowed, "-I", principals[0], "-s", path]
     rc, output, messages = run(verify + (["-r", revoked] if revoked else []), sums)
     match = _GOOD.match(output.strip())
@@ -306,10 +306,10 @@ def _judge_one(
         return Signer(principals[0], match.group(3), block.type)
     if revoked and run(verify, sums)[0] == 0:
         return reject("revoked", "its key is in the list of revoked signers")
-    return reject(*_why_nobody(messages))
+    return reject(*_why_unknown(messages))
 
 
-def _why_nobody(messages: str) -> t.Tuple[str, str]:
+def _why_unknown(messages: str) -> t.Tuple[str, str]:
     """Return the reason why ssh-keygen finds no allowed signer for a key, from what it says of the list's lines."""
     for pattern, reason, detail in (
         ("key has expired", "expired", "the valid-before of its key is over"),
@@ -386,8 +386,8 @@ def sign(path: str, sums: bytes) -> Block:
                 % (path, " ".join(messages.replace("@", "").split()).rstrip("."), path)
             )
         with open(data + ".sig", "rb") as stream:
-            (block,) = cut(stream.read(), path)
-    good, messages = holds(sums, block)
+            (block,) = split(stream.read(), path)
+    good, messages = is_genuine(sums, block)
     if not good:
         raise AirgapError("%s made a signature that does not hold: %s." % (path, messages))
     return block

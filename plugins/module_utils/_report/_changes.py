@@ -10,7 +10,6 @@ No I/O happens here.
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 
@@ -19,35 +18,12 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _mani
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _report_files
 
-# The format number of what remember() returns.
-STATE_FORMAT = 1
 KINDS = ("added", "upgraded", "downgraded", "replaced", "removed")
 Manifest = t.Mapping[str, t.Any]
 # The fields of each file of an inventory that are used.
 _FILE_KEYS = ("path", "name", "version", "sha256")
 # name -> (version, sha256)
 _Lock = t.Dict[str, t.Tuple[str, str]]
-
-
-def parse_state(text: str) -> t.Optional[t.Dict[str, t.Any]]:
-    """Return what remember() returned once, from its JSON; None for anything else."""
-    try:
-        state: t.Dict[str, t.Any] = _json.parse(text, "the memory of what was sealed")
-        for key in ("sealed", "before"):
-            if state[key] is not None or key == "sealed":
-                _manifest.parse(json.dumps(state[key]))
-    except (KeyError, TypeError, AirgapError):
-        return None
-    return state
-
-
-def remember(state: t.Optional[Manifest], sealed: Manifest) -> t.Optional[t.Dict[str, t.Any]]:
-    """Return what to remember once a bundle is sealed, or None if that is what is remembered."""
-    if state is None:
-        return {"format": STATE_FORMAT, "sealed": sealed, "before": None}
-    if state["sealed"]["id"] == sealed["id"]:
-        return None
-    return {"format": STATE_FORMAT, "sealed": sealed, "before": state["sealed"]}
 
 
 def parse_base(text: str, where: str) -> Manifest:
@@ -69,7 +45,7 @@ def choose_earlier(
 ) -> t.Optional[Manifest]:
     """Return what to compare a bundle with: its base, in full if it is remembered, or the bundle before; None if neither.
 
-    ``state`` is what remember() returned.
+    ``state`` is that of _memory.
     """
     if base is not None:
         known = [state["sealed"], state["before"]] if state is not None and "sets" not in base else []

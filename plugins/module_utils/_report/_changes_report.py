@@ -8,8 +8,7 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest
-from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _memory
 from ansible_collections.airgap.python.plugins.module_utils._report import _changes, _report_files
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 
@@ -24,7 +23,7 @@ def write_changes(root: str, memory: str, base: t.Optional[str], check_mode: boo
         return {"changed": True, "dest": dest, "against": "", "counts": dict.fromkeys(_changes.KINDS, 0)}
     manifest = _manifest.read(root)
     base_manifest = _changes.parse_base(_folder.read_text(base), base) if base else None
-    state = _changes.parse_state((read_if_exists(memory) or b"").decode("utf-8", "replace"))
+    state = _memory.read(memory)
     earlier = _changes.choose_earlier(state, manifest["id"], base_manifest)
     changes = _changes.compare(earlier, manifest, _packaging.load().parse_version)
     result = _report_files.write_report(root, _report_files.CHANGES, _json.render(changes), check_mode)

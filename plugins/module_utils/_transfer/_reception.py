@@ -238,7 +238,7 @@ class Reception:
         """Judge the bundle by its open part: signatures, age, names, sums, and that all of it agrees."""
         if not self.has_open():
             raise AirgapError("The pool came before what it is judged by. Run the transfer again.")
-        _approval.judge(self.open, self.params)
+        _approval.check(self.open, self.params)
         manifest, entries = _verify.verify(self.open, beside=is_in_pool)
         if manifest["id"] != self.offer.id:
             raise AirgapError("Bundle %s was offered, and bundle %s came." % (self.offer.id, manifest["id"]))
@@ -466,7 +466,7 @@ class Reception:
             if entry.sha256 in here:
                 self.link(here[entry.sha256], os.path.join(self.next, path))
         self.drop_strangers(dict(self.entries, **self.left_out))
-        _approval.judge(self.next, self.params)
+        _approval.check(self.next, self.params)
         dummy, entries = _verify.verify(self.next, bool(self.params.get("complete")), self.written, self.path)
         arrived = {entry.path: entry.sha256 for entry in entries}
         offered = (self.offer.sha256, self.offer.signatures)

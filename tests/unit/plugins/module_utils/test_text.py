@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _text
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _verify
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _clock, _history, _ledger, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 from tests.unit.plugins.module_utils._bundle.test_manifest import seal, write
@@ -56,7 +56,7 @@ def test_reports_and_the_table_of_imports_show_what_they_name():
         0,
         "",
     )
-    lines = _ledger.table(_ledger.Ledger([one], []), _ledger.clock())
+    lines = _history.table(_ledger.Ledger([one], []), _clock.now())
     assert len(lines) == 2 and all(map(_text.is_plain, lines)) and SHOWN in lines[1]
 
 

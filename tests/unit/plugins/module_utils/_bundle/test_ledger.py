@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the ledger promises of time: nothing from the future comes in, and what did so shuts nobody out for ever."""
+"""What the ledger promises of time: nothing from the future is imported, and an entry from the future can be corrected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime
 import json
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _correction, _history, _ledger, _succession
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 NOON = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.timezone.utc)
@@ -15,7 +15,7 @@ RUN = {name: name * 32 for name in "abcd"}
 
 
 def ledger(*imports, corrected=()):
-    """Return the ledger of imports that went well, each a letter for run and bundle, and its time."""
+    """Return the ledger of successful imports, each a letter for run and bundle, and its time."""
     records = []
     for number, (name, created) in enumerate(imports):
         when = "2026-05-01T00:00:0%d.000000Z" % number
@@ -26,9 +26,9 @@ def ledger(*imports, corrected=()):
 
 
 def refusal(book, created, name="d", older_ok=False):
-    """Return why a bundle may not come in at noon, or nothing."""
+    """Return why a bundle may not be imported at noon, or nothing."""
     try:
-        _ledger.judge(book, {"id": RUN[name], "created": created}, older_ok, NOON)
+        _succession.check(book, {"id": RUN[name], "created": created}, older_ok, NOON)
     except AirgapError as error:
         return str(error)
     return ""
@@ -39,7 +39,7 @@ def refusal(book, created, name="d", older_ok=False):
     "created",
     ["2026-06-01T13:00:01Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "2026-06-01T12:00:00-02:00"],
 )
-def test_bundle_from_the_future_is_refused_with_both_times_and_the_mend(created, older_ok):
+def test_bundle_from_the_future_is_refused_with_both_times_and_the_fix(created, older_ok):
     for book in (ledger(), ledger(("a", "2026-01-01T00:00:00Z")), ledger(("d", created))):
         why = refusal(book, created, older_ok=older_ok)
         for words in (RUN["d"], created, "2026-06-01T12:00:00Z", "Set the clock", "stage the bundle again"):
@@ -53,20 +53,20 @@ def test_clocks_may_differ_by_an_hour():
 
 def test_entry_from_the_future_is_named_instead_of_calling_the_new_bundle_older():
     why = refusal(ledger(("a", "9999-01-01T00:00:00Z")), "2026-05-01T00:00:00Z")
-    for words in (RUN["a"], "9999-01-01T00:00:00Z", "lies in the future", "2026-06-01T12:00:00Z", "history.yml"):
+    for words in (RUN["a"], "9999-01-01T00:00:00Z", "is in the future", "2026-06-01T12:00:00Z", "history.yml"):
         assert words in why
     assert "is an older bundle" not in why
 
 
-def test_entry_from_the_future_stays_the_mark_when_older_bundles_came_in_by_publish_older():
+def test_entry_from_the_future_counts_even_when_older_bundles_were_imported_with_publish_older():
     book = ledger(("a", "9999-01-01T00:00:00Z"), ("b", "2026-04-01T00:00:00Z"))
     assert refusal(book, "2026-04-01T00:00:00Z", older_ok=True) == ""
-    assert "lies in the future" in refusal(book, "2026-05-01T00:00:00Z")
-    # The one in place may be played again.
+    assert "is in the future" in refusal(book, "2026-05-01T00:00:00Z")
+    # The last one may be imported again.
     assert refusal(book, "2026-04-01T00:00:00Z", name="b") == ""
 
 
-def test_corrected_entry_is_no_mark_and_the_one_before_is_again():
+def test_corrected_entry_does_not_count_and_the_one_before_it_counts_again():
     correction = {"run": RUN["b"], "id": RUN["b"], "created": "9999-01-01T00:00:00Z"}
     imports = ("a", "2026-04-01T00:00:00Z"), ("b", "9999-01-01T00:00:00Z")
     book = ledger(*imports, corrected=[correction])
@@ -87,17 +87,17 @@ def test_correction_of_another_entry_corrects_nothing(change):
 
 def test_statement_is_one_line_about_one_entry_of_one_ledger():
     book = ledger(("a", "9999-01-01T00:00:00Z"), ("b", "2026-04-01T00:00:00Z"))
-    text = _ledger.statement(book.done[0])
+    text = _correction.statement(book.done[0])
     assert text.count("\n") == 1 and text.endswith("\n")
-    assert _ledger.find_stated(book, text, NOON).run == RUN["a"]
+    assert _correction.find_entry(book, text, NOON).run == RUN["a"]
     for other in (text.strip(), text + text, text.replace("9999", "9998"), text.replace(RUN["a"], RUN["c"])):
-        with pytest.raises(AirgapError, match="no statement about an entry of this ledger"):
-            _ledger.find_stated(book, other, NOON)
-    with pytest.raises(AirgapError, match="Such an entry counts"):
-        _ledger.find_stated(book, _ledger.statement(book.done[1]), NOON)
+        with pytest.raises(AirgapError, match="not a statement about an entry of this ledger"):
+            _correction.find_entry(book, other, NOON)
+    with pytest.raises(AirgapError, match="Such an entry counts and needs no correction"):
+        _correction.find_entry(book, _correction.statement(book.done[1]), NOON)
 
 
-def test_history_says_that_an_entry_lies_in_the_future():
+def test_history_shows_an_entry_from_the_future():
     book = ledger(("a", "9999-01-01T00:00:00Z"))
-    assert "No newer bundle is taken in: the ledger's entry aaaaaaaa" in _ledger.table(book, NOON)[-1]
-    assert "future" not in _ledger.table(ledger(("a", "2026-01-01T00:00:00Z")), NOON)[-1]
+    assert "No newer bundle can be imported: the ledger's entry aaaaaaaa" in _history.table(book, NOON)[-1]
+    assert "future" not in _history.table(ledger(("a", "2026-01-01T00:00:00Z")), NOON)[-1]

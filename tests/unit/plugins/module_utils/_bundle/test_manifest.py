@@ -10,7 +10,14 @@ import subprocess
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _sums, _verify
+from ansible_collections.airgap.python.plugins.module_utils._bundle import (
+    _composition,
+    _folder,
+    _layout,
+    _manifest,
+    _sums,
+    _verify,
+)
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -36,7 +43,7 @@ def seal(root, change=None, sums_change=None, names=("flask", "jinja2")):
         sums["wheels/" + filename] = write(root, "wheels/" + filename, name.encode() * 50)
         pins.append(_lock.Pin(name, "1.0", sums["wheels/" + filename], filename, len(name) * 50))
     sums["locks/base/node.txt"] = write(root, "locks/base/node.txt", _lock.render(pins, "node", "x").encode())
-    manifest = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
+    manifest = _composition.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
     if change:
         change(manifest)
         manifest["id"] = _manifest.identify(manifest)
@@ -177,8 +184,8 @@ def test_lock_that_pins_a_file_outside_the_bundle_is_refused(tmp_path):
 
 def test_same_content_has_the_same_id_whenever_it_was_made():
     pins = [_lock.Pin("a", "1", "d" * 64, "a-1-py3-none-any.whl", 1)]
-    one = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
-    two = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2027-01-01T00:00:00Z")
+    one = _composition.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2026-01-01T00:00:00Z")
+    two = _composition.compose(SETS, TARGETS, {("base", "node"): pins}, [], "2027-01-01T00:00:00Z")
     assert one["id"] == two["id"]
 
 
@@ -186,7 +193,7 @@ def test_two_contents_under_one_name_are_refused():
     one = _lock.Pin("a", "1", "d" * 64, "a-1-py3-none-any.whl", 1)
     locks = {("base", "node"): [one], ("other", "node"): [one._replace(sha256="e" * 64)]}
     with pytest.raises(AirgapError, match="a-1-py3-none-any.whl"):
-        _manifest.compose(SETS, TARGETS, locks, [], "now")
+        _composition.compose(SETS, TARGETS, locks, [], "now")
 
 
 def delta(root, carried=("flask",), keep=True):
@@ -298,19 +305,19 @@ def test_base_is_read_from_a_manifest_and_from_an_inventory(tmp_path):
 def test_only_what_the_base_has_not_is_carried():
     pins = [_lock.Pin(name, "1", name * 64, name + "-1-py3-none-any.whl", 1) for name in "ab"]
     base = _manifest.Base("c" * 32, frozenset(["a" * 64]))
-    made = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now", base)
+    made = _composition.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now", base)
     assert [(entry["name"], entry["carried"]) for entry in made["files"]] == [("a", False), ("b", True)]
     assert made["base"] == "c" * 32
 
 
 def test_bundle_that_is_its_own_base_stays_as_it_was_until_something_changes():
     pins = [_lock.Pin(name, "1", name * 64, name + "-1-py3-none-any.whl", 1) for name in "ab"]
-    first = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now")
+    first = _composition.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now")
     base = _manifest.parse_base(json.dumps(first), "x")
-    again = _manifest.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now", base)
-    assert _manifest.with_former_base(again, first) == first
-    more = _manifest.compose(SETS, TARGETS, {("base", "node"): pins[:1]}, [], "now", base)
-    assert _manifest.with_former_base(more, first)["base"] == first["id"]
+    again = _composition.compose(SETS, TARGETS, {("base", "node"): pins}, [], "now", base)
+    assert _composition.with_former_base(again, first) == first
+    more = _composition.compose(SETS, TARGETS, {("base", "node"): pins[:1]}, [], "now", base)
+    assert _composition.with_former_base(more, first)["base"] == first["id"]
 
 
 SUM = "%s  wheels/a.whl\n" % ("a" * 64)
@@ -400,7 +407,7 @@ def test_sums_are_read_as_sha256sum_reads_them_or_refused(kind, tmp_path):
 )
 def test_manifest_with_a_name_that_is_none_is_refused(place, value):
     pin = _lock.Pin("flask", "1.0", "a" * 64, "flask-1.0-py3-none-any.whl", 5)
-    manifest = _manifest.compose(
+    manifest = _composition.compose(
         [{"name": "base", "targets": ["node"]}],
         [{"name": "node", "python": "3.11.2"}],
         {("base", "node"): [pin]},

@@ -48,8 +48,8 @@ def bob_fixture(tmp_path_factory):
 
 def judge(data, allowed, revoked=(), sums=SUMS):
     """Return the names that count and the reasons of the blocks that do not."""
-    blocks = _signature.cut(data, "SHA256SUMS.sig")
-    signers, rejected = _signature.judge(sums, blocks, _signature.allowed_signers(allowed), revoked)
+    blocks = _signature.split(data, "SHA256SUMS.sig")
+    signers, rejected = _signature.check(sums, blocks, _signature.allowed_signers(allowed), revoked)
     return [one.principal for one in signers], [one.reason for one in rejected]
 
 
@@ -67,8 +67,8 @@ def test_key_of_an_allowed_signer_is_never_one_from_within_an_option(alice, bob)
 
 
 def test_signer_is_told_by_name_fingerprint_and_type(alice):
-    (signer,), dummy = _signature.judge(
-        SUMS, _signature.cut(alice.sign(), "x"), _signature.allowed_signers([alice.line()])
+    (signer,), dummy = _signature.check(
+        SUMS, _signature.split(alice.sign(), "x"), _signature.allowed_signers([alice.line()])
     )
     said = subprocess.run(["ssh-keygen", "-lf", alice.path], stdout=subprocess.PIPE, check=True).stdout.decode()
     assert signer == ("alice@example", said.split()[1], "ssh-ed25519")
@@ -96,7 +96,7 @@ def test_expired_key_is_refused_by_name(alice):
 
 def test_option_that_an_old_openssh_does_not_know_is_named(alice):
     allowed = _signature.allowed_signers([alice.line("no-such-option")])
-    signers, rejected = _signature.judge(SUMS, _signature.cut(alice.sign(), "x"), allowed)
+    signers, rejected = _signature.check(SUMS, _signature.split(alice.sign(), "x"), allowed)
     assert (signers, rejected[0].reason) == ([], "unknown option")
     assert "newer OpenSSH" in rejected[0].detail
 
@@ -150,7 +150,7 @@ def test_file_holds_blocks_and_nothing_else(alice):
         b"x" * (2 << 20),
     ):
         with pytest.raises(AirgapError, match=r"^/b/SHA256SUMS\.sig"):
-            _signature.cut(data, "/b/SHA256SUMS.sig")
+            _signature.split(data, "/b/SHA256SUMS.sig")
 
 
 def test_every_flipped_byte_of_a_signature_is_refused(alice):
@@ -172,7 +172,7 @@ def test_block_with_something_after_its_signature_is_refused(alice):
     lines = b"".join(text[start : start + 70] + b"\n" for start in range(0, len(text), 70))
     data = b"-----BEGIN SSH SIGNATURE-----\n" + lines + b"-----END SSH SIGNATURE-----\n"
     with pytest.raises(AirgapError, match="no SSH signature"):
-        _signature.cut(data, "x")
+        _signature.split(data, "x")
 
 
 def test_line_that_ssh_keygen_would_pass_over_is_an_error(alice):
@@ -191,7 +191,7 @@ def test_line_that_ssh_keygen_would_pass_over_is_an_error(alice):
 def test_refusal_says_how_many_are_missing_and_why_each_block_does_not_count(alice, bob):
     data = alice.sign() + bob.sign(b"other") + bob.sign(namespace="file")
     allowed = [alice.line(), bob.line()]
-    signers, rejected = _signature.judge(SUMS, _signature.cut(data, "x"), _signature.allowed_signers(allowed))
+    signers, rejected = _signature.check(SUMS, _signature.split(data, "x"), _signature.allowed_signers(allowed))
     with pytest.raises(AirgapError) as caught:
         _signature.require("/b/SHA256SUMS.sig", 2, signers, rejected, True)
     text = str(caught.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition, _memory
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _changes
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -23,7 +23,7 @@ def pin(name, version, content="a"):
 def manifest(old, new=()):
     """Return the manifest of a bundle with these pins for each target."""
     locks = {("base", "old"): list(old), ("base", "new"): list(new)}
-    return _manifest.compose(SETS, TARGETS, locks, [], "2026-01-01T00:00:00Z")
+    return _composition.compose(SETS, TARGETS, locks, [], "2026-01-01T00:00:00Z")
 
 
 ONE = manifest([pin("a", "1"), pin("b", "2.9"), pin("c", "1"), pin("e", "1")], [pin("a", "1")])
@@ -58,7 +58,7 @@ def test_each_kind_of_change_is_listed_for_its_set_and_target():
 
 def test_new_or_removed_set_is_listed():
     grown = manifest([pin("a", "1")], [pin("a", "1")])
-    small = _manifest.compose(
+    small = _composition.compose(
         [{"name": "base", "targets": ["old"]}], TARGETS, {("base", "old"): [pin("a", "1")]}, [], ""
     )
     assert {lock["target"]: lock["lock"] for lock in compare(small, grown)["locks"]} == {"old": "same", "new": "new"}
@@ -88,34 +88,34 @@ def test_inventory_is_compared_by_its_files():
 
 
 def test_bundle_that_is_staged_again_is_compared_with_the_same_bundle():
-    state = _changes.remember(None, ONE)
+    state = _memory.add(None, ONE)
     assert _changes.choose_earlier(None, ONE["id"]) is None
     assert _changes.choose_earlier(state, ONE["id"]) is None
     assert _changes.choose_earlier(state, TWO["id"]) == ONE
-    state = _changes.remember(state, TWO)
+    state = _memory.add(state, TWO)
     assert _changes.choose_earlier(state, TWO["id"]) == ONE
-    assert _changes.remember(state, TWO) is None
+    assert _memory.add(state, TWO) is None
     assert _changes.choose_earlier(state, "0" * 32) == TWO
 
 
 def test_change_back_is_a_change_too():
-    state = _changes.remember(_changes.remember(None, ONE), TWO)
+    state = _memory.add(_memory.add(None, ONE), TWO)
     assert _changes.choose_earlier(state, ONE["id"]) == TWO
-    assert _changes.choose_earlier(_changes.remember(state, ONE), ONE["id"]) == TWO
+    assert _changes.choose_earlier(_memory.add(state, ONE), ONE["id"]) == TWO
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"sealed": null, "before": null}', '{"sealed": {}, "before": 1}']
 )
 def test_memory_that_cannot_be_read_is_ignored(text):
-    assert _changes.parse_state(text) is None
+    assert _memory.parse(text) is None
 
 
 def test_memory_that_was_tampered_with_is_ignored():
-    text = _json.render(_changes.remember(None, ONE))
-    state = _changes.parse_state(text)
+    text = _json.render(_memory.add(None, ONE))
+    state = _memory.parse(text)
     assert state and state["sealed"] == ONE
-    assert _changes.parse_state(text.replace('"version": "2.9"', '"version": "2.8"')) is None
+    assert _memory.parse(text.replace('"version": "2.9"', '"version": "2.8"')) is None
 
 
 def test_base_is_a_manifest_or_an_inventory_whose_files_can_be_compared():
@@ -136,6 +136,6 @@ def test_base_is_a_manifest_or_an_inventory_whose_files_can_be_compared():
 
 def test_base_is_used_in_full_if_it_is_remembered():
     inventory = {"id": ONE["id"], "imported": [], "files": []}
-    assert _changes.choose_earlier(_changes.remember(None, ONE), TWO["id"], inventory) == ONE
+    assert _changes.choose_earlier(_memory.add(None, ONE), TWO["id"], inventory) == ONE
     assert _changes.choose_earlier(None, TWO["id"], inventory) == inventory
-    assert _changes.choose_earlier(_changes.remember(None, TWO), TWO["id"], ONE) == ONE
+    assert _changes.choose_earlier(_memory.add(None, TWO), TWO["id"], ONE) == ONE

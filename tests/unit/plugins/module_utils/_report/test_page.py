@@ -9,7 +9,7 @@ import re
 import jinja2
 import pytest
 from ansible_collections.airgap.python.plugins.action.bundle_report import read_file
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import (
     _audit,
@@ -42,7 +42,7 @@ def bundle(pins=(("app", "1"), ("lib", "2")), licence="License-Expression: MIT",
     """Return the contents of a bundle whose sets have the same pins."""
     pins = [pin(*one) for one in pins]
     locks = {("base", "old"): pins, ("base", "new"): pins, ("airgap-pip", "old"): [pin("pip", "25")]}
-    manifest = _manifest.compose(SETS, TARGETS, locks, [], "2026-01-02T03:04:05Z")
+    manifest = _composition.compose(SETS, TARGETS, locks, [], "2026-01-02T03:04:05Z")
     if edges is None:
         edges = [_closure.Edge("", "app", "app"), _closure.Edge("app", "lib", "lib>=1")]
     told = [
@@ -235,10 +235,10 @@ def test_page_says_how_to_verify_and_to_sign():
     assert "ssh-keygen -Y sign -n airgap-bundle -f KEY < SHA256SUMS >> SHA256SUMS.sig" in page
     assert "sha256sum --check --quiet SHA256SUMS sha256sum SHA256SUMS" in page
     assert "cannot contain that sum" in page
-    assert "asks for 2 signatures" in page
+    assert "requires 2 signatures" in page
     # As ssh-keygen -l prints it.
     assert 'alice,bob SHA256:FHsTyFHNmvNpw4o7+rp+M1yqMyBF8vXSBRkZtkQ0RKY valid-before="20271231"' in page
-    assert "No signers were named" in Reader(render()).text
+    assert "No signers were set" in Reader(render()).text
     assert "(airgap-pip)" in page
 
 

@@ -471,7 +471,7 @@ def test_what_a_reception_linked_when_it_was_killed_is_no_hard_link_to_outside(h
     reception = hop.reception()
     reception.load()
     with monkeypatch.context() as patch:
-        patch.setattr(_approval, "judge", lambda *_arguments: 1 / 0)
+        patch.setattr(_approval, "check", lambda *_arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             reception.finish()
     assert any(os.stat(path).st_nlink > 1 for path in glob.glob(hop.path + "/wheels/*"))

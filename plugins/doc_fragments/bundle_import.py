@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules share that record an import in the ledger."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options that describe the import."""
+
+    DOCUMENTATION = r"""
+options:
+  path:
+    description: The ledger, one JSON object a line.
+    type: path
+    required: true
+  bundle:
+    description: The bundle that is imported.
+    type: path
+    required: true
+  signers:
+    description: Who signed the bundle, as M(airgap.python.bundle_verify) returns it.
+    type: list
+    elements: dict
+    default: []
+  operator:
+    description: Who runs the import, on the control host. The user who logged in to this host is recorded as well.
+    type: str
+    default: ""
+  index:
+    description: The index that the bundle is published to.
+    type: str
+    default: ""
+attributes:
+  action_group:
+    description: Use C(group/airgap.python.bundle_import) in C(module_defaults) to set these options once.
+    support: full
+    membership:
+      - airgap.python.bundle_import
+  check_mode:
+    description: Can run in check mode and return what would change.
+    support: full
+  diff_mode:
+    description: The lines of a ledger state the time, so no difference can be shown beforehand.
+    support: none
+requirements:
+  - python >= 3.8
+"""
