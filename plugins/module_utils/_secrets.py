@@ -69,3 +69,16 @@ def hide(text: str, secrets: t.Mapping[str, str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, secrets[secret])
     return _QUERY.sub(lambda match: "%s?%s" % (match.group(1), HIDDEN), text)
+
+
+def scrub(value: t.Any, secrets: t.Collection[str]) -> t.Any:
+    """Return a module's result without the secrets; from ansible-core 2.22 on, Ansible itself leaves them in it."""
+    if isinstance(value, dict):
+        return {key: scrub(one, secrets) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrub(one, secrets) for one in value]
+    if isinstance(value, str):
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= SHORTEST:
+                value = value.replace(secret, HIDDEN)
+    return value

@@ -80,7 +80,7 @@ user:
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _devpi
+from ansible_collections.airgap.python.plugins.module_utils import _devpi, _secrets
 
 
 def login(client, params, password):
@@ -147,8 +147,8 @@ def main():
         finally:
             client.close()
     except _devpi.DevpiError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        module.fail_json(msg=_secrets.scrub(str(error), module.no_log_values))
+    module.exit_json(**_secrets.scrub(result, module.no_log_values))
 
 
 if __name__ == "__main__":

@@ -1129,10 +1129,10 @@ def main():
     try:
         result = Download(module).run()
     except (ShownError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=_secrets.scrub(str(error), module.no_log_values))
     if not module._diff:
         del result["diff"]
-    module.exit_json(**result)
+    module.exit_json(**_secrets.scrub(result, module.no_log_values))
 
 
 if __name__ == "__main__":

@@ -449,8 +449,8 @@ def main():
     try:
         result = Build(module).run()
     except (_build.BuildError, _resolve.ResolveError, _target.TargetError, WheelError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        module.fail_json(msg=_secrets.scrub(str(error), module.no_log_values))
+    module.exit_json(**_secrets.scrub(result, module.no_log_values))
 
 
 if __name__ == "__main__":

@@ -48,3 +48,14 @@ def test_texts_show_neither_a_password_with_an_at_sign_nor_a_query_and_keep_all_
         "a @ git+https://git.example/a.git@v1#egg=a and https://host?mail=x@y.example and ssh://host/b"
     )
     assert "mail" not in _secrets.without_secrets(text)
+
+
+def test_result_of_a_module_has_no_secret_at_any_depth():
+    result = {"changed": True, "size": 7, "locks": [{"origin": "https://h.example/canary/a.whl"}], "msg": "canary 1.0"}
+    assert _secrets.scrub(result, {"canary", "1.0"}) == {
+        "changed": True,
+        "size": 7,
+        "locks": [{"origin": "https://h.example/********/a.whl"}],
+        # Three characters are no secret, and are in too many words.
+        "msg": "******** 1.0",
+    }
