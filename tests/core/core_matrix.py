@@ -330,6 +330,9 @@ class Trial:
             self.judge_recap()
         self.find_deprecations()
         self.find_canaries()
+        # What failed stays, to be looked at.
+        if self.row.is_good():
+            self.play("destroy", "molecule/lab/destroy.yml")
         return self.row
 
     def judge_recap(self) -> None:
@@ -352,9 +355,7 @@ class Trial:
         """Collect what is deprecated in what was printed and in the results."""
         found = []
         for path in glob.glob(os.path.join(self.folder, "*.out")):
-            found += re.findall(
-                r"^\[DEPRECATION WARNING\]:?\s*(.+(?:\n(?![\[A-Za-z]+:? ).+){0,3})", read(path), re.MULTILINE
-            )
+            found += deprecations_in(read(path))
         for path in glob.glob(os.path.join(self.folder, "*", "results.jsonl")):
             for line in read(path).splitlines():
                 entry = json.loads(line)
@@ -407,6 +408,17 @@ class Trial:
         known = json.loads(read(os.path.join(self.folder, "first", "variables.json")) or "{}")
         if not self.row.troubles and "__stage_download" not in known.get(self.lab.stage, {}):
             self.row.troubles.append("the registered variables were not written")
+
+
+def deprecations_in(output: str) -> t.List[str]:
+    """Return the deprecation warnings in what Ansible printed, each with the lines that it was broken into."""
+    return re.findall(r"^\[DEPRECATION WARNING\]:?\s*(.+(?:\n(?![A-Z]+ |[a-z]+: |\[).+){0,3})", output, re.MULTILINE)
+
+
+def ends(known: t.Collection[t.Tuple[int, int]], own: str) -> t.List[Core]:
+    """Return the oldest and the newest version for which there is an interpreter, without the one that is played anyway."""
+    runnable = [core for core in CORES if any(core.oldest <= one <= core.newest for one in known)]
+    return [core for core in runnable[:1] + runnable[1:][-1:] if core.minor != ".".join(own.split(".")[:2])]
 
 
 def table(rows: t.Sequence[Row]) -> t.List[str]:
@@ -474,8 +486,7 @@ def main() -> int:
     if options.ends:
         from ansible.release import __version__ as own
 
-        runnable = [core for core in chosen if any(core.oldest <= one <= core.newest for one in known)]
-        chosen = [core for core in runnable[:1] + runnable[1:][-1:] if core.minor != ".".join(own.split(".")[:2])]
+        chosen = ends(known, own)
     rows = []
     for core in chosen:
         venv = environment(core, known)
