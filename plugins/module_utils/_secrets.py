@@ -18,6 +18,7 @@ TOKEN = 12
 _QUERY = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:/)?/[^\s?#'\"<>]*)\?[^\s'\"<>)]+")
 # In a text: the user and password of a URL, and a URL with a query.
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s?#]*@")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _URL_AND_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#]*)\?[^\s#]*")
 
 
@@ -50,7 +51,7 @@ def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
     """Return every password in URLs, as it is written and as it is meant; a user that stands alone may be a token."""
     found = set()
     for text in texts:
-        for url in (text or "").split():
+        for url in _URL.findall(text or ""):
             parts = urllib.parse.urlsplit(url)
             secret = parts.password or (parts.username if len(parts.username or "") >= TOKEN else "")
             if secret:
@@ -60,7 +61,7 @@ def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
 
 def queries(texts: t.Iterable[str]) -> t.Set[str]:
     """Return the queries of the URLs in requirements."""
-    found = {urllib.parse.urlsplit(word).query for text in texts for word in text.split() if "://" in word}
+    found = {urllib.parse.urlsplit(url).query for text in texts for url in _URL.findall(text)}
     return {query for query in found if len(query) >= SHORTEST}
 
 

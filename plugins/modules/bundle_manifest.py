@@ -120,7 +120,7 @@ import datetime
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _ledger, _lock, _manifest, _requirements
+from ansible_collections.airgap.python.plugins.module_utils import _ledger, _lock, _manifest, _requirements, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY,
     read_if_there,
@@ -286,6 +286,12 @@ def public(one):
     return dict(one, **{key: [_requirements.public(str(text)) for text in texts] for key, texts in lists.items()})
 
 
+def secrets(sets):
+    """Return what is secret in the requirements of sets; Ansible shows what a module was called with."""
+    texts = [str(text) for one in sets for key in ("requirements", "constraints") for text in one.get(key) or []]
+    return _secrets.passwords(texts) | _secrets.queries(texts)
+
+
 def main():
     """Describe the bundle."""
     module = AnsibleModule(
@@ -305,6 +311,7 @@ def main():
         },
         supports_check_mode=True,
     )
+    module.no_log_values.update(secrets(module.params["sets"]))
     try:
         result = Manifest(module).run()
     except (_manifest.BundleError, _lock.LockError, OSError) as error:

@@ -36,6 +36,12 @@ def test_user_that_stands_alone_in_a_url_may_be_a_token():
     assert _secrets.public("git+file:///srv/a?x=1#subdirectory=b") == "git+file:///srv/a#subdirectory=b"
 
 
+def test_secrets_of_a_requirement_are_found_with_and_without_blanks_around_its_url():
+    for text in ("a @ https://u:canary@h.example/a.whl?sig=0123", "a[x]@https://u:canary@h.example/a.whl?sig=0123 ; x"):
+        assert _secrets.passwords([text]) == {"canary"}
+        assert _secrets.queries([text]) == {"sig=0123"}
+
+
 def test_log_has_neither_the_secret_nor_a_query(tmp_path):
     log = tmp_path / "log"
     _pip.keep(["pip"], 1, 0.1, "t0ken at https://h/a.whl?sig=canary\n", str(log), {"t0ken": "${TOKEN}"})
