@@ -123,7 +123,7 @@ matrix: setup ## 20 packages for 5 targets: plain pip, ours and uv, judged twice
 
 .PHONY: core-matrix
 core-matrix: setup ## The demo under each ansible-core from 2.18 to 2.22, with secrets looked for (25 minutes; VERSIONS="2.18 2.22" for some)
-	@python tests/core/core_matrix.py $(if $(VERSIONS),--versions $(VERSIONS),--document)
+	@python tests/core/core_matrix.py --document $(if $(VERSIONS),--versions $(VERSIONS))
 
 .PHONY: core-ends
 core-ends: setup ## The same with one host, under the oldest and the newest ansible-core that run here beside that of .venv

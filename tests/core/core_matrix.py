@@ -111,6 +111,7 @@ class Row:
     found: t.List[str] = dataclasses.field(default_factory=list)
     troubles: t.List[str] = dataclasses.field(default_factory=list)
     missing: str = ""
+    date: str = dataclasses.field(default_factory=lambda: datetime.date.today().isoformat())
 
     def is_good(self) -> bool:
         """Return whether all promises were kept."""
@@ -424,15 +425,16 @@ def ends(known: t.Collection[t.Tuple[int, int]], own: str) -> t.List[Core]:
 def table(rows: t.Sequence[Row]) -> t.List[str]:
     """Return the table as lines of Markdown."""
     lines = [
-        "| ansible-core | Python | unit tests | first run | second run | changed, failed in it | deprecation warnings | secrets found |",
-        "|---|---|---|---|---|---|---|---|",
+        "| ansible-core | Python | unit tests | first run | second run | changed, failed in it | deprecation warnings "
+        "| secrets found | date |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         if row.missing:
-            lines.append("| %s | %s | | | | | | |" % (row.core.minor, row.missing))
+            lines.append("| %s | %s | | | | | | | %s |" % (row.core.minor, row.missing, row.date))
             continue
         lines.append(
-            "| %s | %s | %s | %d s | %s | %s | %d | %s |"
+            "| %s | %s | %s | %d s | %s | %s | %d | %s | %s |"
             % (
                 row.version,
                 row.python,
@@ -444,15 +446,29 @@ def table(rows: t.Sequence[Row]) -> t.List[str]:
                 else "; ".join(row.troubles),
                 len(row.deprecations),
                 "; ".join(row.found) or "nowhere",
+                row.date,
             )
         )
     return lines
 
 
+def remember(rows: t.Sequence[Row]) -> t.List[Row]:
+    """Keep the rows for later runs; return those of all versions, of which some may be from an earlier run."""
+    kept = []
+    for core in CORES:
+        path = os.path.join(WORK, "row-%s.json" % core.minor)
+        for row in rows:
+            if row.core == core:
+                write(path, json.dumps(dataclasses.asdict(row)))
+        if os.path.exists(path):
+            kept.append(Row(**dict(json.loads(read(path)), core=core)))
+    return kept
+
+
 def document(rows: t.Sequence[Row], where: str) -> None:
-    """Put the date, the machine and the table into the page."""
+    """Put the machine and the table into the page."""
     machine = "%s, %s, %d cores" % (distribution(), platform.machine(), os.cpu_count() or 1)
-    told = ["%s, %s, the lab's six hosts:" % (datetime.date.today().isoformat(), machine), ""] + table(rows)
+    told = ["%s, the lab's six hosts:" % machine, ""] + table(rows)
     text = read(where)
     begin, end = "<!-- begin: make core-matrix -->\n", "<!-- end: make core-matrix -->\n"
     head, _, rest = text.partition(begin)
@@ -477,7 +493,9 @@ def main() -> int:
     )
     parser.add_argument("--lab", choices=LABS, default="full")
     parser.add_argument("--no-unit-tests", action="store_true")
-    parser.add_argument("--document", action="store_true", help="write the table into docs/ansible-core.md")
+    parser.add_argument(
+        "--document", action="store_true", help="write the table, with rows of earlier runs, into docs/ansible-core.md"
+    )
     options = parser.parse_args()
 
     os.makedirs(WORK, exist_ok=True)
@@ -501,7 +519,7 @@ def main() -> int:
     say("")
     say("\n".join(table(rows)))
     if options.document:
-        document(rows, DOCUMENT)
+        document(remember(rows), DOCUMENT)
     # A version that cannot be played here is told, and is not a failure.
     return 0 if all(row.is_good() or row.missing for row in rows) else 1
 

@@ -46,7 +46,11 @@ def test_version_is_good_only_where_every_promise_was_kept():
 
 def test_table_says_what_was_found_and_where_there_is_no_interpreter():
     first, second = core_matrix.CORES[0], core_matrix.CORES[-1]
-    good = core_matrix.Row(first, "2.18.19", "3.11.7", "900 passed", 180.4, 40.2, 7, 0, found=["root in x"])
+    good = core_matrix.Row(
+        first, "2.18.19", "3.11.7", "900 passed", 180.4, 40.2, 7, 0, found=["root in x"], date="2026-11-26"
+    )
     lines = core_matrix.table([good, core_matrix.Row(second, missing="no interpreter from 3.13 to 3.15 here")])
-    assert lines[2] == "| 2.18.19 | 3.11.7 | 900 passed | 180 s | 40 s | 0 on all 7 hosts | 0 | root in x |"
+    assert (
+        lines[2] == "| 2.18.19 | 3.11.7 | 900 passed | 180 s | 40 s | 0 on all 7 hosts | 0 | root in x | 2026-11-26 |"
+    )
     assert "no interpreter from 3.13 to 3.15 here" in lines[3]
