@@ -20,6 +20,7 @@ TOKEN = 12
 _QUERY = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:/)?/[^\s?#'\"<>]*)\?[^\s'\"<>)]+")
 # In a text: the user and password of a URL, and a URL with a query.
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s?#]*@")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _URL_AND_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#]*)\?[^\s#]*")
 
 
@@ -57,7 +58,7 @@ def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
     """Return every password in URLs, in each form that programs print; a user name without a password may be a token."""
     found = set()
     for text in texts:
-        for url in (text or "").split():
+        for url in _URL.findall(text or ""):
             parts = urllib.parse.urlsplit(url)
             secret = parts.password or (parts.username if len(parts.username or "") >= TOKEN else "")
             if secret:
@@ -68,7 +69,7 @@ def passwords(texts: t.Iterable[t.Optional[str]]) -> t.Set[str]:
 
 def queries(texts: t.Iterable[str]) -> t.Set[str]:
     """Return the queries of the URLs in requirements."""
-    found = {urllib.parse.urlsplit(word).query for text in texts for word in text.split() if "://" in word}
+    found = {urllib.parse.urlsplit(url).query for text in texts for url in _URL.findall(text)}
     return {query for query in found if len(query) >= SHORTEST}
 
 
@@ -123,3 +124,16 @@ def out_of_settings(settings: t.Mapping[str, str]) -> PlainSettings:
         proxy = plain.pop("proxy")
         variables = {key: proxy for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
     return PlainSettings(plain, "".join(lines), variables)
+
+
+def scrub(value: t.Any, secrets: t.Collection[str]) -> t.Any:
+    """Return a module's result without the secrets; from ansible-core 2.22 on, Ansible itself leaves them in it."""
+    if isinstance(value, dict):
+        return {key: scrub(one, secrets) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrub(one, secrets) for one in value]
+    if isinstance(value, str):
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= SHORTEST:
+                value = value.replace(secret, HIDDEN)
+    return value

@@ -38,6 +38,12 @@ def test_user_without_a_password_in_a_url_may_be_a_token():
     assert _secrets.public("git+file:///srv/a?x=1#subdirectory=b") == "git+file:///srv/a#subdirectory=b"
 
 
+def test_secrets_of_a_requirement_are_found_with_and_without_blanks_around_its_url():
+    for text in ("a @ https://u:canary@h.example/a.whl?sig=0123", "a[x]@https://u:canary@h.example/a.whl?sig=0123 ; x"):
+        assert _secrets.passwords([text]) == {"canary"}
+        assert _secrets.queries([text]) == {"sig=0123"}
+
+
 def test_log_has_neither_the_secret_nor_a_query(tmp_path):
     log = tmp_path / "log"
     _command.log_command(["pip"], 1, 0.1, "t0ken at https://h/a.whl?sig=canary\n", str(log), {"t0ken": "${TOKEN}"})
@@ -92,3 +98,14 @@ def test_two_logins_on_one_machine_are_an_error_without_them():
     with pytest.raises(AirgapError, match="two logins for h.example") as error:
         _secrets.out_of_settings(settings)
     assert "s3cr3t" not in str(error.value)
+
+
+def test_result_of_a_module_has_no_secret_at_any_depth():
+    result = {"changed": True, "size": 7, "locks": [{"origin": "https://h.example/canary/a.whl"}], "msg": "canary 1.0"}
+    assert _secrets.scrub(result, {"canary", "1.0"}) == {
+        "changed": True,
+        "size": 7,
+        "locks": [{"origin": "https://h.example/********/a.whl"}],
+        # Three characters are no secret, and are in too many words.
+        "msg": "******** 1.0",
+    }
