@@ -135,6 +135,7 @@ build_requirements:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve._wheel_build import run_module
 
@@ -166,8 +167,8 @@ def main() -> None:
     try:
         result = run_module(module)
     except (AirgapError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        module.fail_json(msg=_secrets.scrub(str(error), module.no_log_values))
+    module.exit_json(**_secrets.scrub(result, module.no_log_values))
 
 
 if __name__ == "__main__":

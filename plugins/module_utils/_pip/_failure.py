@@ -221,13 +221,13 @@ def _errors(output: str, place: str) -> t.List[str]:
 def _pip_errors(output: str) -> t.List[str]:
     """Return what follows "ERROR:" in pip's output, with the indented lists that belong to it."""
     errors = []
-    for match in re.finditer(r"^[ ]*ERROR:(?P<said>.*)\n?(?P<list>(?:[ ]+(?!ERROR:)\S.*\n?)*)", output, re.MULTILINE):
-        said = match.group("said").strip()
+    for match in re.finditer(r"^[ ]*ERROR:(?P<text>.*)\n?(?P<list>(?:[ ]+(?!ERROR:)\S.*\n?)*)", output, re.MULTILINE):
+        text = match.group("text").strip()
         listed = [re.sub(r" from https?://\S+", "", line.strip()) for line in match.group("list").splitlines()]
-        if listed and (said.endswith(":") or "Here is a list" in said) and said != "Exception:":
+        if listed and (text.endswith(":") or "Here is a list" in text) and text != "Exception:":
             more = " and %d more" % (len(listed) - LISTED) if len(listed) > LISTED else ""
-            said += " " + ", ".join(listed[:LISTED]) + more
-        errors.append(said)
+            text += " " + ", ".join(listed[:LISTED]) + more
+        errors.append(text)
     return errors
 
 

@@ -94,15 +94,15 @@ def unread_message(unread: t.Mapping[str, str]) -> str:
     by_reason: t.Dict[t.Tuple[str, str, str], t.List[t.Tuple[str, str]]] = {}
     for url, reason in sorted(unread.items()):
         by_reason.setdefault((index_of(url), *why_unanswered(reason)), []).append((url, reason))
-    said = []
+    sentences = []
     for (index, what, fix), pages in sorted(by_reason.items()):
         names = ", ".join(url.rstrip("/").rpartition("/")[2] for url, dummy in pages[:SHOWN])
         more = " and %d more" % (len(pages) - SHOWN) if len(pages) > SHOWN else ""
-        said.append(
+        sentences.append(
             "the index %s gave no answer about %s%s: %s (%s). %s, and run again."
             % (index, names, more, what, short_reason(pages[0][1]), fix)
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def short_reason(reason: str) -> str:

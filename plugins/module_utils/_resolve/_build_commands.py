@@ -112,8 +112,8 @@ def build_requirements(output: str) -> t.List[t.Dict[str, str]]:
 def repair_failure(output: str) -> str:
     """Return why auditwheel cannot repair a wheel: usually a library that it does not find."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if re.search(r"[Cc]annot repair|could not be located|too-recent", line)]
-    return (told or lines or ["auditwheel gave no output"])[-1].rstrip(".")
+    reasons = [line for line in lines if re.search(r"[Cc]annot repair|could not be located|too-recent", line)]
+    return (reasons or lines or ["auditwheel gave no output"])[-1].rstrip(".")
 
 
 def grafted_libraries(output: str) -> t.List[str]:

@@ -170,14 +170,14 @@ def mentioned_projects(wheels: t.Iterable[BuiltWheel], output: str) -> t.Set[str
 
 def misfit_message(wheels: t.Iterable[BuiltWheel], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
     """Return which built wheels of these projects do not fit which targets, and what to do; "" if all fit."""
-    names, said = set(names), []
+    names, sentences = set(names), []
     for wheel in wheels:
         reasons = ["%s (%s)" % (one.name, misfit_reason(wheel.tags, wheel.host, one)) for one in targets]
         reasons = [one for one in reasons if not one.endswith("()")]
         if wheel.name in names and reasons:
-            said.append(
+            sentences.append(
                 "%s was built on the internet host as %s, which fits only targets of that host's kind, not %s. Give the "
                 "set other targets, require a version that has a wheel there, or build it on such a machine and name "
                 "its folder in find_links." % (wheel.name, wheel.filename, ", ".join(reasons))
             )
-    return " ".join(said)
+    return " ".join(sentences)

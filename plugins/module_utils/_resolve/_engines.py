@@ -56,10 +56,10 @@ class PipEngine:
             noted["unread"].update(_index_pages.ignored_by_pip(out))
             refuse_unread(self.pip, _index_pages.Pages(noted["unread"], frozenset(noted["answered"])), target)
         if rc != 0:
-            said = _pip_resolution.why_unresolved(
+            message = _pip_resolution.why_unresolved(
                 out, target, "the requirements cannot be resolved", self.pip.log or ""
             )
-            raise _pip_resolution.parse_refusal(out) or _resolve_error.ResolveError(said, out)
+            raise _pip_resolution.parse_refusal(out) or _resolve_error.ResolveError(message, out)
         with open(os.path.join(folder, "report.json"), encoding="utf-8") as stream:
             report = json.load(stream)
         warnings = [

@@ -76,13 +76,13 @@ class Inputs:
             some, number = lines[match.group("name")], int(match.group("number"))
             return self.label(some[number - 1].text) if 0 < number <= len(some) else match.group()
 
-        ours = re.escape(folder + os.sep) + r"(?:[^\s/]+/)?"
+        scratch_file = re.escape(folder + os.sep) + r"(?:[^\s/]+/)?"
         message = re.sub(
-            r"(?:-[rc] )?%s(?P<name>%s|%s) \(line (?P<number>\d+)\)" % (ours, REQUIREMENTS, CONSTRAINTS),
+            r"(?:-[rc] )?%s(?P<name>%s|%s) \(line (?P<number>\d+)\)" % (scratch_file, REQUIREMENTS, CONSTRAINTS),
             line_of,
             message,
         )
-        return re.sub(r"`?%s\S*`?" % ours, "the set's requirements", message)
+        return re.sub(r"`?%s\S*`?" % scratch_file, "the set's requirements", message)
 
     def places(self, output: str) -> t.List[str]:
         """Return the lines, with their places, that the output of a failed engine names."""

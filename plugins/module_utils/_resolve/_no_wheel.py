@@ -95,7 +95,7 @@ def missing_wheels_message(pip: Pip, output: str, targets: t.Sequence[Target], f
     Returns "" if the output shows no such failure or an index does not answer.
     """
     links = options("--find-links", find_links)
-    told = []
+    sentences = []
     for requirement in not_found(output):
         name = _lock.project_of(requirement)
         have = {one.name: _fitting_versions(pip, name, [ONLY_WHEELS] + one.pip_arguments() + links) for one in targets}
@@ -109,8 +109,8 @@ def missing_wheels_message(pip: Pip, output: str, targets: t.Sequence[Target], f
         }
         rc, out = pip.call(["-c", _COMPARE, json.dumps(question)], _settings.pip_environment({}, os.environ))
         if rc == 0:
-            told.append(missing_wheel_message(requirement, targets, json.loads(out)))
-    return " ".join(one for one in told if one)
+            sentences.append(missing_wheel_message(requirement, targets, json.loads(out)))
+    return " ".join(one for one in sentences if one)
 
 
 def missing_wheel_message(requirement: str, targets: t.Sequence[Target], facts: t.Mapping[str, t.Any]) -> str:

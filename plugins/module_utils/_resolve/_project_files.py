@@ -102,10 +102,10 @@ class _Project:
         """Add what an extra of the project requires."""
         key = normalize(name)
         if key not in self.extras:
-            told = ", ".join(sorted(self.extras)) or "none"
+            known = ", ".join(sorted(self.extras)) or "none"
             if "optional-dependencies" in self.dynamic:
-                told += "; its optional-dependencies are dynamic: only its build can list them. Write them to a requirements file"
-            raise AirgapError("%s: the project has no extra %s. It has %s." % (where, name, told))
+                known += "; its optional-dependencies are dynamic: only its build can list them. Write them to a requirements file"
+            raise AirgapError("%s: the project has no extra %s. It has %s." % (where, name, known))
         self.add_entries(self.extras[key], "extra " + key, marker, inside + (key,))
 
     def add_group(self, name: str) -> None:

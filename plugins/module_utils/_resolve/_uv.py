@@ -165,5 +165,7 @@ def stops_at_first(output: str) -> bool:
 def why_unresolved(output: str, target: Target) -> str:
     """Return why uv failed for a target, and the fix."""
     cause, lines, fix = diagnose_uv(output)
-    said = "%s (%s)." % (cause, " ".join(lines)) if cause else "the requirements cannot be resolved: " + " ".join(lines)
-    return "target %s: %s %s" % (target.name, said, fix)
+    message = (
+        "%s (%s)." % (cause, " ".join(lines)) if cause else "the requirements cannot be resolved: " + " ".join(lines)
+    )
+    return "target %s: %s %s" % (target.name, message, fix)
