@@ -177,7 +177,7 @@ def test_block_with_something_after_its_signature_is_refused(alice):
 
 def test_line_that_ssh_keygen_would_pass_over_is_an_error(alice):
     for line, reason in (
-        (alice.public, "no name before its key"),
+        (alice.public, "lacks a name before its key"),
         ("alice@example", "ALLOWED SIGNERS"),
         ("alice@example ssh-ed25519 AAAAnonsense", "ALLOWED SIGNERS"),
         ("alice@example a b c " + alice.public, "ALLOWED SIGNERS"),
@@ -198,7 +198,7 @@ def test_refusal_says_how_many_are_missing_and_why_each_block_does_not_count(ali
     assert text.startswith("/b/SHA256SUMS.sig: 1 of 2 required signatures is missing. Signed by alice@example (SHA256:")
     assert "(ecdsa-sha2-nistp256): other content" in text
     assert "(ecdsa-sha2-nistp256): other namespace, it was made for 'file'" in text
-    assert text.endswith("(playbooks/approve.yml) and bring it again.")
+    assert text.endswith("(playbooks/approve.yml) and transfer it again.")
 
 
 def test_host_without_ssh_keygen_is_told_which_package_it_needs(alice, monkeypatch, tmp_path):
