@@ -550,7 +550,7 @@ def test_approve_without_the_sum_shows_it_and_signs_nothing(site, control):
     rc, output = control.play("approve", approve_signing_key=site.alice.path)
     assert rc != 0
     assert "Bundle %s" % site.manifest["id"] in output
-    assert sum_of(site.source) in output.partition("TASK [Sign it]")[2]
+    assert sum_of(site.source) in output.partition("TASK [Sign the bundle]")[2]
     assert "approve_sha256" in output
     assert not is_signed(site)
 
@@ -559,9 +559,9 @@ def test_approve_with_another_sum_names_both_and_signs_nothing(site, control):
     other = "0" * 64
     rc, output = control.play("approve", approve_signing_key=site.alice.path, approve_sha256=other)
     assert rc != 0
-    said = output.partition("TASK [Sign it]")[2]
+    said = output.partition("TASK [Sign the bundle]")[2]
     assert "SHA256SUMS on here has SHA-256 %s" % sum_of(site.source) in said
-    assert "%s was to be signed" % other in said
+    assert "the approved sum is %s" % other in said
     assert not is_signed(site)
 
 
@@ -575,7 +575,7 @@ def test_host_gets_no_signature_over_other_sums_than_were_approved(site, control
     )
     rc, output = control.play("approve", approve_signing_key=site.alice.path, approve_sha256=sum_of(site.source))
     assert rc != 0
-    assert "%s was to be signed" % sum_of(site.source) in output
+    assert "the approved sum is %s" % sum_of(site.source) in output
     assert not is_signed(site)
 
 
@@ -623,7 +623,7 @@ def test_officer_reads_and_approves_a_copy(site, control):
     assert state(desk + "/bundle") == before
 
 
-def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, control):
+def test_copy_that_differs_from_the_bundle_of_the_host_is_not_signed(site, control):
     desk = str(site.folder / "desk")
     control.play("approve", "--check", approve_copy=desk)
     approved = sum_of(site.source)
@@ -634,11 +634,11 @@ def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, cont
     variables = {"approve_signing_key": site.alice.path, "approve_sha256": approved}
     rc, output = control.play("approve", approve_copy=desk, **variables)
     assert rc != 0
-    # The copy here is the one that was approved, and what the key is to sign over there is not.
-    said = "has SHA-256 %s, computed on the control host, and %s was to be signed. Nothing is signed"
+    # The copy here is the approved one, and the sums that the key would sign there are not.
+    said = "has SHA-256 %s, computed on the control host, and the approved sum is %s. Nothing is signed"
     assert said % (sum_of(site.source), approved) in " ".join(output.split())
     assert not is_signed(site)
-    # A host that tells of the new one gets it copied and its sum shown, and no signature either.
+    # A host that reports the new bundle gets it copied and its sum shown, and no signature either.
     control.hostile("def change(answer):\n    return answer\n")
     rc, output = control.play("approve", approve_copy=desk, **variables)
     assert rc != 0
@@ -646,7 +646,7 @@ def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, cont
     assert not is_signed(site)
 
 
-def test_key_with_a_passphrase_is_not_asked_for_it_but_signs_through_an_agent(site, control):
+def test_key_with_a_passphrase_signs_only_through_an_agent(site, control):
     key = str(site.folder / "carol")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "a secret", "-f", key], check=True)
     rc, output = control.play(

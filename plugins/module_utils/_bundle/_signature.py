@@ -272,7 +272,9 @@ def check(
                 # The line that ssh-keygen skipped is another key's.
                 found = Rejected(block.key, block.type, *_why_unknown(""))
             if isinstance(found, Signer) and found.key in [one.key for one in signers]:
-                found = Rejected(found.key, found.type, "same key twice", "an earlier signature by this key counts already")
+                found = Rejected(
+                    found.key, found.type, "same key twice", "an earlier signature by this key counts already"
+                )
             if isinstance(found, Signer):
                 signers.append(found)
             else:

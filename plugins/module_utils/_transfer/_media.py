@@ -90,7 +90,7 @@ def judge(folders: t.Sequence[str], check: t.Optional[t.Collection[str]]) -> Off
     """
     found = {folder: _walk(folder) for folder in folders}
     folder = _open_part(found)
-    manifest, entries = _verify.verify(folder, beside=_volumes.is_ours)
+    manifest, entries = _verify.verify(folder, ignored=_volumes.is_ours)
     if not os.path.basename(folder) == _volumes.folder_of(manifest["id"]):
         raise AirgapError(
             "%s holds bundle %s, which is not what its name says. Bring the folder as it was exported."

@@ -239,7 +239,7 @@ class Reception:
         if not self.has_open():
             raise AirgapError("The pool came before what it is judged by. Run the transfer again.")
         _approval.check(self.open, self.params)
-        manifest, entries = _verify.verify(self.open, beside=is_in_pool)
+        manifest, entries = _verify.verify(self.open, ignored=is_in_pool)
         if manifest["id"] != self.offer.id:
             raise AirgapError("Bundle %s was offered, and bundle %s came." % (self.offer.id, manifest["id"]))
         self.manifest = manifest
