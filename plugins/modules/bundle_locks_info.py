@@ -87,7 +87,7 @@ def main() -> None:
     )
     params = module.params
     try:
-        result = _locks.read(params["path"], params["sets"], params["targets"])
+        result = _locks.read_texts(params["path"], params["sets"], params["targets"])
     except AirgapError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

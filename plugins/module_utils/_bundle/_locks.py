@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The locks of a bundle, for the hosts that install from them."""
+"""The locks of a bundle, and the requirements that each must meet."""
 
 from __future__ import annotations
 
@@ -10,6 +10,32 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
+
+
+def read_locks(root: str, manifest: t.Mapping[str, t.Any]) -> t.List[t.Tuple[t.Mapping[str, t.Any], str, _lock.Lock]]:
+    """Return (set, target name, lock) for each lock of a manifest; raises AirgapError if one cannot be read."""
+    locks = []
+    for one in manifest["sets"]:
+        names = one.get("targets") or [target["name"] for target in manifest["targets"]]
+        for name in names:
+            path = _layout.lock_path(one["name"], name)
+            _layout.check_name(path, _layout.MANIFEST)
+            where = os.path.join(root, path)
+            locks.append((one, name, _lock.parse_lock(_folder.read_text(where), where)))
+    return locks
+
+
+def requirements_of(one: t.Mapping[str, t.Any], lock: _lock.Lock) -> t.Tuple[t.Sequence[str], str]:
+    """Return the requirements that a lock must meet, and a warning if the lock does not name them itself."""
+    if lock.roots is not None:
+        return lock.roots, ""
+    if one.get("requirements") and not one.get("requirements_file"):
+        return one["requirements"], ""
+    return [pin.name for pin in lock.pins], (
+        "The locks of set %s do not name its requirements: they are verified to be closed, but not to contain the extras, nor "
+        "to be free of unneeded files. Stage the set again." % one["name"]
+    )
 
 
 def _exists(path: str) -> bool:
@@ -21,7 +47,7 @@ def _exists(path: str) -> bool:
     return True
 
 
-def read(root: str, sets: t.Sequence[str], targets: t.Sequence[str]) -> t.Dict[str, t.Any]:
+def read_texts(root: str, sets: t.Sequence[str], targets: t.Sequence[str]) -> t.Dict[str, t.Any]:
     """Return the locks of sets and targets that a bundle has; raises AirgapError if one cannot be read."""
     locks = []
     try:
