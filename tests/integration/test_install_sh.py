@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._install import _program
+from ansible_collections.airgap.python.plugins.module_utils._install import _bundle_venv, _program, _verified_bundle
 
 from tests.integration import interpreters, small_bundle
 from tests.integration.simple_index import SimpleIndex, make_wheel
@@ -368,7 +368,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(install):
     install.venv.mkdir()
     (install.venv / "thesis.txt").write_text("mine")
     before = small_bundle.snapshot(install.venv)
-    refused(install.set(), str(install.venv), "was not made by us")
+    refused(install.set(), str(install.venv), "was not created by this program")
     assert small_bundle.snapshot(install.venv) == before
     shutil.rmtree(install.venv)
     install.venv.write_text("a file")
@@ -387,7 +387,7 @@ def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):
 
 def test_a_full_disk_is_seen_before_anything_is_made(bundle, install, monkeypatch):
     """What cannot fit is not begun."""
-    monkeypatch.setattr(_program.shutil, "disk_usage", lambda path: (10, 10, 0))
+    monkeypatch.setattr(_bundle_venv.shutil, "disk_usage", lambda path: (10, 10, 0))
     with pytest.raises(AirgapError, match="The disk of .* is full"):
         _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not install.venv.exists()
@@ -395,14 +395,14 @@ def test_a_full_disk_is_seen_before_anything_is_made(bundle, install, monkeypatc
 
 def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install, monkeypatch):
     """The error says so, and nothing half-made is taken for finished."""
-    real = _program.run
+    real = _bundle_venv.run
 
     def run(argv):
         if "-r" in argv:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(argv)
 
-    monkeypatch.setattr(_program, "run", run)
+    monkeypatch.setattr(_bundle_venv, "run", run)
     with pytest.raises(AirgapError, match=r"The disk of %s is full: .* has [0-9]+ bytes free" % install.venv):
         _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
@@ -411,7 +411,7 @@ def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install,
 
 def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install, monkeypatch, tmp_path):
     """Which disk is full is told; what pip needs for itself lies beside the environment."""
-    real = _program.run
+    real = _bundle_venv.run
     places = []
 
     def run(argv):
@@ -422,11 +422,11 @@ def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install
     def copy(bundle, pin, folder):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(_program, "run", run)
+    monkeypatch.setattr(_bundle_venv, "run", run)
     _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert places
     assert {os.path.dirname(place) for place in places} == {str(install.venv)}
-    monkeypatch.setattr(_program.Bundle, "copy", copy)
+    monkeypatch.setattr(_verified_bundle.Bundle, "copy", copy)
     monkeypatch.setattr(_program.tempfile, "tempdir", str(tmp_path))
     with pytest.raises(AirgapError, match="The disk of %s/.tmp.* is full: .*TMPDIR" % tmp_path):
         _program.main(str(bundle), ["base", "--venv", str(install.venv)])
@@ -453,7 +453,7 @@ def evil_pip(mark):
 
 def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, install, pip, monkeypatch, tmp_path):
     """What is run and installed are copies that were hashed while they were made."""
-    real = _program.run
+    real = _bundle_venv.run
 
     def run(argv):
         if "install" in argv:
@@ -461,7 +461,7 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
             (bundle / APP).write_bytes(make_wheel("app", "6.6")[1])
         return real(argv)
 
-    monkeypatch.setattr(_program, "run", run)
+    monkeypatch.setattr(_bundle_venv, "run", run)
     _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (tmp_path / "owned").exists()
     assert version_of(install.venv) == "1.0"
@@ -470,7 +470,7 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
 
 def test_a_file_that_is_changed_before_it_is_copied_is_refused_by_name(bundle, install, monkeypatch):
     """The copy has another sum, and nothing stays behind."""
-    monkeypatch.setattr(_program, "check_space", lambda *_arguments: flip(bundle / APP))
+    monkeypatch.setattr(_bundle_venv, "check_space", lambda *_arguments: flip(bundle / APP))
     with pytest.raises(AirgapError, match="app-1.0.* has sha256"):
         _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not (install.venv / "airgap-lock.txt").exists()
@@ -493,12 +493,12 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
     swap = "\n".join(
         [
             "import os",
-            "from ansible_collections.airgap.python.plugins.module_utils import _venv_apply",
-            "real = _venv_apply.Environment.claim",
-            "def claim(self):",
+            "from ansible_collections.airgap.python.plugins.module_utils._install import _locked_venv",
+            "real = _locked_venv.Environment.locked",
+            "def locked(self):",
             "    os.replace(%r, %r)" % (str(tmp_path / "evil"), str(wheel)),
             "    return real(self)",
-            "_venv_apply.Environment.claim = claim",
+            "_locked_venv.Environment.locked = locked",
         ]
     )
     done = subprocess.run(
@@ -851,7 +851,7 @@ def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
 def test_without_ssh_keygen_nothing_is_called_verified(bundle, officers, monkeypatch, capsys):
     """A check that cannot be made is no check that was passed."""
     small_bundle.sign(bundle, officers["alice"][0])
-    monkeypatch.setattr(_program._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
+    monkeypatch.setattr(_verified_bundle._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
     assert _program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
     said = capsys.readouterr()
     assert "ssh-keygen does not run on this host" in said.err and "openssh-client" in said.err

@@ -17,8 +17,7 @@ import threading
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _sums, _verify
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
-from ansible_collections.airgap.python.plugins.modules import bundle_send
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _sender
 
 from tests.integration import hostile_interpreter
 from tests.unit.plugins.module_utils._bundle.test_manifest import seal
@@ -108,18 +107,18 @@ class Site:
         common.update(self.allowed, **options)
         result = run("bundle_receive", **common)
         if result.get("open"):
-            files = bundle_send.open_part(self.source, sums["SHA256SUMS"], result["known"])
-            result = self.bring(common, lambda emit: _stream.write_open(self.source, files, emit))
+            load = _sender.load(self.source, sums["SHA256SUMS"], result["known"], ())
+            result = self.bring(common, load.write)
         if result.get("wanted"):
-            root, parts = bundle_send.pool_parts(self.source, sums["SHA256SUMS"], result["wanted"])
-            result = self.bring(dict(common, wanted=result["wanted"]), lambda emit: _stream.write(root, parts, emit))
+            load = _sender.load(self.source, sums["SHA256SUMS"], (), result["wanted"])
+            result = self.bring(dict(common, wanted=result["wanted"]), load.write)
         return result
 
     def bring(self, options, write):
         """Let the module receive what is written into a pipe."""
         folder = tempfile.mkdtemp(dir=str(self.folder))
         os.mkfifo(os.path.join(folder, "pipe"))
-        sender = threading.Thread(target=bundle_send.serve, args=(write, folder))
+        sender = threading.Thread(target=_sender.serve, args=(write, folder))
         sender.start()
         result = run("bundle_receive", pipe=folder, **options)
         sender.join()

@@ -14,7 +14,7 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
 def read_locks(root: str, manifest: t.Mapping[str, t.Any]) -> t.List[t.Tuple[t.Mapping[str, t.Any], str, _lock.Lock]]:
-    """Return (set, target name, lock) for each lock of a manifest; raises AirgapError if one cannot be read."""
+    """Return (set, target name, lock) for each lock that a manifest lists; raises AirgapError."""
     locks = []
     for one in manifest["sets"]:
         names = one.get("targets") or [target["name"] for target in manifest["targets"]]
@@ -27,14 +27,14 @@ def read_locks(root: str, manifest: t.Mapping[str, t.Any]) -> t.List[t.Tuple[t.M
 
 
 def requirements_of(one: t.Mapping[str, t.Any], lock: _lock.Lock) -> t.Tuple[t.Sequence[str], str]:
-    """Return the requirements that a lock must meet, and a warning if the lock does not name them itself."""
+    """Return the requirements that a lock must meet, and a warning if it does not name them itself."""
     if lock.roots is not None:
         return lock.roots, ""
     if one.get("requirements") and not one.get("requirements_file"):
         return one["requirements"], ""
     return [pin.name for pin in lock.pins], (
-        "The locks of set %s do not name its requirements: they are verified to be closed, but not to contain the extras, nor "
-        "to be free of unneeded files. Stage the set again." % one["name"]
+        "The locks of set %s do not name its requirements. They are checked to be closed, but not for missing extras "
+        "or for files that nothing requires. Stage the set again." % one["name"]
     )
 
 

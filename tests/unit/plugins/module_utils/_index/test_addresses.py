@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every address of the index on its own host follows from what it listens on."""
+"""The index host reaches its own index at the address that the server listens on."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("hosts", "url"), CASES)
-def test_own_host_asks_where_the_server_listens(hosts, url):
+def test_own_host_uses_the_address_that_the_server_listens_on(hosts, url):
     assert own_url.own_url(hosts, "3141") == url
 
 
 @pytest.mark.parametrize("hosts", ["", [], [""]])
-def test_no_address_is_an_error_that_names_the_variable(hosts):
+def test_empty_address_is_an_error_that_names_the_variable(hosts):
     with pytest.raises(AnsibleFilterError, match="devpi_host"):
         own_url.own_url(hosts, 3141)
 
@@ -44,7 +44,7 @@ def test_each_address_has_its_url():
     assert _addresses.own_urls(["10.0.0.1", "10.0.0.2", "10.0.0.1"], 80) == ["http://10.0.0.1:80", "http://10.0.0.2:80"]
 
 
-def test_publish_asks_the_address_that_the_server_listens_on():
+def test_publish_uses_the_address_that_the_server_listens_on():
     with open(os.path.join(ROOT, "roles/publish/defaults/main.yml"), encoding="utf-8") as stream:
         default = yaml.safe_load(stream)["publish_url"]
     templates = jinja2.Environment()

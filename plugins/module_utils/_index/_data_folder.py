@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Devpi's data folder, made complete or not at all.
+"""Devpi's data folder, created completely or not at all.
 
-devpi-init works in DATA/.init. What it made is moved up when it has finished, .serverversion last, so that this file says
-that all is there. A run that was killed is taken up again. Nothing but DATA/.init is ever removed.
+devpi-init works in DATA/.init. When it has finished, its files are moved up, .serverversion last, so that this file
+shows that all of them are in place. A run after a killed one continues. Nothing but DATA/.init is ever removed.
 
-The password goes from its file into a configuration file of devpi-init that only the account can read, because everybody
-can read the arguments of a process.
+The password goes from its file into a configuration file of devpi-init that only the account can read, because every
+user can read the arguments of a process.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 DONE = ".complete"
 
 
-def make(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: str) -> None:
-    """Make the data aside and move them to their place, as the account and with nothing of root's rights."""
+def create(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: str) -> None:
+    """Create the data in DATA/.init and move them into place, as the account and without root's rights."""
     with open(password_file, encoding="utf-8") as stream:
         password = stream.read().rstrip("\n")
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        said = ""
+        failure = ""
         try:
             os.close(reading)
             _become(account)
             _fill(data, password, devpi_init)
         except BaseException as error:
-            said = str(error) or type(error).__name__
-        os.write(writing, said.encode("utf-8", "replace")[:4000])
-        os._exit(1 if said else 0)
+            failure = str(error) or type(error).__name__
+        os.write(writing, failure.encode("utf-8", "replace")[:4000])
+        os._exit(1 if failure else 0)
     os.close(writing)
     with os.fdopen(reading, "rb") as stream_of_child:
-        said = stream_of_child.read().decode("utf-8", "replace")
+        failure = stream_of_child.read().decode("utf-8", "replace")
     dummy, status = os.waitpid(child, 0)
-    if said or status:
+    if failure or status:
         raise AirgapError(
-            said.replace(password, "(password)") or "%s was not made: the run was killed. Run it again." % data
+            failure.replace(password, "(password)") or "%s was not created: the run was killed. Run it again." % data
         )
 
 
 def _become(account: pwd.struct_passwd) -> None:
-    """Give up root for the account, for good."""
+    """Change from root to the account for good."""
     if os.geteuid() != account.pw_uid:
         os.setgroups([])
         os.setgid(account.pw_gid)
@@ -66,23 +66,23 @@ def _fill(data: str, password: str, devpi_init: str) -> None:
         rest = sorted(set(os.listdir(data)) - {"lost+found"})
         if rest:
             raise AirgapError(
-                "%s is not empty and not devpi's: %s. Empty it, or set devpi_data_dir to another folder."
+                "%s is not empty, and its content is not devpi's: %s. Empty it, or set devpi_data_dir to another folder."
                 % (data, ", ".join(rest[:5]))
             )
         _init(aside, password, devpi_init)
-    made = os.path.join(aside, "data")
-    for name in sorted(os.listdir(made), key=_last_of_all):
-        os.rename(os.path.join(made, name), os.path.join(data, name))
+    created = os.path.join(aside, "data")
+    for name in sorted(os.listdir(created), key=_serverversion_last):
+        os.rename(os.path.join(created, name), os.path.join(data, name))
     os.sync()
     shutil.rmtree(aside)
 
 
-def _last_of_all(name: str) -> t.Tuple[bool, str]:
+def _serverversion_last(name: str) -> t.Tuple[bool, str]:
     return name == ".serverversion", name
 
 
 def _init(aside: str, password: str, devpi_init: str) -> None:
-    """Run devpi-init in a new folder and mark it when it has finished."""
+    """Run devpi-init in a new folder, and mark the folder when devpi-init has finished."""
     os.mkdir(aside, 0o700)
     config = os.path.join(aside, "init.yml")
     handle = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -104,7 +104,7 @@ def _init(aside: str, password: str, devpi_init: str) -> None:
     finally:
         os.unlink(config)
     if done.returncode != 0:
-        said = done.stdout.decode("utf-8", "replace").strip()
-        raise AirgapError("devpi-init failed in %s: %s" % (aside, said[-1500:]))
+        output = done.stdout.decode("utf-8", "replace").strip()
+        raise AirgapError("devpi-init failed in %s: %s" % (aside, output[-1500:]))
     with open(os.path.join(aside, DONE), "w", encoding="utf-8") as stream:
         os.fsync(stream.fileno())

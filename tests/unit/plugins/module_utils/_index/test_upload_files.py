@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What devpi_upload promises of files before it sends any: what it describes is the file that it hashed."""
+"""What devpi_upload checks before it sends a file: the metadata that it sends are those of the file that it hashed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import os
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import _uploads
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
-from ansible_collections.airgap.python.plugins.modules import devpi_upload
 
 from tests.integration.simple_index import make_wheel
 
 
-def inspect(path, sha256):
-    """Return what the module finds in one wheel."""
-    return devpi_upload.inspect(devpi_upload.packaging_for([]), [(str(path), sha256)])
+def read_wheels(path, sha256):
+    """Return what one wheel declares."""
+    return _uploads.read_wheels(_uploads.packaging_for([]), [(str(path), sha256)])
 
 
 @pytest.fixture(name="wheel")
@@ -38,7 +38,7 @@ def test_what_a_wheel_declares_is_read_from_the_file_that_was_hashed(wheel, tmp_
         return real(*arguments)
 
     monkeypatch.setattr(_metadata, "read", swapped)
-    found = inspect(path, sha256)[0]
+    found = read_wheels(path, sha256)[0]
     assert ("requires_dist", "part>=2") in found.fields
 
 
@@ -46,10 +46,10 @@ def test_a_link_and_a_file_that_others_can_change_are_refused_by_name(wheel, tmp
     path, sha256 = wheel
     path.chmod(0o666)
     with pytest.raises(AirgapError, match="app-1.0.*can be changed by others: its mode 0666"):
-        inspect(path, sha256)
+        read_wheels(path, sha256)
     path.chmod(0o644)
-    assert inspect(path, sha256)[0].project == "app"
+    assert read_wheels(path, sha256)[0].project == "app"
     path.rename(tmp_path / "aside")
     path.symlink_to(tmp_path / "aside")
     with pytest.raises(AirgapError, match="app-1.0.*a link"):
-        inspect(path, sha256)
+        read_wheels(path, sha256)

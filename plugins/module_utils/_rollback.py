@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was there before a change and comes back when the change does not work: files, owners and one environment.
+"""The state before a change, restored if the change fails: files, owners and one environment.
 
-It is written down beside the unit before anything is changed, so that a run which takes up a killed one still has it.
+It is recorded next to the unit before anything is changed, so that the run after a killed one still has it.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ from ansible_collections.airgap.python.plugins.module_utils._access import set_o
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, read_if_exists, write_atomic
 
-# What an environment is called that another has taken the place of, and one that is being made.
+# Suffixes of the former environment, which another one replaced, and of one that is being built.
 FORMER = ".former"
 NEW = ".new"
-# What a former file is called beside the one in its place: a second name for it, which comes back on a full disk too.
+# Suffix of a former file: a second name (hard link), which can be renamed back even on a full disk.
 KEPT = ".kept"
 
 
-class Former:
-    """The former state of a unit: note() it before the first change, then forget() or bring_back() it."""
+class Rollback:
+    """The former state of a unit: record() it before the first change, then discard() or restore() it."""
 
     def __init__(self, unit_path: str) -> None:
         self.path = unit_path + FORMER
 
     @property
-    def is_noted(self) -> bool:
-        """Say whether a change was begun and neither ended well nor was taken back."""
+    def is_recorded(self) -> bool:
+        """Return whether a change was started and neither succeeded nor was rolled back."""
         return os.path.exists(self.path)
 
-    def note(self, texts: t.Iterable[str], owned: t.Iterable[str], active: str) -> None:
-        """Write down files with their text, of others the owner and mode, and the state that systemd gave of the unit.
+    def record(self, texts: t.Iterable[str], owned: t.Iterable[str], active: str) -> None:
+        """Record files with their text, the owner and mode of others, and the state of the unit that systemd reported.
 
-        What is noted already stays: that worked. A link is let be, as what it leads to may be anybody's.
+        An earlier record stays, because it is of a state that worked. Links are left out: their targets may be
+        anyone's.
         """
-        if self.is_noted:
+        if self.is_recorded:
             return
         entries = []
         for path in texts:
@@ -49,52 +50,52 @@ class Former:
                 continue
             data = read_if_exists(path)
             if data is not None:
-                _keep(path)
+                _add_second_name(path)
             entries.append(dict(_owner(path), text=None if data is None else data.decode("utf-8", "surrogateescape")))
         entries += [_owner(path) for path in owned if os.path.exists(path) and not os.path.islink(path)]
         write_atomic(self.path, json.dumps({"active": active, "entries": entries}).encode("utf-8"), 0o600)
 
     @property
     def active(self) -> str:
-        """Return the state of the unit as it is noted."""
-        return str(self._noted().get("active", "inactive"))
+        """Return the recorded state of the unit."""
+        return str(self._read().get("active", "inactive"))
 
-    def bring_back(self) -> None:
-        """Have everything as it was noted; raises OSError, and keeps the note, if something is not back after all was tried."""
+    def restore(self) -> None:
+        """Restore everything; if something cannot be restored, do the rest, keep the record and raise OSError."""
         failed = None
         for entry in self._entries():
             try:
-                _bring_back(entry)
+                _restore(entry)
             except OSError as error:
                 failed = OSError(error.errno, error.strerror, entry["path"])
         if failed is not None:
             raise failed
-        self.forget()
+        self.discard()
 
-    def forget(self) -> None:
-        """Let go of it: the change works, or was taken back."""
+    def discard(self) -> None:
+        """Discard the record: the change works, or was rolled back."""
         kept = [entry["path"] + KEPT for entry in self._entries() if "text" in entry]
         for path in (self.path, *kept):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
     def _entries(self) -> t.List[t.Dict[str, t.Any]]:
-        return self._noted().get("entries", [])
+        return self._read().get("entries", [])
 
-    def _noted(self) -> t.Dict[str, t.Any]:
+    def _read(self) -> t.Dict[str, t.Any]:
         data = read_if_exists(self.path)
         return json.loads(data.decode("utf-8")) if data else {}
 
 
-def _keep(path: str) -> None:
-    """Give a file a second name; where the file system has no hard links, the note has the text."""
+def _add_second_name(path: str) -> None:
+    """Give a file a second name; on a file system without hard links the record has the text."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path + KEPT)
     with contextlib.suppress(OSError):
         os.link(path, path + KEPT)
 
 
-def _bring_back(entry: t.Mapping[str, t.Any]) -> None:
+def _restore(entry: t.Mapping[str, t.Any]) -> None:
     path = entry["path"]
     if "text" in entry and entry["text"] is None:
         with contextlib.suppress(FileNotFoundError):
@@ -119,23 +120,23 @@ def _owner(path: str) -> t.Dict[str, t.Any]:
     return {"path": path, "uid": found.st_uid, "gid": found.st_gid, "mode": stat.S_IMODE(found.st_mode)}
 
 
-def has_former(venv: str) -> bool:
-    """Say whether an environment has taken the place of another one that is kept."""
+def has_former_venv(venv: str) -> bool:
+    """Return whether the environment replaced a former one that is still kept."""
     return os.path.isdir(venv + FORMER)
 
 
-def swap_in(venv: str) -> None:
-    """Put the finished VENV.new in its place, and keep what was there, unless something is kept already: that worked."""
-    if has_former(venv):
+def replace_venv(venv: str) -> None:
+    """Replace an environment by the finished VENV.new. Keep the former one, unless one is kept already: that one worked."""
+    if has_former_venv(venv):
         shutil.rmtree(venv)
     else:
         os.rename(venv, venv + FORMER)
     os.rename(venv + NEW, venv)
 
 
-def swap_back(venv: str) -> bool:
-    """Put a kept environment back in its place; say whether there was one."""
-    if not has_former(venv):
+def restore_venv(venv: str) -> bool:
+    """Restore the former environment; return whether there was one."""
+    if not has_former_venv(venv):
         return False
     if os.path.isdir(venv):
         os.rename(venv, venv + NEW)
@@ -144,7 +145,7 @@ def swap_back(venv: str) -> bool:
     return True
 
 
-def drop(venv: str) -> None:
-    """Let go of what is kept, and of what a killed run left half-made."""
+def discard_former_venv(venv: str) -> None:
+    """Remove the former environment, and an unfinished one that a killed run left."""
     for rest in (FORMER, NEW):
         shutil.rmtree(venv + rest, ignore_errors=True)
