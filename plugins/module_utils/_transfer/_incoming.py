@@ -193,7 +193,7 @@ class Incoming:
 
     def read_contents(self) -> Contents:
         """Verify the open part, except its signatures, and return what it says of the bundle."""
-        manifest, entries = _verify.verify(self.open, beside=is_in_pool)
+        manifest, entries = _verify.verify(self.open, ignored=is_in_pool)
         if manifest["id"] != self.offer.id:
             raise AirgapError("Bundle %s was offered, and bundle %s arrived." % (self.offer.id, manifest["id"]))
         return Contents(

@@ -87,7 +87,7 @@ def verify(folders: t.Sequence[str], check: t.Optional[t.Collection[str]]) -> Me
     """
     found = {folder: _walk(folder) for folder in folders}
     folder = _choose_open_part(found)
-    manifest, entries = _verify.verify(folder, beside=_volumes.is_among_volumes)
+    manifest, entries = _verify.verify(folder, ignored=_volumes.is_among_volumes)
     if not os.path.basename(folder) == _volumes.folder_of(manifest["id"]):
         raise AirgapError(
             "%s holds bundle %s, which does not match its name. Copy the folder again as it was exported."
