@@ -60,7 +60,7 @@ def test_node_cannot_choose_where_the_survey_writes(site):
     answer = module("python_target_info", python=sys.executable)
     answer["description"]["name"] = "../../../canary/dir/elsewhere"
     answer["info"]["executable"] = "/usr/bin/python3\nname: canary\n#"
-    lie(site, NODE, "airgap.python.survey : Ask each interpreter what it is", answer)
+    lie(site, NODE, "airgap.python.survey : Describe the interpreters", answer)
     rc, output = site.play("survey", limit=NODE)
     assert not pathlib.Path(site.path("canary/dir/elsewhere.target.txt")).exists(), output.decode()
     assert_no_effect(site, NODE, rc, output)
