@@ -99,10 +99,10 @@ def write(root, path, text):
 
 def describe(root, pins, base=None):
     """Write locks, reports, manifest and sums; return the manifest."""
-    locks = {}
+    locks: t.Dict[t.Tuple[str, str], t.List[_lock.Pin]] = {}
     for number, (one, target) in enumerate((one, target) for one in SETS for target in TARGETS):
         chosen = [pin for index, pin in enumerate(pins) if index % 3 == number % 3 or index % 7 == 0]
-        locks[(one["name"], target["name"])] = chosen
+        locks[(str(one["name"]), target["name"])] = chosen
         text = _lock.render(chosen, target["name"], "x")
         write(root, "locks/%s/%s.txt" % (one["name"], target["name"]), text)
     unused = [dict(pin._asdict(), path="wheels/" + pin.filename) for pin in pins]
