@@ -30,6 +30,7 @@ sys.path[:0] = [os.path.join(ROOT, ".collections")]
 
 from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _settings
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging
@@ -99,7 +100,9 @@ class Tools:
             ]
             with open(start[1], "w", encoding="utf-8") as stream:
                 json.dump(target.markers(), stream)
-        arguments = start + _pip_resolution.resolve_arguments(target, [listing], [], [], scratch) + list(more)
+        arguments = (
+            start + _pip_resolution.resolve_arguments(target, EngineInputs([listing], [], []), scratch) + list(more)
+        )
         rc, said = self.call([self.python] + arguments, _settings.pip_environment(self.settings, os.environ))
         if rc != 0:
             return None, _pip_resolution.why_unresolved(said, target, "cannot be resolved")

@@ -21,6 +21,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _resolve_error,
     _uv,
 )
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -43,13 +44,11 @@ class PipEngine:
     def resolve(
         self,
         target: _target.Target,
-        requirements: t.Sequence[str],
-        constraints: t.Sequence[str],
-        find_links: t.Sequence[str],
+        inputs: EngineInputs,
         folder: str,
     ) -> t.Tuple[t.List[_lock.Pin], t.List[str]]:
         """Return the pins and warnings; ``folder`` is used by this resolution only."""
-        rc, out = self.run(target, requirements, constraints, find_links, folder, {})
+        rc, out = self.run(target, inputs, folder, {})
         pages = read_if_exists(os.path.join(folder, _pip_runner.PAGES))
         if pages:
             noted = json.loads(pages.decode("utf-8"))
@@ -77,9 +76,7 @@ class PipEngine:
     def run(
         self,
         target: _target.Target,
-        requirements: t.Sequence[str],
-        constraints: t.Sequence[str],
-        find_links: t.Sequence[str],
+        inputs: EngineInputs,
         folder: str,
         variables: t.Mapping[str, str],
     ) -> t.Tuple[int, str]:
@@ -90,7 +87,7 @@ class PipEngine:
         environment = os.path.join(folder, "environment.json")
         with open(environment, "w", encoding="utf-8") as stream:
             json.dump(target.markers(), stream)
-        arguments = _pip_resolution.resolve_arguments(target, requirements, constraints, find_links, folder)
+        arguments = _pip_resolution.resolve_arguments(target, inputs, folder)
         shared = os.path.join(os.path.dirname(folder), SHARED)
         return self.pip.run_with_retries(
             arguments, dict(variables, **{_pip_runner.SHARED: shared}), (runner, environment)
@@ -99,13 +96,11 @@ class PipEngine:
     def unmet_requirements(
         self,
         target: _target.Target,
-        requirements: t.Sequence[str],
-        constraints: t.Sequence[str],
-        find_links: t.Sequence[str],
+        inputs: EngineInputs,
         folder: str,
     ) -> t.List[str]:
         """Return the requirements that no file of the index meets, without resolving."""
-        dummy, out = self.run(target, requirements, constraints, find_links, folder, {_pip_runner.LOOK: "1"})
+        dummy, out = self.run(target, inputs, folder, {_pip_runner.LOOK: "1"})
         lines = out.splitlines()
         return [line[len(_pip_runner.NONE) :] for line in lines if line.startswith(_pip_runner.NONE)]
 
@@ -134,13 +129,11 @@ class UvEngine:
     def resolve(
         self,
         target: _target.Target,
-        requirements: t.Sequence[str],
-        constraints: t.Sequence[str],
-        find_links: t.Sequence[str],
+        inputs: EngineInputs,
         folder: str,
     ) -> t.Tuple[t.List[_lock.Pin], t.List[str]]:
         """Return the pins and warnings; ``folder`` is used by this resolution only."""
-        arguments = _uv.resolve_arguments(target, requirements, constraints, find_links, folder)
+        arguments = _uv.resolve_arguments(target, inputs, folder)
         environment = _uv.variables(self.pip.settings, target, os.environ)
         command = [self.uv] + arguments + ["--python", self.pip.python]
         started = time.time()

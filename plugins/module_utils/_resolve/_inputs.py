@@ -20,6 +20,14 @@ CONSTRAINTS = "constraints.txt"
 OPTION = "requirements"
 
 
+class EngineInputs(t.NamedTuple):
+    """What an engine reads: files of requirements, files of constraints, and folders with wheels."""
+
+    requirements: t.Sequence[str]
+    constraints: t.Sequence[str]
+    find_links: t.Sequence[str]
+
+
 class Inputs:
     """Requirements and constraints of all files, written to two files in a scratch folder, one per line."""
 

@@ -20,6 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._pip._arguments impo
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip._causes import STAGING
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import diagnose
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._resolve._resolve_error import RefusedError, ResolveError
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
@@ -37,17 +38,15 @@ def parse_refusal(output: str) -> t.Optional[RefusedError]:
 
 def resolve_arguments(
     target: Target,
-    requirements: t.Sequence[str],
-    constraints: t.Sequence[str],
-    find_links: t.Sequence[str],
+    inputs: EngineInputs,
     scratch: str,
 ) -> t.List[str]:
     """Return pip's arguments to resolve requirements files for a target and write scratch/report.json."""
     arguments = pip_arguments("install", *RESOLVE_ONLY, ONLY_WHEELS)
     arguments += ["--target", os.path.join(scratch, "nowhere"), "--report", os.path.join(scratch, "report.json")]
     arguments += target.pip_arguments()
-    arguments += options("--find-links", find_links)
-    return arguments + options("--requirement", requirements) + options("--constraint", constraints)
+    arguments += options("--find-links", inputs.find_links)
+    return arguments + options("--requirement", inputs.requirements) + options("--constraint", inputs.constraints)
 
 
 def fetch_arguments(target: Target, listing: str, dest: str) -> t.List[str]:

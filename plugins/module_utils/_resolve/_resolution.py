@@ -26,6 +26,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve._download_j
     run_parallel,
 )
 from ansible_collections.airgap.python.plugins.module_utils._resolve._engines import PipEngine
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._target import _target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -94,13 +95,9 @@ class Resolution:
         for number, held in enumerate(attempts):
             folder = os.path.join(self.job.scratch, "%s-%d" % (target.name, number))
             os.mkdir(folder)
-            requirements, constraints, folders = self.write_inputs(target, folder)
-            if held:
-                constraints.append(os.path.join(folder, "kept.txt"))
-                with open(constraints[-1], "w", encoding="utf-8") as stream:
-                    stream.writelines("%s==%s\n" % (pin.name, pin.version) for pin in held)
+            inputs = self.write_inputs(target, folder, held)
             try:
-                pins, warnings = self.job.engine.resolve(target, requirements, constraints, folders, folder)
+                pins, warnings = self.job.engine.resolve(target, inputs, folder)
                 pins = self.job.origins.without_secrets(pins, self.job.pip.found)
                 return _built_wheel.with_build_origins(pins, self.job.built, target), warnings
             except (_resolve_error.UnreadError, _resolve_error.RefusedError):
@@ -138,11 +135,16 @@ class Resolution:
                     raise _resolve_error.ResolveError(str(error)) from error
         return requires
 
-    def write_inputs(self, target: _target.Target, folder: str) -> t.Tuple[t.List[str], t.List[str], t.List[str]]:
-        """Write what an engine reads; return files of requirements, files of constraints, and folders with wheels."""
+    def write_inputs(self, target: _target.Target, folder: str, held: t.Sequence[_lock.Pin] = ()) -> EngineInputs:
+        """Write what an engine reads; the held pins become constraints."""
         folders, constraints = self.write_built(target, folder)
         requirements, own = self.job.inputs.write(folder)
-        return requirements, constraints + own, folders + self.job.params["find_links"]
+        constraints += own
+        if held:
+            constraints.append(os.path.join(folder, "held.txt"))
+            with open(constraints[-1], "w", encoding="utf-8") as stream:
+                stream.writelines("%s==%s\n" % (pin.name, pin.version) for pin in held)
+        return EngineInputs(requirements, constraints, folders + self.job.params["find_links"])
 
     def write_built(self, target: _target.Target, scratch: str) -> t.Tuple[t.List[str], t.List[str]]:
         """Copy the built wheels that fit a target; return their folder and the file that constrains their projects to them."""
@@ -214,7 +216,7 @@ class Resolution:
         def work(target: _target.Target) -> t.List[str]:
             folder = os.path.join(self.job.scratch, "look-" + target.name)
             os.mkdir(folder)
-            return engine.unmet_requirements(target, *self.write_inputs(target, folder), folder)
+            return engine.unmet_requirements(target, self.write_inputs(target, folder), folder)
 
         names = (one.name for one in self.job.targets)
         return dict(zip(names, run_parallel(work, self.job.targets, RESOLUTIONS_AT_A_TIME)))

@@ -10,6 +10,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import diagnose_uv
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._resolve._resolve_error import RefusedError, ResolveError
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
@@ -77,9 +78,7 @@ def variables(settings: t.Mapping[str, str], target: Target, inherited: t.Mappin
 
 def resolve_arguments(
     target: Target,
-    requirements: t.Sequence[str],
-    constraints: t.Sequence[str],
-    find_links: t.Sequence[str],
+    inputs: EngineInputs,
     scratch: str,
 ) -> t.List[str]:
     """Return uv's arguments to resolve requirements files for a target and write scratch/pylock.toml.
@@ -90,11 +89,11 @@ def resolve_arguments(
     arguments += ["--index-strategy", "unsafe-best-match", "--no-python-downloads"]
     arguments += ["--python-version", target.python, "--python-platform", platform(target)]
     arguments += ["--format", "pylock.toml", "--output-file", os.path.join(scratch, "pylock.toml")]
-    for folder in find_links:
+    for folder in inputs.find_links:
         arguments += ["--find-links", folder]
-    for path in constraints:
+    for path in inputs.constraints:
         arguments += ["--constraint", path]
-    return arguments + list(requirements)
+    return arguments + list(inputs.requirements)
 
 
 def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.List[_lock.Pin]:

@@ -9,33 +9,9 @@ import json
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_commands, _build_order, _built_wheel
-from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-HERE = _target_parser.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
-
-
-def built(filename="tool-1.0-py3-none-any.whl", **fields):
-    """Return a built wheel from a record."""
-    order = _build_order.parse_order(
-        fields.pop("order", {"name": "tool", "vcs": "git+https://h.example/tool@" + COMMIT})
-    )
-    record = {
-        "format": 1,
-        "name": "tool",
-        "version": "1.0",
-        "filename": filename,
-        "sha256": "a" * 64,
-        "size": 3,
-        "tags": ["-".join(filename[: -len(".whl")].split("-")[-3:])],
-        "origin": "built:x",
-        "inputs": _built_wheel.build_inputs(order, "", HERE, "26.3"),
-    }
-    record.update(fields)
-    return _built_wheel.parse_built_wheel(json.dumps(record), "/built/tool.json")
+from tests.unit.plugins.module_utils._resolve.examples import COMMIT, HERE, built
 
 
 @pytest.mark.parametrize("revision", ["main", "v1.0", COMMIT[:12], COMMIT.upper(), "HEAD", COMMIT + "0"])

@@ -4,43 +4,18 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_order, _built_wheel
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _built_wheel
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-HERE = _target_parser.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
+from tests.unit.plugins.module_utils._resolve.examples import HERE, built
 
 
 def target(**fields):
     """Return a target like this host, except for some fields."""
     return _target_parser.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
-
-
-def built(filename="tool-1.0-py3-none-any.whl", **fields):
-    """Return a built wheel from a record."""
-    order = _build_order.parse_order(
-        fields.pop("order", {"name": "tool", "vcs": "git+https://h.example/tool@" + COMMIT})
-    )
-    record = {
-        "format": 1,
-        "name": "tool",
-        "version": "1.0",
-        "filename": filename,
-        "sha256": "a" * 64,
-        "size": 3,
-        "tags": ["-".join(filename[: -len(".whl")].split("-")[-3:])],
-        "origin": "built:x",
-        "inputs": _built_wheel.build_inputs(order, "", HERE, "26.3"),
-    }
-    record.update(fields)
-    return _built_wheel.parse_built_wheel(json.dumps(record), "/built/tool.json")
 
 
 @pytest.mark.parametrize("tags", [["py3-none-any"], ["py2-none-any", "py3-none-any"]])

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._pip import _failure
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution, _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -23,7 +24,7 @@ def test_no_argument_contains_a_password():
 
 
 def test_pip_gets_the_full_version_and_every_tag():
-    arguments = _pip_resolution.resolve_arguments(TARGET, ["r.txt"], ["c.txt"], ["/wheels"], "/scratch")
+    arguments = _pip_resolution.resolve_arguments(TARGET, EngineInputs(["r.txt"], ["c.txt"], ["/wheels"]), "/scratch")
     assert arguments[arguments.index("--python-version") + 1] == "3.9.2"
     assert arguments[arguments.index("--abi") + 1] == "cp39"
     assert "--only-binary=:all:" in arguments

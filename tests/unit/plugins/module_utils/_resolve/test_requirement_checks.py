@@ -6,19 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement_checks, _requirements_file
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement_checks
 
-
-def parse(files, requirements=(), constraints=(), variables=None):
-    """Parse the file r.txt among files in memory."""
-
-    def read(path):
-        if path not in files:
-            raise FileNotFoundError(2, "No such file or directory", path)
-        return files[path]
-
-    first = ["r.txt"] if "r.txt" in files else []
-    return _requirements_file.parse(list(requirements), first, list(constraints), read, variables)
+from tests.unit.plugins.module_utils._resolve.examples import parse
 
 
 def test_variable_of_a_url_that_is_not_set_is_named_with_its_line():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error, _uv
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 
@@ -46,7 +47,7 @@ def test_passwords_are_passed_in_the_environment():
     assert found["UV_DEFAULT_INDEX"] == "https://u:secret@a.example"
     assert found["HTTPS_PROXY"] == "http://p:secret@b.example"
     assert "PIP_INDEX_URL" not in found and "UV_INDEX_URL" not in found
-    arguments = _uv.resolve_arguments(target(), ["r"], ["c"], ["/w"], "/s")
+    arguments = _uv.resolve_arguments(target(), EngineInputs(["r"], ["c"], ["/w"]), "/s")
     assert "secret" not in " ".join(arguments)
 
 
