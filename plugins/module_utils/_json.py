@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON that has one meaning only: written the same way each time, and refused where two readers could differ."""
+"""JSON with only one meaning: the same content gives the same bytes, and ambiguous text is refused."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 
 
 def render(document: t.Any) -> str:
-    """Return JSON that is the same for the same content."""
+    """Return JSON; the same content gives the same text."""
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _once(pairs: t.List[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
+def _unique(pairs: t.List[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = sorted(key for key in found if [one for one, dummy in pairs].count(key) > 1)
-        raise ValueError("the key %r stands twice in one object" % twice[0][:80])
+        raise ValueError("the key %r occurs twice in one object" % twice[0][:80])
     return found
 
 
-def _no_number(text: str) -> t.Any:
-    raise ValueError("%s is no JSON number" % text)
+def _refuse_constant(text: str) -> t.Any:
+    raise ValueError("%s is not a JSON number" % text)
 
 
 def _integer(text: str) -> int:
-    # Python reads a number of a million digits in minutes.
+    # Python needs minutes to read a number of a million digits.
     if len(text) > 18:
         raise ValueError("a number has %d digits" % len(text))
     return int(text)
 
 
 def parse(text: str, where: str) -> t.Any:
-    """Return what JSON from outside says; raises AirgapError where two readers could understand two things."""
+    """Return the content of untrusted JSON; raises AirgapError if two readers could read it differently."""
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_int=_integer, parse_constant=_no_number)
+        return json.loads(text, object_pairs_hook=_unique, parse_int=_integer, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise AirgapError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error

@@ -703,7 +703,7 @@ BROKEN = {
             (root / "manifest.json").write_text((root / "manifest.json").read_text().replace("{", '{"format": 1,', 1)),
             small_bundle.seal(root),
         ),
-        "manifest.json is not JSON: the key 'format' stands twice",
+        "manifest.json is not JSON: the key 'format' occurs twice",
     ),
     "a lock that names what is not there": (
         lambda root: (

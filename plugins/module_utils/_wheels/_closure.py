@@ -70,7 +70,7 @@ def unknown_extra(asker: str, name: str, extra: str, version: str, known: t.Opti
 
 
 class Closure(t.NamedTuple):
-    """The result of a check: a lock is closed if there are no failures.
+    """The result of a check: a lock without failures is closed.
 
     ``unused`` are files that nothing requires, ``excluded`` root requirements
     whose marker is false on the target, ``unknown_extras`` extras that are

@@ -262,7 +262,7 @@ def test_manifest_that_says_one_thing_twice_is_refused(tmp_path):
     seal(tmp_path)
     path = tmp_path / "manifest.json"
     path.write_text(path.read_text().replace('"base": null', '"base": null, "base": null'))
-    assert "the key 'base' stands twice" in refusal(tmp_path)
+    assert "the key 'base' occurs twice" in refusal(tmp_path)
 
 
 def test_path_that_stands_twice_in_sums_or_manifest_is_refused(tmp_path):

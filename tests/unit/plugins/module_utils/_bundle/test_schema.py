@@ -147,8 +147,8 @@ def test_error_names_the_place_and_the_reason(where, value, said):
 
 def test_text_that_two_readers_could_read_differently_is_refused():
     for text, said in (
-        ('{"format": 1, "format": 2}', "stands twice"),
-        ('{"format": NaN}', "NaN is no JSON number"),
+        ('{"format": 1, "format": 2}', "occurs twice"),
+        ('{"format": NaN}', "NaN is not a JSON number"),
         ("[" * 200000, "is not JSON"),
         ("[]", "no format number"),
         ('{"format": true, "files": 7}', "is no manifest"),
