@@ -33,9 +33,8 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import (
     _sums,
     _verify,
 )
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _sender
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
-from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
@@ -136,31 +135,29 @@ def describe(root, pins, base=None):
 
 
 def cross(source, hop):
-    """Take a bundle in as the role transfer does; return how many bytes crossed."""
+    """Receive a bundle as the role transfer does; return how many bytes crossed."""
     manifest, entries = _verify.verify(source)
     sums = {entry.path: entry.sha256 for entry in entries}
     offer = _reception.Offer(manifest["id"], sums[_layout.SUMS])
-    piece = os.path.join(hop, "piece")
+    crossing = os.path.join(hop, "stream")
     crossed = 0
 
-    def go_on(write=None, wanted=()):
+    def receive(write=None, wanted=()):
         nonlocal crossed
         places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
         reception = _reception.Reception(*places, offer, {"complete": True})
         if write is None:
-            return _reception.go_on(reception)
-        with open(piece, "wb") as stream:
+            return reception.receive()
+        with open(crossing, "wb") as stream:
             write(stream.write)
-        crossed += os.path.getsize(piece)
-        with open(piece, "rb") as stream:
-            return _reception.go_on(reception, stream, wanted)
+        crossed += os.path.getsize(crossing)
+        with open(crossing, "rb") as stream:
+            return reception.receive(stream, wanted)
 
-    result = go_on()
-    files = bundle_send.open_part(source, offer.sha256, result["known"])
-    result = go_on(lambda emit: _stream.write_open(source, files, emit))
-    dummy, parts = bundle_send.pool_parts(source, offer.sha256, result["wanted"])
-    go_on(lambda emit: _stream.write(source, parts, emit), result["wanted"])
-    os.unlink(piece)
+    result = receive()
+    result = receive(_sender.load(source, offer.sha256, result["known"], ()).write)
+    receive(_sender.load(source, offer.sha256, (), result["wanted"]).write, result["wanted"])
+    os.unlink(crossing)
     return crossed
 
 
