@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 
 import yaml
 from ansible.plugins.action import ActionBase
@@ -18,7 +19,7 @@ class ActionModule(ActionBase):
 
     _requires_connection = False
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Plan and write."""
         result = super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(
@@ -59,7 +60,7 @@ class ActionModule(ActionBase):
         return result
 
 
-def existing_files(folder):
+def existing_files(folder: str) -> t.Dict[str, t.Tuple[str, t.Any]]:
     """Return text and content of every target file in a folder, by name; content only of those that the survey wrote."""
     existing = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:

@@ -8,6 +8,7 @@ import importlib
 import pathlib
 import re
 import types
+import typing as t
 
 import pytest
 import yaml
@@ -130,7 +131,7 @@ def test_a_value_of_another_type_or_form_is_refused_by_name(key, kind, value):
 
 
 def test_endless_nesting_is_refused():
-    value = {}
+    value: t.Dict[str, t.Any] = {}
     for _step in range(100):
         value = {"a": value}
     with pytest.raises(_answer.AnswerError, match="nested"):
@@ -239,7 +240,9 @@ def loader():
 
 def test_what_may_be_run_is_what_is_documented():
     text = (ROOT / "plugins/modules/checked.py").read_text()
-    document = yaml.safe_load(re.search(r'DOCUMENTATION = r"""(.*?)"""', text, re.DOTALL).group(1))
+    found = re.search(r'DOCUMENTATION = r"""(.*?)"""', text, re.DOTALL)
+    assert found
+    document = yaml.safe_load(found.group(1))
     assert sorted(document["options"]["module"]["choices"]) == sorted(_answer.BUILTIN)
 
 
