@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
@@ -96,10 +97,10 @@ def write(root, path, text):
 
 def describe(root, pins, base=None):
     """Write locks, reports, manifest and sums; return the manifest."""
-    locks = {}
+    locks: t.Dict[t.Tuple[str, str], t.List[_lock.Pin]] = {}
     for number, (one, target) in enumerate((one, target) for one in SETS for target in TARGETS):
         chosen = [pin for index, pin in enumerate(pins) if index % 3 == number % 3 or index % 7 == 0]
-        locks[(one["name"], target["name"])] = chosen
+        locks[(str(one["name"]), target["name"])] = chosen
         text = _lock.render(chosen, target["name"], "x")
         write(root, "locks/%s/%s.txt" % (one["name"], target["name"]), text)
     unused = [dict(pin._asdict(), path="wheels/" + pin.filename) for pin in pins]
@@ -236,7 +237,7 @@ def measure_verify(folder, size, count=300, rounds=5):
                 left -= len(block)
         pins.append(pin_of(path))
     describe(root, pins)
-    times = {"sha256sum --check": [], "bundle_verify": []}
+    times: t.Dict[str, t.List[float]] = {"sha256sum --check": [], "bundle_verify": []}
     commands = {
         "sha256sum --check": ["sha256sum", "--quiet", "--check", "SHA256SUMS"],
         "bundle_verify": [sys.executable, "-c", VERIFY, root],

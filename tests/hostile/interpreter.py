@@ -111,7 +111,7 @@ def main():
         "task": task,
         "module": module.group(1).decode().rpartition("modules.")[2] if module else "",
         "changed": is_changed,
-        "told": [secret for secret in config["secrets"] if secret.encode() in source],
+        "received": [secret for secret in config["secrets"] if secret.encode() in source],
     }
     with open(config["log"], "a", encoding="utf-8") as stream:
         stream.write(json.dumps(line) + "\n")

@@ -76,14 +76,14 @@ class Site:
             self.wrap(host, "python", sys.executable)
         self.key, self.officer = self.make_key("alice")
         self.foreign_key, self.attacker = self.make_key("mallory")
-        self.put("control/secret.txt", SECRET + "==1\n")
-        self.put("h-index/secret/note.txt", SECRET_OF_INDEX + "\n")
-        self.put(
+        self.write("control/secret.txt", SECRET + "==1\n")
+        self.write("h-index/secret/note.txt", SECRET_OF_INDEX + "\n")
+        self.write(
             "canary/bin/python", '#!/bin/sh\ntouch %s/canary/ran\nexec %s "$@"\n' % (self.root, sys.executable), 0o755
         )
-        self.put("h-index/etc/root.password", password, 0o600)
+        self.write("h-index/etc/root.password", password, 0o600)
         self.venv()
-        self.behave()
+        self.set_behaviour()
 
     # The folders.
 
@@ -91,7 +91,7 @@ class Site:
         """Return a path below the site's folder."""
         return os.path.join(self.root, *parts)
 
-    def put(self, name, text, mode=0o644):
+    def write(self, name, text, mode=0o644):
         """Write a file."""
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
         with open(self.path(name), "w", encoding="utf-8") as stream:
@@ -108,7 +108,7 @@ class Site:
     def wrap(self, host, name, real):
         """Write a program that runs the hostile interpreter in place of a real one."""
         line = '#!/bin/sh\nexec "%s" "%s" "%s" "%s" "$@"\n'
-        self.put(
+        self.write(
             os.path.join(host, name),
             line % (sys.executable, INTERPRETER, self.path(host, "interpreter.json"), real),
             0o755,
@@ -119,8 +119,8 @@ class Site:
         venv = self.path(STAGE, "airgap/stage/venv")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
         (site,) = glob.glob(venv + "/lib/python*/site-packages")
-        self.put(os.path.join(site, "tests.pth"), sysconfig.get_path("purelib") + "\n")
-        self.put(venv + "/bin/pip", "")
+        self.write(os.path.join(site, "tests.pth"), sysconfig.get_path("purelib") + "\n")
+        self.write(venv + "/bin/pip", "")
         os.rename(venv + "/bin/python", venv + "/bin/python.real")
         self.wrap(STAGE, venv + "/bin/python", venv + "/bin/python.real")
 
@@ -166,9 +166,9 @@ class Site:
             )
         groups: t.Dict[str, t.Any] = {group: {"hosts": {host: {}}} for group, host in GROUPS.items()}
         text = json.dumps({"all": {"vars": site, "hosts": own, "children": groups}}, indent=1)
-        self.put("control/site/lab/hosts.yml", text)
+        self.write("control/site/lab/hosts.yml", text)
 
-    def behave(self, host=None, attack=None):
+    def set_behaviour(self, host=None, attack=None):
         """Make one host attack, and all others be honest."""
         for one in HOSTS:
             config = {
@@ -178,11 +178,11 @@ class Site:
                 "secrets": [SECRET] + [SECRET_OF_INDEX] * (one != INDEX),
                 "attack": attack if one == host else None,
             }
-            self.put(os.path.join(one, "interpreter.json"), json.dumps(config))
-            self.put(os.path.join(one, "task.log"), "")
+            self.write(os.path.join(one, "interpreter.json"), json.dumps(config))
+            self.write(os.path.join(one, "task.log"), "")
 
     def answered(self, host):
-        """Return the answers of a host since behave(), in order: the task, the module, whether it lied, which secrets it received."""
+        """Return the answers of a host since set_behaviour(), in order: the task, the module, whether it lied, which secrets it received."""
         with open(self.path(host, "task.log"), encoding="utf-8") as stream:
             return [json.loads(line) for line in stream]
 
@@ -197,7 +197,7 @@ class Site:
         With ``each``, a dictionary of ``lies`` and ``tasks``, each of these tasks first runs with every lie.
         """
         book = [{"import_playbook": os.path.join(ROOT, "playbooks", name + ".yml")} for name in playbooks]
-        self.put("control/home/play.yml", json.dumps(book))
+        self.write("control/home/play.yml", json.dumps(book))
         environment = {
             name: os.environ[name] for name in os.environ if not name.startswith(("PIP_", "ANSIBLE_", "PYTHON"))
         }
@@ -212,7 +212,7 @@ class Site:
         )
         if each is not None:
             # The requested lie is in one file, so one host runs at a time.
-            self.put("control/home/each.json", json.dumps(each))
+            self.write("control/home/each.json", json.dumps(each))
             environment.update(
                 HOSTILE_EACH=self.path("control/home/each.json"),
                 HOSTILE_OUTCOMES=self.path("control/home/outcomes.json"),
@@ -260,9 +260,9 @@ class Site:
         for extra in set(os.listdir(self.root)) - set(FOLDERS):
             with contextlib.suppress(NotADirectoryError):
                 shutil.rmtree(self.path(extra))
-        self.behave()
+        self.set_behaviour()
 
-    def kept(self, name):
+    def saved(self, name):
         """Return the sums of a state."""
         return sums(os.path.join(self.seed, name))
 
@@ -282,7 +282,7 @@ class Site:
         for host in HOSTS:
             for secret in [SECRET] + [SECRET_OF_INDEX] * (host != INDEX):
                 said += ["%s has the %s" % (path, secret) for path in holding(self.path(host), secret)]
-            said += ["%s received the %s" % (host, one) for line in self.answered(host) for one in line["told"]]
+            said += ["%s received the %s" % (host, one) for line in self.answered(host) for one in line["received"]]
         for secret in (SECRET, SECRET_OF_INDEX):
             if secret.encode() in output:
                 said.append("the output shows the %s" % secret)

@@ -111,7 +111,7 @@ def play(site, case):
             each = {"lies": list(change["each"]), "tasks": [task for task in pending if task not in once]}
         else:
             change = {"strings": strings(site)[case.mutation]}
-        site.behave(case.run.host, dict(change, tasks=pending))
+        site.set_behaviour(case.run.host, dict(change, tasks=pending))
         rc, output = site.play(*case.run.books, each=each)
         lines = [line for line in site.answered(case.run.host) if line["changed"]]
         lied = {line["task"]: line["module"] for line in lines}

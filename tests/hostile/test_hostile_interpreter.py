@@ -74,7 +74,7 @@ def test_only_the_named_tasks_are_attacked(tmp_path, task, attack, expected):
     assert json.loads(done.stdout) == expected
     (line,) = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     has_lied = bool(attack) and (attack["tasks"] is None or task in attack["tasks"])
-    assert line == {"task": task, "module": "stat", "changed": has_lied, "told": ["hidden"]}
+    assert line == {"task": task, "module": "stat", "changed": has_lied, "received": ["hidden"]}
 
 
 def test_program_that_a_module_starts_gets_the_real_interpreter(tmp_path):

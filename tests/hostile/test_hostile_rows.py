@@ -19,13 +19,13 @@ pytestmark = pytest.mark.devpi_server
 
 def lie(site, host, task, answer):
     """Make a host give another answer to one task."""
-    site.behave(host, {"tasks": [task], "answer": dict({"failed": False, "changed": False}, **answer)})
+    site.set_behaviour(host, {"tasks": [task], "answer": dict({"failed": False, "changed": False}, **answer)})
 
 
 def assert_no_effect(site, host, rc, output):
     """Check that the host lied, and that the lie had no effect."""
     assert [line for line in site.answered(host) if line["changed"]], output.decode()
-    found = site.found(host, rc, output, [site.kept("before"), site.kept("after")])
+    found = site.found(host, rc, output, [site.saved("before"), site.saved("after")])
     assert found == [], "%s\n%s" % ("\n".join(found), shown(output.decode("utf-8", "replace")))
 
 
@@ -60,7 +60,7 @@ def test_node_cannot_choose_where_the_survey_writes(site):
     answer = module("python_target_info", python=sys.executable)
     answer["description"]["name"] = "../../../canary/dir/elsewhere"
     answer["info"]["executable"] = "/usr/bin/python3\nname: canary\n#"
-    lie(site, NODE, "airgap.python.survey : Ask each interpreter what it is", answer)
+    lie(site, NODE, "airgap.python.survey : Describe the interpreters", answer)
     rc, output = site.play("survey", limit=NODE)
     assert not pathlib.Path(site.path("canary/dir/elsewhere.target.txt")).exists(), output.decode()
     assert_no_effect(site, NODE, rc, output)

@@ -68,7 +68,7 @@ class Export:
         self.volumes = _volumes.lay_out(_manifest.carried(self.manifest), volume_size)
 
     def plan(self) -> t.Dict[str, t.Any]:
-        """Verify the bundle and return what there is to write, as module bundle_export_info does."""
+        """Verify the bundle and return what must be written, as module bundle_export_info does."""
         manifest, entries = _verify.verify(self.path)
         return {
             "found": True,
