@@ -18,7 +18,7 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 class ActionModule(_answer.CheckedAction):
     """Run the module with the files next to _page_html.py."""
 
-    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Write the page."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args, template=read_file(_page_html.TEMPLATE), style=read_file(_page_html.STYLE))
