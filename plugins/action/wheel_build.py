@@ -18,12 +18,12 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 
 class ActionModule(_answer.CheckedAction):
-    """Pack a folder so that the same content gives the same bytes, copy it to the host, run the module."""
+    """Pack a folder so that the same content gives the same bytes, copy it, run the module."""
 
     TRANSFERS_FILES = True
 
-    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
-        """Copy the source, if one is set, and run the module."""
+    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> t.Dict[str, t.Any]:
+        """Copy the source, if there is one, and run the module."""
         super().run(tmp, task_vars)
         args = dict(self._task.args)
         if not args.get("source"):
@@ -57,7 +57,7 @@ class ActionModule(_answer.CheckedAction):
 
 
 def pack(folder: str, path: str) -> None:
-    """Pack the files of a folder that a build needs, in order of their names and without times and owners."""
+    """Pack the files of a folder that a build needs, sorted by name and without times and owners."""
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 0
@@ -71,13 +71,15 @@ def pack(folder: str, path: str) -> None:
         for relative in listing(root):
             full = os.path.join(root, relative)
             if os.path.islink(full) and not os.path.realpath(full).startswith(root + os.sep):
-                raise AirgapError("%s leads out of the source folder. Copy what it points to." % full)
+                raise AirgapError(
+                    "%s points out of the source folder. Replace the link by a copy of its target." % full
+                )
             archive.add(full, os.path.join("source", relative), recursive=False, filter=plain)
 
 
 def listing(root: str) -> t.List[str]:
-    """Return the relative paths of everything that is packed, in order."""
-    found = []
+    """Return the relative paths of everything that is packed, sorted."""
+    found: t.List[str] = []
     for folder, folders, files in os.walk(root):
         kept = []
         for name in sorted(folders + files):
