@@ -360,7 +360,7 @@ def test_no_python_or_an_old_one_is_said(install, tmp_path):
     old.chmod(0o755)
     refused(install(python=str(old)), "is Python 3.6.8, and 3.8 is the oldest")
     old.write_text("#!/bin/sh\nexit 3\n")
-    refused(install(python=str(old)), "does not run as a Python")
+    refused(install(python=str(old)), "does not run as Python")
 
 
 def test_a_folder_that_is_not_ours_is_left_alone(install):
