@@ -14,7 +14,7 @@ from ansible_collections.airgap.python.plugins.module_utils._target import _targ
 
 
 class ActionModule(ActionBase):
-    """Plan the files of all kinds of interpreter, then write those that differ."""
+    """Plan the files for all kinds of interpreters, then write those that differ."""
 
     _requires_connection = False
 
@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
 
 
 def existing_files(folder):
-    """Return the text and the content of every YAML file of a folder, by name; content only of the survey's own."""
+    """Return text and content of every target file in a folder, by name; content only of those that the survey wrote."""
     existing = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         if not name.endswith(_target_file.SUFFIX):
@@ -69,6 +69,6 @@ def existing_files(folder):
         try:
             content = yaml.safe_load(text) if _target_file.is_survey_file(text) else None
         except yaml.YAMLError as error:
-            raise AirgapError("%s cannot be read: %s. Remove it and play again." % (name, error)) from error
+            raise AirgapError("%s cannot be read: %s. Remove it, and play the survey again." % (name, error)) from error
         existing[name] = (text, content)
     return existing

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The address of the index on its own host."""
+"""The URL of the index on its own host."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ short_description: The URL by which the index host reaches its own devpi-server
 version_added: 0.1.0
 author: airgap.python authors (@airgap-python)
 description:
-  - Makes the URL from what the server listens on, so that one variable says both.
-  - An address that stands for all, such as V(0.0.0.0), is reached through loopback. Of several, loopback goes first.
+  - Makes the URL from the addresses that the server listens on, so that one variable is enough.
+  - A server on all addresses, such as V(0.0.0.0), is reached through loopback. Of several addresses, loopback comes first.
 positional: _input, port
 options:
   _input:
-    description: What the server listens on, as C(devpi_host) has it, one address or several.
+    description: The addresses that the server listens on, one or several, as in C(devpi_host).
     type: raw
     required: true
   port:
@@ -44,7 +44,7 @@ def own_url(hosts: t.Any, port: t.Any) -> str:
     """Return the first of the URLs."""
     urls = _addresses.own_urls(hosts, int(port))
     if not urls:
-        raise AnsibleFilterError("There is no address to listen on. Set devpi_host, to 0.0.0.0 for every IPv4 address.")
+        raise AnsibleFilterError("devpi_host has no address. Set it, for example to 0.0.0.0 for every IPv4 address.")
     return urls[0]
 
 

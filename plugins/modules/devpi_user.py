@@ -77,6 +77,7 @@ user:
   sample: {name: airgap, email: ""}
 """
 
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _users
 
@@ -102,8 +103,8 @@ def main() -> None:
     try:
         result = _login.with_client(module, _users.ensure)
     except AirgapError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        module.fail_json(msg=_secrets.scrub(str(error), module.no_log_values))
+    module.exit_json(**_secrets.scrub(result, module.no_log_values))
 
 
 if __name__ == "__main__":

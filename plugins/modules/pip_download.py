@@ -250,6 +250,7 @@ engine:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download import run_module
 
@@ -304,10 +305,10 @@ def main():
     try:
         result = run_module(module)
     except (AirgapError, OSError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=_secrets.scrub(str(error), module.no_log_values))
     if not module._diff:
         del result["diff"]
-    module.exit_json(**result)
+    module.exit_json(**_secrets.scrub(result, module.no_log_values))
 
 
 if __name__ == "__main__":

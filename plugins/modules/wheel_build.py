@@ -171,8 +171,8 @@ def main():
     try:
         result = run_module(module)
     except (AirgapError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        module.fail_json(msg=_secrets.scrub(str(error), module.no_log_values))
+    module.exit_json(**_secrets.scrub(result, module.no_log_values))
 
 
 if __name__ == "__main__":

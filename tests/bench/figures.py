@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
@@ -33,9 +34,8 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import (
     _sums,
     _verify,
 )
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _sender
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
-from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
@@ -97,10 +97,10 @@ def write(root, path, text):
 
 def describe(root, pins, base=None):
     """Write locks, reports, manifest and sums; return the manifest."""
-    locks = {}
+    locks: t.Dict[t.Tuple[str, str], t.List[_lock.Pin]] = {}
     for number, (one, target) in enumerate((one, target) for one in SETS for target in TARGETS):
         chosen = [pin for index, pin in enumerate(pins) if index % 3 == number % 3 or index % 7 == 0]
-        locks[(one["name"], target["name"])] = chosen
+        locks[(str(one["name"]), target["name"])] = chosen
         text = _lock.render(chosen, target["name"], "x")
         write(root, "locks/%s/%s.txt" % (one["name"], target["name"]), text)
     unused = [dict(pin._asdict(), path="wheels/" + pin.filename) for pin in pins]
@@ -136,31 +136,29 @@ def describe(root, pins, base=None):
 
 
 def cross(source, hop):
-    """Take a bundle in as the role transfer does; return how many bytes crossed."""
+    """Receive a bundle as the role transfer does; return how many bytes crossed."""
     manifest, entries = _verify.verify(source)
     sums = {entry.path: entry.sha256 for entry in entries}
     offer = _reception.Offer(manifest["id"], sums[_layout.SUMS])
-    piece = os.path.join(hop, "piece")
+    crossing = os.path.join(hop, "stream")
     crossed = 0
 
-    def go_on(write=None, wanted=()):
+    def receive(write=None, wanted=()):
         nonlocal crossed
         places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
         reception = _reception.Reception(*places, offer, {"complete": True})
         if write is None:
-            return _reception.go_on(reception)
-        with open(piece, "wb") as stream:
+            return reception.receive()
+        with open(crossing, "wb") as stream:
             write(stream.write)
-        crossed += os.path.getsize(piece)
-        with open(piece, "rb") as stream:
-            return _reception.go_on(reception, stream, wanted)
+        crossed += os.path.getsize(crossing)
+        with open(crossing, "rb") as stream:
+            return reception.receive(stream, wanted)
 
-    result = go_on()
-    files = bundle_send.open_part(source, offer.sha256, result["known"])
-    result = go_on(lambda emit: _stream.write_open(source, files, emit))
-    dummy, parts = bundle_send.pool_parts(source, offer.sha256, result["wanted"])
-    go_on(lambda emit: _stream.write(source, parts, emit), result["wanted"])
-    os.unlink(piece)
+    result = receive()
+    result = receive(_sender.load(source, offer.sha256, result["known"], ()).write)
+    receive(_sender.load(source, offer.sha256, (), result["wanted"]).write, result["wanted"])
+    os.unlink(crossing)
     return crossed
 
 
@@ -239,7 +237,7 @@ def measure_verify(folder, size, count=300, rounds=5):
                 left -= len(block)
         pins.append(pin_of(path))
     describe(root, pins)
-    times = {"sha256sum --check": [], "bundle_verify": []}
+    times: t.Dict[str, t.List[float]] = {"sha256sum --check": [], "bundle_verify": []}
     commands = {
         "sha256sum --check": ["sha256sum", "--quiet", "--check", "SHA256SUMS"],
         "bundle_verify": [sys.executable, "-c", VERIFY, root],

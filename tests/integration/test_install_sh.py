@@ -674,10 +674,10 @@ BROKEN = {
         lambda root: rename_in_sums(root, "part-2.0", "APP-1.0"),
         "'wheels/app-1.0-py3-none-any.whl' and 'wheels/APP-1.0-py3-none-any.whl', which are one file",
     ),
-    "a name with no place": (lambda root: rename_in_sums(root, "README.md", ".bashrc"), "no place in a bundle"),
+    "a name with no place": (lambda root: rename_in_sums(root, "README.md", ".bashrc"), "does not belong in a bundle"),
     "sums that were cut off": (
         lambda root: (root / "SHA256SUMS").write_bytes((root / "SHA256SUMS").read_bytes()[:-1]),
-        "SHA256SUMS is no list of sums: it does not end",
+        "SHA256SUMS is not a list of sums: it does not end",
     ),
     "a newer format": (
         lambda root: change_manifest(root, lambda one: one.update(format=2)),
@@ -703,7 +703,7 @@ BROKEN = {
             (root / "manifest.json").write_text((root / "manifest.json").read_text().replace("{", '{"format": 1,', 1)),
             small_bundle.seal(root),
         ),
-        "manifest.json is not JSON: the key 'format' stands twice",
+        "manifest.json is not JSON: the key 'format' is in one object twice",
     ),
     "a lock that names what is not there": (
         lambda root: (

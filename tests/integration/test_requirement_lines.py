@@ -90,7 +90,7 @@ def test_line_that_no_tool_could_read_is_named_before_anything_is_asked(of_lines
 
 
 def test_extra_that_does_not_exist_is_named_with_its_line(of_lines):
-    assert "app[more] (reqs/base.txt, line 1) asks for the extra more of app" in of_lines("app[more]")["msg"]
+    assert "app[more] (reqs/base.txt, line 1) requires the extra more of app" in of_lines("app[more]")["msg"]
 
 
 def test_hash_in_a_file_is_enforced_by_uv_as_well(of_lines, index):

@@ -55,3 +55,11 @@ def test_each_link_leads_to_a_file_and_a_heading(path):
 
 def test_the_readme_has_at_most_120_lines():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_test_that_a_document_names_exists(path):
+    sources = [one for folder in ("tests", "molecule") for one in (ROOT / folder).glob("**/*.py")]
+    known = {name for one in sources for name in re.findall(r"^def (test_\w+)", one.read_text(), re.MULTILINE)}
+    known.update(one.stem for one in sources)
+    assert set(re.findall(r"\btest_\w+", path.read_text(encoding="utf-8"))) <= known

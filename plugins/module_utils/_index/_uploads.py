@@ -15,12 +15,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import open_p
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_stream
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json, Listed
-from ansible_collections.airgap.python.plugins.module_utils._wheels import (
-    _metadata,
-    _packaging,
-    _pip_wheels,
-    _wheel,
-)
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _packaging, _pip_wheels, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel import Wheel
 
 # What an index lists: by project and file name.

@@ -10,11 +10,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import (
-    make_folder,
-    read_if_exists,
-    write_atomic,
-)
+from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
 

@@ -9,12 +9,7 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _hashes
-from ansible_collections.airgap.python.plugins.module_utils._bundle import (
-    _folder,
-    _layout,
-    _signature,
-    _verify,
-)
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _signature, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 

@@ -7,10 +7,7 @@ from __future__ import annotations
 import os
 
 import jinja2
-from ansible_collections.airgap.python.plugins.module_utils._index import (
-    _service,
-    _service_config,
-)
+from ansible_collections.airgap.python.plugins.module_utils._index import _service, _service_config
 from ansible_collections.airgap.python.plugins.module_utils._index._listeners import Port
 
 DATA, CONFIG, VENV, UNIT = "/var/lib/devpi-server", "/etc/devpi-server", "/opt/airgap/airgap-devpi", "/etc/unit.service"

@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._index import (
-    _journal,
-)
+from ansible_collections.airgap.python.plugins.module_utils._index import _journal
 
 
 @pytest.mark.parametrize(

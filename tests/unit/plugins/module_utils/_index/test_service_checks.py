@@ -5,11 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._index import (
-    _service,
-    _service_checks,
-    _service_plan,
-)
+from ansible_collections.airgap.python.plugins.module_utils._index import _service, _service_checks, _service_plan
 from ansible_collections.airgap.python.plugins.module_utils._index._listeners import Port
 
 from tests.unit.plugins.module_utils._index.index_host import (

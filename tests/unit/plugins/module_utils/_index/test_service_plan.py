@@ -5,10 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._index import (
-    _service,
-    _service_plan,
-)
+from ansible_collections.airgap.python.plugins.module_utils._index import _service, _service_plan
 
 from tests.unit.plugins.module_utils._index.index_host import (
     CONFIG,

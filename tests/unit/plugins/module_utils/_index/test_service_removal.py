@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._index import (
-    _service_removal,
-)
+from ansible_collections.airgap.python.plugins.module_utils._index import _service_removal
 
 from tests.unit.plugins.module_utils._index.index_host import (
     CONFIG,

@@ -4,10 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.python.plugins.module_utils._index import (
-    _service,
-    _systemd,
-)
+from ansible_collections.airgap.python.plugins.module_utils._index import _service, _systemd
 
 SHOW = "MainPID=821\nResult=success\nNRestarts=1\nExecMainStartTimestampMonotonic=5000000\nActiveState=active\nSubState=running\n"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the evidence promises on real wheels, with the real libraries.
+"""The reports of a bundle are true for real wheels, with the real libraries.
 
 The vulnerability service is a stand-in on loopback that speaks osv.dev's
 protocol (vulnerability_service.py); pip-audit is the real one.
@@ -45,17 +45,17 @@ MODULES = {
     "bundle_sbom": bundle_sbom,
     "bundle_seal": bundle_seal,
 }
-# What the action plugin fills in. It is not imported: it would have modules warn through the control host's display.
-BESIDE = pathlib.Path(_page_html.__file__)
+# The action plugin passes these. It is not imported, because modules would then warn through the control host's display.
+PLACE = pathlib.Path(_page_html.__file__)
 PAGE = {
-    "template": BESIDE.with_name(_page_html.TEMPLATE).read_text(encoding="utf-8"),
-    "style": BESIDE.with_name(_page_html.STYLE).read_text(encoding="utf-8"),
+    "template": PLACE.with_name(_page_html.TEMPLATE).read_text(encoding="utf-8"),
+    "style": PLACE.with_name(_page_html.STYLE).read_text(encoding="utf-8"),
 }
 REPORTS = ("sbom.cdx.json", "audit.json", "changes.json", "report.html", "dependencies.txt")
 
 
 def run(module, check=False, **arguments):
-    """Run a module in a process of its own, which has the libraries already; return its result."""
+    """Run a module in a child process that has already loaded the libraries; return its result."""
     arguments["_ansible_check_mode"] = check
     with tempfile.TemporaryFile() as answer:
         child = os.fork()
@@ -83,13 +83,13 @@ class Bundle:
         self.files = {}
         self.audit = {}
         (root / "bundle/wheels").mkdir(parents=True)
-        self.put("pip", "25.0")
-        self.put("app", "1.0", requires=["lib>=1", "backport; python_version < '3.10'"])
-        self.put("lib", "1.5")
-        self.put("backport", "2.0")
+        self.add("pip", "25.0")
+        self.add("app", "1.0", requires=["lib>=1", "backport; python_version < '3.10'"])
+        self.add("lib", "1.5")
+        self.add("backport", "2.0")
 
-    def put(self, name, version, origin="https://files.example/", **options):
-        """Add a wheel, in place of another version."""
+    def add(self, name, version, origin="https://files.example/", **options):
+        """Add a wheel, or replace another version of it."""
         filename, data = make_wheel(name, version, **options)
         for old in (self.root / "bundle/wheels").glob(name + "-*"):
             old.unlink()
@@ -118,7 +118,7 @@ class Bundle:
         assert "msg" not in result, result
         return result["id"]
 
-    def evidence(self, check=False, **audit):
+    def report(self, check=False, **audit):
         """Write all reports; return the results."""
         options = dict({"service": "osv"}, **self.audit)
         options.update(audit)
@@ -136,9 +136,9 @@ class Bundle:
         return run("bundle_seal", path=self.path, memory=self.memory)
 
     def stage(self, **audit):
-        """Do all that the role does, in its order."""
+        """Do what the role does, in its order."""
         self.describe()
-        results = self.evidence(**audit)
+        results = self.report(**audit)
         results["seal"] = self.seal()
         assert "msg" not in results["seal"]
         return results
@@ -149,7 +149,7 @@ class Bundle:
             return json.load(stream)
 
     def bytes(self):
-        """Return the bytes of every report that is there."""
+        """Return the bytes of every existing report."""
         folder = os.path.join(self.path, "reports")
         return {name: open(os.path.join(folder, name), "rb").read() for name in sorted(os.listdir(folder))}
 
@@ -164,14 +164,14 @@ def service_fixture():
 
 @pytest.fixture(name="bundle")
 def bundle_fixture(service, tmp_path):
-    """Return a bundle of two sets, which asks the stand-in."""
+    """Return a bundle of two sets that asks the stand-in."""
     bundle = Bundle(tmp_path)
     bundle.audit = {"url": service.base + "/query", "severity_url": service.base + "/vulns"}
     return bundle
 
 
 def test_bill_of_materials_is_valid_and_names_every_file_once(bundle):
-    bundle.put("odd", "1+local.2", origin="built:source:odd#sha256=00")
+    bundle.add("odd", "1+local.2", origin="built:source:odd#sha256=00")
     bundle_id = bundle.describe()
     result = run("bundle_sbom", path=bundle.path)
     assert (result["components"], result["changed"]) == (5, True)
@@ -200,7 +200,7 @@ def test_bill_of_materials_is_valid_and_names_every_file_once(bundle):
     ]
 
 
-def test_second_run_changes_no_byte_and_asks_nobody(bundle, service):
+def test_second_run_changes_no_byte_and_does_not_ask_the_service(bundle, service):
     first = bundle.stage()
     assert all(one["changed"] for one in first.values())
     before = bundle.bytes()
@@ -212,28 +212,28 @@ def test_second_run_changes_no_byte_and_asks_nobody(bundle, service):
     assert len(service.queries) == asked
 
 
-def test_reports_hold_no_time_but_those_of_manifest_and_audit(bundle):
+def test_reports_contain_no_time_except_those_of_manifest_and_audit(bundle):
     bundle.stage(ask=False)
     before = bundle.bytes()
     for name in REPORTS:
         os.unlink(os.path.join(bundle.path, "reports", name))
     time.sleep(1.1)
-    bundle.evidence(ask=False)
+    bundle.report(ask=False)
     assert bundle.bytes() == before
 
 
-def test_check_mode_says_what_would_change_and_writes_and_asks_nothing(bundle, service):
-    results = bundle.evidence(check=True)
+def test_check_mode_reports_changes_and_neither_writes_nor_asks(bundle, service):
+    results = bundle.report(check=True)
     assert all(one["changed"] for one in results.values())
     bundle.describe()
-    results = bundle.evidence(check=True)
+    results = bundle.report(check=True)
     assert all(one["changed"] for one in results.values())
     assert not os.path.exists(os.path.join(bundle.path, "reports"))
     bundle.stage()
     asked = len(service.queries)
-    results = bundle.evidence(check=True)
+    results = bundle.report(check=True)
     assert not [name for name, one in results.items() if one["changed"]]
-    assert bundle.evidence(check=True, refresh=True)["audit"]["changed"]
+    assert bundle.report(check=True, refresh=True)["audit"]["changed"]
     assert len(service.queries) == asked
 
 
@@ -256,16 +256,16 @@ def test_what_the_service_knows_is_found_with_its_severity(bundle, service):
     assert "PYSEC-2026-7" in page and "fixed in 1.6" in page
 
 
-def test_ignoring_a_finding_asks_nobody_again(bundle, service):
+def test_ignoring_a_finding_does_not_ask_again(bundle, service):
     service.known[("lib", "1.5")] = [record("lib", "2026-7")]
     assert bundle.stage()["audit"]["objections"]
     asked = len(service.queries)
     ignore = [{"id": "CVE-2026-7", "reason": "unused", "until": "2999-01-01"}]
-    audit = bundle.evidence(ignore=ignore)["audit"]
+    audit = bundle.report(ignore=ignore)["audit"]
     assert audit["objections"] == [] and audit["changed"] and audit["asked"] == ""
     ignore[0]["until"] = "2020-01-01"
-    audit = bundle.evidence(ignore=ignore)["audit"]
-    assert len(audit["objections"]) == 1 and "counts again" in str(audit["warnings"])
+    audit = bundle.report(ignore=ignore)["audit"]
+    assert len(audit["objections"]) == 1 and "no longer ignored" in str(audit["warnings"])
     assert len(service.queries) == asked
     del ignore[0]["reason"]
     assert "CVE-2026-7 has no reason" in run("bundle_audit", path=bundle.path, ignore=ignore)["msg"]
@@ -273,8 +273,8 @@ def test_ignoring_a_finding_asks_nobody_again(bundle, service):
 
 def test_new_version_or_old_answer_is_asked_about(bundle, service):
     bundle.stage()
-    assert bundle.evidence(max_age=0)["audit"]["asked"].startswith("the last answer is of")
-    bundle.put("lib", "1.6")
+    assert bundle.report(max_age=0)["audit"]["asked"].startswith("the last answer is of")
+    bundle.add("lib", "1.6")
     assert bundle.stage()["audit"]["asked"] == "the versions changed"
     assert ("lib", "1.6") in service.queries
 
@@ -290,12 +290,12 @@ def test_several_versions_of_one_project_are_all_asked_about(bundle, service, tm
     path.write_text(_lock.render(pins, "old", "x", ["app"]))
     sets = [{"name": "airgap-pip", "targets": ["old", "new"]}, {"name": "base", "targets": ["old", "new"]}]
     assert "msg" not in run("bundle_manifest", path=bundle.path, sets=sets, targets=[OLD, NEW])
-    assert bundle.evidence()["audit"]["status"] == "audited"
+    assert bundle.report()["audit"]["status"] == "audited"
     assert {("lib", "1.4"), ("lib", lib.version)} <= set(service.queries)
 
 
-def test_own_source_is_sent_to_nobody_and_named_as_not_audited(bundle, service):
-    bundle.put("secret", "1", origin="built:source:secret#sha256=00")
+def test_own_source_is_not_sent_and_is_listed_as_not_audited(bundle, service):
+    bundle.add("secret", "1", origin="built:source:secret#sha256=00")
     audit = bundle.stage()["audit"]
     assert audit["status"] == "partly audited"
     assert "Not audited: secret 1." in str(audit["warnings"])
@@ -305,10 +305,10 @@ def test_own_source_is_sent_to_nobody_and_named_as_not_audited(bundle, service):
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [
-        ("silence", "the service says nothing of requests 2.19.0"),
+        ("silence", "the service reports nothing about requests 2.19.0"),
         ("garbage", "the service answered with something that is not JSON"),
         (503, "the service answered 503"),
-        (30.0, "gave no answer within 5 seconds"),
+        (30.0, "did not answer within 5 seconds"),
     ],
 )
 def test_service_that_fails_or_hangs_means_not_audited(bundle, service, trouble, reason):
@@ -319,19 +319,19 @@ def test_service_that_fails_or_hangs_means_not_audited(bundle, service, trouble,
     page = (bundle.root / "bundle/reports/report.html").read_text()
     assert "Not audited" in page and "No known vulnerabilities" not in page
     if trouble != 30.0:
-        assert bundle.evidence()["audit"]["changed"] is False
+        assert bundle.report()["audit"]["changed"] is False
 
 
-def test_service_that_is_not_there_means_not_audited_and_the_same_bytes_again(bundle, service):
+def test_unreachable_service_means_not_audited_and_the_same_bytes_again(bundle, service):
     service.known[("lib", "1.5")] = [record("lib", "2026-7", "HIGH")]
     bundle.stage()
     bundle.audit["url"] = "http://127.0.0.1:9/v1/query"
-    audit = bundle.evidence()["audit"]
+    audit = bundle.report()["audit"]
     assert audit["objections"] == [
         "The bundle is not audited: 127.0.0.1 (port 9) cannot be reached: Connection refused."
     ]
     assert bundle.read("audit.json")["earlier"]["findings"][0]["severity"] == "high"
-    results = bundle.evidence()
+    results = bundle.report()
     assert not [name for name, one in results.items() if one["changed"]]
 
 
@@ -341,7 +341,7 @@ def test_audit_that_is_off_says_so(bundle, service):
     assert bundle.read("audit.json")["reason"] == "stage_audit is off"
 
 
-def test_url_for_pypi_is_refused_because_pip_audit_would_not_heed_it(bundle):
+def test_url_for_pypi_is_refused_because_pip_audit_would_ignore_it(bundle):
     bundle.describe()
     result = run("bundle_audit", path=bundle.path, service="pypi", url="https://mirror.example/pypi")
     assert "set stage_audit_service to osv" in result["msg"]
@@ -349,15 +349,15 @@ def test_url_for_pypi_is_refused_because_pip_audit_would_not_heed_it(bundle):
 
 def test_killed_or_repeated_runs_keep_the_comparison(bundle):
     first = bundle.describe()
-    bundle.evidence(ask=False)
+    bundle.report(ask=False)
     assert bundle.read("changes.json")["against"] is None
     # Killed before it was sealed: nothing is recorded.
     bundle.describe()
     assert not os.path.exists(bundle.memory)
     bundle.stage(ask=False)
-    bundle.put("lib", "1.6")
+    bundle.add("lib", "1.6")
     bundle.describe()
-    bundle.evidence(ask=False)
+    bundle.report(ask=False)
     run("bundle_seal", path=bundle.path)
     # Killed after the sums and before the memory: the next run records it.
     assert bundle.stage(ask=False)["changes"]["against"] == first
@@ -367,14 +367,14 @@ def test_killed_or_repeated_runs_keep_the_comparison(bundle):
     assert changes["counts"] == {"added": 0, "upgraded": 1, "downgraded": 0, "replaced": 0, "removed": 0}
 
 
-def test_base_is_what_it_is_compared_with(bundle, tmp_path):
+def test_bundle_is_compared_with_its_base(bundle, tmp_path):
     base = bundle.describe()
     manifest = json.loads((tmp_path / "bundle/manifest.json").read_text())
     (tmp_path / "base.json").write_text(json.dumps(manifest))
     bundle.stage(ask=False)
-    bundle.put("lib", "1.4")
+    bundle.add("lib", "1.4")
     bundle.stage(ask=False)
-    bundle.put("lib", "1.6")
+    bundle.add("lib", "1.6")
     bundle.describe()
     options = {"path": bundle.path, "memory": bundle.memory}
     found = run("bundle_changes", base=str(tmp_path / "base.json"), **options)
@@ -387,7 +387,7 @@ def test_base_is_what_it_is_compared_with(bundle, tmp_path):
     assert bundle.read("changes.json")["per_lock"] is False
 
 
-def test_content_that_is_staged_again_keeps_its_time_unless_that_lies_in_the_future(bundle):
+def test_content_that_is_staged_again_keeps_its_time_unless_that_is_in_the_future(bundle):
     bundle.describe()
     path = bundle.root / "bundle/manifest.json"
     for created, is_kept in (("2026-01-01T00:00:00Z", True), ("9999-12-31T23:59:59Z", False)):
@@ -397,10 +397,10 @@ def test_content_that_is_staged_again_keeps_its_time_unless_that_lies_in_the_fut
         assert (json.loads(path.read_text())["created"] == created) is is_kept
 
 
-def test_pip_sync_accepts_the_lock_and_pipdeptree_sees_the_tree_of_dependencies_txt(bundle, tmp_path):
-    bundle.put("app", "1.0", requires=["lib>=1", "web"])
-    bundle.put("web", "3.0", requires=["lib", "deep<2"])
-    bundle.put("deep", "1.1")
+def test_pip_sync_accepts_the_lock_and_pipdeptree_agrees_with_dependencies_txt(bundle, tmp_path):
+    bundle.add("app", "1.0", requires=["lib>=1", "web"])
+    bundle.add("web", "3.0", requires=["lib", "deep<2"])
+    bundle.add("deep", "1.1")
     bundle.stage()
     text = (bundle.root / "bundle/reports/dependencies.txt").read_text()
     trees = dict(part.split("]\n", 1) for part in text.split("\n[")[1:])
@@ -418,7 +418,7 @@ def test_pip_sync_accepts_the_lock_and_pipdeptree_sees_the_tree_of_dependencies_
         (one["package"]["key"], need["key"], need["required_version"], need["installed_version"])
         for one in seen
         for need in one["dependencies"]
-        # What lies on PYTHONPATH is seen as well.
+        # Packages on PYTHONPATH are listed as well.
         if one["package"]["key"] in bundle.files
     }
     assert edges == {
