@@ -513,9 +513,7 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
 
 
 @pytest.mark.parametrize(("status", "reason"), [(403, "it forbids this host or user"), (404, "the index has no file")])
-def test_the_module_distinguishes_a_page_that_cannot_be_read_from_a_missing_one(
-    install, bundle, pip, status, reason
-):
+def test_the_module_distinguishes_a_page_that_cannot_be_read_from_a_missing_one(install, bundle, pip, status, reason):
     index = SimpleIndex()
     index.trouble["app"] = [status] * 1000
     arguments = {
