@@ -77,7 +77,7 @@ def test_node_cannot_have_files_of_the_index_host_read(site):
     lie(
         site,
         NODE,
-        "airgap.python.install : Ask the interpreter which target it is",
+        "airgap.python.install : Find the target of the interpreter",
         dict(answer, target="../../../secret/note"),
     )
     rc, output = site.play("nodes")
