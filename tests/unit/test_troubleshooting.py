@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The messages that docs/troubleshooting.md explains are messages that the collection prints."""
+"""The messages that docs/troubleshooting.md and the operator's guide explain are messages that the collection prints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "troubleshooting.md"
+PAGE = "troubleshooting.md"
 
 # Stands for whatever a message fills in: a format specifier, a Jinja expression, a shell variable.
 FILLED = "\0"
@@ -144,21 +144,22 @@ def messages() -> str:
     return read_messages(ROOT)
 
 
-ROWS = rows(PAGE.read_text(encoding="utf-8"))
+ROWS = {page: rows((ROOT / "docs" / page).read_text(encoding="utf-8")) for page in (PAGE, "operator.md")}
+QUOTED = [(page, fragment) for page, found in ROWS.items() for row in found for fragment in fragments(row)]
 
 
-@pytest.mark.parametrize("fragment", [fragment for row in ROWS for fragment in fragments(row)])
-def test_the_collection_prints_the_message(fragment: str, messages: str) -> None:
+@pytest.mark.parametrize(("page", "fragment"), QUOTED)
+def test_the_collection_prints_the_message(page: str, fragment: str, messages: str) -> None:
     found = fragment_pattern(fragment).search(messages) is not None
-    assert found, "docs/troubleshooting.md explains a message that the collection does not print: %s" % fragment
+    assert found, "docs/%s explains a message that the collection does not print: %s" % (page, fragment)
 
 
-@pytest.mark.parametrize("fragment", [fragment for row in ROWS for fragment in fragments(row)])
+@pytest.mark.parametrize("fragment", [fragment for page, fragment in QUOTED if page == PAGE])
 def test_a_fragment_has_enough_fixed_words_to_name_one_message(fragment: str) -> None:
     assert len(re.findall(r"\b[a-z][a-z_-]*", fragment)) >= 2
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.message)
+@pytest.mark.parametrize("row", ROWS[PAGE], ids=lambda row: row.message)
 def test_each_message_has_a_meaning_and_a_fix(row: Row) -> None:
     assert fragments(row)
     assert row.meaning
@@ -166,7 +167,7 @@ def test_each_message_has_a_meaning_and_a_fix(row: Row) -> None:
 
 
 def test_no_message_is_explained_twice() -> None:
-    quoted = [fragment for row in ROWS for fragment in fragments(row)]
+    quoted = [fragment for page, fragment in QUOTED if page == PAGE]
     assert sorted(set(quoted)) == sorted(quoted)
 
 
