@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
-# The interpreter of .venv: 3.11 or newer, which is what ansible-core 2.19 runs on.
+# The interpreter of .venv: 3.11 or newer. pip chooses the newest ansible-core that supports it: 2.19 for 3.11.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -18,7 +18,7 @@ play := ansible-playbook -i inventories/lab
 
 .PHONY: help
 help: ## List the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
 setup: ## Install what is missing here: Debian packages and .venv
@@ -71,7 +71,7 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 test: lint unit sanity build docs ## Everything that must pass
 	@# The lab mostly waits, and the integration tests do not touch it: both at a time take little longer than one.
 	@{ $(MAKE) integration 2>&1 | sed -u 's/^/integration | /'; } & other=$$!; \
-	rc=0; $(MAKE) molecule || rc=$$?; wait $$other || rc=$$?; \
+	rc=0; $(MAKE) molecule || rc=$$?; $(MAKE) core-ends || rc=$$?; wait $$other || rc=$$?; \
 	if [ "$$rc" != 0 ]; then $(say) "Something failed: look for 'FAILED' and 'Error' above"; fi; exit "$$rc"
 
 .PHONY: lint
@@ -128,6 +128,15 @@ hostile: setup ## Each host of a small site in turn lies in each task: nothing c
 .PHONY: matrix
 matrix: setup ## 20 packages for 5 targets: plain pip, ours and uv, judged twice (some minutes; PACKAGES="flask lxml" for a slice)
 	@python tests/matrix/matrix.py $(if $(PACKAGES),--packages $(PACKAGES)) $(if $(TARGETS),--targets $(TARGETS))
+
+.PHONY: core-matrix
+core-matrix: setup ## The demo under each ansible-core from 2.18 to 2.22, with secrets looked for (25 minutes; VERSIONS="2.18 2.22" for some)
+	@python tests/core/core_matrix.py --document $(if $(VERSIONS),--versions $(VERSIONS))
+
+.PHONY: core-ends
+core-ends: setup ## The same with one host, under the oldest and the newest ansible-core that run here beside that of .venv
+	@$(say) "The oldest and the newest ansible-core that run here"
+	@python tests/core/core_matrix.py --ends --lab single --no-unit-tests
 
 .PHONY: build
 build: setup ## Build the collection into build/, and ask galaxy-importer

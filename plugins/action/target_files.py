@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 
 import yaml
 from ansible.plugins.action import ActionBase
@@ -14,13 +15,13 @@ from ansible_collections.airgap.python.plugins.module_utils._target import _targ
 
 
 class ActionModule(ActionBase):
-    """Plan the files of all kinds of interpreter, then write those that differ."""
+    """Plan the files for all kinds of interpreters, then write those that differ."""
 
     _requires_connection = False
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Plan and write."""
-        result = super().run(tmp, task_vars)
+        result: t.Dict[str, t.Any] = super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(
             argument_spec={
                 "dest": {"type": "path", "required": True},
@@ -59,9 +60,9 @@ class ActionModule(ActionBase):
         return result
 
 
-def existing_files(folder):
-    """Return the text and the content of every YAML file of a folder, by name; content only of the survey's own."""
-    existing = {}
+def existing_files(folder: str) -> t.Dict[str, t.Tuple[str, t.Any]]:
+    """Return text and content of every target file in a folder, by name; content only of those that the survey wrote."""
+    existing: t.Dict[str, t.Tuple[str, t.Any]] = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         if not name.endswith(_target_file.SUFFIX):
             continue
@@ -69,6 +70,6 @@ def existing_files(folder):
         try:
             content = yaml.safe_load(text) if _target_file.is_survey_file(text) else None
         except yaml.YAMLError as error:
-            raise AirgapError("%s cannot be read: %s. Remove it and play again." % (name, error)) from error
+            raise AirgapError("%s cannot be read: %s. Remove it, and play the survey again." % (name, error)) from error
         existing[name] = (text, content)
     return existing

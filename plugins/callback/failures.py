@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - airgap.python authors (@airgap-python)
 description:
-  - After the recap, prints one line for each failure that ended a host's part of the run, with the hosts and the task.
-    The same failure of many hosts is one line. A failure that was rescued is none.
-  - The message is that of the task, which names the thing, the reason and the mend.
+  - After the recap, prints one line for each failure that stopped a host, with the hosts and the task.
+    The same failure on many hosts is one line. A rescued failure is not printed.
+  - The message is that of the task: the thing, the reason and the fix.
 requirements:
   - enabled in the configuration, as C(callbacks_enabled = airgap.python.failures)
 """
@@ -24,13 +24,13 @@ import typing as t
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.airgap.python.plugins.plugin_utils._answer import readable
 
-# How many hosts a line names, and the length of a message that is no book.
+# The number of hosts in a line, and the length of a message.
 HOSTS = 5
 LONGEST = 2000
 
 
 class CallbackModule(CallbackBase):
-    """Keeps the last failure of each host."""
+    """Records the last failure of each host, and prints them at the end."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -42,43 +42,45 @@ class CallbackModule(CallbackBase):
         self.last: t.Dict[str, t.Tuple[str, str]] = {}
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
-        """Keep why a task failed."""
+        """Record why a task failed."""
         if not ignore_errors:
-            self.keep(result, reason(result._result))
+            self.record(result, reason(result._result))
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
-        """Keep why a host was not reached."""
-        said = "%s Check that it runs, and how Ansible is to reach it (ansible_host, ssh)." % reason(result._result)
-        self.keep(result, said)
+        """Record why a host was not reached."""
+        message = "%s Check that it is running, and how Ansible connects to it (ansible_host, ssh)." % reason(
+            result._result
+        )
+        self.record(result, message)
 
-    def keep(self, result: t.Any, said: str) -> None:
-        """Keep what was said of a host."""
-        self.last[result._host.get_name()] = (result._task.get_name(), said)
+    def record(self, result: t.Any, message: str) -> None:
+        """Record the message of a host."""
+        self.last[result._host.get_name()] = (result._task.get_name(), message)
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
-        """Say what ended the run of the hosts that did not come to its end."""
+        """Print what stopped the hosts that did not finish the run."""
         ended = [host for host in self.last if host in stats.failures or host in stats.dark]
         for line in lines({host: self.last[host] for host in ended}):
             self._display.display(line, color="red")
 
 
 def reason(answer: t.Mapping[str, t.Any]) -> str:
-    """Return the message of a failure, in a loop that of its first item that failed, in one line."""
+    """Return the message of a failure in one line; for a loop, that of the first item that failed."""
     for item in answer.get("results") or ():
         if isinstance(item, dict) and item.get("failed"):
             return reason(item)
-    said = str(answer.get("msg") or answer.get("censored") or "it failed and does not say why")
-    line = " ".join(readable(said).split())
+    message = str(answer.get("msg") or answer.get("censored") or "it failed without a message")
+    line = " ".join(readable(message).split())
     return line if len(line) <= LONGEST else line[:LONGEST] + " …"
 
 
 def lines(failures: t.Mapping[str, t.Tuple[str, str]]) -> t.List[str]:
-    """Return a line for each different failure."""
+    """Return one line for each different failure."""
     hosts: t.Dict[t.Tuple[str, str], t.List[str]] = {}
     for host, failure in failures.items():
         hosts.setdefault(failure, []).append(host)
-    told = []
-    for (task, said), names in hosts.items():
+    found = []
+    for (task, message), names in hosts.items():
         more = " and %d more" % (len(names) - HOSTS) if len(names) > HOSTS else ""
-        told.append("FAILED on %s%s at '%s': %s" % (", ".join(names[:HOSTS]), more, task, said))
-    return told
+        found.append("FAILED on %s%s at '%s': %s" % (", ".join(names[:HOSTS]), more, task, message))
+    return found

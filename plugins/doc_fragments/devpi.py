@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the devpi modules share."""
+"""Documentation that the devpi modules share."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options and attributes of every module that speaks to devpi-server."""
+    """Options and attributes of every module that talks to devpi-server."""
 
     DOCUMENTATION = r"""
 options:
@@ -26,13 +26,13 @@ options:
   login_password_file:
     description:
       - A file on the managed host with the password of O(login_user) in one line.
-      - It is refused when others than its owner may read or write it.
+      - It is refused if anyone but its owner may read or write it.
     type: path
   ca_path:
-    description: The certificates that an https O(url) is checked against, as a PEM file on the managed host.
+    description: A PEM file on the managed host with the certificates to trust for an https O(url).
     type: path
   timeout:
-    description: How many seconds to wait for the server to connect and for each answer.
+    description: How many seconds to wait for a connection to the server and for each response.
     type: int
     default: 60
 attributes:
@@ -42,10 +42,10 @@ attributes:
     membership:
       - airgap.python.devpi
   check_mode:
-    description: Can run in check mode and tell what it would do without doing it.
+    description: Works in check mode; reports what it would do.
     support: full
   diff_mode:
-    description: Returns what differs before and after, without secrets.
+    description: Returns the differences, without secrets.
     support: full
 requirements:
   - python >= 3.8

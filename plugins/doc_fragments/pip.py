@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules share that run pip."""
+"""Documentation that the modules that run pip share."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options that say which pip is run, and how it reaches its indexes."""
+    """Options: which pip to run, and how it reaches its indexes."""
 
     DOCUMENTATION = r"""
 options:
@@ -17,7 +17,7 @@ options:
     description: A file with the certificates to trust.
     type: path
   python:
-    description: The interpreter that runs pip, version 23.2 or newer. By default the one that runs this module.
+    description: The interpreter whose pip (version 23.2 or newer) is run. By default the one that runs this module.
     type: path
   virtualenv:
     description: The virtual environment whose pip is run.

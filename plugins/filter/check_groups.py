@@ -10,7 +10,7 @@ short_description: Compare the groups of an inventory with those that a playbook
 version_added: 0.1.0
 author: airgap.python authors (@airgap-python)
 description:
-  - Reports which groups are missing or misspelt and which hosts are left to play on.
+  - Reports which groups are empty or misspelt, and which hosts the play runs on.
   - Ansible itself treats a play without hosts as a success.
 positional: _input, needed
 options:
@@ -25,17 +25,17 @@ options:
     elements: str
     required: true
   optional:
-    description: Groups that are played on too, and that may be empty.
+    description: Groups that are played on as well, but may be empty.
     type: list
     elements: str
     default: []
   ours:
-    description: The groups of this collection. A group whose name differs from one of them only in case, C(_) or a final C(s) is misspelt.
+    description: The groups of this collection. A group whose name differs from one of them only in case, C(_) or a final C(s) is considered misspelt.
     type: list
     elements: str
     default: []
   playing:
-    description: The hosts that C(--limit) leaves, C(ansible_play_hosts_all).
+    description: The hosts that remain after C(--limit), C(ansible_play_hosts_all).
     type: list
     elements: str
     default: []
@@ -47,7 +47,7 @@ found: "{{ groups | airgap.python.check_groups(['airgap_index[0]'], playing=ansi
 
 RETURN = r"""
 _value:
-  description: What was found.
+  description: The result.
   type: dict
   contains:
     misspelt:
@@ -59,15 +59,15 @@ _value:
       type: list
       elements: str
     hosts:
-      description: All hosts that the playbook is for, whether C(--limit) leaves them or not.
+      description: All hosts that the playbook is for, before C(--limit).
       type: list
       elements: str
     playing:
-      description: Those of RV(_value.hosts) that C(--limit) leaves.
+      description: Those of RV(_value.hosts) that remain after C(--limit).
       type: list
       elements: str
     summary:
-      description: A line for each group that has hosts, with the first hosts that are left.
+      description: A line for each group that has hosts, with the first hosts that remain.
       type: list
       elements: str
 """
@@ -82,7 +82,7 @@ Groups = t.Mapping[str, t.Sequence[str]]
 
 
 def _plain(name: str) -> str:
-    """Return a group's name without what is easily mistyped: case, separators, a plural."""
+    """Return a group's name without the parts that are easily mistyped: case, separators, a plural."""
     return re.sub(r"[^a-z0-9]", "", name.lower()).rstrip("s")
 
 
@@ -117,7 +117,7 @@ def check_groups(
     ours: t.Sequence[str] = (),
     playing: t.Sequence[str] = (),
 ) -> t.Dict[str, t.List[str]]:
-    """Return misspelt groups, patterns without a host, the hosts that are meant, and a summary (see RETURN)."""
+    """Return misspelt groups, patterns without a host, the hosts that are meant, and a summary; see RETURN."""
     hosts = {pattern: _hosts(groups, pattern) for pattern in needed}
     meant = _unique(
         [host for pattern in needed for host in hosts[pattern]]

@@ -1,16 +1,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The signatures of a bundle, a line for each."""
+"""The signatures of a bundle, one line for each."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: signature_lines
-short_description: The signatures of a bundle, a line for each
+short_description: The signatures of a bundle, one line for each
 version_added: 0.1.0
 author: airgap.python authors (@airgap-python)
 description:
-  - Makes lines for people from the result of M(airgap.python.bundle_verify).
+  - Formats the result of M(airgap.python.bundle_verify) for people.
 positional: _input, unverified
 options:
   _input:
@@ -30,7 +30,7 @@ lines: "{{ verified | airgap.python.signature_lines }}"
 
 RETURN = r"""
 _value:
-  description: The lines. Those of signatures that do not count say why.
+  description: The lines. For a signature that does not count, the line has the reason.
   type: list
   elements: str
 """

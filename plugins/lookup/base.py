@@ -5,24 +5,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: base
-short_description: Read what a new bundle adds to
+short_description: Read the base of a new bundle
 version_added: 0.1.0
 description:
-  - Reads on the control host what the inside has already, for O(airgap.python.bundle_manifest#module:base).
+  - Reads, on the control host, which files the inside already has, for O(airgap.python.bundle_manifest#module:base).
 author:
   - airgap.python authors (@airgap-python)
 options:
   _terms:
     description:
       - Path of an C(inventory.json) that the index host wrote, of the C(manifest.json) of a bundle, or of a bundle.
-      - A path that is not absolute begins at the folder of the inventory, or at that of the playbook if it is not there.
+      - A relative path starts at the folder of the inventory or, if it does not exist there, at the folder of the playbook.
     type: list
     elements: path
     required: true
 """
 
 EXAMPLES = r"""
-- name: Show what the inside has
+- name: Show the files that the inside has
   ansible.builtin.debug:
     msg: "{{ query('airgap.python.base', 'inventory.json') }}"
 """
@@ -30,7 +30,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - Of each path C(id), the id of the bundle, C(sha256), the list of the sums of its files, and C(path), the file read.
+    - For each path, C(id), the id of the bundle, C(sha256), the sums of its files, and C(path), the file that was read.
   type: list
   elements: dict
 """
@@ -44,7 +44,7 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _fold
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
 
-FIX = "Bring inventory.json from the index host, or leave stage_base empty."
+FIX = "Copy inventory.json from the index host, or leave stage_base empty."
 
 
 class LookupModule(LookupBase):
@@ -53,7 +53,7 @@ class LookupModule(LookupBase):
     def run(
         self, terms: t.Sequence[t.Any], variables: t.Optional[t.Dict[str, t.Any]] = None, **kwargs: t.Any
     ) -> t.List[t.Dict[str, t.Any]]:
-        """Return what each path describes."""
+        """Return the base at each path."""
         self.set_options(var_options=variables, direct=kwargs)
         folders = _site_files.folders(variables)
         try:
@@ -63,12 +63,12 @@ class LookupModule(LookupBase):
 
 
 def file_of(path: str) -> t.Optional[str]:
-    """Return the file that a path means, or None where there is none."""
+    """Return the file for a path, or None if there is none."""
     path = os.path.join(path, _layout.MANIFEST) if os.path.isdir(path) else path
     return path if os.path.exists(path) else None
 
 
 def read(path: str) -> t.Dict[str, t.Any]:
-    """Return id and sums of a base."""
+    """Return the id and the sums of a base."""
     base = _manifest.parse_base(_folder.read_text(path), path)
     return {"id": base.id, "sha256": sorted(base.sha256), "path": path}

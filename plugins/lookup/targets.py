@@ -8,18 +8,18 @@ name: targets
 short_description: Read the targets of a site
 version_added: 0.1.0
 description:
-  - Turns C(airgap_targets) into a list of targets. What is described in it stays as it is; target files are read.
-  - Target files are what the role P(airgap.python.survey#role) writes. They are read on the control host.
+  - Turns C(airgap_targets) into a list of targets. Described targets are returned as they are; target files are read.
+  - The role P(airgap.python.survey#role) writes target files. They are read on the control host.
 author:
   - airgap.python authors (@airgap-python)
 options:
   _terms:
     description:
-      - The list C(airgap_targets), or several such lists. An entry is one of three.
+      - The list C(airgap_targets), or several such lists. An entry is one of these three.
       - A dictionary that describes a target.
-      - The path of a target file, or a pattern such as C(*.target.txt), which stands for all files that it matches.
+      - The path of a target file, or a pattern such as C(*.target.txt) for all files that it matches.
       - A dictionary with C(file), the path of one target file, and C(name), the name of the target in this site.
-      - A path that is not absolute begins at the folder of the inventory, or at that of the playbook if it is not there.
+      - A relative path starts at the folder of the inventory or, if it does not exist there, at the folder of the playbook.
     type: list
     elements: raw
     required: true
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The targets, each a dictionary with C(name), C(python) and what else describes it.
+  description: The targets, each a dictionary with C(name), C(python) and the other fields.
   type: list
   elements: dict
 """
@@ -53,11 +53,11 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_file
 from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
 
-FIX = "airgap_targets names it: play airgap.python.survey, or bring the file that was written inside."
+FIX = "It is named in airgap_targets. Play airgap.python.survey, or copy the file that it wrote inside."
 
 
 class LookupModule(LookupBase):
-    """Read target files where airgap_targets names them."""
+    """Read the target files that airgap_targets names."""
 
     def run(
         self, terms: t.Sequence[t.Any], variables: t.Optional[t.Dict[str, t.Any]] = None, **kwargs: t.Any
@@ -77,11 +77,11 @@ class LookupModule(LookupBase):
 
 
 def read(path: str) -> t.Any:
-    """Return what a target file holds."""
+    """Return the content of a target file."""
     try:
         with open(path, encoding="utf-8") as stream:
             return yaml.safe_load(stream)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise AirgapError(
-            "the target file %s cannot be read: %s. Play airgap.python.survey to write it again." % (path, error)
+            "Target file %s cannot be read: %s. Play airgap.python.survey to write it again." % (path, error)
         ) from error

@@ -12,7 +12,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 
 
 def other_writers(status: os.stat_result) -> str:
-    """Say why somebody else than root and this user can change a file or a folder; "" if nobody can."""
+    """Return why someone other than root and this user can change a file or folder; "" if nobody can."""
     if status.st_uid not in (0, os.geteuid()):
         return "user %d owns it" % status.st_uid
     if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode):
@@ -21,35 +21,36 @@ def other_writers(status: os.stat_result) -> str:
 
 
 def check_folders_above(path: str, fix: str = "") -> None:
-    """Raise AirgapError if somebody else can put another thing in the place of a path: by a folder above it, or a link.
+    """Raise AirgapError if someone else could replace a path: through a folder above it, or through a link.
 
-    A folder with the sticky bit, such as /tmp, lets nobody rename what is another's. ``fix`` says what to do in
-    place of using a copy.
+    In a folder with the sticky bit, such as /tmp, only the owner can rename a file. ``fix`` replaces the advice to
+    use a copy.
     """
-    for way in (os.path.abspath(path), os.path.realpath(path)):
-        while way != os.path.dirname(way):
-            way = os.path.dirname(way)
-            if not os.path.lexists(way):
+    for folder in (os.path.abspath(path), os.path.realpath(path)):
+        while folder != os.path.dirname(folder):
+            folder = os.path.dirname(folder)
+            if not os.path.lexists(folder):
                 continue
-            status = os.lstat(way)
+            status = os.lstat(folder)
             reason = other_writers(status)
             if reason and not (status.st_mode & stat.S_ISVTX and status.st_uid in (0, os.geteuid())):
                 raise AirgapError(
-                    "%s lies below %s, and others can change that while it is used: %s. %s"
+                    "%s is below %s, which others can change while it is in use: %s. %s"
                     % (
                         path,
-                        way,
+                        folder,
                         reason,
                         fix
-                        or "Use a copy in a folder of your own (cp -r), or run 'chmod go-w' and 'chown' on %s." % way,
+                        or "Use a copy in a folder of your own (cp -r), or run 'chmod go-w' and 'chown' on %s."
+                        % folder,
                     )
                 )
 
 
 def set_owner(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
-    """Give a file or folder that is there its owner and mode; say whether it had, or would have, others before.
+    """Set the owner and mode of an existing file or folder; return whether they changed, or would change.
 
-    Raises AirgapError for a link: what it names may be anybody's.
+    Raises AirgapError for a link: its target may belong to anyone.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -57,9 +58,7 @@ def set_owner(path: str, uid: int, gid: int, mode: int, check_mode: bool = False
         return False
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise AirgapError(
-                "%s is a link, and is to be a file or a folder itself. Remove the link." % path
-            ) from error
+            raise AirgapError("%s is a link, but must be a file or a folder. Remove the link." % path) from error
         raise
     try:
         found = os.fstat(handle)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are whole or absent: the one place that writes and names them."""
+"""Reading files safely, and writing them so that they are complete or absent."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
-# How a file is called while it is being written; what a killed run leaves is known by it.
+# The names of files that are still being written begin with this; it identifies what a killed run left behind.
 TEMPORARY_PREFIX = ".tmp-airgap-"
-NOT_A_FILE = "%s is neither a file nor a folder (a link or a device). A bundle holds none: remove it."
+NOT_A_FILE = "%s is neither a file nor a folder (a link or a device). A bundle contains neither: remove it."
 
 
 def open_plain(path: str) -> t.BinaryIO:
-    """Open a file for reading, neither through a link nor waiting for the other end of a pipe.
+    """Open a regular file for reading: no links are followed, and a pipe does not block.
 
-    Raises AirgapError for what is no file, and OSError.
+    Raises AirgapError for anything else, and OSError.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -37,7 +37,7 @@ def open_plain(path: str) -> t.BinaryIO:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder, and those above it, that nobody else can write to whatever the umask; no harm if it is there."""
+    """Create a folder and those above it, writable by their owner alone whatever the umask; it may exist."""
     before = os.umask(0o022)
     os.umask(before | 0o022)
     try:
@@ -47,7 +47,7 @@ def make_folder(path: str) -> None:
 
 
 def fsync_dir(path: str) -> None:
-    """Make the names in a folder durable (fsync(2): the folder needs its own)."""
+    """Make the names in a folder durable (fsync(2): a folder needs its own)."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -57,10 +57,10 @@ def fsync_dir(path: str) -> None:
 
 @contextlib.contextmanager
 def written_aside(path: str, mode: int = 0o644) -> t.Iterator[t.BinaryIO]:
-    """Open a file for writing that appears under its name complete, when the block ends, or not at all.
+    """Open a file for writing that gets its name only when it is complete, at the end of the ``with`` statement.
 
-    The data go to a temporary name in the same folder, are synced, and take
-    the final name by rename(2). On any error the temporary file is removed.
+    The data is written under a temporary name in the same folder, synced, and
+    renamed with rename(2). On any error the temporary file is removed.
     """
     folder = os.path.dirname(path) or "."
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=TEMPORARY_PREFIX)
@@ -71,7 +71,7 @@ def written_aside(path: str, mode: int = 0o644) -> t.Iterator[t.BinaryIO]:
             try:
                 os.fchmod(stream.fileno(), mode)
             except PermissionError:
-                # FAT has no modes of its own. A secret must not lie there.
+                # FAT has no modes. A secret must not be written there.
                 if not mode & 0o077:
                     raise
             os.fsync(stream.fileno())
@@ -84,13 +84,13 @@ def written_aside(path: str, mode: int = 0o644) -> t.Iterator[t.BinaryIO]:
 
 
 def write_atomic(path: str, data: bytes, mode: int = 0o644) -> None:
-    """Write a small file that appears under its name complete or not at all."""
+    """Write a small file that gets its name only when it is complete."""
     with written_aside(path, mode) as stream:
         stream.write(data)
 
 
 def move_into_place(source: str, path: str, mode: int = 0o644) -> None:
-    """Give a finished file of the same file system its final name, durably."""
+    """Give a finished file on the same file system its final name, durably."""
     with open(source, "rb") as stream:
         os.fchmod(stream.fileno(), mode)
         os.fsync(stream.fileno())
@@ -99,9 +99,9 @@ def move_into_place(source: str, path: str, mode: int = 0o644) -> None:
 
 
 def remove_scratch_folders(folder: str, with_files: bool = False) -> None:
-    """Remove the scratch folders that killed runs left, where whoever makes them is kept out by locked_folder().
+    """Remove the scratch folders that killed runs left behind; the caller holds the folder with locked_folder().
 
-    Files are removed where nothing else writes into the folder.
+    Files are removed as well if nothing else writes into the folder (``with_files``).
     """
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
@@ -112,7 +112,7 @@ def remove_scratch_folders(folder: str, with_files: bool = False) -> None:
 
 
 def read_if_exists(path: str) -> t.Optional[bytes]:
-    """Return a file's bytes, or None where there is no such file."""
+    """Return the bytes of a file, or None if it does not exist."""
     try:
         with open(path, "rb") as stream:
             return stream.read()

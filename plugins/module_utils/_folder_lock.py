@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run at a time in a folder."""
+"""One run at a time works in a folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ansible_collections.airgap.python.plugins.module_utils._files import make_f
 
 @contextlib.contextmanager
 def locked_folder(folder: str, check_mode: bool, patience: t.Optional[float] = None) -> t.Iterator[None]:
-    """Hold a folder for this run alone; the kernel lets go of it when the run ends, however it ends.
+    """Lock a folder for this run; the kernel releases the lock when the run ends, however it ends.
 
-    Waits for another run, at most ``patience`` seconds if that is given; then raises AirgapError.
+    Waits for another run, for ever or for ``patience`` seconds; then raises AirgapError.
     """
     if check_mode:
         yield
@@ -44,7 +44,7 @@ def _lock_soon(handle: int, folder: str, patience: float) -> None:
         except BlockingIOError as error:
             if time.monotonic() > deadline:
                 raise AirgapError(
-                    "Another run has been at work in %s for %d seconds. Run this again when it has ended."
+                    "Another run has been working in %s for %d seconds. Run this again when it has finished."
                     % (folder, patience)
                 ) from error
             time.sleep(0.05)

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
 
-# What is read and written at a time: more does not stay in a processor's cache.
+# How many bytes are read and written at once: more does not fit in a processor's cache.
 CHUNK = 1 << 18
 
 
@@ -23,30 +23,30 @@ def sha256_file(path: str) -> str:
 
 
 def sha256_stream(stream: t.BinaryIO, write: t.Callable[[bytes], t.Any] = len) -> str:
-    """Return the SHA-256 of the rest of a stream, and pass its bytes on: what was hashed is what is written."""
+    """Return the SHA-256 of the rest of a stream, and pass its bytes to ``write``: what is written is what was hashed."""
     digest = hashlib.sha256()
-    for block in iter(lambda: stream.read(CHUNK), b""):
-        digest.update(block)
-        write(block)
+    for chunk in iter(lambda: stream.read(CHUNK), b""):
+        digest.update(chunk)
+        write(chunk)
     return digest.hexdigest()
 
 
 def copy_hashed(source: str, target: str) -> str:
-    """Copy a file to a new one and return the SHA-256 of what was written; neither is a link. Raises OSError."""
+    """Copy a file to a new one, following no links; return the SHA-256 of what was written. Raises OSError."""
     with open_plain(source) as stream, open(target, "xb") as copy:
         return sha256_stream(stream, copy.write)
 
 
 def sha256_files(paths: t.Iterable[str]) -> t.Iterator[str]:
-    """Return the SHA-256 of each file in order; hashing lets other threads run, so several go at a time."""
+    """Return the SHA-256 of each file, in order. Hashing releases the interpreter lock, so threads run in parallel."""
     with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        waiting = [pool.submit(sha256_file, path) for path in paths]
+        futures = [pool.submit(sha256_file, path) for path in paths]
         try:
-            for one in waiting:
-                yield one.result()
+            for future in futures:
+                yield future.result()
         finally:
-            for one in waiting:
-                one.cancel()
+            for future in futures:
+                future.cancel()
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -55,5 +55,5 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def is_sha256(text: str) -> bool:
-    """Say whether a text is a SHA-256 as it is written here: 64 lower-case hex digits."""
+    """Return whether a text is a SHA-256: 64 lower-case hex digits."""
     return bool(re.match(r"[0-9a-f]{64}\Z", text))

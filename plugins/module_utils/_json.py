@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON that has one meaning only: written the same way each time, and refused where two readers could differ."""
+"""JSON with one meaning only: always written in the same way, and refused where two readers could differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 
 
 def render(document: t.Any) -> str:
-    """Return JSON that is the same for the same content."""
+    """Return the JSON of a document; the same content gives the same text."""
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -19,23 +19,23 @@ def _once(pairs: t.List[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = sorted(key for key in found if [one for one, dummy in pairs].count(key) > 1)
-        raise ValueError("the key %r stands twice in one object" % twice[0][:80])
+        raise ValueError("the key %r is in one object twice" % twice[0][:80])
     return found
 
 
 def _no_number(text: str) -> t.Any:
-    raise ValueError("%s is no JSON number" % text)
+    raise ValueError("%s is not a JSON number" % text)
 
 
 def _integer(text: str) -> int:
-    # Python reads a number of a million digits in minutes.
+    # Python needs minutes to read a number of a million digits.
     if len(text) > 18:
         raise ValueError("a number has %d digits" % len(text))
     return int(text)
 
 
 def parse(text: str, where: str) -> t.Any:
-    """Return what JSON from outside says; raises AirgapError where two readers could understand two things."""
+    """Return the document that JSON from outside holds; raises AirgapError where two readers could read it differently."""
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=_integer, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

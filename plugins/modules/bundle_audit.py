@@ -6,23 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_audit
-short_description: Ask which known vulnerabilities a bundle has
+short_description: Audit a bundle for known vulnerabilities
 version_added: 0.1.0
 description:
   - Asks a vulnerability service, through pip-audit, about every name and version in the manifest, and writes
     C(reports/audit.json) with the service, the date and the findings.
-  - The service is first asked about a version with a widely known vulnerability. If it cannot be reached or does not know
-    that one, the report says C(not audited) with the reason, and never that there are no vulnerabilities. Versions that it
-    does not know are listed as skipped.
-  - What was built from the site's own source or commit is not asked about, so that its name is sent to nobody.
-  - It is asked again if the versions or the service changed, if the last answer is older than O(max_age), or with
-    O(refresh). Otherwise the answer keeps its date. What is ignored is decided anew every time.
-  - Findings do not make it fail. RV(objections) lists what a site may want to stop for.
+  - It first asks the service about a version with a widely known vulnerability. If the service cannot be reached or does
+    not know that vulnerability, the report says C(not audited) with the reason, and never that there is no vulnerability.
+    Versions that the service does not know are listed as skipped.
+  - It does not ask about files built from the site's own source or commit, so that their names are not sent to anyone.
+  - It asks again if the versions or the service changed, if the last answer is older than O(max_age), or with O(refresh).
+    Otherwise the answer keeps its date. O(ignore) is applied every time.
+  - Findings do not make it fail. RV(objections) lists the reasons for which a site may want to stop.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode. Then it asks nobody, and reports a change where it would ask.
+    description: Works in check mode; it then does not ask the service, and reports a change if it would ask.
     support: full
   diff_mode:
     description: Shows the report before and after.
@@ -33,26 +33,26 @@ options:
     type: path
     required: true
   ask:
-    description: Whether to ask at all. If not, the report says that the bundle is not audited.
+    description: Whether to ask the service. If not, the report says that the bundle is not audited.
     type: bool
     default: true
   service:
-    description: The service. V(pypi) is the public index, V(osv) the database at osv.dev or one that speaks its protocol.
+    description: The service. V(pypi) is the public index, V(osv) the database at osv.dev or another with its protocol.
     type: str
     choices: [pypi, osv]
     default: pypi
   url:
-    description: Where V(osv) answers queries. By default U(https://api.osv.dev/v1/query). pip-audit asks V(pypi) only at
+    description: The URL of V(osv). By default U(https://api.osv.dev/v1/query). pip-audit asks V(pypi) only at
       pypi.org.
     type: str
   severity_url:
     description:
-      - Below this URL, records of the OSV schema are looked up by id for the severity of each finding, which pip-audit does
-        not report. If it is empty, all severities are unknown.
+      - The severity of each finding, which pip-audit does not report, is read from its record in the OSV schema below this
+        URL. If it is empty, all severities are unknown.
     type: str
     default: https://api.osv.dev/v1/vulns
   ignore:
-    description: Findings that do not count. An entry that has expired has no effect and is reported.
+    description: Findings to ignore. An entry that has expired has no effect, and is reported.
     type: list
     elements: dict
     default: []
@@ -61,7 +61,7 @@ options:
         description: The finding's id or one of its aliases.
         type: str
       reason:
-        description: Why it is harmless here.
+        description: Why it is harmless at this site.
         type: str
       until:
         description: The last day on which it is ignored, as C(YYYY-MM-DD).
@@ -71,14 +71,14 @@ options:
     type: float
     default: 168
   refresh:
-    description: Ask in any case.
+    description: Ask the service in any case.
     type: bool
     default: false
   proxy:
-    description: The proxy to the service. By default that of pip's settings on this host.
+    description: The proxy to the service. By default the one in pip's settings on this host.
     type: str
   cert:
-    description: A file with the certificates to trust. By default that of pip's settings on this host.
+    description: A file with the certificates to trust. By default the one in pip's settings on this host.
     type: path
   log:
     description: A file to which pip-audit's commands and output are appended.
@@ -89,19 +89,19 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Ask what is known
+- name: Audit the bundle
   airgap.python.bundle_audit:
     path: /srv/airgap/bundle
     service: osv
     ignore:
       - id: CVE-2026-12345
-        reason: We never parse files from others with it.
+        reason: We never parse untrusted files with it.
         until: 2026-12-31
   vars:
     ansible_python_interpreter: /srv/airgap/stage/venv/bin/python
   register: audit
 
-- name: Stop for what it found
+- name: Stop if there are findings
   ansible.builtin.assert:
     that: audit.objections | length == 0
     fail_msg: "{{ audit.objections | join(' ') }}"
@@ -113,19 +113,19 @@ dest:
   type: str
   returned: success
 status:
-  description: C(audited), C(partly audited), where versions were skipped, or C(not audited).
+  description: C(audited), C(partly audited) if versions were skipped, or C(not audited).
   type: str
   returned: success
 asked:
-  description: Why the service was asked now, or would be in check mode; empty if the last answer still counts.
+  description: Why the service was asked now, or would be in check mode; empty if the last answer is still valid.
   type: str
   returned: success
 counts:
-  description: How many findings there are of each severity, and how many are ignored; empty if it is not audited.
+  description: Number of findings of each severity and number of ignored ones; empty if the bundle is not audited.
   type: dict
   returned: success
 objections:
-  description: That it is not audited, or each finding that is not ignored, as sentences.
+  description: One sentence for each finding that is not ignored, or one that says that the bundle is not audited.
   type: list
   elements: str
   returned: success

@@ -6,18 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_changes
-short_description: Write what changed in a bundle since the one before
+short_description: Write what changed since the previous bundle
 version_added: 0.1.0
 description:
   - Writes C(reports/changes.json) with what was added, upgraded, downgraded, replaced (another file of the same version)
-    and removed, for each set and target. Of the first bundle, everything is added.
-  - The bundle before is the base if one is given, and else the one that O(memory) names. A bundle that is staged again
-    without a change is compared with what it was compared with before.
+    and removed, for each set and target. In the first bundle, everything is added.
+  - The bundle is compared with O(base) if that is set, or else with the last bundle in O(memory). A bundle that is staged
+    again without a change is compared with the same bundle as before.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and say what would change. Where there is no manifest yet, it says so.
+    description: Works in check mode; reports a change if there is no manifest yet.
     support: full
   diff_mode:
     description: Shows the report before and after.
@@ -33,9 +33,9 @@ options:
     required: true
   base:
     description:
-      - The bundle that this one adds to; a C(manifest.json), or an C(inventory.json) of an index host.
-      - An inventory does not know sets. Unless O(memory) has the manifest that it names, each lock is compared with all
-        its files, and what was removed is only known for the bundle as a whole.
+      - The bundle that this one adds to: a C(manifest.json), or an C(inventory.json) of an index host.
+      - An inventory does not list sets. Unless O(memory) has the manifest of that bundle, each lock is compared with all
+        files of the inventory, and removed files are known only for the bundle as a whole.
     type: path
 requirements:
   - packaging >= 22, or pip >= 24.1
@@ -44,7 +44,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Say what is new
+- name: Write what changed
   airgap.python.bundle_changes:
     path: /srv/airgap/bundle
     memory: /srv/airgap/stage/sealed-manifests.json
@@ -56,11 +56,11 @@ dest:
   type: str
   returned: success
 against:
-  description: Id of the bundle that it was compared with; empty for the first.
+  description: Id of the bundle that it was compared with; empty for the first bundle.
   type: str
   returned: success
 counts:
-  description: How many changes there are of each kind; the same change in several sets or targets counts once.
+  description: Number of changes of each kind; the same change in several sets or targets is counted once.
   type: dict
   returned: success
   sample: {added: 2, upgraded: 5, downgraded: 0, replaced: 0, removed: 1}

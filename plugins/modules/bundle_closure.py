@@ -6,23 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_closure
-short_description: Prove that every lock of a bundle is whole and fits its target
+short_description: Check that every lock of a bundle is closed and fits its target
 version_added: 0.1.0
 description:
-  - For each set and target of a bundle, walks the metadata of the wheels from the requirements that the lock names, under
-    the target's marker environment, with extras.
-  - Every requirement must be met by exactly one file of the lock, whose tags fit the target and whose C(Requires-Python)
-    admits it. No resolver and no index takes part; the bundle is all that is needed.
-  - Fails with what is missing or does not fit, who asks for it, and the mend. Changes nothing.
-  - Whether the files are those that were sealed is what M(airgap.python.bundle_verify) checks; run it first.
+  - For each set and target of a bundle, follows the metadata of the wheels from the requirements in the lock, with extras,
+    in the target's marker environment.
+  - Exactly one file of the lock must meet each requirement. Its tags must fit the target, and its C(Requires-Python) must
+    admit it. The check needs only the bundle, no resolver and no index.
+  - Fails with what is missing or does not fit, what requires it, and the fix. Changes nothing.
+  - It does not check whether the files are those that were sealed. Run M(airgap.python.bundle_verify) first.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would return otherwise.
+    description: Works in check mode, with the same result.
     support: full
   diff_mode:
-    description: Changes nothing, so there is no difference to show.
+    description: Changes nothing, so there is no diff.
     support: none
 options:
   path:
@@ -37,17 +37,17 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Prove the bundle before it is published
+- name: Check the closure of the bundle before it is published
   airgap.python.bundle_closure:
     path: /srv/airgap/bundle
 
-# By hand, on any host that has a bundle:
+# Without a playbook, on any host with a bundle:
 #   ansible localhost -m airgap.python.bundle_closure -a path=/srv/airgap/bundle
 """
 
 RETURN = r"""
 locks:
-  description: What was proved, one entry for each set and target.
+  description: The locks that were checked, one entry for each set and target.
   type: list
   elements: dict
   returned: always
@@ -59,13 +59,13 @@ locks:
       description: Name of the target.
       type: str
     files:
-      description: How many files the lock has.
+      description: Number of files in the lock.
       type: int
     edges:
-      description: How many times a file or a requirement of the set needs another file.
+      description: Number of times that a file or a requirement of the set needs another file.
       type: int
     unused:
-      description: Names of the files that nothing asks for.
+      description: Names of the files that nothing requires.
       type: list
       elements: str
     excluded:
@@ -74,12 +74,12 @@ locks:
       elements: str
     failures:
       description:
-        - What is wrong, each with C(kind), C(requirement), C(chain) up to the requirement of the set, C(marker) and
+        - The failures, each with C(kind), C(requirement), C(chain) up to the requirement of the set, C(marker) and
           C(message).
       type: list
       elements: dict
 packaging:
-  description: Where the code came from that compares versions and evaluates markers, and its version.
+  description: Source and version of the code that compares versions and evaluates markers.
   type: str
   returned: always
   sample: packaging 26.3
@@ -94,14 +94,9 @@ def main() -> None:
     """Check the closure of every lock."""
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     try:
-        result, warnings = check_bundle(module.params["path"])
+        result = check_bundle(module.params["path"], module.warn)
     except (AirgapError, OSError) as error:
-        details = dict(getattr(error, "details", {}))
-        for warning in details.pop("warnings", []):
-            module.warn(warning)
-        module.fail_json(msg=str(error), **details)
-    for warning in warnings:
-        module.warn(warning)
+        module.fail_json(msg=str(error), **getattr(error, "details", {}))
     module.exit_json(changed=False, **result)
 
 

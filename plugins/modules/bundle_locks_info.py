@@ -9,13 +9,13 @@ module: bundle_locks_info
 short_description: Read the locks of a bundle
 version_added: 0.1.0
 description:
-  - Reads the locks of sets and targets that the caller names, all at once, so that no node has a say in which file of the
-    index host is read for it.
+  - Reads the locks of the given sets and targets all at once. So no node can influence which file of the index host is
+    read for it.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would return otherwise.
+    description: Changes nothing, and returns the same in check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 found:
-  description: Whether there is a bundle.
+  description: Whether the bundle exists.
   type: bool
   returned: success
 locks:
@@ -70,25 +70,13 @@ locks:
       type: str
 """
 
-import base64
-import os
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _locks
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
-def is_there(path):
-    """Say whether there is something; raises OSError where nobody can say."""
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def main():
-    """Read each lock that is there."""
+def main() -> None:
+    """Read the locks."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
@@ -97,24 +85,12 @@ def main():
         },
         supports_check_mode=True,
     )
-    locks = []
+    params = module.params
     try:
-        found = is_there(os.path.join(module.params["path"], _layout.MANIFEST))
-        for set_name in module.params["sets"]:
-            for target in module.params["targets"]:
-                relative = _layout.lock_path(set_name, target)
-                _layout.check_name(relative, "the inventory")
-                path = os.path.join(module.params["path"], relative)
-                if not is_there(path):
-                    continue
-                content = base64.b64encode(_folder.read_text(path).encode("utf-8")).decode("ascii")
-                locks.append({"set": set_name, "target": target, "content": content})
+        result = _locks.read_texts(params["path"], params["sets"], params["targets"])
     except AirgapError as error:
         module.fail_json(msg=str(error))
-    except OSError as error:
-        # What stands in the way is no reason to stage again.
-        module.fail_json(msg="%s cannot be read: %s." % (module.params["path"], error.strerror))
-    module.exit_json(changed=False, found=found, locks=locks)
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,7 @@ removed:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement
@@ -134,7 +135,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import _req
 def public(one: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     """Return a set without user, password and query in the URLs of its requirements: the manifest leaves this host."""
     lists = {key: one[key] for key in ("requirements", "constraints") if isinstance(one.get(key), list)}
-    return dict(one, **{key: [_requirement.public(str(text)) for text in texts] for key, texts in lists.items()})
+    return dict(one, **{key: [_requirement.public_text(str(text)) for text in texts] for key, texts in lists.items()})
 
 
 def order_of(params: t.Mapping[str, t.Any]) -> _composition.Order:
@@ -148,6 +149,12 @@ def order_of(params: t.Mapping[str, t.Any]) -> _composition.Order:
         _composition.base_of(base["id"], base["sha256"]) if base else None,
         params["memory"] or "",
     )
+
+
+def secrets(sets: t.Iterable[t.Mapping[str, t.Any]]) -> t.Set[str]:
+    """Return what is secret in the requirements of sets; Ansible shows what a module was called with."""
+    texts = [str(text) for one in sets for key in ("requirements", "constraints") for text in one.get(key) or []]
+    return _secrets.passwords(texts) | _secrets.queries(texts)
 
 
 def main() -> None:
@@ -170,6 +177,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    module.no_log_values.update(secrets(module.params["sets"]))
     try:
         plan = _composition.plan(module.params["path"], order_of(module.params), module.check_mode)
         if not module.check_mode:

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_media_info
-short_description: Judge what a disk brings
+short_description: Verify the bundle on a disk
 version_added: 0.1.0
 description:
-  - Looks for the folder C(airgap-ID) that M(airgap.python.bundle_export) wrote, in one folder or in several, checks all
-    that lies in it in the open, and says which volumes there are.
-  - Checks who signed it, if O(allowed_signers) is given, before anybody takes a volume.
-  - Fails with the name of the file where the open part or the list of volumes is wrong, and for links and devices.
-  - A damaged or foreign volume is no failure here, but is named. Changes nothing.
+  - Looks for the folder C(airgap-ID) that M(airgap.python.bundle_export) wrote, in one folder or in several, verifies its
+    open part, and returns which volumes are there.
+  - Verifies its signatures if O(allowed_signers) is given, before any volume is read.
+  - Fails with the name of the file if the open part or the list of volumes is wrong, and for links and devices.
+  - A damaged or foreign volume is not a failure here; it is returned. Changes nothing.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
@@ -30,13 +30,13 @@ options:
     elements: path
     required: true
   bundle:
-    description: The begin of the id of the bundle to look for, at least 12 digits, where the folders have several.
+    description: The first digits of the id of the bundle to look for, at least 12, if the folders have several.
     type: str
     default: ""
   check:
     description:
-      - Names of the volumes whose SHA-256 is checked. By default all.
-      - The others are checked by their size only.
+      - Names of the volumes whose SHA-256 is verified. By default all.
+      - Of the others only the size is compared.
     type: list
     elements: str
 requirements:
@@ -47,10 +47,10 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Judge the disk
+- name: Verify the disk
   airgap.python.bundle_media_info:
     paths: [/mnt/disk]
-  register: offer
+  register: media
 """
 
 RETURN = r"""
@@ -59,15 +59,15 @@ id:
   type: str
   returned: success
 base:
-  description: Id of the bundle that it adds to; empty where it adds to none.
+  description: Id of the bundle that it adds to; empty if it does not add to one.
   type: str
   returned: success
 created:
-  description: The time that its manifest states.
+  description: The time in its manifest.
   type: str
   returned: success
 folder:
-  description: Where the open part lies.
+  description: The folder of the open part.
   type: str
   returned: success
 sha256:
@@ -75,7 +75,7 @@ sha256:
   type: str
   returned: success
 signatures_sha256:
-  description: SHA-256 of C(SHA256SUMS.sig); empty where there is none.
+  description: SHA-256 of C(SHA256SUMS.sig); empty if there is none.
   type: str
   returned: success
 volumes_sha256:
@@ -89,21 +89,21 @@ volumes:
   returned: success
   contains:
     name:
-      description: Its name.
+      description: The name of the volume.
       type: str
     size:
       description: Its size in bytes.
       type: int
     path:
-      description: Where it lies; empty where no right one is here.
+      description: Where it is; empty if no intact one is here.
       type: str
 damaged:
-  description: Paths of volumes that are not what the list of volumes says, and of which there is no right one before.
+  description: Paths of volumes that are not what the list of volumes describes, and of which no intact one was found before.
   type: list
   elements: str
   returned: success
 foreign:
-  description: Paths of files among the volumes that are none of this bundle.
+  description: Paths of files that do not belong to this bundle.
   type: list
   elements: str
   returned: success
@@ -121,7 +121,7 @@ rejected:
   elements: dict
   returned: success
 missing:
-  description: Names of the volumes of which no right one is here.
+  description: Names of the volumes of which no intact one is here.
   type: list
   elements: str
   returned: success
@@ -133,8 +133,8 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _media, _volumes
 
 
-def main():
-    """Judge the media and return what they offer."""
+def main() -> None:
+    """Verify the disks and return what they carry."""
     module = AnsibleModule(
         argument_spec={
             "paths": {"type": "list", "elements": "path", "required": True},
@@ -146,25 +146,23 @@ def main():
     )
     params = module.params
     try:
-        if params["bundle"] and (len(params["bundle"]) < 12 or not params["bundle"].isalnum()):
-            raise AirgapError("%r is no bundle id: it has 32 hex digits. Give 12 or more." % params["bundle"])
-        offer = _media.judge(_media.find(params["paths"], params["bundle"]), params["check"])
-        approval = _approval.check(offer.folder, params)
+        media = _media.read(params["paths"], params["bundle"], params["check"])
+        approval = _approval.check(media.folder, params)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
-        id=offer.manifest["id"],
-        base=offer.manifest["base"] or "",
-        created=offer.manifest.get("created", ""),
-        folder=offer.folder,
-        sha256=offer.sums[_layout.SUMS],
-        signatures_sha256=offer.sums.get(_layout.SIGNATURE, ""),
-        volumes_sha256=offer.sums[_volumes.LIST],
-        volumes=[{"name": one.name, "size": one.size, "path": offer.usable.get(one.name, "")} for one in offer.volumes],
-        damaged=offer.damaged,
-        foreign=offer.foreign,
-        missing=[one.name for one in offer.volumes if one.name not in offer.usable],
+        id=media.manifest["id"],
+        base=media.manifest["base"] or "",
+        created=media.manifest.get("created", ""),
+        folder=media.folder,
+        sha256=media.sums[_layout.SUMS],
+        signatures_sha256=media.sums.get(_layout.SIGNATURE, ""),
+        volumes_sha256=media.sums[_volumes.LIST],
+        volumes=[{"name": one.name, "size": one.size, "path": media.usable.get(one.name, "")} for one in media.volumes],
+        damaged=media.damaged,
+        foreign=media.foreign,
+        missing=[one.name for one in media.volumes if one.name not in media.usable],
         **approval.result(),
     )
 

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_report
-short_description: Write the page for the officer who approves a bundle
+short_description: Write the page on which an officer approves a bundle
 version_added: 0.1.0
 description:
-  - Writes C(reports/report.html), one page without scripts that loads nothing and can be printed. It shows what is new, the
+  - Writes C(reports/report.html), one page without scripts that loads nothing and can be printed. It shows what is new,
     known vulnerabilities, unusual licences, sizes, which package needs which, every file with its sum, and how to sign.
   - Writes C(reports/dependencies.txt), which package needs which for each set and target, as plain text that can be
-    compared with that of another bundle; it looks like what C(pipdeptree) prints.
-  - Its audit is C(reports/audit.json), its changes are C(reports/changes.json); both must be there.
+    compared with that of another bundle. It looks like the output of C(pipdeptree).
+  - It reads C(reports/audit.json) and C(reports/changes.json), which must exist.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and say what would change. Where the other reports are not there yet, it says so.
+    description: Works in check mode; reports a change if the other reports do not exist yet.
     support: full
   diff_mode:
     description: Shows the files before and after.
@@ -29,16 +29,16 @@ options:
     type: path
     required: true
   usual_licenses:
-    description: SPDX ids of the licences that are usual at the site; all others are marked. By default permissive ones.
+    description: SPDX ids of the licences that are usual at the site; all others are marked. By default permissive licences.
     type: list
     elements: str
   signers:
-    description: Whose signature counts, as lines of an allowed signers file (ssh-keygen(1)).
+    description: The signers whose signatures count, as lines of an allowed signers file (ssh-keygen(1)).
     type: list
     elements: str
     default: []
   required_signatures:
-    description: How many of them must sign. By default one if there are any.
+    description: How many of them must sign. By default one if there are O(signers).
     type: int
   template:
     description: The text of the page's Jinja2 template. The action plugin fills it in.
@@ -56,7 +56,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Write the page for the officer
+- name: Write the approver's page
   airgap.python.bundle_report:
     path: /srv/airgap/bundle
     signers: "{{ publish_allowed_signers }}"
@@ -69,11 +69,11 @@ dest:
   type: str
   returned: success
 dependencies:
-  description: The text with the trees.
+  description: The file with the dependency trees.
   type: str
   returned: success
 unusual:
-  description: Files with an unusual licence.
+  description: Names of the files with an unusual licence.
   type: list
   elements: str
   returned: success

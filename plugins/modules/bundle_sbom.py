@@ -9,21 +9,21 @@ module: bundle_sbom
 short_description: Write the software bill of materials of a bundle
 version_added: 0.1.0
 description:
-  - Writes C(reports/sbom.cdx.json), CycloneDX 1.6, with one component for each file of the pool, which has its package URL,
-    SHA-256 and declared licence, and with the edges of every lock. It is validated against the schema before it is written.
-  - The bundle itself is C(metadata.component); the locks are parts of it. A lock depends on what its requirements name, a
-    file on the files that it needs in the locks that it is in. The tool sets, C(airgap-pip) and C(airgap-devpi), are
-    there like any other.
-  - It states the time of the manifest, and its serial number follows from the bundle's id, so that the same bundle gives
+  - Writes C(reports/sbom.cdx.json), CycloneDX 1.6, with one component for each file of the pool (package URL, SHA-256 and
+    declared licence) and with the edges of every lock. It is validated against the schema before it is written.
+  - The bundle itself is C(metadata.component); the locks are parts of it. A lock depends on the files that meet its
+    requirements, a file on the files that it needs in its locks. The tool sets, C(airgap-pip) and C(airgap-devpi), are
+    included like any other.
+  - Its time is that of the manifest, and its serial number follows from the bundle's id, so that the same bundle gives
     the same bytes.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and say what would change. Where there is no manifest yet, it says so.
+    description: Works in check mode; reports a change if there is no manifest yet.
     support: full
   diff_mode:
-    description: Shows the bill before and after.
+    description: Shows the file before and after.
     support: full
 options:
   path:
@@ -32,12 +32,12 @@ options:
     required: true
 requirements:
   - python >= 3.9
-  - cyclonedx-python-lib[json-validation] >= 8, which brings license-expression
+  - cyclonedx-python-lib[json-validation] >= 8, which depends on license-expression
   - packaging >= 22, or pip >= 24.1
 """
 
 EXAMPLES = r"""
-- name: List what is in the bundle
+- name: Write the bill of materials
   airgap.python.bundle_sbom:
     path: /srv/airgap/bundle
   vars:
@@ -50,11 +50,11 @@ dest:
   type: str
   returned: success
 components:
-  description: How many files it lists.
+  description: Number of files in it.
   type: int
   returned: success
 edges:
-  description: How many times a lock or a file needs a file.
+  description: Number of times that a lock or a file needs a file.
   type: int
   returned: success
 """

@@ -10,18 +10,18 @@ short_description: Add a signature to a bundle
 version_added: 0.1.0
 description:
   - Signs the bundle's C(SHA256SUMS) on the control host with C(ssh-keygen -Y sign), namespace V(airgap-bundle), and adds
-    the signature to C(SHA256SUMS.sig) on the bundle's host. Signatures of others stay.
-  - The private key never leaves the control host. What it signs are bytes that were hashed there, and nothing that the
-    bundle's host merely says of them.
-  - Changes nothing where the key has signed these sums already.
+    the signature to C(SHA256SUMS.sig) on the bundle's host. Other signatures stay.
+  - The private key never leaves the control host. It signs only bytes that were hashed on the control host, whatever the
+    bundle's host claims.
+  - Changes nothing if the key has signed these sums already.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and say whether it would sign.
+    description: Can run in check mode and return whether it would sign.
     support: full
   diff_mode:
-    description: The bytes of a signature tell nothing.
+    description: A difference of signatures would tell a reader nothing.
     support: none
 options:
   path:
@@ -30,17 +30,17 @@ options:
     required: true
   key:
     description:
-      - The private key, a path on the control host. Or a public key (C(.pub)) whose private key an ssh-agent holds.
-      - It is never asked for a passphrase. Load a key that has one into an ssh-agent first.
+      - The private key, a path on the control host. Or a public key (C(.pub)) whose private key is in an ssh-agent.
+      - There is no prompt for a passphrase. Load a key that has one into an ssh-agent first.
     type: path
     required: true
   sha256:
     description:
       - The SHA-256 of the C(SHA256SUMS) that was read, 64 hex digits. Only bytes with this sum are signed.
-      - Without it nothing is signed; the error shows the sum of what lies there, computed on the control host.
+      - Without it nothing is signed, and the error shows the sum of the existing file, computed on the control host.
     type: str
   block:
-    description: The signature. The action plugin fills it in.
+    description: The signature. The action plugin sets it.
     type: str
 notes:
   - The control host needs ssh-keygen (openssh-client), the bundle's host does not.
@@ -64,8 +64,8 @@ key:
   sample: SHA256:8FbiG/n5fmKDobTiCk+lQ54PtUtHrsSVoPIksJWgFLU
 signatures:
   description:
-    - What the signature file holds, with C(key), C(type) and C(namespace) of each signature.
-    - Nothing of it is judged; M(airgap.python.bundle_verify) does that.
+    - The content of the signature file, with C(key), C(type) and C(namespace) of each signature.
+    - None of it is verified; M(airgap.python.bundle_verify) does that.
   type: list
   elements: dict
   returned: success
@@ -81,8 +81,8 @@ from ansible_collections.airgap.python.plugins.module_utils._files import write_
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 
 
-def main():
-    """Without a signature, return what there is to sign; with one, add it."""
+def main() -> None:
+    """Without a signature, return the sums to sign; with one, add it."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
@@ -107,7 +107,7 @@ def main():
                 armor=armor.decode("ascii"),
             )
         if sha256_bytes(sums) != module.params["sha256"]:
-            raise AirgapError("%s changed while it was being signed. Look why, and sign again." % root)
+            raise AirgapError("%s changed while it was being signed. Find out why, and sign again." % root)
         path = os.path.join(root, _layout.SIGNATURE)
         armor += module.params["block"].encode("ascii")
         _signature.split(armor, path)

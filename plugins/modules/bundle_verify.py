@@ -6,22 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_verify
-short_description: Check that a folder is a whole bundle and nothing else
+short_description: Verify that a folder is exactly one bundle
 version_added: 0.1.0
 description:
-  - Of a bundle that adds to another one, the files that it leaves to its base may be here or not; if they are, they
-    are checked as well.
-  - Checks the names in C(SHA256SUMS) and C(manifest.json), that the folder holds just the files that they name,
+  - Checks the names in C(SHA256SUMS) and C(manifest.json), that the folder has exactly the files that they name,
     the SHA-256 of every file, and that manifest, locks and sums agree.
-  - Checks who signed it, if O(allowed_signers) is given, and that it is no older one than O(ledger) has.
-  - Checks that nobody but root and the user of this run can change it meanwhile, by the owner or the mode of a file, of a
-    folder or of one above it, or by another name of a file (a hard link) outside.
+  - The files that a bundle leaves to its base may be missing. If they exist, they are checked as well.
+  - Checks who signed the bundle, if O(allowed_signers) is set, and that it is not older than the last one in O(ledger).
+  - Checks that only root and the user of this run can change the bundle meanwhile, be it through the owner or the mode of
+    a file, of a folder or of a folder above, or through another name of a file (a hard link) outside.
   - Fails with the name of the first file that is wrong. Changes nothing.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would return otherwise.
+    description: Changes nothing, and returns the same in check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -32,13 +31,13 @@ options:
     type: path
     required: true
   missing_ok:
-    description: Return RV(found=false) instead of failing where there is no bundle.
+    description: Return RV(found=false) instead of failing where the bundle does not exist.
     type: bool
     default: false
   whole:
     description:
-      - Fail where files are not here that the bundle leaves to its base. Say so before all of it is used.
-      - Otherwise RV(whole) tells.
+      - Fail if files that the bundle leaves to its base are missing. Set it before all of the bundle is used.
+      - Otherwise RV(whole) reports it.
     type: bool
     default: false
 requirements:
@@ -49,12 +48,12 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Check the bundle before it is used
+- name: Verify the bundle before it is used
   airgap.python.bundle_verify:
     path: /srv/airgap/bundle
   register: bundle
 
-- name: Check that two officers signed it
+- name: Verify that two officers signed the bundle
   airgap.python.bundle_verify:
     path: /srv/airgap/bundle
     allowed_signers:
@@ -65,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 found:
-  description: Whether there is a bundle.
+  description: Whether the bundle exists.
   type: bool
   returned: success
 id:
@@ -78,7 +77,7 @@ created:
   type: str
   returned: when RV(found=true)
 signers:
-  description: Who of O(allowed_signers) signed it, each key once, with C(principal), C(key) (SHA-256 fingerprint) and C(type).
+  description: Which of O(allowed_signers) signed it, each key once, with C(principal), C(key) (SHA-256 fingerprint) and C(type).
   type: list
   elements: dict
   returned: when RV(found=true)
@@ -95,15 +94,15 @@ sha256:
   type: str
   returned: when RV(found=true)
 base:
-  description: Id of the bundle that it adds to; empty where it adds to none.
+  description: Id of the bundle that it adds to; empty if it does not add to one.
   type: str
   returned: when RV(found=true)
 whole:
-  description: Whether every file of the manifest is here.
+  description: Whether every file of the manifest exists here.
   type: bool
   returned: when RV(found=true)
 signatures_sha256:
-  description: SHA-256 of C(SHA256SUMS.sig); empty where there is none.
+  description: SHA-256 of C(SHA256SUMS.sig); empty if it does not exist.
   type: str
   returned: when RV(found=true)
 count:
@@ -111,17 +110,17 @@ count:
   type: int
   returned: when RV(found=true)
 built:
-  description: The projects of which the pool has a wheel that was built from source.
+  description: The projects that have a wheel in the pool that was built from source.
   type: list
   elements: str
   returned: when RV(found=true)
 targets:
-  description: The targets that the bundle was staged for, as the manifest has them.
+  description: The targets that the bundle was staged for, as the manifest states them.
   type: list
   elements: dict
   returned: when RV(found=true)
 bytes:
-  description: Size of all that the bundle brings, in bytes; not that of files that it leaves to its base.
+  description: Size of everything that the bundle carries, in bytes, without the files that it leaves to its base.
   type: int
   returned: when RV(found=true)
 """
@@ -133,8 +132,8 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _appr
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
-def main():
-    """Verify the bundle and return what it holds."""
+def main() -> None:
+    """Verify the bundle and return what it has."""
     module = AnsibleModule(
         argument_spec=dict(
             _approval.OPTIONS,

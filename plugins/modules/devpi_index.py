@@ -9,16 +9,16 @@ module: devpi_index
 short_description: Manage an index of devpi-server
 version_added: 0.1.0
 description:
-  - Creates, changes or removes an index over the HTTP API of devpi-server. Needs neither devpi-client nor any package.
-  - The defaults make an index for a site without internet. It inherits from nothing, it never replaces a file,
-    and only its owner publishes.
+  - Creates, changes or removes an index over the HTTP API of devpi-server. Needs neither devpi-client nor any other package.
+  - The defaults make an index for a site without internet. It has no bases, it never replaces a file, and only its owner
+    publishes.
 author:
   - airgap.python authors (@airgap-python)
 extends_documentation_fragment:
   - airgap.python.devpi
 options:
   name:
-    description: The index as C(USER/INDEX). The user must be there.
+    description: The index as C(USER/INDEX). The user must exist.
     type: str
     required: true
   type:
@@ -28,9 +28,9 @@ options:
     default: stage
   bases:
     description:
-      - Indexes that this one inherits from, the first one first.
-      - A mirror among them makes every missing name wait for the internet,
-        and serves names that were never published here.
+      - Indexes that this one inherits from, the first one wins.
+      - With a mirror among them, every missing name waits for the internet,
+        and names that were never published here are served.
     type: list
     elements: str
     default: []
@@ -40,36 +40,36 @@ options:
     default: false
   acl_upload:
     description:
-      - Users that may publish. C(:AUTHENTICATED:) stands for every user, C(:ANONYMOUS:) for everybody.
-      - By default the owner alone.
+      - Users that may publish. C(:AUTHENTICATED:) means every user, C(:ANONYMOUS:) everyone.
+      - By default only the owner.
     type: list
     elements: str
   acl_toxresult_upload:
-    description: Users that may upload test results. By default nobody; devpi's own default is everybody.
+    description: Users that may upload test results. By default no one; devpi's own default is everyone.
     type: list
     elements: str
     default: []
   title:
-    description: A line that describes the index. Left alone when not given.
+    description: A line that describes the index. Not changed if not given.
     type: str
   state:
-    description: With V(present) the index is there with these settings, with V(absent) it is not.
+    description: With V(present) the index exists with these settings, with V(absent) it does not exist.
     type: str
     choices: [present, absent]
     default: present
   force:
-    description: With O(state=absent), remove a non-volatile index even when it holds projects. Its files are lost.
+    description: With O(state=absent), remove a non-volatile index even if it holds projects. Its files are lost.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Have an index for production
+- name: Create an index for production
   airgap.python.devpi_index:
     name: airgap/prod
     login_password_file: /etc/devpi-server/root.password
 
-- name: Let two users publish to an index for tests
+- name: Let two users publish to a test index
   airgap.python.devpi_index:
     name: airgap/test
     bases: [airgap/prod]
@@ -77,7 +77,7 @@ EXAMPLES = r"""
     acl_upload: [airgap, tester]
     login_password_file: /etc/devpi-server/root.password
 
-- name: Remove an index with everything in it
+- name: Remove an index and its files
   airgap.python.devpi_index:
     name: airgap/old
     state: absent
@@ -87,90 +87,33 @@ EXAMPLES = r"""
 
 RETURN = r"""
 index:
-  description: The settings of the index as they are now, or would be in check mode. Empty when it is absent.
+  description: The settings of the index after the run, or as they would be in check mode. Empty if it is absent.
   type: dict
   returned: success
   sample: {type: stage, bases: [], volatile: false, acl_upload: [airgap], acl_toxresult_upload: []}
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._index import _indexes, _login
 
 
-def wanted(params, owner):
-    """Return the settings that the options ask for, spelt as devpi keeps them."""
-    special = {":anonymous:": ":ANONYMOUS:", ":authenticated:": ":AUTHENTICATED:"}
-
-    def acl(names):
-        return [special.get(name.lower(), name) for name in names]
-
-    settings = {
-        "type": params["type"],
-        "bases": params["bases"],
-        "volatile": params["volatile"],
-        "acl_upload": acl([owner] if params["acl_upload"] is None else params["acl_upload"]),
-        "acl_toxresult_upload": acl(params["acl_toxresult_upload"]),
-    }
-    if params["title"] is not None:
-        settings["title"] = params["title"]
-    return settings
-
-
-def run(module, client):
-    """Plan, apply unless in check mode, and return the result."""
-    params = module.params
-    name = params["name"]
-    owner = _devpi.split_index(name)[0]
-    for base in params["bases"]:
-        _devpi.split_index(base)
-    client.login(params["login_user"], _devpi.login_password(params))
-    absent = params["state"] == "absent"
-    current = client.get_index(name, projects=absent)
-    plan = _devpi.plan_index(name, params["state"], current, wanted(params, owner), params["force"])
-    if plan.action == "create" and not module.check_mode and client.get_user(owner) is None:
-        raise AirgapError(
-            "Index %s needs the user %s, which is not there. Create it with devpi_user first." % (name, owner)
-        )
-    if plan.action and not module.check_mode:
-        if plan.action == "create":
-            client.ask("PUT", "/" + name, plan.settings)
-        elif plan.action == "modify":
-            client.ask("PATCH", "/" + name, plan.settings)
-        else:
-            # devpi deletes volatile indexes only.
-            if not current.get("volatile"):
-                client.ask("PATCH", "/" + name, {"volatile": True})
-            client.ask("DELETE", "/" + name)
-    return {"changed": bool(plan.action), "index": plan.after, "diff": {"before": plan.before, "after": plan.after}}
-
-
-def main():
-    """Read the options, run, and say what went wrong."""
-    spec = _devpi.options()
-    spec.update(
-        name={"type": "str", "required": True},
-        type={"type": "str", "choices": ["stage"], "default": "stage"},
-        bases={"type": "list", "elements": "str", "default": []},
-        volatile={"type": "bool", "default": False},
-        acl_upload={"type": "list", "elements": "str"},
-        acl_toxresult_upload={"type": "list", "elements": "str", "default": []},
-        title={"type": "str"},
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
-        force={"type": "bool", "default": False},
-    )
-    module = AnsibleModule(
-        argument_spec=spec,
-        required_one_of=[["login_password", "login_password_file"]],
-        mutually_exclusive=[["login_password", "login_password_file"]],
-        supports_check_mode=True,
+def main() -> None:
+    """Create, change or remove the index."""
+    module = _login.devpi_module(
+        {
+            "name": {"type": "str", "required": True},
+            "type": {"type": "str", "choices": ["stage"], "default": "stage"},
+            "bases": {"type": "list", "elements": "str", "default": []},
+            "volatile": {"type": "bool", "default": False},
+            "acl_upload": {"type": "list", "elements": "str"},
+            "acl_toxresult_upload": {"type": "list", "elements": "str", "default": []},
+            "title": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "force": {"type": "bool", "default": False},
+        }
     )
     try:
-        client = _devpi.connect(module.params)
-        try:
-            result = run(module, client)
-        finally:
-            client.close()
+        result = _login.with_client(module, _indexes.ensure)
     except AirgapError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

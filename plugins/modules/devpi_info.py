@@ -6,15 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: devpi_info
-short_description: Ask whether a devpi-server can be published to
+short_description: Check whether a devpi-server can be published to
 version_added: 0.1.0
 description:
-  - Asks once whether a devpi-server answers, and looks for the passwords that are needed to publish to an index of it.
+  - Sends one request to find out whether a devpi-server answers, and looks for the password files that are needed to
+    publish to one of its indexes.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would return otherwise.
+    description: Can run in check mode and return the same result.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -36,11 +37,11 @@ options:
     type: path
     required: true
   missing_ok:
-    description: Whether a server that does not answer is an answer, and no error.
+    description: Whether a server that does not answer is a result and not an error.
     type: bool
     default: false
   timeout:
-    description: How many seconds to wait for an answer.
+    description: How many seconds to wait for a response.
     type: int
     default: 10
 requirements:
@@ -48,7 +49,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Look whether there is a server to publish to
+- name: Check whether there is a server to publish to
   airgap.python.devpi_info:
     index: airgap/prod
     password_dir: /etc/devpi-server
@@ -61,20 +62,18 @@ answers:
   type: bool
   returned: success
 has_passwords:
-  description: Whether both passwords are there.
+  description: Whether both password files exist.
   type: bool
   returned: success
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _devpi
+from ansible_collections.airgap.python.plugins.module_utils._index import _readiness
 
 
-def main():
-    """Ask and look."""
+def main() -> None:
+    """Check the server and the password files."""
     module = AnsibleModule(
         argument_spec={
             "url": {"type": "str", "default": "http://127.0.0.1:3141"},
@@ -86,19 +85,11 @@ def main():
         },
         supports_check_mode=True,
     )
-    params = module.params
     try:
-        user = _devpi.split_index(params["index"])[0]
+        result = _readiness.check(module.params)
     except AirgapError as error:
         module.fail_json(msg=str(error))
-    why = _devpi.why_silent(params["url"], params["timeout"], params["ca_path"])
-    if why and not params["missing_ok"]:
-        module.fail_json(
-            msg="devpi-server does not answer at %s (%s). Run the role devpi first, or set publish_url; "
-            "'systemctl status devpi-server' on the index host says more." % (params["url"], why)
-        )
-    passwords = [os.path.join(params["password_dir"], name + ".password") for name in ("root", user)]
-    module.exit_json(changed=False, answers=not why, has_passwords=all(map(os.path.exists, passwords)))
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

@@ -10,21 +10,21 @@ version_added: 0.1.0
 author:
   - airgap.python authors (@airgap-python)
 description:
-  - Makes a virtual environment and installs every file of a lock in it, each one checked against its SHA-256.
-  - A package that the lock does not name is removed, one of another version or of another hash is replaced.
-    Only pip stays beside the lock's packages; a lock that names pip decides its version, too.
-  - It works in one way on every host, with C(ensurepip) or without it (Debian without C(python3-venv)).
-    Python makes the environment without pip, and pip runs out of its own wheel.
-    On Python 3.8 and 3.9 a C(.pth) file in the environment makes pip do without C(distutils), which Debian ships apart;
-    C(bin/pip) works there for people, too.
-  - pip reads none of the host's settings. Its configuration files, C(PIP_*) variables, netrc and proxies are left out,
-    so that the result depends on the module's options alone.
-  - What pip fetches lies in the environment until it is installed, and not in C(/tmp). A full disk is told by its file
-    system and the bytes that are free there.
-  - Two runs at the same environment do not mix; the second one fails.
-  - An environment that a killed run left half-made, that belongs to a Python which the host has no more, or whose
-    metadata are damaged, is made anew. One that something else made is left alone, and is an error.
-  - What is installed is read from the packages' metadata. Changes to single files of a package are not noticed.
+  - Creates a virtual environment and installs every file of a lock in it, each checked against its SHA-256.
+  - A package that the lock does not name is removed, and one with another version or hash is replaced.
+    Only pip stays in addition to the lock's packages; if the lock names pip, it decides its version too.
+  - It works the same way on every host, with or without C(ensurepip) (Debian without C(python3-venv)).
+    Python creates the environment without pip, and pip runs from its own wheel.
+    On Python 3.8 and 3.9 a C(.pth) file in the environment lets pip work without C(distutils), which Debian has in a separate
+    package; C(bin/pip) works there too.
+  - pip reads none of the host's settings. It ignores configuration files, C(PIP_*) variables, netrc and proxies,
+    so that the result depends only on the module's options.
+  - pip's temporary files are in the environment and not in C(/tmp). The error for a full disk names the file system and its
+    free bytes.
+  - If two runs change the same environment at once, the second one fails.
+  - An environment is rebuilt if a killed run left it unfinished, if its Python is no longer on the host, or if its metadata
+    are damaged. An environment that something else created is not changed, and is an error.
+  - Installed packages are read from their metadata. Changes to single files of a package are not noticed.
 options:
   path:
     description: The folder of the environment, as an absolute path. Missing parents are created.
@@ -33,40 +33,40 @@ options:
   state:
     description:
       - With V(present) the environment holds the lock's packages.
-      - With V(absent) it is removed. Only what this module made is ever removed.
+      - With V(absent) it is removed. Only environments that this module created are ever removed.
     type: str
     choices: [present, absent]
     default: present
   python:
-    description: The interpreter that the environment is made with, 3.8 or newer. A name is looked up in C(PATH).
+    description: The interpreter that the environment is created with, 3.8 or newer. A name is looked up in C(PATH).
     type: path
     default: /usr/bin/python3
   lock:
     description: The lock, a file on the managed host.
     type: path
   lock_content:
-    description: The lock itself, instead of the file O(lock). It is left out of logs because of its length.
+    description: The lock itself, instead of the file O(lock). It is not logged because of its length.
     type: str
   pip_wheel:
     description:
       - A wheel of pip on the managed host, under its own name, for example V(pip-26.0.1-py3-none-any.whl).
-      - Required for O(state=present). In check mode the file need not be there yet.
-      - What runs is a copy in the module's own folder, which was hashed while it was made.
+      - Required for O(state=present). In check mode the file does not have to exist yet.
+      - The module runs a copy in its own folder, which is hashed while it is written.
     type: path
   pip_wheel_sha256:
-    description: The SHA-256 that the wheel must have, 64 hex digits. It is checked before Python runs anything from it.
+    description: The SHA-256 that the wheel must have, 64 hex digits. It is checked before Python runs anything from the wheel.
     type: str
   index_url:
     description:
       - The simple index to install from, for example V(http://index.example:3141/airgap/prod/+simple/).
-      - A user and password in it reach pip through its environment, and are left out of all output.
+      - A user and password in it are passed to pip in a variable, and are removed from all output.
     type: str
   no_index:
     description: Use no index, only O(find_links).
     type: bool
     default: false
   find_links:
-    description: Folders of wheels on the managed host to install from, beside the index.
+    description: Folders of wheels on the managed host to install from, in addition to the index.
     type: list
     elements: path
     default: []
@@ -74,24 +74,24 @@ options:
     description: The certificates that an index with https is checked against, a PEM file on the managed host.
     type: path
   trusted_host:
-    description: Hosts, as C(HOST) or C(HOST:PORT), that pip may ask by http.
+    description: Hosts, as C(HOST) or C(HOST:PORT), that pip may reach over http.
     type: list
     elements: str
     default: []
   keep_former:
     description:
-      - Make a changed environment beside the one that is there, put it in its place when it is complete, and keep that one as
-        O(path) with C(.former) behind it. Who uses the environment removes it, or puts it back, as
+      - Build a changed environment next to the existing one, replace that one when the new one is complete, and keep it as
+        O(path) with the suffix C(.former). The user of the environment removes or restores it, as
         M(airgap.python.devpi_service) does.
     type: bool
     default: false
   timeout:
-    description: How many seconds pip waits for an answer. It tries three times.
+    description: How many seconds pip waits for a response. It tries three times.
     type: int
     default: 15
 attributes:
   check_mode:
-    description: Says what it would do, without doing it.
+    description: Reports what it would do, without doing it.
     support: full
   diff_mode:
     description: Shows the packages before and after, with the hashes of the lock.
@@ -142,24 +142,24 @@ actions:
   type: dict
   contains:
     created:
-      description: Whether the environment was made where none was.
+      description: Whether the environment was created.
       type: bool
     remade:
-      description: Why the environment was thrown away and made anew; empty if it was not.
+      description: Why the environment was rebuilt; empty if it was not.
       type: str
     pip:
-      description: Whether pip was put in from its wheel.
+      description: Whether pip was installed from its wheel.
       type: bool
     installed:
-      description: Packages that were not there.
+      description: Packages that were missing.
       type: list
       elements: str
     changed:
-      description: Packages that were there in another version.
+      description: Packages that were installed in another version.
       type: list
       elements: str
     reinstalled:
-      description: Packages that were there in the same version, from a file with another hash.
+      description: Packages that were installed in the same version, from a file with another hash.
       type: list
       elements: str
     removed:
@@ -178,18 +178,18 @@ pip_output:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._install._venv_apply import run_module
+from ansible_collections.airgap.python.plugins.module_utils._install._locked_venv import run_module
 
 
 def main() -> None:
-    """Read the options, run, and turn errors into a failure."""
+    """Install the lock, or remove the environment."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "lock": {"type": "path"},
-            # No secret, but thousands of lines that would fill the host's journal at every run.
+            # Not secret, but thousands of lines, which would fill the host's journal at every run.
             "lock_content": {"type": "str", "no_log": True},
             "pip_wheel": {"type": "path"},
             "pip_wheel_sha256": {"type": "str"},

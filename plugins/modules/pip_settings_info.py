@@ -5,43 +5,43 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pip_settings_info
-short_description: Find settings that win over the site's pip.conf
+short_description: Find settings that override the site's pip.conf
 version_added: 0.1.0
 description:
-  - pip reads C(/etc/pip.conf) for every user of a host, but settings of a user, of an environment and of the login win
-    over it. This finds them and warns of each kind with what it changes.
+  - pip reads C(/etc/pip.conf) for every user of a host, but settings of a user, of an environment and of the login
+    override it. This module finds them and warns of each kind, with its effect.
   - It reads C(pip.conf) below C(/etc/xdg), of the users and of the environments, C(PIP_*) and C(*_proxy) variables in the
     files that a login reads (C(/etc/environment), C(~/.profile) and the like), and C(~/.netrc).
-  - Users are those of the host's own list, and those with a folder in C(/home). Nothing is run, so that what a file sets
-    under a condition is taken for set.
-  - Of the values only known keys are told, and of a URL no more than scheme, host and port.
+  - It checks the local users of the host, and those with a folder in C(/home). It runs nothing, so a variable that a file
+    sets under a condition is treated as set.
+  - The result names known keys only, and of a URL only scheme, host and port.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would return otherwise.
+    description: Can run in check mode and return the same result.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
     support: none
 options:
   index_url:
-    description: The index that pip is to use.
+    description: The URL of the index that pip should use.
     type: str
     required: true
   path:
-    description: The site's configuration, which outranks that below C(/etc/xdg).
+    description: The site's configuration, which overrides that below C(/etc/xdg).
     type: path
     default: /etc/pip.conf
   environments:
-    description: Folders of environments, each of which may have a C(pip.conf) of its own. They may have wildcards.
+    description: Folders of environments, each of which may have a C(pip.conf) of its own. They may contain wildcards.
     type: list
     elements: path
     default: []
 """
 
 EXAMPLES = r"""
-- name: Look for settings that win over it
+- name: Find settings that override the site's pip.conf
   airgap.python.pip_settings_info:
     index_url: http://10.89.1.10:3141/airgap/prod/+simple/
     environments: [/usr, /opt/airgap/*]
@@ -55,169 +55,26 @@ findings:
   returned: success
   contains:
     path:
-      description: The file. Of a user's it begins with V(~/).
+      description: The file. The path of a user's file begins with V(~/).
       type: str
       sample: ~/.config/pip/pip.conf
     user:
-      description: Whose it is. Empty for every user.
+      description: The user. Empty if the file applies to every user.
       type: str
     effects:
       description: What pip does because of it.
       type: list
       elements: str
-      sample: ["asks https://pypi.example in place of the index"]
+      sample: ["uses https://pypi.example instead of the index"]
 """
 
-import errno
-import glob
-import netrc
-import os
-import pwd
-import re
-import stat
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._install import _user_settings
-from ansible_collections.airgap.python.plugins.module_utils._text import shown
-
-# No file that a person writes is larger, and a host has no more users of its own.
-LARGEST = 1 << 20
-MOST_USERS = 2000
-EVERYONES_CONFIG = "etc/xdg/pip/pip.conf"
-EVERYONES_LOGIN = (
-    "etc/environment",
-    "etc/security/pam_env.conf",
-    "etc/environment.d/*.conf",
-    "etc/profile",
-    "etc/profile.d/*.sh",
-    "etc/bash.bashrc",
-    "etc/bashrc",
-    "etc/zshenv",
-    "etc/zsh/zshenv",
-)
-CONFIG = (".pip/pip.conf", ".config/pip/pip.conf")
-LOGIN = (
-    ".pam_environment",
-    ".config/environment.d/*.conf",
-    ".ssh/environment",
-    ".profile",
-    ".bash_profile",
-    ".bash_login",
-    ".bashrc",
-    ".zshenv",
-    ".zprofile",
-    ".zshrc",
-)
-
-
-def opened(path: str) -> t.Optional[int]:
-    """Return a descriptor of a file of somebody's; None where there is none that a person would write."""
-    try:
-        # Opening a pipe or a device of a user's choice would do something already; O_PATH (open(2)) does nothing.
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            about = os.fstat(place)
-            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-                return None
-            return os.open("/proc/self/fd/%d" % place, os.O_RDONLY | os.O_CLOEXEC)
-        finally:
-            os.close(place)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise
-        return None
-
-
-def text_of(path: str) -> t.Optional[str]:
-    """Return the text of a file, or None where there is none."""
-    handle = opened(path)
-    if handle is None:
-        return None
-    with os.fdopen(handle, "rb") as stream:
-        return stream.read(LARGEST).decode("utf-8", "replace")
-
-
-def logins_of(path: str) -> t.Any:
-    """Return the hosts of a netrc; None where it is broken, and no hosts where there is none."""
-    handle = opened(path)
-    if handle is None:
-        return ()
-    try:
-        return tuple(netrc.netrc("/dev/fd/%d" % handle).hosts)
-    except (netrc.NetrcParseError, ValueError):
-        return None
-    finally:
-        os.close(handle)
-
-
-class Host:
-    """The files of a host, and what was found in them."""
-
-    def __init__(self, url: str, ours: str, root: str = "/") -> None:
-        self.url = url
-        self.root = root
-        self.findings: t.List[_user_settings.Finding] = []
-        self.unread: t.List[str] = []
-        self.is_weaker = tuple(re.findall(r"(?m)^([a-z-]+) *=", ours))
-
-    def note(self, path: str, user: str, effects: t.Sequence[str]) -> None:
-        """Keep what was found."""
-        if effects:
-            self.findings.append(_user_settings.Finding(plain(path), plain(user), tuple(effects)))
-
-    def config(self, path: str, name: str, user: str = "", is_weaker: t.Sequence[str] = ()) -> None:
-        """Judge a configuration of pip's."""
-        text = text_of(path)
-        if text is not None:
-            self.note(name, user, _user_settings.config_effects(text, self.url, is_weaker))
-
-    def login(self, folder: str, patterns: t.Sequence[str], shown_as: str, user: str, no_proxy: str) -> str:
-        """Judge the files that a login reads; return what they say of no_proxy."""
-        files = [path for one in patterns for path in sorted(glob.glob(os.path.join(glob.escape(folder), one)))]
-        found = {path: _user_settings.assignments(text_of(path) or "") for path in files}
-        for variables in found.values():
-            no_proxy = variables.get("no_proxy") or variables.get("NO_PROXY") or no_proxy
-        for path, variables in found.items():
-            name = os.path.join(shown_as, os.path.relpath(path, folder))
-            self.note(name, user, _user_settings.variable_effects(variables, self.url, no_proxy))
-        return no_proxy
-
-    def homes(self) -> t.Dict[str, str]:
-        """Return the folders of people, each with the name of its user."""
-        homes = {path: os.path.basename(path) for path in sorted(glob.glob(os.path.join(self.root, "home/*")))}
-        homes[os.path.join(self.root, "root")] = "root"
-        if self.root == "/":
-            homes.update(
-                (os.path.realpath(one.pw_dir), one.pw_name) for one in pwd.getpwall() if one.pw_dir.count("/") > 1
-            )
-        return dict(list(homes.items())[:MOST_USERS])
-
-    def look(self, environments: t.Sequence[str]) -> None:
-        """Look at all that pip would read."""
-        self.config(os.path.join(self.root, EVERYONES_CONFIG), "/" + EVERYONES_CONFIG, "", self.is_weaker)
-        no_proxy = self.login(self.root, EVERYONES_LOGIN, "/", "", "")
-        for folder in sorted({folder for pattern in environments for folder in glob.glob(pattern)}):
-            self.config(os.path.join(folder, "pip.conf"), os.path.join(folder, "pip.conf"))
-        for home, user in self.homes().items():
-            try:
-                for name in CONFIG:
-                    self.config(os.path.join(home, name), "~/" + name, user)
-                self.login(home, LOGIN, "~", user, no_proxy)
-                self.note(
-                    "~/.netrc", user, _user_settings.netrc_effects(logins_of(os.path.join(home, ".netrc")), self.url)
-                )
-            except OSError:
-                self.unread.append(user)
-
-
-def plain(text: str) -> str:
-    """Return a name that others chose in a form that is only shown."""
-    return re.sub(r"\{(?=[{%#])", "(", shown(text))
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _settings_search
 
 
 def main() -> None:
-    """Look, and warn."""
+    """Search for the settings, and warn."""
     module = AnsibleModule(
         argument_spec={
             "index_url": {"type": "str", "required": True},
@@ -227,21 +84,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        host = Host(module.params["index_url"], text_of(module.params["path"]) or "")
-        host.look(module.params["environments"])
-    except OSError as error:
-        module.fail_json(msg="%s cannot be read: %s. Run this as root." % (error.filename, error.strerror))
-    for sentence in _user_settings.sentences(host.findings, module.params["path"]):
-        module.warn(sentence)
-    if host.unread:
-        names = ", ".join(plain(name) for name in host.unread[: _user_settings.MOST])
-        module.warn(
-            "Settings of %d users, such as %s, cannot be read and were not looked at." % (len(host.unread), names)
-        )
-    module.exit_json(
-        changed=False,
-        findings=[{"path": one.path, "user": one.user, "effects": list(one.effects)} for one in host.findings],
-    )
+        result = _settings_search.search(module)
+    except AirgapError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -6,31 +6,31 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: python_target_info
-short_description: Tell which target an interpreter is
+short_description: Report which target an interpreter is
 version_added: 0.1.0
 description:
-  - Asks an interpreter of the managed host for its version, implementation, operating system, CPU and C library,
-    its marker variables and the wheel tags that it accepts. It needs nothing but its standard library for that.
-  - Says which of the given targets it can use, and how it would be described as a target of its own.
+  - Reads the version, implementation, operating system, CPU and C library of an interpreter on the managed host,
+    its marker variables and the wheel tags that it accepts. The interpreter needs only its standard library.
+  - Reports which of the given targets the interpreter can use, and how to describe it as a target.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would return otherwise.
+    description: Works in check mode, with the same result.
     support: full
   diff_mode:
-    description: Changes nothing, so there is no difference to show.
+    description: Changes nothing, so there is no diff.
     support: none
 options:
   python:
-    description: The interpreter to ask.
+    description: Path of the interpreter.
     type: path
     default: /usr/bin/python3
   targets:
     description:
-      - The targets to choose from, as P(airgap.python.targets#lookup) gives them for C(airgap_targets).
+      - The targets to choose from, as P(airgap.python.targets#lookup) returns them for C(airgap_targets).
       - An interpreter can use a target of the same implementation, operating system, CPU and minor version
-        whose patch version and C library are not newer than its own. Of several, the closest is chosen.
+        if the target's patch version and C library are not newer than its own. Of several, the closest is chosen.
     type: list
     elements: dict
     default: []
@@ -39,12 +39,12 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Ask for the interpreter and the target that it can use
+- name: Describe the interpreter and find the target that it can use
   airgap.python.python_target_info:
     targets: "{{ query('airgap.python.targets', airgap_targets) }}"
   register: info
 
-- name: Show what to add for a machine that fits no target
+- name: Show the entry to add for a machine that fits no target
   ansible.builtin.debug:
     var: info.suggestion
   when: not info.target
@@ -57,7 +57,7 @@ target:
   returned: success
   sample: node311
 reasons:
-  description: For each of O(targets) that does not fit, why.
+  description: For each of O(targets) that does not fit, the reason.
   type: dict
   returned: success
   sample: {node39: "python is 3.9, here 3.11"}
@@ -69,8 +69,8 @@ suggestion:
 description:
   description:
     - The interpreter as a complete entry of C(airgap_targets), as the role P(airgap.python.survey#role) writes it.
-    - It has the markers as well, without those that differ between machines of its kind, which are C(platform_version)
-      and but for macOS C(platform_release). It has C(tags) only where they do not follow from the other fields.
+    - It includes the markers, except those that differ between machines of its kind, which are C(platform_version)
+      and, except on macOS, C(platform_release). It includes C(tags) only if they do not follow from the other fields.
   type: dict
   returned: success
   sample:
@@ -82,7 +82,7 @@ description:
     libc: glibc-2.36
     markers: {python_full_version: 3.11.2, sys_platform: linux}
 info:
-  description: What else the interpreter said.
+  description: What else the interpreter reported.
   type: dict
   returned: success
   contains:
@@ -99,14 +99,14 @@ info:
       sample: [cp311-cp311-manylinux_2_36_x86_64, py3-none-any]
     tags_from:
       description:
-        - V(interpreter) if the interpreter told its ABI and what its distribution refuses, so that the tags are exact.
-        - V(description) if it did not know its ABI, and the tags are those of others of its kind.
+        - V(interpreter) if the interpreter reported its ABI and what its distribution refuses, so that the tags are exact.
+        - V(description) if it did not know its ABI, so that the tags follow from the description.
       type: str
     libc:
-      description: The C library on Linux, such as V(glibc-2.36) or V(musl-1.2), else an empty string.
+      description: The C library on Linux, such as V(glibc-2.36) or V(musl-1.2); otherwise an empty string.
       type: str
     macos:
-      description: The version of macOS, else an empty string.
+      description: The version of macOS; otherwise an empty string.
       type: str
     has_venv:
       description: Whether the module C(venv) can be imported.
@@ -125,7 +125,7 @@ from ansible_collections.airgap.python.plugins.module_utils._target._survey impo
 
 
 def main() -> None:
-    """Ask the interpreter, and compare it with the targets."""
+    """Describe the interpreter."""
     module = AnsibleModule(
         argument_spec={
             "python": {"type": "path", "default": "/usr/bin/python3"},

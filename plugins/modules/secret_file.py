@@ -6,30 +6,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: secret_file
-short_description: Keep a file with a secret that never leaves its host
+short_description: Create a file with a secret that never leaves its host
 version_added: 0.1.0
 description:
-  - Makes a random secret on the managed host, in a file that only its owner can read. The secret is not returned.
-  - A secret that is there is kept. With O(content) the file gets a given secret instead.
+  - Generates a random secret on the managed host, in a file that only its owner can read. The secret is not returned.
+  - An existing secret stays. With O(content) the file gets that secret instead.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and tell what it would do without doing it.
+    description: Works in check mode; reports whether it would change the file.
     support: full
   diff_mode:
-    description: Secrets are not shown, so there is no difference to show.
+    description: Secrets are not shown, so there is no diff.
     support: none
 options:
   path:
-    description: The file. Its folder must be there.
+    description: The file. Its folder must exist.
     type: path
     required: true
   content:
-    description: The secret, one line. Without it a random one of 43 letters, digits, C(-) and C(_) (256 bits) is made.
+    description: The secret, one line. By default a random one of 43 letters, digits, C(-) and C(_) (256 bits) is generated.
     type: str
   owner:
-    description: The user that owns the file and alone can read it.
+    description: The user that owns the file. Nobody else can read it.
     type: str
     default: root
 requirements:
@@ -37,7 +37,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Have a password for devpi's root
+- name: Create the password of devpi's root user
   airgap.python.secret_file:
     path: /etc/devpi-server/root.password
 """

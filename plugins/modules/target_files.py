@@ -9,17 +9,17 @@ module: target_files
 short_description: Write one target file for each kind of interpreter of a site
 version_added: 0.1.0
 description:
-  - Takes what M(airgap.python.python_target_info) said of the interpreters of many hosts, and writes one file for each
-    kind of them on the control host. C(airgap_targets) may name these files.
+  - Takes the results of M(airgap.python.python_target_info) from many hosts, and writes one file for each kind of
+    interpreter on the control host. C(airgap_targets) may name these files.
   - Interpreters are of one kind if their complete entries are the same.
-    The kernel's release and version do not count, but for the release of macOS.
-  - A host of the inventory that was not asked this time keeps what the files say of it.
-  - A file whose interpreter was not found on any host stays, and is returned.
+    The kernel's release and version are not compared, except the release of macOS.
+  - A host of the inventory that was not asked this time keeps its entries in the files.
+  - A file whose interpreter no host has any more stays, and is returned in RV(left).
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would change.
+    description: Works in check mode; returns what it would change.
     support: full
   diff_mode:
     description: Shows the files before and after.
@@ -30,15 +30,15 @@ options:
     type: path
     required: true
   answers:
-    description: For each host, by its name in the inventory, the list of what M(airgap.python.python_target_info) returned there.
+    description: For each host, by its name in the inventory, the list of results of M(airgap.python.python_target_info).
     type: dict
     required: true
 notes:
-  - It runs on the control host, whatever the connection of the host that it is played on, and as the user who plays it.
+  - It runs on the control host, as the user who runs Ansible, whatever the connection of the play's host.
 """
 
 EXAMPLES = r"""
-- name: Ask for the interpreter
+- name: Describe the interpreter
   airgap.python.python_target_info:
   register: info
 
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: Names of the target files of the site, in O(dest).
+  description: Names of the site's target files in O(dest).
   type: list
   elements: str
   returned: success
@@ -66,7 +66,7 @@ written:
   elements: str
   returned: success
 left:
-  description: Names of the target files that no host of the inventory has any more. They were not touched.
+  description: Names of the target files that no host of the inventory has any more. They are not changed.
   type: list
   elements: str
   returned: success

@@ -19,6 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.module_utils.json_utils import _filter_non_json_lines
 from ansible.plugins.action import ActionBase
+from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets
 from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, shown
 
 # A host whose text is longer than this, in characters, is cut short; what is one line may not be longer than LINE.
@@ -114,14 +115,16 @@ def check(answer: t.Any, kinds: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         kept["stdout_lines"] = kept["stdout"].split("\n")
     if isinstance(kept.get("stderr"), str):
         kept["stderr_lines"] = kept["stderr"].split("\n")
-    for key in ("diff", "invocation"):
-        if isinstance(answer.get(key), (dict, list)):
-            kept[key] = _lenient(answer[key], 0)
+    # Not the invocation: from ansible-core 2.22 on, it holds the secrets that a module was given.
+    if isinstance(answer.get("diff"), (dict, list)):
+        kept["diff"] = _lenient(answer["diff"], 0)
     if answer.get("skipped") is True:
         kept["skipped"] = True
-    warnings = answer.get("warnings")
-    if isinstance(warnings, (list, tuple)) and warnings:
-        kept["warnings"] = [_spoken(_said(one))[:2000] for one in warnings[:20]]
+    # As a deprecation, a text would choose by itself which collection it accuses.
+    for key in ("warnings", "deprecations"):
+        said = answer.get(key)
+        if isinstance(said, (list, tuple)) and said:
+            kept.setdefault("warnings", []).extend(_spoken(_said(one))[:2000] for one in said[:20])
     if kept.get("failed"):
         # Newer versions of Ansible put a module's message there, and what it was doing.
         reason = _said(answer.get("exception")) if answer.get("exception") else ""
@@ -131,10 +134,21 @@ def check(answer: t.Any, kinds: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
 
 def _said(thing: t.Any) -> str:
     """Return the text of a warning or an error, which Ansible keeps as a text or as an object with one in it."""
+    if isinstance(thing, dict):
+        return "Deprecated: %s" % thing.get("msg")
     event = getattr(thing, "event", None)
     said = getattr(event, "msg", None) if event is not None else thing
     traceback = getattr(event, "formatted_traceback", None)
     return "%s\n%s" % (said, traceback) if traceback else str(said)
+
+
+def has_secret(value: t.Any) -> bool:
+    """Return whether a URL in a module's arguments has a user, a password or a query, which may be a signature."""
+    if isinstance(value, dict):
+        return any(has_secret(one) for one in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(has_secret(one) for one in value)
+    return isinstance(value, str) and without_secrets(value) != value
 
 
 def _spoken(text: str) -> str:
@@ -275,6 +289,14 @@ class CheckedAction(ActionBase):
                 % (self.host(task_vars or {}), ", ".join(shadowed))
             )
         return result
+
+    def _update_module_args(
+        self, module_name: str, module_args: t.Dict[str, t.Any], *args: t.Any, **kwargs: t.Any
+    ) -> None:
+        """Have the module not log what it was called with where that is a secret; the host's journal is read by others."""
+        super()._update_module_args(module_name, module_args, *args, **kwargs)
+        if has_secret(module_args):
+            module_args["_ansible_no_log"] = True
 
     def _execute_module(self, *args: t.Any, **kwargs: t.Any) -> t.Dict[str, t.Any]:
         module = args[0] if args else kwargs.get("module_name")

@@ -1,13 +1,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A line between two hosts through the control host: bytes cross as a stream, and nothing is written on the way.
+"""The relay: it passes a stream from one host to another through the control host, and writes none of it to a disk.
 
-Ansible's connections have no call that passes a stream on: they fetch whole
-files, put whole files, or keep all that a command prints. So two programs on
-the control host do it, one that prints and one that takes. For a host that
-Ansible reaches by ssh it is ssh, with the arguments that the connection has.
-On both hosts the bytes go through a named pipe, because the module that reads
-or writes them runs with become, and the line as the login user.
+Ansible's connections cannot do that: they fetch whole files, write whole files, or keep all that a command prints. So the
+relay joins two programs on the control host, one that prints the stream and one that reads it. For a host that Ansible
+reaches by ssh, the program is ssh with the arguments of that connection. On both hosts relay.sh connects it to the module
+through a named pipe, because the module runs with become and the relay as the login user.
 """
 
 from __future__ import annotations
@@ -25,181 +23,177 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.utils.display import Display
 
-BLOCK = 1 << 20
-# Seconds between two words on how far a transfer is.
+# How many bytes are moved at once.
+CHUNK = 1 << 20
+# Seconds between two messages of progress.
 INTERVAL = 10
-# How long an end is awaited that should come at once, in seconds.
-SOON = 30
-# What ssh shall do on this line, whatever else it is told: of several values it takes the first (ssh_config(5)).
-# Ansible has ssh compress (-C), which takes long and gains nothing here: wheels and texts are packed. A terminal would
-# change bytes, and ports that Ansible's own connection forwards are taken.
+# How many seconds to wait for something that should happen at once.
+GRACE = 30
+# ssh takes the first of several values (ssh_config(5)), so these count, whatever else is configured. Ansible asks for
+# compression (-C), which takes long and gains nothing here: wheels and the open part are compressed. A terminal would change
+# bytes, and the ports that Ansible's own connection forwards are in use.
 FIRST = ("-o", "Compression=no", "-o", "RequestTTY=no", "-o", "ClearAllForwardings=yes")
-# A connection of its own, for one that others opened may compress. With a password only theirs can be used.
-ALONE = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
-# Nobody is there to answer a question; a line that is dead is found after a minute.
+# A connection of its own, because a shared one may compress. With a password only the shared one can be used.
+SEPARATE = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
+# Nobody can answer a prompt. A dead connection is noticed after a minute.
 LAST = ("-o", "BatchMode=yes", "-o", "ServerAliveInterval=20")
-
-
-def folder() -> str:
-    """Return a name on a host that nobody can guess, for the folder of a pipe."""
-    return "/tmp/.airgap-" + os.urandom(16).hex()
-
-
-# The line after which the piece begins: a login shell may print what it likes before.
-BEGIN = b"airgap: the piece begins\n"
-# Makes the pipe where nobody else gets at it, and removes it when the command ends. Who opens a pipe waits for the other
-# side, for ever if that is gone; so a second process opens both sides after a while, longer than any module waits.
-_PIPE = (
-    """folder=%s; umask 077; mkdir "$folder" && trap 'rm -rf "$folder"' EXIT HUP TERM && mkfifo "$folder/pipe" && { """
-    "(n=0; while test $n -lt %d && kill -0 $$; do sleep 2; n=$((n+1)); done; "
-    """test -p "$folder/pipe" && : <> "$folder/pipe") < /dev/null > /dev/null 2>&1 & %s; }"""
-)
-# What a host says on standard error is kept in a file of this machine: at most 64 MiB (in blocks of 512 bytes).
-LIMITED = ("/bin/sh", "-c", 'ulimit -f 131072; exec "$@"', "line")
-# How many times two seconds that process waits.
+# The line before the stream: a login shell may print anything before it.
+MARKER = b"airgap: the stream starts\n"
+# What the hosts print on standard error goes to a file of this machine: at most 64 MiB (in blocks of 512 bytes).
+LIMITED = ("/bin/sh", "-c", 'ulimit -f 131072; exec "$@"', "relay")
+# How many times two seconds relay.sh waits for the module: longer than the module waits for it (_pipe.TIMEOUT).
 STEPS = 65
 
 
-def printing(pipe: str) -> str:
-    """Return the shell command that prints what a module writes into a pipe, and then what went wrong."""
-    begin = "echo " + shlex.quote(BEGIN.decode().strip())
-    command = begin + '; cat "$folder/pipe"; test ! -e "$folder/error" || cat "$folder/error" >&2'
-    return _PIPE % (shlex.quote(pipe), STEPS, command)
+def host_program(direction: str, folder: str) -> t.List[str]:
+    """Return the arguments that run relay.sh on a host; ``direction`` is "send" or "receive", ``folder`` gets the pipe."""
+    with open(os.path.join(os.path.dirname(__file__), "relay.sh"), encoding="utf-8") as stream:
+        lines = [line.strip() for line in stream]
+    script = " ".join(line for line in lines if line and not line.startswith("#"))
+    return ["/bin/sh", "-c", script, "relay", direction, folder, str(STEPS), MARKER.decode().strip()]
 
 
-def taking(pipe: str) -> str:
-    """Return the shell command that passes what it reads on to a module through a pipe."""
-    return _PIPE % (shlex.quote(pipe), STEPS, 'cat > "$folder/pipe"')
+def pipe_folder() -> str:
+    """Return a path on a host that nobody can guess, for the folder of a pipe."""
+    return "/tmp/.airgap-" + os.urandom(16).hex()
 
 
-def program(connection: t.Any, shell_command: str) -> t.List[str]:
-    """Return the program on the control host that runs a shell command on the host of a connection, as its login user.
+def program_for(connection: t.Any, words: t.Sequence[str]) -> t.List[str]:
+    """Return the arguments on the control host that run a program on the host of a connection, as its login user.
 
     Raises AnsibleActionFail for a connection that is neither ssh nor local.
     """
-    inner = "/bin/sh -c " + shlex.quote(shell_command)
     if connection.transport == "local":
-        return ["/bin/sh", "-c", shell_command]
+        return list(words)
     if connection.transport != "ssh":
         raise AnsibleActionFail(
-            "A bundle crosses over the connections ssh and local, and this host has %s. Set ansible_connection, or "
-            "carry the bundle on a disk (outside.yml, inside.yml)." % connection.transport
+            "A bundle can cross the connections ssh and local, and this host has %s. Set ansible_connection, or carry the "
+            "bundle on a disk (outside.yml, inside.yml)." % connection.transport
         )
     binary = connection.get_option("ssh_executable")
-    # Not public, but as old as Ansible's ssh itself; tests notice when it goes.
-    line = connection._build_command(binary, "ssh", *LAST, connection.get_option("host"), inner)
-    return own(line, binary, bool(connection.get_option("password")))
+    inner = " ".join(shlex.quote(word) for word in words)
+    # Not public, but as old as Ansible's ssh plugin itself; the tests notice when it is removed.
+    command = connection._build_command(binary, "ssh", *LAST, connection.get_option("host"), inner)
+    return ssh_command(command, binary, bool(connection.get_option("password")))
 
 
-def own(line: t.Sequence[bytes], binary: str, has_password: bool) -> t.List[str]:
-    """Return ssh's command line without compression and, where no password is asked for, as a connection of its own.
+def ssh_command(command: t.Sequence[bytes], binary: str, has_password: bool) -> t.List[str]:
+    """Return Ansible's ssh command without compression and, unless it needs a password, with a connection of its own.
 
-    What stands before ssh, a program that answers for a password, goes.
+    A program before ssh, which supplies a password, is removed.
     """
-    words = list(line)
+    words = list(command)
     words = words[words.index(to_bytes(binary)) + 1 :]
     words = [word for word in words if word != b"-C"]
-    return [binary, *FIRST, *(() if has_password else ALONE), *(to_text(word) for word in words)]
+    return [binary, *FIRST, *(() if has_password else SEPARATE), *(to_text(word) for word in words)]
 
 
 def end_group(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
-    """End a program with all that it started."""
+    """End a program and everything that it started."""
     with contextlib.suppress(OSError):
         os.killpg(process.pid, number)
 
 
-def begun(read: t.Callable[[], bytes]) -> t.Optional[bytes]:
-    """Read up to the line with which a piece begins; return what was read of the piece, or None where it never begins."""
+def skip_to_stream(read: t.Callable[[], bytes]) -> t.Optional[bytes]:
+    """Read up to the marker; return what was read after it, or None if the stream never starts."""
     found = b""
-    while BEGIN not in found:
-        block = read()
-        if not block or len(found) > BLOCK:
+    while MARKER not in found:
+        chunk = read()
+        if not chunk or len(found) > CHUNK:
             return None
-        found += block
-    return found.partition(BEGIN)[2]
+        found += chunk
+    return found.partition(MARKER)[2]
 
 
-def write(target: int, block: bytes) -> int:
-    """Write all of a block; return its length."""
-    rest = memoryview(block)
+def write_all(target: int, chunk: bytes) -> int:
+    """Write all of a chunk; return its length."""
+    rest = memoryview(chunk)
     while rest:
         rest = rest[os.write(target, rest) :]
-    return len(block)
+    return len(chunk)
 
 
-def moving(source: int, target: int) -> t.Iterator[int]:
-    """Pass all bytes of a pipe on to another one; say after each step how many they were."""
+def copy(source: int, target: int) -> t.Iterator[int]:
+    """Copy all bytes of one pipe to another; yield the number of bytes of each step."""
     while True:
-        # Linux moves them without a copy.
-        moved = os.splice(source, target, BLOCK) if hasattr(os, "splice") else write(target, os.read(source, BLOCK))
-        if not moved:
+        # On Linux the kernel moves them without copying.
+        count = os.splice(source, target, CHUNK) if hasattr(os, "splice") else write_all(target, os.read(source, CHUNK))
+        if not count:
             return
-        yield moved
+        yield count
 
 
-class Line:
-    """A program that prints and one that takes, joined; runs until it is ended.
+class Relay:
+    """A program that prints a stream and one that reads it, connected until end() is called.
 
-    ``said`` is a file that gets what they say on standard error, ``total`` how many bytes are expected.
+    ``total`` is how many bytes are expected, for messages. ``errors`` is a file for what the programs print otherwise.
     """
 
-    def __init__(self, printer: t.Sequence[str], taker: t.Sequence[str], total: int, said: t.BinaryIO) -> None:
+    def __init__(self, sender: t.Sequence[str], receiver: t.Sequence[str], total: int, errors: t.BinaryIO) -> None:
         self.total = total
         self.crossed = 0
         self.seconds = 0.0
-        self.begun = time.monotonic()
-        self.printer = subprocess.Popen(
-            [*LIMITED, *printer], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, start_new_session=True
+        self.started = time.monotonic()
+        self.sender = subprocess.Popen(
+            [*LIMITED, *sender], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
         )
-        self.taker = subprocess.Popen(
-            [*LIMITED, *taker], stdin=subprocess.PIPE, stdout=said, stderr=said, start_new_session=True
+        self.receiver = subprocess.Popen(
+            [*LIMITED, *receiver], stdin=subprocess.PIPE, stdout=errors, stderr=errors, start_new_session=True
         )
-        self.over = threading.Event()
-        self.pump = threading.Thread(target=self.carry, daemon=True)
-        self.watcher = threading.Thread(target=self.watch, daemon=True)
-        self.pump.start()
-        self.watcher.start()
+        self.is_over = threading.Event()
+        self.copying = threading.Thread(target=self.copy_stream, daemon=True)
+        self.showing = threading.Thread(target=self.show_progress, daemon=True)
+        self.copying.start()
+        self.showing.start()
 
-    def carry(self) -> None:
-        """Pass on all that is printed."""
-        if not self.printer.stdout or not self.taker.stdin:
+    def copy_stream(self) -> None:
+        """Pass the whole stream to the receiver."""
+        if not self.sender.stdout or not self.receiver.stdin:
             return
-        source, target = self.printer.stdout.fileno(), self.taker.stdin.fileno()
+        source, target = self.sender.stdout.fileno(), self.receiver.stdin.fileno()
         try:
-            begin = begun(lambda: os.read(source, BLOCK))
-            if begin is not None:
-                self.crossed = write(target, begin)
-                for moved in moving(source, target):
-                    self.crossed += moved
+            start = skip_to_stream(lambda: os.read(source, CHUNK))
+            if start is not None:
+                self.crossed = write_all(target, start)
+                for count in copy(source, target):
+                    self.crossed += count
         except OSError:
-            # The taker is gone; what it said tells why.
-            end_group(self.printer)
-        self.printer.stdout.close()
-        self.taker.stdin.close()
+            # The receiver ended; what it printed says why.
+            end_group(self.sender)
+        self.sender.stdout.close()
+        self.receiver.stdin.close()
 
-    def watch(self) -> None:
-        """Say how far it is, now and then."""
-        while not self.over.wait(INTERVAL):
-            Display().display("  %d of %d MB crossed" % (self.crossed // 1000000, self.total // 1000000))
+    def show_progress(self) -> None:
+        """Display how many bytes have crossed, at intervals."""
+        while not self.is_over.wait(INTERVAL):
+            Display().display("  %d of %d MB transferred" % (self.crossed // 1000000, self.total // 1000000))
 
     def end(self, is_good: bool) -> None:
-        """Wait for the end, or after a failure bring it about."""
+        """Wait until both programs end; after a failure, end them."""
         if not is_good:
-            end_group(self.printer)
-            end_group(self.taker)
-        for process in (self.printer, self.taker):
-            try:
-                process.wait(SOON)
-            except subprocess.TimeoutExpired:
-                end_group(process, signal.SIGKILL)
-                process.wait()
-        self.pump.join(SOON)
-        self.over.set()
-        self.seconds = time.monotonic() - self.begun
+            end_group(self.sender)
+            end_group(self.receiver)
+        for process in (self.sender, self.receiver):
+            deadline = time.monotonic() + GRACE
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
+                    break
+                if time.monotonic() > deadline:
+                    end_group(process, signal.SIGKILL)
+                elif not is_good:
+                    # Again: a program that a shell has just started may have missed the signal.
+                    end_group(process)
+        self.copying.join(GRACE)
+        self.is_over.set()
+        self.seconds = time.monotonic() - self.started
 
-    def reason(self, said: str) -> str:
-        """Return what there is to know of a line that failed: what both said, without what ssh only notes, or how they ended."""
-        words = [word for word in said.splitlines() if word.strip() and not word.startswith("debug")]
-        if words:
-            return " ".join(words)[-500:]
-        return "sending ended with status %s, receiving with %s." % (self.printer.returncode, self.taker.returncode)
+    def reason(self, errors: str) -> str:
+        """Return why the relay failed: what both programs printed, without ssh's debug messages, or how they ended."""
+        lines = [line for line in errors.splitlines() if line.strip() and not line.startswith("debug")]
+        if lines:
+            return " ".join(lines)[-500:]
+        return "the sending program ended with status %s, the receiving one with %s." % (
+            self.sender.returncode,
+            self.receiver.returncode,
+        )

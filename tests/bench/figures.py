@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure what crosses, how long a check takes, and what packing gains. Run it by `make figures`.
+"""Measure what crosses the gap, how long verification takes, and what compression gains. Run it with `make figures`.
 
 The bundles are made here: about a third of their wheels are the packages of .venv packed as wheels are (zip, deflate),
 the others have sizes drawn from these and bytes that nothing packs. Locks, bill of materials and report have the size
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
@@ -33,19 +34,20 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import (
     _sums,
     _verify,
 )
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _reception, _sender
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
-from ansible_collections.airgap.python.plugins.modules import bundle_send
 
 TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
 ]
-SETS = [{"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")]
+SETS: t.List[t.Dict[str, t.Any]] = [
+    {"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")
+]
 VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils import _manifest; _verify.verify(sys.argv[1])"
 
 
 def pack_installed(folder):
-    """Write a wheel of each package that this Python has; return the paths."""
+    """Write a wheel of each package that is installed in this Python; return the paths."""
     paths = []
     for found in importlib.metadata.distributions():
         files = [one for one in found.files or [] if os.path.isfile(str(found.locate_file(one)))]
@@ -62,7 +64,7 @@ def pack_installed(folder):
 
 
 def make_pool(folder, count, seed):
-    """Fill a pool up to so many wheels; return pins."""
+    """Fill a pool with this number of wheels; return pins."""
     rng = random.Random(seed)
     paths = pack_installed(folder)
     sizes = [size for size in (os.path.getsize(path) for path in paths) if size < 20 << 20]
@@ -88,7 +90,7 @@ def pin_of(path):
 
 
 def write(root, path, text):
-    """Write a text of a bundle."""
+    """Write a text file of a bundle."""
     full = os.path.join(root, path)
     os.makedirs(os.path.dirname(full), exist_ok=True)
     with open(full, "w") as stream:
@@ -97,10 +99,10 @@ def write(root, path, text):
 
 def describe(root, pins, base=None):
     """Write locks, reports, manifest and sums; return the manifest."""
-    locks = {}
+    locks: t.Dict[t.Tuple[str, str], t.List[_lock.Pin]] = {}
     for number, (one, target) in enumerate((one, target) for one in SETS for target in TARGETS):
         chosen = [pin for index, pin in enumerate(pins) if index % 3 == number % 3 or index % 7 == 0]
-        locks[(one["name"], target["name"])] = chosen
+        locks[(str(one["name"]), target["name"])] = chosen
         text = _lock.render(chosen, target["name"], "x")
         write(root, "locks/%s/%s.txt" % (one["name"], target["name"]), text)
     unused = [dict(pin._asdict(), path="wheels/" + pin.filename) for pin in pins]
@@ -136,31 +138,29 @@ def describe(root, pins, base=None):
 
 
 def cross(source, hop):
-    """Take a bundle in as the role transfer does; return how many bytes crossed."""
+    """Receive a bundle as the role transfer does; return how many bytes crossed."""
     manifest, entries = _verify.verify(source)
     sums = {entry.path: entry.sha256 for entry in entries}
     offer = _reception.Offer(manifest["id"], sums[_layout.SUMS])
-    piece = os.path.join(hop, "piece")
+    crossing = os.path.join(hop, "stream")
     crossed = 0
 
-    def go_on(write=None, wanted=()):
+    def receive(write=None, wanted=()):
         nonlocal crossed
         places = os.path.join(hop, "bundle"), os.path.join(hop, "incoming")
         reception = _reception.Reception(*places, offer, {"complete": True})
         if write is None:
-            return _reception.go_on(reception)
-        with open(piece, "wb") as stream:
+            return reception.receive()
+        with open(crossing, "wb") as stream:
             write(stream.write)
-        crossed += os.path.getsize(piece)
-        with open(piece, "rb") as stream:
-            return _reception.go_on(reception, stream, wanted)
+        crossed += os.path.getsize(crossing)
+        with open(crossing, "rb") as stream:
+            return reception.receive(stream, wanted)
 
-    result = go_on()
-    files = bundle_send.open_part(source, offer.sha256, result["known"])
-    result = go_on(lambda emit: _stream.write_open(source, files, emit))
-    dummy, parts = bundle_send.pool_parts(source, offer.sha256, result["wanted"])
-    go_on(lambda emit: _stream.write(source, parts, emit), result["wanted"])
-    os.unlink(piece)
+    result = receive()
+    result = receive(_sender.load(source, offer.sha256, result["known"], ()).write)
+    receive(_sender.load(source, offer.sha256, (), result["wanted"]).write, result["wanted"])
+    os.unlink(crossing)
     return crossed
 
 
@@ -223,7 +223,7 @@ def measure_crossing(folder, count):
 
 
 def measure_verify(folder, size, count=300, rounds=5):
-    """Return the seconds of sha256sum and of our check of the same files, in turn; the median of each."""
+    """Return the median seconds of sha256sum and of bundle_verify for the same files, run in turn."""
     root = os.path.join(folder, "large")
     pool = os.path.join(root, "wheels")
     os.makedirs(pool)
@@ -239,7 +239,7 @@ def measure_verify(folder, size, count=300, rounds=5):
                 left -= len(block)
         pins.append(pin_of(path))
     describe(root, pins)
-    times = {"sha256sum --check": [], "bundle_verify": []}
+    times: t.Dict[str, t.List[float]] = {"sha256sum --check": [], "bundle_verify": []}
     commands = {
         "sha256sum --check": ["sha256sum", "--quiet", "--check", "SHA256SUMS"],
         "bundle_verify": [sys.executable, "-c", VERIFY, root],
@@ -254,7 +254,7 @@ def measure_verify(folder, size, count=300, rounds=5):
 
 
 def packed(data, way):
-    """Return how many bytes are left of data, and the seconds that it took."""
+    """Return the compressed size of data, and the seconds of the compression."""
     begin = time.monotonic()
     size = (
         len(lzma.compress(data))

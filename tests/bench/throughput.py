@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure a transfer through the lab's bastion against one raw `ssh … cat` on the same path. Run it by `make throughput`.
+"""Measure a transfer through the lab's bastion against one raw `ssh … cat` on the same path. Run it with `make throughput`.
 
 The path is internet host → control host → through the bastion → index host. The raw way is one pipe of two ssh
-processes, which checks nothing. Ours hashes every byte and puts a whole bundle in its place meanwhile. The transfer takes
-longer than the line is used, for it plans; and the play, for Ansible starts, and the sending host checks its bundle.
+processes, which checks nothing. Ours hashes every byte and replaces a whole bundle meanwhile. The transfer takes
+longer than the relay runs, because it plans; the play takes longer still, because Ansible starts and the sending host
+verifies its bundle.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ INVENTORY = "inventories/lab"
 PLACE = "/srv/throughput"
 CASES = [("40 files of 50 MB", 40, 50_000_000), ("300 files of 400 kB", 300, 400_000)]
 TARGET = {"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}
-# How Ansible reaches a host of the lab, asked of the inventory.
+# How Ansible reaches a host of the lab, from the inventory.
 WAY = "msg={{ [ansible_ssh_common_args, ansible_ssh_private_key_file, ansible_user, ansible_host] }}"
 
 
 def bundle(folder, count, size):
-    """Make a bundle of so many files that nothing packs."""
+    """Create a bundle of ``count`` files that do not compress."""
     os.makedirs(folder + "/wheels")
     os.makedirs(folder + "/locks/base")
     rng = random.Random(size)
@@ -65,7 +66,7 @@ def ssh(host):
 
 
 def raw():
-    """Send the same bytes as one stream; return the seconds."""
+    """Send the same bytes as one raw stream; return the seconds."""
     source, target = ssh("internet"), ssh("index")
     command = "%s 'sudo cat %s/bundle/wheels/*' | %s 'sudo sh -c \"cat > %s/raw && sync -d %s/raw\"'"
     started = time.monotonic()
@@ -76,7 +77,7 @@ def raw():
 
 
 def ours():
-    """Play the transfer; return its seconds on the line and all of them, as it says, and those of the play."""
+    """Play the transfer; return the seconds of the relay and of the transfer, as it reports them, and those of the play."""
     command = ["ansible-playbook", "-i", INVENTORY, "playbooks/transfer.yml", "--limit", "airgap_stage,airgap_index"]
     values = {
         "airgap_dir": PLACE,
@@ -92,8 +93,10 @@ def ours():
     )
     if done.returncode:
         sys.exit(done.stdout.decode()[-3000:])
-    said = re.search(r" bytes moved in ([0-9.]+) s, ([0-9.]+) of them", " ".join(done.stdout.decode().split()))
-    return float(said.group(2)), float(said.group(1)), time.monotonic() - started
+    output = " ".join(done.stdout.decode().split())
+    found = re.search(r" bytes transferred in ([0-9.]+) s, ([0-9.]+) s of them", output)
+    assert found, output[-3000:]
+    return float(found.group(2)), float(found.group(1)), time.monotonic() - started
 
 
 def clear(host):
@@ -102,10 +105,10 @@ def clear(host):
 
 
 def main():
-    """Measure each case, both ways in turn."""
+    """Measure each case in both ways."""
     print("%s, %s cores" % (datetime.date.today(), os.cpu_count()))
     print(
-        "| bundle | MB | raw, s | line, s | transfer, s | play, s | raw, MB/s | line, MB/s | ratio | of the transfer | of the play |"
+        "| bundle | MB | raw, s | relay, s | transfer, s | play, s | raw, MB/s | relay, MB/s | ratio | of the transfer | of the play |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, count, size in CASES:

@@ -14,10 +14,10 @@ def pytest_configure(config):
 
 
 def pytest_report_header(config):
-    """Say how to do the same again."""
+    """Show how to repeat this run."""
     return "fuzz: FUZZ_SEED=%(FUZZ_SEED)s FUZZ_PLACES=%(FUZZ_PLACES)s" % os.environ
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say it again where it is read: below what failed."""
+    """Show it again below the failures, where it is read."""
     terminalreporter.write_line(pytest_report_header(None))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A signed bundle that is damaged anywhere is refused with the name of the file, by Ansible and by install.sh.
 
-FUZZ_SEED chooses the places, FUZZ_PLACES says how many; each file and each kind of damage has its turn.
+FUZZ_SEED chooses the places, and FUZZ_PLACES is how many. Each file and each kind of damage has its turn.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def ask_module(root, lines, capsys):
 
 
 def ask_script(root, allowed):
-    """Return whether install.sh accepts a bundle, and its message; it lies elsewhere, for it may be what was damaged."""
+    """Return whether install.sh accepts a bundle, and its message. It is a copy: the one in the bundle may be damaged."""
     script = os.path.join(os.path.dirname(allowed), "install.sh")
     done = subprocess.run(
         ["sh", script, "--bundle", str(root), "--verify-only", "--allowed-signers", allowed, "--required", "2"],
@@ -73,12 +73,12 @@ def ask_script(root, allowed):
 
 
 def damage(root, path, kind, chance):
-    """Damage a file; return a word on what was done, and the files that may be named for it."""
+    """Damage a file; return a description of it, and the files that a message may name for it."""
     target = root / path
     data = target.read_bytes()
     if kind == "flip":
         at = chance.randrange(len(data))
-        # One bit: in a text it mostly makes another letter, which is harder to see than a broken one.
+        # One bit: in a text that is mostly another letter, which is harder to notice than an invalid one.
         bits = 1 << chance.randrange(8)
         target.write_bytes(data[:at] + bytes([data[at] ^ bits]) + data[at + 1 :])
         return "byte %d of %s xor %d" % (at, path, bits), [path]
@@ -99,7 +99,7 @@ def files_of(root):
 
 
 def test_the_whole_bundle_is_accepted(signed, capsys):
-    """Otherwise the refusals below would prove nothing."""
+    """Otherwise the refusals below would show nothing."""
     root, allowed, lines = signed
     assert ask_module(root, lines, capsys) == (True, "")
     assert ask_script(root, allowed) == (True, "")
@@ -107,7 +107,7 @@ def test_the_whole_bundle_is_accepted(signed, capsys):
 
 @pytest.mark.parametrize("place", range(PLACES))
 def test_damage_is_refused_with_the_name_of_the_file(signed, tmp_path, capsys, place):
-    """Whatever one byte, one end or one exchange of files can do: nobody uses such a bundle, and nothing is changed."""
+    """One changed byte, one truncated file, or two swapped files: such a bundle is not used, and nothing is changed."""
     whole, allowed, lines = signed
     root = tmp_path / "bundle"
     shutil.copytree(whole, root)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many cases are played, and the sites that they are played on."""
+"""How many cases are played, and the sites on which they are played."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import tempfile
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,7 +17,7 @@ from tests.integration import small_bundle
 from tests.integration.simple_index import SimpleIndex
 from tests.integration.test_devpi_modules import ROOT_PASSWORD, devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 
-PLAYED = []
+PLAYED: t.List[int] = []
 
 
 def pytest_configure(config):
@@ -27,12 +28,12 @@ def pytest_configure(config):
 
 
 def pytest_report_header(config):
-    """Say how to do the same again."""
+    """Show how to repeat this run."""
     return "hostile: HOSTILE_SEED=%(HOSTILE_SEED)s HOSTILE_CASES=%(HOSTILE_CASES)s" % os.environ
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say how many answers were changed, and how to do the same again."""
+    """Show how many answers were changed, and how to repeat this run."""
     terminalreporter.write_line(
         "%d answers were changed, in %d plays. %s" % (sum(PLAYED), len(PLAYED), pytest_report_header(None))
     )
@@ -46,7 +47,7 @@ def played():
 
 @pytest.fixture(scope="session")
 def sites(process):  # noqa: F811
-    """Return the sites after an honest run: one for a slice, two for all cases, which are played two at a time."""
+    """Return the sites after an honest run: one for a slice, two for all cases, of which two are played at a time."""
     index = SimpleIndex()
     index.files.update(small_bundle.application() + [small_bundle.installed_wheel("pip")])
     index.add("devpi_server", "6.20.3")
@@ -66,6 +67,6 @@ def sites(process):  # noqa: F811
 
 @pytest.fixture
 def site(sites):
-    """Return one site, before the bundle came inside."""
+    """Return one site, before the bundle was received inside."""
     sites[0].restore("before")
     return sites[0]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hostile interpreter: runs what Ansible gives it with a real one, and hands back another answer.
+"""The hostile interpreter: it runs what Ansible gives it with a real interpreter, and returns another answer.
 
-interpreter.py CONFIG REAL ARGUMENT… stands in for REAL on one host. CONFIG is a JSON file: ``task_file`` has the name of
-the task that is played, and on a second line which of several lies is asked for. ``log`` gets a line for each answer, with
-what of ``secrets`` the host was told. ``answers`` are the honest answers, by task, of what does not exist on loopback.
-``attack`` says of which ``tasks`` (null: of all) the answer is changed, and how: ``facts`` or ``strings``, or ``each``, which
-has strings by the name of the lie, or ``answer``, which replaces what it names.
+interpreter.py CONFIG REAL ARGUMENT… replaces REAL on one host. CONFIG is a JSON file. ``task_file`` holds the name of the
+current task, and on a second line which of several lies is requested. ``log`` gets a line for each answer, with those of
+``secrets`` that the host received. ``answers`` are the honest answers, by task, of what does not exist on loopback.
+``attack`` sets for which ``tasks`` (null: for all) the answer is changed, and how: with ``facts`` or ``strings``, with
+``each``, which has strings by the name of the lie, or with ``answer``, which replaces the keys that it has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 
-# So many strings of one answer get a huge text: ten megabytes in each of thousands would only kill this machine.
+# How many strings of one answer get a huge text: ten megabytes in each of thousands would only exhaust this machine.
 HUGE = 1 << 20
 HUGE_STRINGS = 3
 
@@ -27,7 +27,7 @@ def replace_strings(value, payload):
 
     def walk(one):
         if isinstance(one, dict):
-            # What lies nearest first: with a huge payload the fields of the answer itself have their turn.
+            # Strings near the top first, so that a huge payload reaches the fields of the answer itself.
             changed = {key: walk(inner) for key, inner in one.items() if isinstance(inner, str)}
             return {key: changed[key] if key in changed else walk(inner) for key, inner in one.items()}
         if isinstance(one, list):
@@ -111,7 +111,7 @@ def main():
         "task": task,
         "module": module.group(1).decode().rpartition("modules.")[2] if module else "",
         "changed": is_changed,
-        "told": [secret for secret in config["secrets"] if secret.encode() in source],
+        "received": [secret for secret in config["secrets"] if secret.encode() in source],
     }
     with open(config["log"], "a", encoding="utf-8") as stream:
         stream.write(json.dumps(line) + "\n")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small site on loopback: four hosts that are folders of this machine, played for real, and judged by what changed.
+"""A small site on loopback: four hosts that are folders of this machine. The playbooks really run, and what changed is checked.
 
-What loopback has not is stood in for. Whatever needs systemd: the interpreter of the index host gives the answers of
-ANSWERS. The devpi-server is a real one, but of the test.
-The environment in which the stage runs pip is the one of the tests under another path.
+What loopback lacks is replaced. For tasks that need systemd, the interpreter of the index host gives the answers in ANSWERS.
+The devpi-server is a real one that the test starts. The environment in which the stage runs pip is that of the tests, under
+another path.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import typing as t
 
 import yaml
 
@@ -35,7 +36,7 @@ GROUPS = {
     "kube_node": NODE,
 }
 ANSWERS = {
-    "airgap.python.devpi : Check the host before anything is changed": {"changed": False},
+    "airgap.python.devpi : Check the host": {"changed": False},
     "airgap.python.devpi : Run it and wait until it answers, seconds at most 60": {
         "changed": True,
         "steps": ["config", "unit"],
@@ -43,14 +44,14 @@ ANSWERS = {
         "url": "http://127.0.0.1:3141",
         "answers": True,
     },
-    "Run a filter of Kubespray's with the environment's own Ansible": {
+    "Test the filters that Kubespray needs": {
         "changed": True,
         "rc": 0,
         "stdout": "10.9.8.7/24 10.9.8.0",
         "stderr": "",
     },
 }
-# What an honest run does not make twice alike: who and when, what is on its way, what Ansible leaves for itself.
+# What differs between two honest runs: names and times, the incoming folder, and what Ansible keeps for itself.
 VARIES = re.compile(
     r"(^|/)(ledger\.jsonl|inventory\.json|incoming(/.*)?|__pycache__(/.*)?|[^/]*\.log)$"
     r"|^h-[a-z]+/(tmp|task\.log|interpreter\.json)(/|$)|^control/(home|task)(/|$)"
@@ -75,14 +76,14 @@ class Site:
             self.wrap(host, "python", sys.executable)
         self.key, self.officer = self.make_key("alice")
         self.foreign_key, self.attacker = self.make_key("mallory")
-        self.put("control/secret.txt", SECRET + "==1\n")
-        self.put("h-index/secret/note.txt", SECRET_OF_INDEX + "\n")
-        self.put(
+        self.write("control/secret.txt", SECRET + "==1\n")
+        self.write("h-index/secret/note.txt", SECRET_OF_INDEX + "\n")
+        self.write(
             "canary/bin/python", '#!/bin/sh\ntouch %s/canary/ran\nexec %s "$@"\n' % (self.root, sys.executable), 0o755
         )
-        self.put("h-index/etc/root.password", password, 0o600)
+        self.write("h-index/etc/root.password", password, 0o600)
         self.venv()
-        self.behave()
+        self.set_behaviour()
 
     # The folders.
 
@@ -90,7 +91,7 @@ class Site:
         """Return a path below the site's folder."""
         return os.path.join(self.root, *parts)
 
-    def put(self, name, text, mode=0o644):
+    def write(self, name, text, mode=0o644):
         """Write a file."""
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
         with open(self.path(name), "w", encoding="utf-8") as stream:
@@ -105,28 +106,28 @@ class Site:
             return path, "%s@example.org %s" % (name, " ".join(stream.read().split()[:2]))
 
     def wrap(self, host, name, real):
-        """Put the interpreter that a test commands in the place of a real one."""
+        """Write a program that runs the hostile interpreter in place of a real one."""
         line = '#!/bin/sh\nexec "%s" "%s" "%s" "%s" "$@"\n'
-        self.put(
+        self.write(
             os.path.join(host, name),
             line % (sys.executable, INTERPRETER, self.path(host, "interpreter.json"), real),
             0o755,
         )
 
     def venv(self):
-        """Have the stage's environment: one that finds the packages of this one."""
+        """Create the environment of the stage, which finds the packages of this one."""
         venv = self.path(STAGE, "airgap/stage/venv")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
         (site,) = glob.glob(venv + "/lib/python*/site-packages")
-        self.put(os.path.join(site, "tests.pth"), sysconfig.get_path("purelib") + "\n")
-        self.put(venv + "/bin/pip", "")
+        self.write(os.path.join(site, "tests.pth"), sysconfig.get_path("purelib") + "\n")
+        self.write(venv + "/bin/pip", "")
         os.rename(venv + "/bin/python", venv + "/bin/python.real")
         self.wrap(STAGE, venv + "/bin/python", venv + "/bin/python.real")
 
-    # What is played.
+    # Playing.
 
     def inventory(self):
-        """Write the inventory: what a user writes stands there, where facts could outrank it."""
+        """Write the inventory. It has the variables that a user sets, because facts could override them there."""
         port = self.devpi_url.rsplit(":", 1)[1]
         site = {
             "ansible_connection": "local",
@@ -163,12 +164,12 @@ class Site:
                 ansible_python_interpreter=self.path(host, "python"),
                 ansible_remote_tmp=self.path(host, "tmp"),
             )
-        groups = {group: {"hosts": {host: {}}} for group, host in GROUPS.items()}
+        groups: t.Dict[str, t.Any] = {group: {"hosts": {host: {}}} for group, host in GROUPS.items()}
         text = json.dumps({"all": {"vars": site, "hosts": own, "children": groups}}, indent=1)
-        self.put("control/site/lab/hosts.yml", text)
+        self.write("control/site/lab/hosts.yml", text)
 
-    def behave(self, host=None, attack=None):
-        """Have one host attack, and all others be honest."""
+    def set_behaviour(self, host=None, attack=None):
+        """Make one host attack, and all others be honest."""
         for one in HOSTS:
             config = {
                 "task_file": self.path("control/task"),
@@ -177,26 +178,26 @@ class Site:
                 "secrets": [SECRET] + [SECRET_OF_INDEX] * (one != INDEX),
                 "attack": attack if one == host else None,
             }
-            self.put(os.path.join(one, "interpreter.json"), json.dumps(config))
-            self.put(os.path.join(one, "task.log"), "")
+            self.write(os.path.join(one, "interpreter.json"), json.dumps(config))
+            self.write(os.path.join(one, "task.log"), "")
 
     def answered(self, host):
-        """Return what a host answered since then, in its order: the task, the module, whether it lied, what it was told."""
+        """Return the answers of a host since set_behaviour(), in order: the task, the module, whether it lied, which secrets it received."""
         with open(self.path(host, "task.log"), encoding="utf-8") as stream:
             return [json.loads(line) for line in stream]
 
     def outcomes(self):
-        """Return what became of the lies of a play with ``each``, in their order."""
+        """Return the outcome of each lie of a play with ``each``, in order."""
         with open(self.path("control/home/outcomes.json"), encoding="utf-8") as stream:
             return [json.loads(line) for line in stream]
 
     def play(self, *playbooks, limit=None, tags=None, each=None, **variables):
         """Play playbooks as one; return the status and all that was printed, as bytes.
 
-        With ``each``, a dictionary of ``lies`` and ``tasks``, every one of these tasks is carried out with every lie first.
+        With ``each``, a dictionary of ``lies`` and ``tasks``, each of these tasks first runs with every lie.
         """
         book = [{"import_playbook": os.path.join(ROOT, "playbooks", name + ".yml")} for name in playbooks]
-        self.put("control/home/play.yml", json.dumps(book))
+        self.write("control/home/play.yml", json.dumps(book))
         environment = {
             name: os.environ[name] for name in os.environ if not name.startswith(("PIP_", "ANSIBLE_", "PYTHON"))
         }
@@ -210,8 +211,8 @@ class Site:
             HOSTILE_TASK_FILE=self.path("control/task"),
         )
         if each is not None:
-            # The lie that is asked for stands in one file: one host at a time.
-            self.put("control/home/each.json", json.dumps(each))
+            # The requested lie is in one file, so one host runs at a time.
+            self.write("control/home/each.json", json.dumps(each))
             environment.update(
                 HOSTILE_EACH=self.path("control/home/each.json"),
                 HOSTILE_OUTCOMES=self.path("control/home/outcomes.json"),
@@ -237,11 +238,11 @@ class Site:
         return done.returncode, done.stdout
 
     def make(self):
-        """Play the site honestly, and keep two states: before the bundle came inside, and after."""
+        """Play the site honestly, and save two states: before the bundle was received inside, and after."""
         self.inventory()
         rc, output = self.play("outside", "transfer", "index", "nodes", stage_signing_key=self.key)
         assert rc == 0, output.decode()
-        # The disk comes inside by hand.
+        # Someone carries the disk inside.
         copy(self.path(STAGE, "disk"), self.path(INDEX, "disk"))
         for state in ("after", "before"):
             for folder in FOLDERS:
@@ -249,24 +250,24 @@ class Site:
             for host in (HOP, INDEX):
                 shutil.rmtree(self.path(host, "airgap"), ignore_errors=True)
 
-    # What is judged.
+    # Checking.
 
     def restore(self, name):
-        """Have a state again, and all hosts honest."""
+        """Restore a state, and make all hosts honest."""
         for folder in FOLDERS:
             shutil.rmtree(self.path(folder), ignore_errors=True)
             copy(os.path.join(self.seed, name, folder), self.path(folder))
         for extra in set(os.listdir(self.root)) - set(FOLDERS):
             with contextlib.suppress(NotADirectoryError):
                 shutil.rmtree(self.path(extra))
-        self.behave()
+        self.set_behaviour()
 
-    def kept(self, name):
+    def saved(self, name):
         """Return the sums of a state."""
         return sums(os.path.join(self.seed, name))
 
     def found(self, hostile, rc, output, allowed):
-        """Return what a hostile host achieved, as sentences; ``allowed`` are the states an honest run may leave."""
+        """Return what a hostile host achieved, as sentences; ``allowed`` are the states that an honest run may leave."""
         said = []
         now = sums(self.root)
         for path in sorted(set(now).union(*allowed)):
@@ -281,7 +282,7 @@ class Site:
         for host in HOSTS:
             for secret in [SECRET] + [SECRET_OF_INDEX] * (host != INDEX):
                 said += ["%s has the %s" % (path, secret) for path in holding(self.path(host), secret)]
-            said += ["%s was told the %s" % (host, one) for line in self.answered(host) for one in line["told"]]
+            said += ["%s received the %s" % (host, one) for line in self.answered(host) for one in line["received"]]
         for secret in (SECRET, SECRET_OF_INDEX):
             if secret.encode() in output:
                 said.append("the output shows the %s" % secret)
@@ -293,12 +294,12 @@ class Site:
 
 
 def shown(text):
-    """Return a text that does no harm to the terminal of who reads it."""
+    """Return a text that is safe to show in a terminal."""
     return re.sub(r"[^\n\x20-\x7e]", lambda match: ascii(match.group())[1:-1], text)
 
 
 def names_host(output, host):
-    """Say whether an error is told of a host, other than in a path."""
+    """Say whether an error names a host, other than in a path."""
     return bool(
         re.search(r"(?<![/\w])%s(?![/\w])" % re.escape(host), output.split("PLAY RECAP")[0].partition("ERROR")[2])
     )
@@ -310,7 +311,7 @@ def copy(source, target):
 
 
 def sums(root):
-    """Return path to sum, link or kind of all below a folder that an honest run repeats, and of the canaries."""
+    """Return path to SHA-256, link target or kind of everything below a folder."""
     found = {}
     for folder, folders, files in os.walk(root):
         for name in folders + files:
@@ -326,13 +327,13 @@ def sums(root):
 
 
 def holding(root, text):
-    """Return the files below a folder that hold a text, but for what the test itself writes."""
+    """Return the files below a folder that hold a text, except those that the test itself writes."""
     command = ["grep", "-rlF", "--exclude=task.log", "--exclude=interpreter.json", text, root]
     return subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout.decode().splitlines()
 
 
 def facts(site):
-    """Return every variable that a site may set, each with a value whose effect would be seen."""
+    """Return every variable that a site can set, each with a value whose effect would be visible."""
     found = {}
     for path in sorted(glob.glob(os.path.join(ROOT, "roles/*/meta/argument_specs.yml"))):
         with open(path, encoding="utf-8") as stream:
@@ -369,7 +370,7 @@ def facts(site):
 
 
 def canary(site, name, kind):
-    """Return a value of a kind that shows by its effect that it was taken."""
+    """Return a value of a type whose use would leave a trace."""
     where = site.path("canary/dir" if re.search(r"(_dir|_dest|_paths|_media)$", name) else "canary/file", name)
     if "signers" in name:
         return [site.attacker]
@@ -377,7 +378,7 @@ def canary(site, name, kind):
 
 
 def strings(site):
-    """Return the texts that take the place of every string."""
+    """Return the texts that replace every string."""
     return {
         "relative": "../../../canary/relative",
         "absolute": site.path("canary/absolute"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a small site does where every host is honest: each tag plays what it names, and nothing else of the playbook."""
+"""What a small site does if every host is honest: each tag plays the step that it names, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.hostile.site import HOSTS, INDEX, NODE, STAGE
 
 pytestmark = pytest.mark.devpi_server
 
-# A playbook, a tag of it, a host and a role that answers there, and the roles of which no other may.
+# A playbook, a tag of it, a host, a role that must run on it, and the roles that may run anywhere.
 TAGS = [
     ("survey", "survey", NODE, "survey", {"survey"}),
     ("site", "stage", STAGE, "stage", {"stage"}),
@@ -30,7 +30,7 @@ TAGS = [
 
 
 def role_of(task):
-    """Return the role of a task's name, "" where a playbook has it."""
+    """Return the role of a task's name, "" for a task of a playbook."""
     role, colon, dummy = task.partition(" : ")
     return role.rpartition(".")[2] if colon else ""
 
@@ -38,7 +38,7 @@ def role_of(task):
 @pytest.mark.parametrize(("name", "tag", "host", "role", "roles"), TAGS, ids=["%s --tags %s" % one[:2] for one in TAGS])
 def test_tag_plays_its_step_and_nothing_else(site, name, tag, host, role, roles):
     site.restore("after")
-    # On the index host teardown asks systemd, which is not here.
+    # On the index host teardown needs systemd, which does not exist here.
     rc, output = site.play(name, tags=tag, limit=NODE if name == "teardown" else None)
     assert rc == 0, output.decode()
     answered = {one: {role_of(line["task"]) for line in site.answered(one)} for one in HOSTS}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nothing that one hostile host answers is believed anywhere else, whichever task it answers and whatever it says.
 
-First each task of a host is carried out with every lie, and the play goes on with the honest answer: refused or not, no lie
-may leave a trace. Then those that were not refused are played to their end, and one refusal of each task. HOSTILE_CASES=all
-does all of that, a number so many of the plays to their end for one host in one playbook, which HOSTILE_SEED chooses.
+First each task of a host runs with every lie, and the play continues with the honest answer: refused or not, no lie may leave
+a trace. Then the lies that were not refused are played to the end, and one refused lie of each task. HOSTILE_CASES=all plays
+all of these; a number plays that many of them, for one host in one playbook, which HOSTILE_SEED chooses.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.hostile.site import HOP, INDEX, NODE, STAGE, facts, shown, strings, sums
+from tests.hostile.site import HOP, INDEX, NODE, STAGE, Site, facts, shown, strings, sums
 
 pytestmark = pytest.mark.devpi_server
 CASES = os.environ["HOSTILE_CASES"]
 SEED = os.environ["HOSTILE_SEED"]
 IN_ALL = "its facts, in every task"
 EACH = "every text, in every task"
-# What cannot be carried out twice: the other end of the line serves once. Each of its lies is a play.
+# These cannot run twice, because the sending process serves its stream once. Each of their lies is a play of its own.
 ONCE = (
-    "airgap.python.transfer : Receive and judge the open part, and plan what is missing of the pool",
-    "airgap.python.transfer : Receive the pool, verify the whole bundle and put it in its place",
-    "airgap.python.media : Receive and judge the open part, and plan what is missing of the pool",
-    "airgap.python.media : Receive what is needed of it",
+    "airgap.python.transfer : Receive and verify the open part",
+    "airgap.python.transfer : Receive the pool and replace the bundle in place",
+    "airgap.python.media : Receive and verify the open part",
+    "airgap.python.media : Receive the missing parts of the volume",
 )
 
 
 class Run(t.NamedTuple):
-    """A playbook, who is hostile in it, what of it that host can touch, and the state that it begins in."""
+    """A playbook, the hostile host, the plays that this host can affect, and the state at the start."""
 
     playbook: str
     host: str
@@ -42,7 +42,7 @@ class Run(t.NamedTuple):
     state: str
 
 
-# What nodes answer in inside is what they answer in site.
+# Nodes answer the same in inside as in site.
 RUNS = (
     Run("site", STAGE, ("stage", "transfer", "index", "nodes"), "before"),
     Run("site", HOP, ("transfer", "index", "nodes"), "before"),
@@ -59,7 +59,7 @@ RUNS = (
 
 
 class Case(t.NamedTuple):
-    """What is changed in which answers of a run; several tasks are attacked in one go where the play goes on."""
+    """What is changed in which answers of a run. Several tasks are attacked in one play if the play continues."""
 
     run: Run
     mutation: str
@@ -67,9 +67,9 @@ class Case(t.NamedTuple):
 
 
 class Played(t.NamedTuple):
-    """How many answers were changed, what the host achieved by that, and what became of each lie of a case EACH."""
+    """How many answers were changed, what the host achieved, and the outcome of each lie of a case EACH."""
 
-    count: int
+    changed: int
     said: t.List[str]
     outcomes: t.List[t.Dict[str, t.Any]]
 
@@ -85,7 +85,7 @@ def honest(site, run):
         assert rc == 0, output.decode("utf-8", "replace")
         answered = list(dict.fromkeys(line["task"] for line in site.answered(run.host)))
         if run.playbook == "survey":
-            # Its files name the hosts that answered: without a host that is refused they are others.
+            # Its files name the hosts that answered, so they differ if a host is refused.
             site.restore(run.state)
             site.play(*run.books, limit="all:!" + run.host)
             allowed.append(sums(site.root))
@@ -98,7 +98,9 @@ def play(site, case):
     answered, allowed = honest(site, case.run)
     pending = list(case.tasks or answered)
     once = [task for task in pending if task in ONCE]
-    count, said, outcomes = 0, [], []
+    changed = 0
+    said: t.List[str] = []
+    outcomes: t.List[t.Dict[str, t.Any]] = []
     while pending:
         site.restore(case.run.state)
         each = None
@@ -109,7 +111,7 @@ def play(site, case):
             each = {"lies": list(change["each"]), "tasks": [task for task in pending if task not in once]}
         else:
             change = {"strings": strings(site)[case.mutation]}
-        site.behave(case.run.host, dict(change, tasks=pending))
+        site.set_behaviour(case.run.host, dict(change, tasks=pending))
         rc, output = site.play(*case.run.books, each=each)
         lines = [line for line in site.answered(case.run.host) if line["changed"]]
         lied = {line["task"]: line["module"] for line in lines}
@@ -127,29 +129,30 @@ def play(site, case):
             found += ["the play failed (%d)" % rc] if rc else []
         said += ["%s: %s" % (where, one) for one in found]
         said += [shown(output.decode("utf-8", "replace"))[-2000:]] if found else []
-        count += len(lines)
-        # A play that ends early is played again for the tasks that it did not come to.
+        changed += len(lines)
+        # A play that ends early is played again for the tasks that it did not reach.
         rest = [task for task in pending if task not in lied]
         pending = rest if lied and each is None else []
-    return Played(count, said, outcomes)
+    return Played(changed, said, outcomes)
 
 
 def follow(case, outcomes, chance, seen):
-    """Return the cases that are played to their end after a case EACH.
+    """Return the cases that are played to the end after a case EACH.
 
-    A lie that was not refused goes on with the play: all of a kind in one go. A refusal ends it; so each task is refused once,
-    whichever of its refused lies it is. Where two playbooks have a task of a host in common, it counts in the first.
+    Lies that were not refused do not end a play, so all tasks with the same lie are one case. A refusal ends a play, so each
+    task gets one case with one of its refused lies. A task that two playbooks share is played in the first.
     """
-    taken, refused = {}, {}
+    accepted: t.Dict[str, t.List[str]] = {}
+    refused: t.Dict[str, t.List[str]] = {}
     for one in outcomes:
         if (case.run.host, one["task"]) in seen:
             continue
         if one["is_refused"]:
             refused.setdefault(one["task"], []).append(one["lie"])
-        elif one["task"] not in taken.setdefault(one["lie"], []):
-            taken[one["lie"]].append(one["task"])
+        elif one["task"] not in accepted.setdefault(one["lie"], []):
+            accepted[one["lie"]].append(one["task"])
     seen.update((case.run.host, one["task"]) for one in outcomes)
-    return [Case(case.run, lie, tuple(tasks)) for lie, tasks in taken.items()] + [
+    return [Case(case.run, lie, tuple(tasks)) for lie, tasks in accepted.items()] + [
         Case(case.run, chance.choice(lies), (task,)) for task, lies in refused.items()
     ]
 
@@ -157,7 +160,7 @@ def follow(case, outcomes, chance, seen):
 def test_nothing_that_a_hostile_host_answers_is_believed(sites, played, subtests, capfd):
     chance = random.Random(SEED)
     runs = RUNS if CASES == "all" else chance.sample(RUNS, 1)
-    free = queue.SimpleQueue()
+    free: queue.SimpleQueue[Site] = queue.SimpleQueue()
     for site in sites:
         free.put(site)
 
@@ -171,17 +174,18 @@ def test_nothing_that_a_hostile_host_answers_is_believed(sites, played, subtests
 
     def every(pool, cases):
         for case, found, seconds in pool.map(one, cases):
-            played.append(found.count)
+            played.append(found.changed)
             name = "%s, %s, %s, %s" % (case.run.host, case.run.playbook, case.mutation, (case.tasks or ("all",))[-1])
             with capfd.disabled():
-                print("%s: %d answers in %.0f s" % (name, found.count, seconds), flush=True)
+                print("%s: %d answers in %.0f s" % (name, found.changed, seconds), flush=True)
             with subtests.test(name):
                 assert found.said == [], "HOSTILE_SEED=%s\n%s" % (SEED, "\n".join(found.said))
-                assert found.count > 0, "no answer was changed"
+                assert found.changed > 0, "no answer was changed"
             yield case, found.outcomes
 
     with ThreadPoolExecutor(len(sites)) as pool:
-        later, seen = [Case(run, IN_ALL, ()) for run in runs], set()
+        later = [Case(run, IN_ALL, ()) for run in runs]
+        seen: t.Set[t.Tuple[str, str]] = set()
         for case, outcomes in every(pool, [Case(run, EACH, ()) for run in runs]):
             later += follow(case, outcomes, chance, seen)
         if CASES != "all":

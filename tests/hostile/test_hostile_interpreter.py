@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hostile interpreter changes what it is told to, and nothing else: otherwise the other tests would prove nothing."""
+"""The hostile interpreter changes exactly what is configured: otherwise the other tests would show nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_string_is_replaced_at_any_depth_and_nothing_else():
     assert ANSWER["id"] == "a"
 
 
-def test_huge_text_takes_the_place_of_the_nearest_strings_only():
+def test_huge_text_replaces_only_the_strings_near_the_top():
     huge = "X" * interpreter.HUGE
     changed = interpreter.replace_strings({"deep": [["a", "b", "c"]], "near": "n"}, huge)
     assert changed == {"deep": [[huge, huge, "c"]], "near": huge}
@@ -41,7 +41,7 @@ def test_facts_are_added_and_the_answer_stays():
 
 
 @pytest.mark.parametrize(("lie", "expected"), [("", {"id": "a"}), ("x", {"id": "X"}), ("y", {"id": "Y"})])
-def test_of_several_lies_the_one_that_is_asked_for_is_told(lie, expected):
+def test_requested_lie_of_several_is_returned(lie, expected):
     config = {"answers": {}, "attack": {"tasks": ["one"], "each": {"x": "X", "y": "Y"}}}
     text, is_changed = interpreter.respond(b'{"id": "a"}', config, "one", lie)
     assert (json.loads(text)["id"], is_changed) == (expected["id"], bool(lie))
@@ -74,10 +74,10 @@ def test_only_the_named_tasks_are_attacked(tmp_path, task, attack, expected):
     assert json.loads(done.stdout) == expected
     (line,) = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     has_lied = bool(attack) and (attack["tasks"] is None or task in attack["tasks"])
-    assert line == {"task": task, "module": "stat", "changed": has_lied, "told": ["hidden"]}
+    assert line == {"task": task, "module": "stat", "changed": has_lied, "received": ["hidden"]}
 
 
-def test_what_a_module_starts_gets_the_real_interpreter(tmp_path):
+def test_program_that_a_module_starts_gets_the_real_interpreter(tmp_path):
     command = [sys.executable, os.path.abspath(interpreter.__file__), str(tmp_path / "none"), sys.executable]
     done = subprocess.run(command + ["-c", "print('real')"], stdout=subprocess.PIPE, check=True)
     assert done.stdout == b"real\n"

@@ -14,7 +14,7 @@ import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition, _manifest, _sums
-from ansible_collections.airgap.python.plugins.module_utils._install import _installer
+from ansible_collections.airgap.python.plugins.module_utils._install import _program_files
 from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter, _survey
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -27,7 +27,7 @@ def put_installer(root):
     """Write what installs without Ansible, as the role stage writes it: install.sh, and the program that it starts."""
     with open(os.path.join(ROLE, "install.sh"), "rb") as stream:
         put(root / "install.sh", stream.read())
-    for path, data in _installer.files().items():
+    for path, data in _program_files.release_files().items():
         put(root / path, data)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the proof of closure promises on real files: before a lock is written, and on a bundle by itself."""
+"""The closure check finds what real files lack: before a lock is written, and in a bundle on its own."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ COLLECTIONS = os.path.abspath(os.path.join(__file__, "..", "..", "..", ".collect
 
 
 class LyingIndex(SimpleIndex):
-    """An index that may tell other metadata (PEP 658) than its wheels hold."""
+    """An index whose metadata files (PEP 658) may differ from its wheels."""
 
-    def tell(self, filename, metadata):
-        """Serve metadata beside a wheel."""
+    def serve_metadata(self, filename, metadata):
+        """Serve a metadata file next to a wheel."""
         self.files[filename + ".metadata"] = metadata.encode()
 
     def page(self, project):
-        """Return a project's page with the promise of metadata."""
+        """Return a project's page that announces the metadata files."""
         text = super().page(project).decode()
         for name, data in self.files.items():
             if name.endswith(".metadata"):
@@ -99,24 +99,24 @@ def seal(stage, **options):
         assert "msg" not in result, result
 
 
-def test_lock_that_the_files_do_not_bear_out_is_not_written_and_its_files_do_not_stay(stage, index):
-    index.tell("app-1.0-py3-none-any.whl", "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n\n")
+def test_lock_that_is_not_closed_is_not_written_and_its_files_are_removed(stage, index):
+    index.serve_metadata("app-1.0-py3-none-any.whl", "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n\n")
     result = stage(["app"])
     assert result["failed"]
     assert "No lock is written" in result["msg"]
-    assert "app 1.0 (asked for by the requirement app) needs backport>=1 on target old (python 3.9.2" in result["msg"]
+    assert "app 1.0 (required by the requirement app) needs backport>=1 on target old (python 3.9.2" in result["msg"]
     assert os.listdir(str(stage.locks)) == os.listdir(str(stage.pool)) == []
 
 
-def test_file_that_only_the_index_asks_for_is_warned_of(stage, index):
+def test_file_that_only_the_index_requires_gives_a_warning(stage, index):
     told = "Metadata-Version: 2.1\nName: app\nVersion: 1.0\nRequires-Dist: extra\nRequires-Dist: backport\n\n"
-    index.tell("app-1.0-py3-none-any.whl", told)
+    index.serve_metadata("app-1.0-py3-none-any.whl", told)
     result = stage(["app"])
     assert result["changed"] is True
     assert "target old: nothing asks for extra-1-py3-none-any.whl" in str(result["warnings"])
 
 
-def test_constraint_and_requirements_file_count_in_the_proof_and_stand_in_the_lock(stage, tmp_path):
+def test_constraint_and_requirements_file_are_checked_and_recorded_in_the_lock(stage, tmp_path):
     (tmp_path / "more.txt").write_text("extra  # comment\n-c limits.txt\n")
     (tmp_path / "limits.txt").write_text("backport<2\n")
     (tmp_path / "r.txt").write_text("-r more.txt\napp; python_version < '4'\n")
@@ -129,31 +129,31 @@ def test_constraint_and_requirements_file_count_in_the_proof_and_stand_in_the_lo
 @pytest.mark.parametrize(("resolver", "check"), [("pip", False), ("pip", True), ("uv", True)])
 def test_extra_that_does_not_exist_stops_the_run_with_those_that_do(stage, resolver, check):
     result = stage(["app[mroe]", "extra"], resolver=resolver, _ansible_check_mode=check)
-    assert "app[mroe] asks for the extra mroe of app, which app 1.0 does not have." in result["msg"]
-    # uv tells no metadata, and in check mode there are no files.
+    assert "app[mroe] requires the extra mroe of app, but app 1.0 does not have it." in result["msg"]
+    # uv reports no metadata, and check mode downloads no files.
     assert "It has: more." in result["msg"] or (resolver, check) == ("uv", True)
     assert not stage.bundle.exists() or os.listdir(str(stage.locks)) == os.listdir(str(stage.pool)) == []
 
 
 @pytest.mark.parametrize(("resolver", "check"), [("uv", False), ("pip", True), ("uv", True)])
-def test_extra_that_another_project_asks_for_and_that_does_not_exist_is_warned_of_once(stage, index, resolver, check):
+def test_missing_extra_that_another_project_requires_gives_one_warning(stage, index, resolver, check):
     index.add("asker", "1", requires=["app[mroe]"])
     result = stage(["asker"], resolver=resolver, _ansible_check_mode=check)
     assert "msg" not in result, result["msg"]
-    assert str(result["warnings"]).count("extra mroe of app, which app 1.0 does not have") == 1
+    assert str(result["warnings"]).count("extra mroe of app, but app 1.0 does not have it") == 1
 
 
-def test_bundle_with_an_extra_that_does_not_exist_is_warned_of(stage):
+def test_bundle_with_a_missing_extra_gives_a_warning(stage):
     stage()
     seal(stage, requirements=["app[more]"])
     for path in stage.locks.iterdir():
         path.write_text(path.read_text().replace("# root: app[more]", "# root: app[more,mroe]"))
     seal(stage)
     result = run("bundle_closure", path=str(stage.bundle))
-    assert "app[more,mroe] asks for the extra mroe of app, which app 1.0 does not have" in str(result["warnings"])
+    assert "app[more,mroe] requires the extra mroe of app, but app 1.0 does not have it" in str(result["warnings"])
 
 
-def test_bundle_is_proved_by_itself(stage):
+def test_closure_is_checked_from_the_bundle_alone(stage):
     stage()
     seal(stage)
     result = run("bundle_closure", path=str(stage.bundle))
@@ -169,22 +169,22 @@ def test_bundle_whose_lock_lost_a_file_fails_with_its_name(stage):
     stage()
     lock = stage.locks / "old.txt"
     lock.write_text("".join(line for line in lock.read_text().splitlines(True) if not line.startswith("backport==")))
-    seal_quietly = run(
+    refused = run(
         "bundle_manifest",
         path=str(stage.bundle),
         sets=[{"name": "base", "requirements": ["app[more]"], "targets": ["old", "new"]}],
         targets=[OLD, NEW],
     )
-    assert "in no lock" in seal_quietly["msg"]
+    assert "neither in a lock" in refused["msg"]
     (stage.pool / "backport-1.2-py3-none-any.whl").unlink()
     seal(stage)
     result = run("bundle_closure", path=str(stage.bundle))
     assert result["failed"]
-    assert "set base: app 1.0 (asked for by the requirement app[more]) needs backport>=1" in result["msg"]
+    assert "set base: app 1.0 (required by the requirement app[more]) needs backport>=1" in result["msg"]
     assert result["locks"][0]["failures"][0]["marker"] == 'python_version < "3.10"'
 
 
-def test_bundle_of_an_earlier_version_is_proved_from_the_manifest_or_with_a_warning(stage):
+def test_bundle_of_an_earlier_version_is_checked_from_the_manifest_or_with_a_warning(stage):
     stage()
     for path in stage.locks.iterdir():
         path.write_text("".join(line for line in path.read_text().splitlines(True) if "# root:" not in line))
@@ -196,22 +196,22 @@ def test_bundle_of_an_earlier_version_is_proved_from_the_manifest_or_with_a_warn
     assert "failed" not in result
 
 
-def test_wheel_that_is_gone_or_no_wheel_is_named(stage):
+def test_missing_or_broken_wheel_is_named(stage):
     stage()
     seal(stage)
     path = stage.pool / "extra-1-py3-none-any.whl"
     path.write_bytes(b"nothing")
-    assert "no readable zip archive" in run("bundle_closure", path=str(stage.bundle))["msg"]
+    assert "not a readable zip archive" in run("bundle_closure", path=str(stage.bundle))["msg"]
     path.unlink()
     assert (
-        "extra-1-py3-none-any.whl is in a lock and not in the pool"
+        "extra-1-py3-none-any.whl is in a lock but not in the pool"
         in run("bundle_closure", path=str(stage.bundle))["msg"]
     )
     path.write_bytes(make_wheel("extra", "1")[1])
     assert "failed" not in run("bundle_closure", path=str(stage.bundle))
 
 
-def test_lock_whose_sum_the_pool_does_not_have_is_not_proved(stage):
+def test_lock_with_another_sum_than_the_pool_is_refused(stage):
     stage()
     seal(stage)
     name, data = make_wheel("extra", "1", payload=b"another")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the index host gets before systemd comes into it: an environment beside the one in use, data, and an answer.
+"""What happens on the index host before systemd is involved: the environment, the data, and the checks.
 
 The unit itself is tried in molecule/default/tests/test_index.py, where there is a systemd.
 """
@@ -16,20 +16,25 @@ import types
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _files
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _data, _service
+from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _data_folder,
+    _service,
+    _service_apply,
+    _service_inspect,
+    _service_removal,
+)
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
-from ansible_collections.airgap.python.plugins.modules import devpi_service
 
 from tests.integration import small_bundle
 from tests.integration.simple_index import make_wheel
 from tests.integration.test_devpi_modules import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.test_signatures import run
 
-MODULE = "ansible_collections.airgap.python.plugins.modules.devpi_service"
+MODULE = "ansible_collections.airgap.python.plugins.module_utils._index._service_inspect"
 
 
 class Environment:
-    """An environment at a path, made from the lock of one small package."""
+    """An environment at a path, created from the lock of one small package."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -39,7 +44,7 @@ class Environment:
         self.pip = str(folder / name)
 
     def install(self, *files, **options):
-        """Have it hold these wheels; ``options`` are those of the module."""
+        """Install exactly these wheels; ``options`` are those of the module."""
         for name, data in files:
             (self.folder / name).write_bytes(data)
         lock = _lock.render([small_bundle.pin(name, data) for name, data in files], "here", "")
@@ -55,8 +60,8 @@ class Environment:
             **options,
         )
 
-    def says(self, path=""):
-        """Return the version of the package that an environment has."""
+    def version(self, path=""):
+        """Return the version of the package in an environment."""
         code = "import importlib.metadata as m; print(m.version('app'))"
         return (
             subprocess.run([(path or self.path) + "/bin/python", "-c", code], stdout=subprocess.PIPE, check=True)
@@ -67,30 +72,30 @@ class Environment:
 
 @pytest.fixture(name="venv", scope="module")
 def venv_fixture(tmp_path_factory):
-    """Return an environment with version 1 of the package; the tests go in their order, because making one takes seconds."""
+    """Return an environment with version 1 of the package; the tests run in order, because creating one takes seconds."""
     venv = Environment(tmp_path_factory.mktemp("venv"))
     assert venv.install(make_wheel("app", "1.0"))["changed"]
     assert not os.path.exists(venv.path + ".former")
     return venv
 
 
-def test_environment_that_cannot_be_made_leaves_the_one_in_use_alone(venv):
+def test_environment_that_cannot_be_created_leaves_the_one_in_use_unchanged(venv):
     name, data = make_wheel("app", "2.0", requires=["nowhere"])
     before = sorted(os.listdir(venv.path))
     assert venv.install((name, data))["failed"]
-    assert venv.says() == "1.0" and sorted(os.listdir(venv.path)) == before
+    assert venv.version() == "1.0" and sorted(os.listdir(venv.path)) == before
     assert not os.path.exists(venv.path + ".former")
 
 
-def test_killed_between_the_two_renames_the_former_environment_is_used_again(venv):
+def test_former_environment_is_used_again_after_a_run_that_was_killed_between_the_two_renames(venv):
     os.rename(venv.path, venv.path + ".former")
     assert not venv.install(make_wheel("app", "1.0"))["changed"]
-    assert venv.says() == "1.0"
+    assert venv.version() == "1.0"
 
 
-def test_changed_environment_takes_the_place_of_the_former_one_when_it_is_complete(venv):
+def test_changed_environment_replaces_the_former_one_when_it_is_complete(venv):
     assert venv.install(make_wheel("app", "2.0"))["changed"]
-    assert (venv.says(), venv.says(venv.path + ".former")) == ("2.0", "1.0")
+    assert (venv.version(), venv.version(venv.path + ".former")) == ("2.0", "1.0")
     for name in ("pip", "activate"):
         with open(os.path.join(venv.path, "bin", name), encoding="utf-8") as stream:
             text = stream.read()
@@ -100,21 +105,21 @@ def test_changed_environment_takes_the_place_of_the_former_one_when_it_is_comple
 
 
 @pytest.mark.devpi_server
-def test_data_are_made_whole_by_the_account_and_a_killed_run_is_taken_up(devpi_bin, tmp_path):  # noqa: F811
+def test_data_are_created_completely_by_the_account_and_after_a_killed_run(devpi_bin, tmp_path):  # noqa: F811
     password = tmp_path / "root.password"
     password.write_text("a 'quoted' pass: word\n")
     data = tmp_path / "data"
     (data / ".init" / "half").mkdir(parents=True)
-    _data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+    _data_folder.create(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
     assert sorted(os.listdir(data))[-2:] == [".serverversion", ".sqlite"]
     assert not (data / ".init").exists()
     (data / ".serverversion").unlink()
-    with pytest.raises(AirgapError, match="is not empty and not devpi's"):
-        _data.make(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+    with pytest.raises(AirgapError, match="is not empty, and its content is not devpi's"):
+        _data_folder.create(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
 
 
 @pytest.mark.devpi_server
-def test_server_that_is_asked_once_is_found_or_its_silence_has_a_reason(process, tmp_path):  # noqa: F811
+def test_server_that_answers_is_found_and_one_that_does_not_is_reported_with_the_reason(process, tmp_path):  # noqa: F811
     options = {"index": "airgap/prod", "password_dir": str(process.folder)}
     found = run("devpi_info", url=process.url, **options)
     assert (found["answers"], found["has_passwords"]) == (True, False)
@@ -124,18 +129,18 @@ def test_server_that_is_asked_once_is_found_or_its_silence_has_a_reason(process,
     assert "USER/INDEX" in run("devpi_info", url=process.url, index="bad", password_dir=str(tmp_path))["msg"]
 
 
-def test_host_without_systemd_is_refused_in_words(tmp_path):
+def test_host_without_systemd_is_refused_with_a_message(tmp_path):
     if os.path.isdir("/run/systemd/system"):
         pytest.skip("systemd runs this machine")
     folders = {name: str(tmp_path / name) for name in ("venv", "data_dir", "config_dir")}
     refused = run("devpi_service", user="devpi", unit="[Unit]\n", unit_path=str(tmp_path / "x.service"), **folders)
-    assert refused["failed"] and "is not run by systemd" in refused["msg"]
+    assert refused["failed"] and "does not run systemd" in refused["msg"]
     assert os.listdir(tmp_path) == []
 
 
 @pytest.fixture(name="data")
 def data_fixture(tmp_path):
-    """Return a folder as devpi-server leaves it."""
+    """Return a data folder as devpi-server writes it."""
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / ".serverversion").write_text("4\n")
@@ -143,22 +148,22 @@ def data_fixture(tmp_path):
     return folder
 
 
-def test_what_devpi_wrote_of_its_data_is_read(data):
-    seen = devpi_service.look_at_data(str(data))
+def test_format_role_and_owner_of_the_data_are_read(data):
+    seen = _service_inspect.read_data(str(data))
     assert (seen.format, seen.role, list(seen.owners)) == ("4", "replica", [os.geteuid()])
 
 
 @pytest.mark.parametrize("text", ["root:$6$secret", "4\nsecret", "x" * 100, ""])
-def test_what_is_no_format_of_data_is_not_repeated(data, text):
+def test_invalid_format_of_data_is_not_repeated(data, text):
     (data / ".serverversion").write_text(text)
-    assert devpi_service.look_at_data(str(data)).format == ""
+    assert _service_inspect.read_data(str(data)).format == ""
 
 
 @pytest.mark.parametrize("name", [".serverversion", ".nodeinfo"])
-def test_link_or_pipe_that_the_account_put_among_the_data_is_not_read_by_root(data, tmp_path, name):
+def test_link_or_pipe_that_the_account_placed_in_the_data_is_not_read_by_root(data, tmp_path, name):
     (data / name).rename(tmp_path / "elsewhere")
     (data / name).symlink_to(tmp_path / "elsewhere")
-    seen = devpi_service.look_at_data(str(data))
+    seen = _service_inspect.read_data(str(data))
     assert "" in (seen.format, seen.role)
     (data / name).unlink()
     os.mkfifo(data / name)
@@ -166,7 +171,7 @@ def test_link_or_pipe_that_the_account_put_among_the_data_is_not_read_by_root(da
         [
             sys.executable,
             "-c",
-            "import sys; from %s import look_at_data; look_at_data(sys.argv[1])" % MODULE,
+            "import sys; from %s import read_data; read_data(sys.argv[1])" % MODULE,
             str(data),
         ],
         env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
@@ -176,34 +181,34 @@ def test_link_or_pipe_that_the_account_put_among_the_data_is_not_read_by_root(da
     assert opened.returncode == 0
 
 
-def test_nested_data_end_no_run(data):
+def test_deeply_nested_data_do_not_stop_the_run(data):
     (data / ".nodeinfo").write_text("[" * 200000)
-    assert devpi_service.look_at_data(str(data)).role == ""
+    assert _service_inspect.read_data(str(data)).role == ""
 
 
-def test_file_that_goes_while_the_data_are_looked_at_ends_no_run(data, monkeypatch):
+def test_file_that_disappears_while_the_data_are_read_does_not_stop_the_run(data, monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda path: [".serverversion", ".nodeinfo", ".sqlite-journal"])
-    assert devpi_service.look_at_data(str(data)).format == "4"
+    assert _service_inspect.read_data(str(data)).format == "4"
 
 
-def test_folder_of_the_configuration_goes_but_for_what_is_not_the_index_s(tmp_path):
+def test_configuration_folder_is_removed_except_for_files_that_are_not_the_indexs(tmp_path):
     folder = tmp_path / "etc"
     (folder / "keys.password").mkdir(parents=True)
     for name in ("secret", "root.password", "notes.txt"):
         (folder / name).write_text("x")
-    assert devpi_service.remove_config(str(folder)) == ["keys.password", "notes.txt"]
+    assert _service_removal.remove_config(str(folder)) == ["keys.password", "notes.txt"]
     assert sorted(os.listdir(folder)) == ["keys.password", "notes.txt"]
     (folder / "notes.txt").unlink()
     (folder / "keys.password").rmdir()
     (folder / "secret").write_text("x")
-    assert devpi_service.remove_config(str(folder)) == []
+    assert _service_removal.remove_config(str(folder)) == []
     assert not folder.exists()
-    assert devpi_service.remove_config(str(folder)) == []
+    assert _service_removal.remove_config(str(folder)) == []
 
 
 @pytest.fixture(name="service")
 def service_fixture(tmp_path):
-    """Return the server as it is wanted in folders of its own, without an Ansible around it."""
+    """Return a service in its own folders, without Ansible."""
     (tmp_path / "etc").mkdir()
     wanted = _service.Wanted(
         "devpi",
@@ -220,59 +225,59 @@ def service_fixture(tmp_path):
         "",
         False,
     )
-    return devpi_service.Service(None, wanted)
+    return _service_apply.Service(None, wanted)
 
 
-def test_error_on_the_way_back_is_said_with_the_room_there_is(service, monkeypatch):
+def test_error_of_a_rollback_names_the_file_and_the_free_space(service, monkeypatch):
     def full():
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), service.wanted.config_path)
 
-    monkeypatch.setattr(service, "take_back", full)
-    said = service.try_take_back()
+    monkeypatch.setattr(service, "roll_back", full)
+    said = service.try_roll_back()
     assert service.wanted.config_path + ": No space left" in said and "bytes free" in said and "run this again" in said
 
 
-class Manager:
-    """systemd as far as it is asked here: it writes down what it is told, and fails where it is to."""
+class FakeSystemd:
+    """A stand-in for systemd: it records its commands, and fails where the test wants it to."""
 
     def __init__(self, name, log, fails=()):
         self.name = name
         self.log = log
         self.fails = fails
-        self.runs = _service.Runs()
+        self.unit_state = _service.UnitState()
 
-    def call(self, verb, *arguments):
-        """Note a command."""
+    def systemctl(self, verb, *arguments):
+        """Record a command."""
         self.log.append(" ".join((verb, *arguments)))
 
-    def must(self, *arguments):
-        """Note a command that must succeed."""
-        self.call(*arguments)
+    def systemctl_or_fail(self, *arguments):
+        """Record a command that must succeed."""
+        self.systemctl(*arguments)
 
-    def show(self):
-        """Return what the unit does."""
-        return self.runs
+    def state(self):
+        """Return the state of the unit."""
+        return self.unit_state
 
-    def start(self, verb, _urls, _patience):
-        """Note a start that is waited for."""
-        self.call(verb, self.name)
+    def start(self, verb, _urls, _timeout):
+        """Record a start that the caller waits for."""
+        self.systemctl(verb, self.name)
         if verb in self.fails:
             raise AirgapError("It ended.")
 
 
 @pytest.fixture(name="log")
 def log_fixture(service, tmp_path, monkeypatch):
-    """Have systemd write down what it is told, and return that."""
+    """Return the commands that systemd receives."""
     log = []
-    service.systemd = Manager("x.service", log)
-    service.trial = Manager("x-trial.service", log)
+    service.systemd = FakeSystemd("x.service", log)
+    service.trial = FakeSystemd("x-trial.service", log)
     service.module = types.SimpleNamespace(params={"wait": 1})
     (tmp_path / "run").mkdir()
-    monkeypatch.setattr(devpi_service, "RUN_UNITS", str(tmp_path / "run"))
+    monkeypatch.setattr(_service_apply, "RUN_UNITS", str(tmp_path / "run"))
     return log
 
 
-def test_trial_that_a_killed_run_left_is_ended_and_nothing_of_it_stays(service, log, tmp_path):
+def test_trial_that_a_killed_run_left_is_removed_completely(service, log, tmp_path):
     (tmp_path / "run/x-trial.service").write_text("[Unit]\n")
     (tmp_path / "etc/trial.yml").write_text("devpi-server:\n")
     service.end_trial()
@@ -284,56 +289,56 @@ def test_trial_that_a_killed_run_left_is_ended_and_nothing_of_it_stays(service, 
 
 
 def test_trial_leaves_nothing_whether_it_fails_or_not(service, log, tmp_path):
-    service.try_beside(os.getegid())
+    service.run_trial(os.getegid())
     assert [line for line in log if "start" in line] == ["start x-trial.service"]
     service.trial.fails = ["start"]
     with pytest.raises(AirgapError, match="It ended"):
-        service.try_beside(os.getegid())
+        service.run_trial(os.getegid())
     assert log[-3:] == ["stop x-trial.service", "daemon-reload", "reset-failed x-trial.service"]
     assert os.listdir(tmp_path / "run") + os.listdir(tmp_path / "etc") == []
 
 
-def test_error_of_a_trial_that_could_not_be_written_is_the_one_that_is_said(service, log, tmp_path):
+def test_error_of_a_trial_that_could_not_be_written_is_reported(service, log, tmp_path):
     (tmp_path / "run").rmdir()
     with pytest.raises(OSError, match="run") as error:
-        service.try_beside(os.getegid())
+        service.run_trial(os.getegid())
     assert error.value.__context__ is None
 
 
-def begin(service, state, sub):
-    """Have a change noted while the unit was like this, and fail."""
-    service.systemd.runs = _service.Runs(state, sub)
+def start_change(service, state, sub):
+    """Record a state of the unit and start a change that fails."""
+    service.systemd.unit_state = _service.UnitState(state, sub)
     with open(service.wanted.unit_path, "w", encoding="utf-8") as stream:
         stream.write("former")
-    service.former.note([service.wanted.unit_path], [], state)
+    service.rollback.record([service.wanted.unit_path], [], state)
     _files.write_atomic(service.wanted.unit_path, b"bad")
 
 
-def test_server_that_systemd_goes_on_starting_is_not_stopped_by_a_change_that_fails(service, log):
-    begin(service, "activating", "auto-restart")
-    service.ended = True
-    said = service.take_back()
+def test_server_that_systemd_goes_on_starting_is_not_stopped_by_a_failed_change(service, log):
+    start_change(service, "activating", "auto-restart")
+    service.was_stopped = True
+    said = service.roll_back()
     assert log == ["daemon-reload", "restart --no-block x.service"]
     assert "systemd goes on trying to start" in said and "stopped" not in said
 
 
 @pytest.mark.parametrize("state", ["inactive", "failed"])
-def test_server_that_was_stopped_is_stopped_after_a_change_that_fails(service, log, state):
-    begin(service, state, "dead")
-    service.ended = True
-    assert "stopped, as it was before" in service.take_back()
+def test_server_that_was_stopped_is_stopped_after_a_failed_change(service, log, state):
+    start_change(service, state, "dead")
+    service.was_stopped = True
+    assert "stopped, as it was before" in service.roll_back()
     assert log == ["daemon-reload", "stop x.service"]
 
 
 @pytest.mark.parametrize("state", ["active", "reloading"])
-def test_server_that_ran_is_awaited_after_a_change_that_fails(service, log, state):
-    begin(service, state, "running")
-    service.ended = True
-    assert "are back, and the index answers" in service.take_back()
+def test_server_that_ran_is_restarted_and_awaited_after_a_failed_change(service, log, state):
+    start_change(service, state, "running")
+    service.was_stopped = True
+    assert "are restored, and the index answers" in service.roll_back()
     assert log == ["daemon-reload", "restart x.service"]
 
 
-def test_trial_has_the_settings_that_the_site_adds_to_the_unit(service, log, tmp_path, monkeypatch):
+def test_trial_has_the_drop_in_files_of_the_site(service, log, tmp_path, monkeypatch):
     (tmp_path / "x.service.d").mkdir()
     (tmp_path / "x.service.d/site.conf").write_text("[Service]\nEnvironment=TOKEN=secret\n")
     (tmp_path / "x.service.d/README").write_text("no settings")
@@ -344,19 +349,19 @@ def test_trial_has_the_settings_that_the_site_adds_to_the_unit(service, log, tmp
             seen[path.name] = (path.read_text(), path.stat().st_mode & 0o777)
 
     monkeypatch.setattr(service.trial, "start", start)
-    service.try_beside(os.getegid())
+    service.run_trial(os.getegid())
     assert seen == {"site.conf": ("[Service]\nEnvironment=TOKEN=secret\n", 0o600)}
     assert os.listdir(tmp_path / "run") == []
 
 
-def test_settings_of_a_trial_that_was_killed_as_it_began_do_not_stay(service, log, tmp_path):
+def test_drop_in_files_of_a_killed_trial_are_removed(service, log, tmp_path):
     (tmp_path / "run/x-trial.service.d").mkdir()
     (tmp_path / "run/x-trial.service.d/old.conf").write_text("[Service]\n")
     service.end_trial()
     assert os.listdir(tmp_path / "run") == []
 
 
-def test_secret_that_is_a_link_is_refused_in_words(tmp_path):
+def test_secret_that_is_a_link_is_refused_with_a_message(tmp_path):
     (tmp_path / "shadow").write_text("root:x\n")
     (tmp_path / "secret").symlink_to(tmp_path / "shadow")
     owner = pwd.getpwuid(os.geteuid()).pw_name

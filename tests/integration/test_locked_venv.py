@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An environment is made where there is room for it, and a full disk is told by its place."""
+"""An environment is created if its disk has the space, and a full disk is named."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.integration.simple_index import SimpleIndex
 from tests.integration.test_signatures import run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
-# More than the small disk, and nothing that would be packed.
+# Larger than the small disk, and not compressible.
 PAYLOAD = b"\n#" + os.urandom(3 << 20).hex().encode()
 
 
 @pytest.fixture(name="small")
 def small_fixture(tmp_path):
-    """Return a folder that is a small disk of its own."""
+    """Return a folder on its own small disk."""
     path = str(tmp_path / "small")
     os.makedirs(path)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", path], check=False).returncode:
@@ -32,7 +32,7 @@ def small_fixture(tmp_path):
 
 @pytest.fixture(name="make")
 def make_fixture(tmp_path):
-    """Return a function that makes an environment with a large wheel from an index; TMPDIR is another folder."""
+    """Return a function that creates an environment with a large wheel from an index; TMPDIR is another folder."""
     index = SimpleIndex()
     name = index.add("big", "1", payload=PAYLOAD)
     wheel, data = small_bundle.installed_wheel("pip")
@@ -60,7 +60,7 @@ def test_small_tmp_does_not_stop_an_environment_on_a_large_disk(make, small, tmp
     assert [name for name in os.listdir(str(tmp_path / "venv")) if name.startswith(".tmp")] == []
 
 
-def test_full_disk_is_told_by_its_place_and_its_free_bytes(make, small, tmp_path):
+def test_full_disk_is_named_with_its_free_bytes(make, small, tmp_path):
     result = make(os.path.join(small, "venv"), tmp_path)
     assert result["failed"]
     assert "%s/venv is not complete: the disk is full: %s has " % (small, small) in result["msg"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a playbook says before it does anything: who is there, and whether the nodes can work with what it would write."""
+"""What a playbook reports before it changes anything: the hosts of each group, and whether the nodes can use the index."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import typing as t
 
 import pytest
 
@@ -22,7 +23,7 @@ class Control:
         self.folder = folder
         self.last = ""
         self.inventory = folder / "hosts.json"
-        # Nothing of what a user has set takes part: a netrc that is broken, a proxy that does not answer.
+        # The settings of a user have no effect: an invalid netrc, a proxy that does not answer.
         (folder / ".netrc").write_text("machine\n")
 
     def write(self, groups, **hosts):
@@ -30,11 +31,13 @@ class Control:
         for name in {one for members in groups.values() for one in members}:
             hosts.setdefault(name, {})
         local = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
-        children = {group: {"hosts": dict.fromkeys(members, {})} for group, members in groups.items()}
+        children: t.Dict[str, t.Any] = {
+            group: {"hosts": dict.fromkeys(members, {})} for group, members in groups.items()
+        }
         self.inventory.write_text(json.dumps({"all": {"vars": local, "hosts": hosts, "children": children}}))
 
     def play(self, name, *options, **variables):
-        """Play; return the status, and what was printed as one line."""
+        """Run a playbook; return its status and its output as one line."""
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", self.inventory]
         command += ["-e", json.dumps(variables), "playbooks/%s.yml" % name, *options]
         environment = dict(
@@ -55,7 +58,7 @@ def control_fixture(tmp_path):
     return Control(tmp_path)
 
 
-def test_playbook_stops_where_nobody_is_in_its_group_and_names_it(control):
+def test_playbook_stops_if_its_group_is_empty_and_names_it(control):
     control.write({"webservers": ["here"], "airgap_bastion": ["here"]})
     rc, said = control.play("nodes")
     assert rc != 0, said
@@ -67,7 +70,7 @@ def test_playbook_stops_where_nobody_is_in_its_group_and_names_it(control):
 
 
 @pytest.mark.parametrize("name", ["transfer", "kubespray"])
-def test_playbook_says_how_to_rename_a_group_that_is_nearly_ours(control, name):
+def test_playbook_tells_how_to_rename_a_misspelt_group(control, name):
     groups = ("airgap_stage", "airgap-bastion", "airgap_index", "Airgap_node", "kube_node")
     control.write({group: ["here"] for group in groups})
     rc, said = control.play(name)
@@ -75,7 +78,7 @@ def test_playbook_says_how_to_rename_a_group_that_is_nearly_ours(control, name):
     assert "the group airgap-bastion to airgap_bastion, and the group Airgap_node to airgap_nodes" in said
 
 
-def test_who_is_there_is_printed_and_a_limit_that_leaves_nobody_stops_the_run(control):
+def test_hosts_are_printed_and_a_limit_that_leaves_none_stops_the_run(control):
     groups = {"airgap_stage": ["out"], "airgap_index": ["idx"], "airgap_nodes": ["node%02d" % one for one in range(10)]}
     control.write(groups)
     rc, said = control.play("nodes", "--tags", "none")
@@ -114,7 +117,7 @@ def test_site_whose_nodes_are_all_kubesprays_needs_no_other_group(control, name)
     assert "No host is in the group airgap_nodes or kube_control_plane" in said
 
 
-def test_loopback_address_of_a_tunnel_is_refused_on_each_node_but_the_index_host_itself(control):
+def test_loopback_address_of_a_tunnel_is_refused_on_each_node_except_the_index_host_itself(control):
     addresses = ["127.0.0.1", "127.9.9.9", "::1", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "LOCALHOST.localdomain."]
     nodes = {"node%d" % number: {"pip_conf_index_address": one} for number, one in enumerate(addresses)}
     nodes["tunnel"] = {}
@@ -131,7 +134,7 @@ def test_loopback_address_of_a_tunnel_is_refused_on_each_node_but_the_index_host
     assert "set pip_conf_index_address to the address at which the nodes reach idx" in said
 
 
-def test_index_host_that_is_a_node_may_ask_itself(control, index):
+def test_index_host_that_is_a_node_may_use_its_own_index(control, index):
     port = int(index.url.split(":")[2].split("/")[0])
     path = control.folder / "pip.conf"
     here = {"ansible_host": "127.0.0.1", "devpi_port": port, "pip_conf_path": str(path)}
@@ -145,7 +148,7 @@ def test_index_host_that_is_a_node_may_ask_itself(control, index):
     assert "index-url = http://127.0.0.1:%d/" % port in path.read_text()
 
 
-def test_node_asks_the_index_before_its_pip_conf_is_written(control, index):
+def test_node_queries_the_index_before_its_pip_conf_is_written(control, index):
     path = control.folder / "pip.conf"
     path.write_text("[global]\ntimeout = 7\n")
     control.write({"airgap_nodes": ["here"]})
@@ -153,7 +156,7 @@ def test_node_asks_the_index_before_its_pip_conf_is_written(control, index):
     rc, said = control.play("nodes", "--tags", "pip_conf", **wrong)
     assert rc != 0, said
     assert path.read_text() == "[global]\ntimeout = 7\n"
-    assert "here gets no index at http://127.0.0.1:9/simple/: Connection refused" in said
+    assert "here does not reach an index at http://127.0.0.1:9/simple/: Connection refused" in said
     assert "pip_conf_index_address" in said
     rc, said = control.play("nodes", "--tags", "pip_conf", "--check", **wrong)
     assert rc == 0, said
@@ -165,14 +168,14 @@ def test_node_asks_the_index_before_its_pip_conf_is_written(control, index):
     rc, said = control.play("nodes", "--tags", "pip_conf", **right)
     assert rc == 0, said
     assert index.url in path.read_text()
-    # What wins over it is named.
+    # A setting that overrides it is named.
     assert "[WARNING]: here: %s changes what %s says: pip asks no index." % (own, path) in said
 
 
 def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(control):
     control.write({"airgap_stage": ["here"], "airgap_index": ["here"], "airgap_nodes": ["here"], "kube_node": ["here"]})
     tags = {"always"}
-    # site has those that it imports in it.
+    # site includes the playbooks that it imports.
     for name in ("site", "inside", "outside", "approve", "history", "survey", "kubespray", "teardown"):
         rc, said = control.play(name, "--list-tasks")
         assert rc == 0, said
@@ -187,8 +190,9 @@ def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(
             assert not role or {"always", "install", role.group(1)} & set(its.split(", ")), (name, task, its)
             tags.update(its.split(", "))
     guide = pathlib.Path("docs/operator.md").read_text(encoding="utf-8")
-    listed = re.search(r"`--tags` plays.*?\n\n", guide, re.DOTALL).group()
-    assert set(re.findall(r"`(\w+)`", listed)) == tags - {"always"}
+    listed = re.search(r"`--tags` plays.*?\n\n", guide, re.DOTALL)
+    assert listed
+    assert set(re.findall(r"`(\w+)`", listed.group())) == tags - {"always"}
 
 
 @pytest.mark.parametrize(
@@ -197,10 +201,10 @@ def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(
         ("none", "There is no bundle in {place}/bundle on idx"),
         ("file", "{place}/bundle cannot be read: Not a directory"),
         ("other target", "has no pip for the target here, it has pip for other"),
-        ("empty lock", "locks/airgap-pip/here.txt of the bundle on idx pins no pip"),
+        ("empty lock", "locks/airgap-pip/here.txt of the bundle on idx does not pin pip"),
     ],
 )
-def test_lock_that_is_missing_is_told_with_its_own_reason(control, tmp_path, kind, said_is):
+def test_missing_lock_is_reported_with_its_reason(control, tmp_path, kind, said_is):
     place = tmp_path / "srv"
     place.mkdir()
     if kind == "file":
@@ -226,7 +230,7 @@ def test_lock_that_is_missing_is_told_with_its_own_reason(control, tmp_path, kin
     assert not (tmp_path / "opt").exists()
 
 
-def test_interpreter_that_does_not_run_is_not_taken_for_one_without_venv(control):
+def test_interpreter_that_does_not_run_is_not_reported_as_one_without_venv(control):
     control.write({"airgap_stage": ["here"]}, here={"ansible_python_interpreter": "/nonexistent/python3"})
     site = {"airgap_sets": [{"name": "base", "requirements": ["six"]}], "airgap_targets": [small_bundle.here()]}
     rc, said = control.play("stage", **site)

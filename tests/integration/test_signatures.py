@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What approval promises: a bundle that is not signed as asked, or is an older one, is refused by name, and nothing moves.
+"""What approval promises: a bundle that is not signed as required, or is older, is refused by name, and nothing changes.
 
 The modules and the playbooks run as Ansible runs them, with real keys and the real ssh-keygen.
 """
@@ -17,8 +17,7 @@ import threading
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _sums, _verify
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _stream
-from ansible_collections.airgap.python.plugins.modules import bundle_send
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _sender
 
 from tests.integration import hostile_interpreter
 from tests.unit.plugins.module_utils._bundle.test_manifest import seal
@@ -44,7 +43,7 @@ def run(module, environment=None, check=False, **arguments):
 
 
 def state(folder):
-    """Return all that a folder holds, with times and inodes: what is the same was not touched."""
+    """Return everything in a folder, with times and inodes: what is equal was not touched."""
     found = {}
     for root, folders, files in os.walk(folder):
         for name in folders + files:
@@ -54,7 +53,7 @@ def state(folder):
 
 
 class Site:
-    """A bundle outside, the hop that takes it in, and two officers."""
+    """A bundle outside, the hop that receives it, and two officers."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -69,7 +68,7 @@ class Site:
         self.make("one", OLD)
 
     def make(self, name, created, *officers):
-        """Make the bundle outside anew, and have it signed."""
+        """Make the bundle outside again, signed by these officers."""
         shutil.rmtree(self.source, ignore_errors=True)
 
         def change(manifest):
@@ -108,18 +107,18 @@ class Site:
         common.update(self.allowed, **options)
         result = run("bundle_receive", **common)
         if result.get("open"):
-            files = bundle_send.open_part(self.source, sums["SHA256SUMS"], result["known"])
-            result = self.bring(common, lambda emit: _stream.write_open(self.source, files, emit))
+            load = _sender.load(self.source, sums["SHA256SUMS"], result["known"], ())
+            result = self.bring(common, load.write)
         if result.get("wanted"):
-            root, parts = bundle_send.pool_parts(self.source, sums["SHA256SUMS"], result["wanted"])
-            result = self.bring(dict(common, wanted=result["wanted"]), lambda emit: _stream.write(root, parts, emit))
+            load = _sender.load(self.source, sums["SHA256SUMS"], (), result["wanted"])
+            result = self.bring(dict(common, wanted=result["wanted"]), load.write)
         return result
 
     def bring(self, options, write):
-        """Have the module receive what is written into a pipe."""
+        """Let the module receive what is written into a pipe."""
         folder = tempfile.mkdtemp(dir=str(self.folder))
         os.mkfifo(os.path.join(folder, "pipe"))
-        sender = threading.Thread(target=bundle_send.serve, args=(write, folder))
+        sender = threading.Thread(target=_sender.serve, args=(write, folder))
         sender.start()
         result = run("bundle_receive", pipe=folder, **options)
         sender.join()
@@ -165,13 +164,13 @@ def assert_refused(site, *reasons, required=1, **options):
 
 
 def bring(site):
-    """Have a signed bundle in place on the hop, and a newer one outside that is not signed."""
+    """Transfer a signed bundle to the hop, and make a newer one outside that is not signed."""
     site.sign(site.alice)
     assert site.receive()["changed"]
     site.make("two", NEW)
 
 
-def test_unsigned_bundle_is_refused_where_a_signature_is_asked_for(site):
+def test_unsigned_bundle_is_refused_where_a_signature_is_required(site):
     bring(site)
     assert_refused(site, "SHA256SUMS.sig: 1 of 1 required signatures is missing, the bundle is not signed at all")
 
@@ -224,23 +223,23 @@ def test_key_that_signs_twice_counts_once(site):
     assert_refused(site, "1 of 2 required signatures is missing", "same key twice", required=2)
 
 
-def test_malformed_signature_file_is_refused_also_where_no_signature_is_asked_for(site):
+def test_malformed_signature_file_is_refused_even_where_no_signature_is_required(site):
     site.sign(site.alice)
     with open(os.path.join(site.source, "SHA256SUMS.sig"), "ab") as stream:
         stream.write(b"and more\n")
     result = run("bundle_verify", path=site.source)
     assert result["failed"]
-    assert "SHA256SUMS.sig: block 2 does not begin and end" in result["msg"]
+    assert "SHA256SUMS.sig: block 2 does not start and end" in result["msg"]
 
 
-def test_list_is_asked_for_one_signature_unless_none_is_said_so(site):
+def test_list_of_signers_requires_one_signature_unless_another_number_is_set(site):
     assert "is not signed at all" in site.verify()["msg"]
     result = site.verify(required_signatures=0)
     assert (result["id"], result["signers"]) == (site.manifest["id"], [])
     assert "the list of allowed signers is empty" in site.verify(allowed_signers=[], required_signatures=1)["msg"]
 
 
-def test_host_without_ssh_keygen_is_told_which_package_it_needs(site, tmp_path):
+def test_message_names_the_package_where_ssh_keygen_is_missing(site, tmp_path):
     site.sign(site.alice)
     # /usr/bin/ssh-keygen is the fallback, so the test puts a folder in its place for the module alone.
     fake = tmp_path / "sitecustomize.py"
@@ -259,7 +258,7 @@ def test_host_without_ssh_keygen_is_told_which_package_it_needs(site, tmp_path):
     assert "Install openssh-client (Debian)" in json.loads(process.stdout)["msg"]
 
 
-def test_older_bundle_that_is_replayed_is_refused(site):
+def test_replayed_older_bundle_is_refused(site):
     site.sign(site.alice)
     shutil.copytree(site.source, site.folder / "first", symlinks=True)
     assert site.receive()["changed"]
@@ -293,7 +292,7 @@ def test_older_bundle_with_the_id_of_a_newer_one_is_refused(site):
         text = stream.read().replace(site.manifest["id"], newest)
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(text)
-    # bundle_seal refuses to seal that, so it is forged by hand.
+    # bundle_seal refuses to seal that, so the test forges it.
     assert "does not have the content" in run("bundle_seal", path=site.source)["msg"]
     with open(os.path.join(site.source, "SHA256SUMS"), "w", encoding="utf-8") as stream:
         stream.write(_sums.render(_sums.compute(site.source)))
@@ -317,7 +316,7 @@ def test_bundle_from_the_future_is_refused_and_nothing_allows_it(site):
 
 
 def poison(site):
-    """Have a bundle from the future in the ledger, as a host with a wrong clock took it in."""
+    """Put a bundle from the future into the ledger, as a host with a wrong clock would have imported it."""
     bring(site)
     assert site.publish()
     with open(site.ledger, encoding="utf-8") as stream:
@@ -331,13 +330,13 @@ def poison(site):
 
 
 def correct(site, statement, *signatures, **options):
-    """Correct the ledger by what was signed."""
+    """Correct the ledger with signatures over a statement."""
     text = b"".join(signatures).decode()
     options = dict(site.allowed, statement=statement, signatures=text, **options)
     return run("bundle_ledger_correction", path=site.ledger, **options)
 
 
-def test_ledger_from_the_future_is_set_right_by_an_officer_once(site):
+def test_officer_corrects_an_entry_from_the_future_once(site):
     statement = poison(site)
     assert_refused(site, "is in the future of this host's clock", "playbooks/history.yml", ledger=site.ledger)
     signature = site.alice.sign(statement.encode(), "airgap-ledger")
@@ -356,7 +355,7 @@ def test_ledger_from_the_future_is_set_right_by_an_officer_once(site):
     assert "its time does not count" in history["table"][1]
 
 
-def test_ledger_from_the_future_stays_so_without_enough_signatures_over_just_the_statement(site, tmp_path):
+def test_entry_from_the_future_is_not_corrected_without_enough_signatures_over_exactly_its_statement(site, tmp_path):
     statement = poison(site)
     data = statement.encode()
     good = site.alice.sign(data, "airgap-ledger")
@@ -365,7 +364,7 @@ def test_ledger_from_the_future_stays_so_without_enough_signatures_over_just_the
         (good, {"allowed_signers": []}, "needs publish_allowed_signers"),
         (good, {"required_signatures": 2}, "1 of 2 required signatures is missing"),
         (good, {"revoked_signers": [site.alice.public]}, "revoked"),
-        (b"", {"required_signatures": 0}, "does not begin and end as an SSH signature"),
+        (b"", {"required_signatures": 0}, "does not start and end as an SSH signature"),
         (Officer(tmp_path, "mallory").sign(data, "airgap-ledger"), {"required_signatures": 0}, "unknown key"),
         (site.alice.sign(data), {}, "other namespace"),
         (site.alice.sign(data + b"\n", "airgap-ledger"), {}, "other content"),
@@ -378,13 +377,13 @@ def test_ledger_from_the_future_stays_so_without_enough_signatures_over_just_the
     assert state(site.ledger) == before
 
 
-def test_signature_over_a_correction_is_none_over_a_bundle(site):
+def test_signature_over_a_correction_does_not_count_for_a_bundle(site):
     bring(site)
     site.sign(site.alice, namespace="airgap-ledger")
     assert_refused(site, "other namespace, it was made for 'airgap-ledger'")
 
 
-def test_import_is_written_down_once_with_who_what_and_how_it_ended(site):
+def test_import_is_recorded_once_with_operator_content_and_result(site):
     site.sign(site.alice, site.bob)
     site.receive()
     signers = site.verify()["signers"]
@@ -403,7 +402,7 @@ def test_import_is_written_down_once_with_who_what_and_how_it_ended(site):
     assert os.stat(site.ledger).st_mode & 0o777 == 0o644
 
 
-def test_check_mode_writes_nothing_down(site):
+def test_check_mode_records_nothing(site):
     site.receive(required_signatures=0)
     before = state(site.hop)
     assert site.start(check=True)["changed"]
@@ -423,7 +422,7 @@ def test_import_that_was_interrupted_or_failed_is_shown_and_starts_again(site):
     assert history["table"][2].endswith("failed: the disk is full")
 
 
-def test_line_that_a_killed_run_left_half_written_does_no_harm(site):
+def test_incomplete_line_of_a_killed_run_does_no_harm(site):
     site.receive(required_signatures=0)
     assert site.publish()
     with open(site.ledger, "a", encoding="utf-8") as stream:
@@ -550,7 +549,7 @@ def test_approve_without_the_sum_shows_it_and_signs_nothing(site, control):
     rc, output = control.play("approve", approve_signing_key=site.alice.path)
     assert rc != 0
     assert "Bundle %s" % site.manifest["id"] in output
-    assert sum_of(site.source) in output.partition("TASK [Sign it]")[2]
+    assert sum_of(site.source) in output.partition("TASK [Sign the bundle]")[2]
     assert "approve_sha256" in output
     assert not is_signed(site)
 
@@ -559,9 +558,9 @@ def test_approve_with_another_sum_names_both_and_signs_nothing(site, control):
     other = "0" * 64
     rc, output = control.play("approve", approve_signing_key=site.alice.path, approve_sha256=other)
     assert rc != 0
-    said = output.partition("TASK [Sign it]")[2]
+    said = output.partition("TASK [Sign the bundle]")[2]
     assert "SHA256SUMS on here has SHA-256 %s" % sum_of(site.source) in said
-    assert "%s was to be signed" % other in said
+    assert "the approved sum is %s" % other in said
     assert not is_signed(site)
 
 
@@ -575,7 +574,7 @@ def test_host_gets_no_signature_over_other_sums_than_were_approved(site, control
     )
     rc, output = control.play("approve", approve_signing_key=site.alice.path, approve_sha256=sum_of(site.source))
     assert rc != 0
-    assert "%s was to be signed" % sum_of(site.source) in output
+    assert "the approved sum is %s" % sum_of(site.source) in output
     assert not is_signed(site)
 
 
@@ -623,7 +622,7 @@ def test_officer_reads_and_approves_a_copy(site, control):
     assert state(desk + "/bundle") == before
 
 
-def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, control):
+def test_copy_that_differs_from_the_bundle_of_the_host_is_not_signed(site, control):
     desk = str(site.folder / "desk")
     control.play("approve", "--check", approve_copy=desk)
     approved = sum_of(site.source)
@@ -634,11 +633,11 @@ def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, cont
     variables = {"approve_signing_key": site.alice.path, "approve_sha256": approved}
     rc, output = control.play("approve", approve_copy=desk, **variables)
     assert rc != 0
-    # The copy here is the one that was approved, and what the key is to sign over there is not.
-    said = "has SHA-256 %s, computed on the control host, and %s was to be signed. Nothing is signed"
+    # The copy here is the approved one, and the sums that the key would sign there are not.
+    said = "has SHA-256 %s, computed on the control host, and the approved sum is %s. Nothing is signed"
     assert said % (sum_of(site.source), approved) in " ".join(output.split())
     assert not is_signed(site)
-    # A host that tells of the new one gets it copied and its sum shown, and no signature either.
+    # A host that reports the new bundle gets it copied and its sum shown, and no signature either.
     control.hostile("def change(answer):\n    return answer\n")
     rc, output = control.play("approve", approve_copy=desk, **variables)
     assert rc != 0
@@ -646,7 +645,7 @@ def test_copy_that_is_another_bundle_than_the_host_says_is_not_signed(site, cont
     assert not is_signed(site)
 
 
-def test_key_with_a_passphrase_is_not_asked_for_it_but_signs_through_an_agent(site, control):
+def test_key_with_a_passphrase_signs_only_through_an_agent(site, control):
     key = str(site.folder / "carol")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "a secret", "-f", key], check=True)
     rc, output = control.play(
@@ -692,16 +691,16 @@ def test_history_prints_a_table(site, control):
     assert "interrupted" in output
 
 
-def test_history_says_what_to_sign_and_corrects_the_ledger_by_it(site, control):
+def test_history_shows_the_line_to_sign_and_corrects_the_ledger_with_it(site, control):
     statement = poison(site)
     control.host["airgap_dir"] = site.hop
     control.write()
     rc, output = control.play("history")
     assert rc == 0, output
-    shown = output.partition("TASK [Say how an entry")[2]
+    shown = output.partition("TASK [Show how to correct an entry")[2]
     commands = [line.strip() for line in shown.splitlines() if line.strip().startswith(("printf", "ssh-keygen"))]
     assert len(commands) == 2, output
-    # What is shown is what an officer runs.
+    # The test runs exactly the commands that are shown.
     script = "\n".join(commands).replace("KEY", site.alice.path)
     subprocess.run(["sh", "-ec", script], cwd=site.folder, check=True, stderr=subprocess.DEVNULL)
     signed = site.folder / "correction.txt"

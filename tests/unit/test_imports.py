@@ -26,8 +26,8 @@ ROOMS: t.Dict[str, t.Set[str]] = {
     "_resolve": {"_target", "_wheels", "_pip", "_bundle"},
     "_transfer": {"_bundle"},
     "_report": {"_target", "_wheels", "_pip", "_resolve", "_bundle"},
-    "_index": {"_wheels"},
     "_install": {"_target", "_wheels", "_pip", "_bundle"},
+    "_index": {"_wheels", "_bundle", "_install"},
 }
 # Kind of plugin -> kinds of this collection that it may import. No plugin imports a module.
 KINDS: t.Dict[str, t.Set[str]] = {
@@ -48,7 +48,11 @@ WITHOUT_ANSIBLE = (
     "_pip/_failure.py",
     "_bundle",
     "_install/_program.py",
-    "_install/_environment.py",
+    "_install/_bundle_venv.py",
+    "_install/_lock_choice.py",
+    "_install/_venv.py",
+    "_install/_venv_plan.py",
+    "_install/_verified_bundle.py",
     GROUND,
 )
 

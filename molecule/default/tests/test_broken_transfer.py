@@ -111,7 +111,7 @@ def test_transfer_that_broke_goes_on_with_the_rest(way, tmp_path):
     rest = play("playbooks/transfer.yml")
     assert rest.failed == 0, rest.out[-2000:]
     said = " ".join(rest.out.split())
-    moved = [int(part.rpartition(" ")[2]) for part in said.split(" bytes moved in ")[:-1]][-1]
+    moved = [int(part.rpartition(" ")[2]) for part in said.split(" bytes transferred in ")[:-1]][-1]
     assert moved <= whole - arrived
     for host in ("bastion", "index"):
         assert read(host, "ls -d /tmp/.airgap-* 2> /dev/null || true") == ""
@@ -126,7 +126,7 @@ def test_disk_that_is_too_small_is_said_before_anything_moves():
     finally:
         read("index", "umount /srv/airgap/incoming")
     assert broken.hosts["index"]["failed"] == 1
-    assert "bytes have to come, and the file system of /srv/airgap/incoming has" in " ".join(broken.out.split())
+    assert "bytes are needed, and the file system of /srv/airgap/incoming has" in " ".join(broken.out.split())
 
 
 def test_direct_mode_leaves_nothing_on_the_bastion():

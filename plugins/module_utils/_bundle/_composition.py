@@ -83,9 +83,8 @@ def compose(
 ) -> t.Dict[str, t.Any]:
     """Return the manifest of the files that locks (by set and target) name.
 
-    ``unused`` are entries of an earlier manifest that no lock names any more
-    and that stay in the pool. A file that the base has is not carried. Raises AirgapError where two locks want two
-    contents under one file name.
+    ``unused`` are entries of the former manifest that no lock names and that stay in the pool. A file that the
+    base has is not carried. Raises AirgapError where two locks pin two contents under one file name.
     """
     files: t.Dict[str, t.Dict[str, t.Any]] = {}
     check_locks(locks)
@@ -123,7 +122,7 @@ def compose(
 
 
 def check_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> None:
-    """Raise AirgapError where two locks want two contents under one name."""
+    """Raise AirgapError where two locks pin two contents under one name."""
     claims = [claim for key in sorted(locks) for claim in _pool.claims(locks[key], _layout.lock_path(*key))]
     found = _pool.find_clash(claims)
     if found:
@@ -131,7 +130,7 @@ def check_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> N
 
 
 def with_former_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
-    """Return a manifest whose base is the bundle before; if it holds just the same, return it as it was before."""
+    """Return a manifest that was composed with the former bundle as its base; if the content is the same, the former one."""
     carried = {entry["path"]: _manifest.is_carried(entry) for entry in before["files"]}
     files = [dict(entry, carried=carried.get(entry["path"], True)) for entry in manifest["files"]]
     same = dict(manifest, base=before["base"], files=files, id=before["id"])

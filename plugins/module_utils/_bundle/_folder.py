@@ -13,12 +13,12 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _layo
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import NOT_A_FILE, open_plain
 
-# A manifest of 10,000 files has about 5 MB. More than this is no manifest but an attack or a mistake.
+# A manifest of 10,000 files has about 5 MB. More than this is an attack or a mistake.
 LARGEST_TEXT = 64 * 1024 * 1024
 
 
 def walk(root: str) -> t.Dict[str, int]:
-    """Return path to size of every file below a folder; raises AirgapError for what is no plain file."""
+    """Return path to size of every file below a folder; raises AirgapError for anything but plain files."""
     found: t.Dict[str, int] = {}
     folders = [""]
     while folders:
@@ -35,12 +35,12 @@ def walk(root: str) -> t.Dict[str, int]:
     return found
 
 
-def check_owners(root: str, beside: t.Iterable[str] = ()) -> None:
-    """Refuse a bundle that another user than root and this one can change while it is used.
+def check_owners(root: str, linked_from: t.Iterable[str] = ()) -> None:
+    """Raise AirgapError for a bundle that a user other than root and this one can change while it is used.
 
-    By its folders and files, by a folder above it, or by another name of a file
-    (a hard link) outside. Folders ``beside`` it are ours, too, and may hold such
-    names: a reception links what it has already. Raises AirgapError.
+    Through its folders and files, through a folder above it, or through another name of a file
+    (a hard link) outside. Folders in ``linked_from`` may have such names: a reception
+    links files that the host has already.
     """
     check_folders_above(root)
     names: t.Dict[t.Tuple[int, int], int] = {}
@@ -49,26 +49,26 @@ def check_owners(root: str, beside: t.Iterable[str] = ()) -> None:
         reason = other_writers(status)
         if reason:
             raise AirgapError(
-                "%s can be changed by others while it is used: %s. Use a copy in a folder of your own (cp -r %s), or run "
+                "%s can be changed by others while it is used: %s. Use a copy in your own folder (cp -r %s), or run "
                 "'chmod -R go-w' and 'chown -R' on it." % (path, reason, root)
             )
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
             linked[path] = status
             names[status.st_dev, status.st_ino] = names.get((status.st_dev, status.st_ino), 0) + 1
-    for folder in beside if linked else ():
+    for folder in linked_from if linked else ():
         for _dummy, status in _statuses(folder) if os.path.isdir(folder) else ():
             if (status.st_dev, status.st_ino) in names:
                 names[status.st_dev, status.st_ino] += 1
     for path, status in linked.items():
         if names[status.st_dev, status.st_ino] < status.st_nlink:
             raise AirgapError(
-                "%s has another name outside of the bundle (a hard link), and who writes to that changes it. "
-                "Use a copy in a folder of your own: cp -r %s" % (path, root)
+                "%s has another name outside the bundle (a hard link), and whoever writes to that name changes it. "
+                "Use a copy in your own folder: cp -r %s" % (path, root)
             )
 
 
 def _statuses(folder: str) -> t.Iterator[t.Tuple[str, os.stat_result]]:
-    """Return the path and the status of a folder and of all that lies below it."""
+    """Return the path and the status of a folder and of everything below it."""
     yield folder, os.lstat(folder)
     if os.path.islink(folder):
         yield os.path.realpath(folder), os.stat(folder)
@@ -78,19 +78,19 @@ def _statuses(folder: str) -> t.Iterator[t.Tuple[str, os.stat_result]]:
 
 
 def _read(path: str, limit: int) -> bytes:
-    """Return up to ``limit`` bytes of a plain file; raises FileNotFoundError, or AirgapError for what is no file."""
+    """Return up to ``limit`` bytes of a plain file; raises FileNotFoundError, or AirgapError for anything else."""
     with open_plain(path) as stream:
         return stream.read(limit)
 
 
 def read_text(path: str) -> str:
-    """Return the text of a small file of a bundle; raises AirgapError if it is missing, huge or no text."""
+    """Return the text of a small file of a bundle; raises AirgapError if it is missing, too large or not text."""
     try:
         data = _read(path, LARGEST_TEXT + 1)
     except FileNotFoundError as error:
         raise AirgapError("%s is missing. Stage the bundle, or fetch it again." % path) from error
     if len(data) > LARGEST_TEXT:
-        raise AirgapError("%s is larger than %d MiB, which no bundle needs." % (path, LARGEST_TEXT >> 20))
+        raise AirgapError("%s is larger than %d MiB, which a bundle never needs." % (path, LARGEST_TEXT >> 20))
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -100,7 +100,7 @@ def read_text(path: str) -> str:
 def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Block]]]:
     """Return the bytes that are signed and the blocks over them, None where there is no signature file.
 
-    Raises AirgapError for a signature file that holds anything else, whether a signature is asked for or not.
+    Raises AirgapError for a signature file with anything else in it, whether signatures are required or not.
     """
     sums = read_text(os.path.join(root, _layout.SUMS)).encode("utf-8")
     path = os.path.join(root, _layout.SIGNATURE)

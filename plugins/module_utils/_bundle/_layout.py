@@ -20,10 +20,10 @@ SIGNATURE = "SHA256SUMS.sig"
 POOL = "wheels"
 LOCKS = "locks"
 REPORTS = "reports"
-# The Python of install.sh: files of this collection's release, as they are there.
+# The Python code of install.sh: unchanged files of this collection's release.
 INSTALL = "install"
 _SOURCE = re.compile(INSTALL + r"(/[a-z0-9_]+)+\.py")
-# What a bundle holds besides, in its top folder.
+# The other files in its top folder.
 TOP = (MANIFEST, "README.md", "install.sh")
 
 
@@ -36,11 +36,11 @@ class Entry(t.NamedTuple):
 
 
 def check_name(path: str, where: str) -> None:
-    """Refuse a name that could lead out of the bundle or be taken for another.
+    """Refuse a name that could lead out of the bundle, or that another reader could take for another name.
 
-    Raises AirgapError. Allowed are relative POSIX paths without empty, "." or
-    ".." parts and without blanks around a part, without backslashes, control and
-    format characters and other ends of lines than LF, in Unicode form NFC.
+    Raises AirgapError. Allowed are relative POSIX paths in Unicode form NFC, without empty, "." or
+    ".." parts, blanks around a part, backslashes, line ends, and control and format
+    characters.
     """
     reason = ""
     if not path or path.startswith("/"):
@@ -48,7 +48,7 @@ def check_name(path: str, where: str) -> None:
     elif any(part in ("", ".", "..") for part in path.split("/")):
         reason = "it has an empty, '.' or '..' part and could lead out of the bundle"
     elif any(part != part.strip() for part in path.split("/")):
-        reason = "it has a part with a blank at its begin or end, which some file systems drop"
+        reason = "it has a part with a blank at its start or end, which some file systems drop"
     elif "\\" in path or not is_plain(path):
         reason = "it has a backslash or a control character"
     elif unicodedata.normalize("NFC", path) != path:
@@ -60,14 +60,14 @@ def check_name(path: str, where: str) -> None:
 
 
 def check_names(paths: t.Iterable[str], where: str) -> None:
-    """Refuse names that check_name() refuses, and two that a file system may hold for one."""
+    """Refuse names that check_name() refuses, and two names that a file system may treat as one."""
     seen: t.Dict[str, str] = {}
     for path in paths:
         check_name(path, where)
         folded = unicodedata.normalize("NFC", path.casefold())
         if folded in seen:
             raise AirgapError(
-                "%s names %r and %r, which are one file to some file systems. Do not use this bundle; fetch it again."
+                "%s names %r and %r, which are the same file on some file systems. Do not use this bundle; fetch it again."
                 % (where, seen[folded], path)
             )
         seen[folded] = path
@@ -82,17 +82,17 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
 
 
 def has_place(path: str) -> bool:
-    """Say whether a bundle may hold a file of this name, beside its sums and signatures."""
-    # Neither bytecode nor a library: whatever else Python could load, no officer could read.
+    """Return whether a bundle may contain a file of this name, besides its sums and signatures."""
+    # Source alone: an officer cannot read the bytecode and the libraries that Python could load as well.
     is_source = _SOURCE.fullmatch(path) is not None
     return path in TOP or is_source or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
 
 
 def is_in_pool(path: str) -> bool:
-    """Say whether a file of a bundle lies in its pool; all others are its open part."""
+    """Return whether a file of a bundle is in its pool; all others are its open part."""
     return path.startswith(POOL + "/")
 
 
 def lock_path(set_name: str, target: str) -> str:
-    """Return where in a bundle the lock of a set and a target lies."""
+    """Return the path in a bundle of the lock of a set and a target."""
     return "%s/%s/%s.txt" % (LOCKS, set_name, target)

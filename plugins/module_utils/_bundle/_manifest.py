@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manifest of a bundle: what it states, and how it follows from the locks."""
+"""The manifest of a bundle: which files it names, which of them the bundle carries, and the base that has the others."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def identify(manifest: t.Mapping[str, t.Any]) -> str:
 
 
 def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
-    """Return a manifest whose shape and names are right; raises AirgapError otherwise.
+    """Return the manifest that a text holds; raises AirgapError unless its structure and its names are valid.
 
-    The shape is that of docs/manifest.schema.json.
+    The structure is that of docs/manifest.schema.json.
     """
     manifest = _json.parse(text, where)
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(number, int):
-        raise AirgapError("%s is no manifest: it has no format number. Fetch the bundle again." % where)
+        raise AirgapError("%s is not a manifest: it lacks a format number. Fetch the bundle again." % where)
     if number != FORMAT:
         raise AirgapError(
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
@@ -44,7 +44,7 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
     _layout.check_names(paths, where)
     wrong = _schema.first_error(manifest, _schema.MANIFEST)
     if wrong:
-        raise AirgapError("%s is no manifest: %s. Fetch the bundle again." % (where, wrong))
+        raise AirgapError("%s is not a manifest: %s. Fetch the bundle again." % (where, wrong))
     _check_base(manifest, where)
     try:
         datetime.datetime.fromisoformat(manifest["created"].replace("Z", "+00:00"))
@@ -53,7 +53,7 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
     try:
         real = identify(manifest)
     except UnicodeEncodeError as error:
-        raise AirgapError("%s holds what is no text. Fetch the bundle again." % where) from error
+        raise AirgapError("%s contains invalid text. Fetch the bundle again." % where) from error
     if real != manifest["id"]:
         raise AirgapError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
     return manifest
@@ -62,22 +62,24 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
 def _check_base(manifest: t.Mapping[str, t.Any], where: str) -> None:
     base = manifest.get("base")
     if base is not None and (not isinstance(base, str) or not _ID.match(base)):
-        raise AirgapError("%s names a base that is no bundle id: %r. Fetch the bundle again." % (where, str(base)[:80]))
+        raise AirgapError(
+            "%s names a base that is not a bundle id: %r. Fetch the bundle again." % (where, str(base)[:80])
+        )
     for entry in manifest["files"]:
         if not isinstance(entry.get("carried", True), bool) or (base is None and not is_carried(entry)):
             raise AirgapError(
-                "%s says that %r is not carried, and names no base that has it. Fetch the bundle again."
+                "%s states that %r is not carried, but names no base that has it. Fetch the bundle again."
                 % (where, entry["path"])
             )
 
 
 def is_carried(entry: t.Mapping[str, t.Any]) -> bool:
-    """Say whether a bundle brings a file of its manifest, or leaves it to its base."""
+    """Return whether a bundle carries a file of its manifest, or leaves it to its base."""
     return bool(entry.get("carried", True))
 
 
 class Base(t.NamedTuple):
-    """What a delta builds on: the id of a bundle, the SHA-256 of every file that is there with it, and their names."""
+    """What a delta adds to: the id of a bundle, the SHA-256 of every file that the index host has with it, and their names."""
 
     id: str
     sha256: t.FrozenSet[str]
@@ -87,7 +89,7 @@ class Base(t.NamedTuple):
 def parse_base(text: str, where: str) -> Base:
     """Return the base that a manifest.json or an inventory.json describes; raises AirgapError for anything else.
 
-    The bundle that it describes need not be at hand, and nothing in it is used but id and sums.
+    The bundle itself need not exist here; only its id and its sums are used.
     """
     document = _json.parse(text, where)
     entries = document.get("files") if isinstance(document, dict) else None
@@ -97,10 +99,10 @@ def parse_base(text: str, where: str) -> Base:
             % (where, document["format"], FORMAT)
         )
     if not isinstance(entries, list) or not _ID.match(str(document.get("id"))):
-        raise AirgapError("%s is neither the manifest of a bundle nor an inventory: it has no id or no files." % where)
+        raise AirgapError("%s is neither the manifest of a bundle nor an inventory: it lacks an id or files." % where)
     sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in entries]
     if not all(re.match(r"^[0-9a-f]{64}\Z", one) for one in sums):
-        raise AirgapError("%s lists a file without sha256." % where)
+        raise AirgapError("%s lists a file without a sha256." % where)
     where = "bundle %s, which is inside" % document["id"]
     claims = [
         _pool.Claim(str(entry.get("path")).rpartition("/")[2], entry["sha256"], str(entry.get("origin") or ""), where)
@@ -110,19 +112,19 @@ def parse_base(text: str, where: str) -> Base:
 
 
 def read(root: str) -> t.Dict[str, t.Any]:
-    """Return the manifest of the bundle in a folder; raises AirgapError if it is missing or wrong."""
+    """Return the manifest of the bundle in a folder; raises AirgapError if it is missing or not valid."""
     path = os.path.join(root, _layout.MANIFEST)
     return parse(_folder.read_text(path), path)
 
 
 def absent(manifest: t.Mapping[str, t.Any], entries: t.Iterable[_layout.Entry]) -> t.List[t.Dict[str, t.Any]]:
-    """Return the manifest's files that are not among those that verify() found: the base has them."""
+    """Return the manifest's files that verify() did not find: the base has them."""
     there = {entry.path for entry in entries}
     return [entry for entry in manifest["files"] if entry["path"] not in there]
 
 
 def carried(manifest: t.Mapping[str, t.Any]) -> t.List[_layout.Entry]:
-    """Return the files of the pool that a bundle brings."""
+    """Return the files of the pool that a bundle carries."""
     return [_layout.Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
 
 
@@ -132,16 +134,16 @@ def left_out(manifest: t.Mapping[str, t.Any]) -> t.List[_layout.Entry]:
 
 
 def to_send(manifest: t.Mapping[str, t.Any], entries: t.Iterable[_layout.Entry]) -> t.List[_layout.Entry]:
-    """Return what has to cross of what verify() found: all but the files that the base has."""
+    """Return the files to transfer of those that verify() found: all but those that the base has."""
     others = {entry.path for entry in left_out(manifest)}
     return [entry for entry in entries if entry.path not in others]
 
 
 def check_whole(where: str, manifest: t.Mapping[str, t.Any], missing: t.Sequence[t.Mapping[str, t.Any]]) -> None:
-    """Raise AirgapError, with the base that is not here, where files of a delta are missing."""
+    """Raise AirgapError, with the base to import first, where files of a delta are missing."""
     if missing:
         raise AirgapError(
-            "%s: bundle %s adds to bundle %s, and %d of the files that it leaves to it are not here, the first %s. "
-            "Import bundle %s first, or stage again with stage_base empty, which brings all files."
+            "%s: bundle %s adds to bundle %s, and %d of the files that it leaves to that bundle are not here; the first is %s. "
+            "Import bundle %s first, or stage again with stage_base empty, so that the bundle carries all files."
             % (where, manifest["id"], manifest["base"], len(missing), missing[0]["path"], manifest["base"])
         )

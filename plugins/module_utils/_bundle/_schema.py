@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The JSON Schema of a manifest (published as docs/manifest.schema.json), and the part of JSON Schema that it uses.
 
-The checker is by hand, because hosts inside the gap have no jsonschema; a test holds it to that library.
+This collection has its own small checker, because hosts inside the gap lack jsonschema. A test compares the two.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ MANIFEST: t.Dict[str, t.Any] = {
         "format": {"description": "Version of this format.", "const": 1},
         "id": dict(_ID, description="First half of the SHA-256 of the manifest without id and created, in hex."),
         "created": {
-            "description": "When the content was staged (RFC 3339). It is no part of the id.",
+            "description": "When the content was staged (RFC 3339). It is not part of the id.",
             "type": "string",
             "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$",
         },
         "base": dict(
             _ID,
             type=["string", "null"],
-            description="Id of the bundle that this one adds to, or null where it carries all files itself.",
+            description="Id of the bundle that this one adds to, or null if it carries all files itself.",
         ),
         "sets": {
-            "description": "The requirement sets, as the site wrote them; other keys than these may be there.",
+            "description": "The requirement sets, as the site wrote them; they may have other keys than these.",
             "type": "array",
             "items": {
                 "type": "object",
                 "required": ["name", "targets"],
                 "properties": {
-                    "name": dict(_SET, description="Its locks lie in locks/NAME."),
+                    "name": dict(_SET, description="Its locks are in locks/NAME."),
                     "targets": {
                         "description": "Names of the targets that it was resolved for.",
                         "type": "array",
@@ -53,7 +53,7 @@ MANIFEST: t.Dict[str, t.Any] = {
             },
         },
         "targets": {
-            "description": "The kinds of interpreter, as the site wrote them; other keys than these may be there.",
+            "description": "The kinds of interpreter, as the site wrote them; they may have other keys than these.",
             "type": "array",
             "items": {
                 "type": "object",
@@ -86,11 +86,11 @@ MANIFEST: t.Dict[str, t.Any] = {
                     "sha256": dict(_SHA256, description="Of the file, in hex."),
                     "size": {"description": "In bytes.", "type": "integer", "minimum": 0},
                     "origin": {
-                        "description": "built:SOURCE where the stage built it; else empty, it is an index's file.",
+                        "description": "built:SOURCE if it was built from source; otherwise the URL that it was fetched from, or empty.",
                         "type": "string",
                     },
                     "used_by": {
-                        "description": "Set and target of every lock that names it; empty where none does any more.",
+                        "description": "Set and target of every lock that names it; empty if none does.",
                         "type": "array",
                         "items": {
                             "type": "object",
@@ -100,7 +100,7 @@ MANIFEST: t.Dict[str, t.Any] = {
                         },
                     },
                     "carried": {
-                        "description": "False where the base has the file and this bundle need not hold it.",
+                        "description": "False if the base has the file, so that this bundle need not carry it.",
                         "type": "boolean",
                         "default": True,
                     },
@@ -116,18 +116,18 @@ _TYPES: t.Dict[str, t.Callable[[t.Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
-    # 1.0 is an integer to JSON Schema; true is none.
+    # 1.0 is an integer to JSON Schema, and true is not.
     "integer": lambda value: (
         (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
     ),
 }
-# Every keyword of the schema above. An unknown one would be passed over in silence.
+# Every keyword of the schema above. An unknown one would be ignored silently.
 KEYWORDS = ["$schema", "title", "description", "default", "type", "const", "required", "properties"]
 KEYWORDS += ["additionalProperties", "items", "pattern", "minLength", "minimum"]
 
 
 def first_error(value: t.Any, schema: t.Mapping[str, t.Any], where: str = "") -> str:
-    """Return what is wrong with a value first, with its place; empty where it fits the schema."""
+    """Return the first error in a value, with its place; empty if the value fits the schema."""
     place = where.lstrip(".") or "it"
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
@@ -136,9 +136,9 @@ def first_error(value: t.Any, schema: t.Mapping[str, t.Any], where: str = "") ->
     if "const" in schema and (isinstance(value, bool) or value != schema["const"]):
         return "%s is not %r" % (place, schema["const"])
     if isinstance(value, str):
-        # "$" of JSON Schema is the very end, also where a line ends before it.
+        # "$" of JSON Schema is the end of the text, even after a line end.
         if "pattern" in schema and not re.search(schema["pattern"].replace("$", r"\Z"), value):
-            return "%s is %r, which does not look like %s" % (place, value[:80], schema["pattern"])
+            return "%s is %r, which does not match %s" % (place, value[:80], schema["pattern"])
         if len(value) < schema.get("minLength", 0):
             return "%s is empty" % place
     if "minimum" in schema and value < schema["minimum"]:
@@ -158,7 +158,7 @@ def _first_error_inside(value: t.Any, schema: t.Mapping[str, t.Any], where: str,
                 if error:
                     return error
             elif schema.get("additionalProperties") is False:
-                return "%s has %r, which this format does not know" % (place, key[:80])
+                return "%s has the unknown key %r" % (place, key[:80])
     if isinstance(value, list) and "items" in schema:
         for number, item in enumerate(value):
             error = first_error(item, schema["items"], "%s[%d]" % (where, number))

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who signed a bundle's sums: the blocks of SHA256SUMS.sig, judged by stock ssh-keygen.
+"""Who signed a bundle's sums: the blocks of SHA256SUMS.sig, checked by the host's own ssh-keygen.
 
 The file holds one armored block for each signer, one after another (PROTOCOL.sshsig
-of OpenSSH). Which key made a block and for which namespace is read here; whether the
-signature holds and whether the key may sign is for ssh-keygen(1) alone to say.
+of OpenSSH). Which key made a block, and for which namespace, is read here. Whether the
+signature is valid and whether the key may sign is decided by ssh-keygen(1) alone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _GOOD = re.compile(r'^Good "[^"]*" signature for (.+) with (\S+) key (SHA256:\S+
 
 
 class Block(t.NamedTuple):
-    """One signature: its armor, and what it says of itself."""
+    """One signature: its armor, and the key and namespace that it names."""
 
     armor: bytes
     type: str
@@ -62,7 +62,7 @@ class AllowedSigner(t.NamedTuple):
 
 
 class Rejected(t.NamedTuple):
-    """A block that does not count, and why, in a few fixed words and in a sentence."""
+    """A block that does not count, with the reason in a few fixed words and in detail."""
 
     key: str
     type: str
@@ -76,7 +76,7 @@ def fingerprint(blob: bytes) -> str:
 
 
 def _strings(data: bytes, count: int) -> t.Tuple[t.List[bytes], bytes]:
-    """Return ``count`` strings of RFC 4251 from the begin of ``data``, and the rest; raises struct.error."""
+    """Return ``count`` strings of RFC 4251 from the start of ``data``, and the rest; raises struct.error."""
     found = []
     for _number in range(count):
         (length,) = struct.unpack_from(">I", data)
@@ -94,34 +94,34 @@ def _armor(blob: bytes) -> bytes:
 
 
 def _read_block(armor: bytes, where: str) -> Block:
-    """Read one block; raises AirgapError unless its bytes are the only ones for what it says."""
+    """Read one block; raises AirgapError unless it is written in the one way that ssh-keygen writes it."""
     try:
         blob = base64.b64decode(armor[len(_BEGIN) : -len(_END)].replace(b"\n", b""), validate=True)
     except (binascii.Error, ValueError) as error:
         raise AirgapError("%s is not base64: %s." % (where, error)) from error
     if _armor(blob) != armor:
-        raise AirgapError("%s is not written as ssh-keygen writes it." % where)
+        raise AirgapError("%s is not formatted as ssh-keygen formats it." % where)
     try:
         (version,) = struct.unpack_from(">I", blob, len(_MAGIC))
         (key, namespace, dummy, dummy, dummy), rest = _strings(blob[len(_MAGIC) + 4 :], 5)
         (key_type,), dummy = _strings(key, 1)
         text = key_type.decode("ascii"), namespace.decode("utf-8")
     except (struct.error, UnicodeDecodeError) as error:
-        raise AirgapError("%s is no SSH signature." % where) from error
+        raise AirgapError("%s is not an SSH signature." % where) from error
     if not blob.startswith(_MAGIC) or version != 1 or rest or not _KEY_TYPE.match(text[0]):
-        raise AirgapError("%s is no SSH signature of version 1." % where)
+        raise AirgapError("%s is not an SSH signature of version 1." % where)
     return Block(armor, text[0], fingerprint(key), text[1])
 
 
 def split(data: bytes, where: str) -> t.List[Block]:
-    """Return the blocks of a signature file, which holds at least one and nothing else.
+    """Return the blocks of a signature file, which has at least one and nothing else.
 
-    Raises AirgapError that names the file otherwise: whatever is no
-    signature in it could be taken for one by another reader.
+    Raises AirgapError, with the name of the file, for anything else in it: another
+    reader could accept as a signature what this one skips.
     """
-    mend = " Remove the file and have the bundle signed again, or fetch the bundle again."
+    fix = " Remove the file and have the bundle signed again, or fetch the bundle again."
     if len(data) > LARGEST:
-        raise AirgapError("%s is larger than %d KiB, which no signatures need.%s" % (where, LARGEST >> 10, mend))
+        raise AirgapError("%s is larger than %d KiB, which signatures never need.%s" % (where, LARGEST >> 10, fix))
     blocks: t.List[Block] = []
     rest = data
     try:
@@ -129,23 +129,23 @@ def split(data: bytes, where: str) -> t.List[Block]:
             name = "%s: block %d" % (where, len(blocks) + 1)
             end = rest.find(_END)
             if not rest.startswith(_BEGIN) or end < 0:
-                raise AirgapError("%s does not begin and end as an SSH signature does." % name)
+                raise AirgapError("%s does not start and end as an SSH signature does." % name)
             if len(blocks) == MOST_BLOCKS:
                 raise AirgapError("%s has more than %d blocks." % (where, MOST_BLOCKS))
             blocks.append(_read_block(rest[: end + len(_END)], name))
             rest = rest[end + len(_END) :]
     except AirgapError as error:
-        raise AirgapError(str(error) + mend) from error
+        raise AirgapError(str(error) + fix) from error
     return blocks
 
 
 def _words(line: str) -> t.List[str]:
-    """Return the words of a line, where a double-quoted part may hold blanks."""
+    """Return the words of a line; a double-quoted part may contain blanks."""
     return re.findall(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+', line)
 
 
 def _is_key(words: t.Sequence[str]) -> bool:
-    """Say whether two words are a public key: its type, and the key itself, which repeats the type."""
+    """Return whether two words are a public key: its type, and the key itself, which repeats the type."""
     if len(words) < 2 or not _KEY_TYPE.match(words[0]):
         return False
     try:
@@ -156,13 +156,13 @@ def _is_key(words: t.Sequence[str]) -> bool:
 
 
 def _lines(texts: t.Iterable[str], what: str) -> t.Iterator[str]:
-    """Return the entries of a list that are no comments; raises AirgapError for what ssh-keygen could cut otherwise."""
+    """Return the entries of a list without comments; raises AirgapError for a line that ssh-keygen could split differently."""
     for text in texts:
         line = text.rstrip("\n").strip(" ")
         if not is_plain(line):
             raise AirgapError(
-                "The %s signer %r has a control character or an end of a line in it. Give each line as an entry of its "
-                "own, with blanks between its words." % (what, line[:120])
+                "The %s signer %r contains a control character or a line end. Write each line as an entry of its own, "
+                "with blanks between its words." % (what, line[:120])
             )
         if line and not line.startswith("#"):
             yield line
@@ -171,19 +171,19 @@ def _lines(texts: t.Iterable[str], what: str) -> t.Iterator[str]:
 def allowed_signers(texts: t.Iterable[str]) -> t.List[AllowedSigner]:
     """Return the entries of a list of allowed signers, without comments; their keys as fingerprints.
 
-    Raises AirgapError for a line that names no key: ssh-keygen would pass it over.
+    Raises AirgapError for a line without a key: ssh-keygen would skip it.
     """
     found = []
     for line in _lines(texts, "allowed"):
         words = _words(line)
         if _is_key(words):
             raise AirgapError(
-                "The allowed signer %r has no name before its key. Write 'NAME %s ...'." % (line[:80], words[0])
+                "The allowed signer %r lacks a name before its key. Write 'NAME %s ...'." % (line[:80], words[0])
             )
         options = 0 if _is_key(words[1:]) else 1
         if not _is_key(words[1 + options :]):
             raise AirgapError(
-                "The allowed signer %r is not 'NAME [OPTIONS] TYPE KEY', as ssh-keygen(1) has it under ALLOWED SIGNERS."
+                "The allowed signer %r is not of the form 'NAME [OPTIONS] TYPE KEY'. See ALLOWED SIGNERS in ssh-keygen(1)."
                 % line[:120]
             )
         key = fingerprint(base64.b64decode(words[2 + options]))
@@ -192,12 +192,12 @@ def allowed_signers(texts: t.Iterable[str]) -> t.List[AllowedSigner]:
 
 
 def revoked_lines(texts: t.Iterable[str]) -> t.List[str]:
-    """Return the lines of a list of revoked public keys; raises AirgapError for a line that is none."""
+    """Return the lines of a list of revoked public keys; raises AirgapError for any other line."""
     lines = []
     for line in _lines(texts, "revoked"):
         if not _is_key(line.split()):
             raise AirgapError(
-                "The revoked signer %r is no public key. Write 'TYPE KEY', the content of the key's .pub file."
+                "The revoked signer %r is not a public key. Write 'TYPE KEY', the content of the key's .pub file."
                 % line[:120]
             )
         lines.append(line)
@@ -205,7 +205,7 @@ def revoked_lines(texts: t.Iterable[str]) -> t.List[str]:
 
 
 def ssh_keygen(arguments: t.Sequence[str], data: bytes = b"") -> t.Tuple[int, str, str]:
-    """Run ssh-keygen, which never asks for anything; return its status, output and messages."""
+    """Run ssh-keygen so that it never prompts; return its status, output and messages."""
     path = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
     environment = dict(os.environ, LC_ALL="C", SSH_ASKPASS_REQUIRE="never")
     environment.pop("DISPLAY", None)
@@ -217,12 +217,12 @@ def ssh_keygen(arguments: t.Sequence[str], data: bytes = b"") -> t.Tuple[int, st
             stderr=subprocess.PIPE,
             env=environment,
             check=False,
-            # Without a terminal of its own it cannot ask for a passphrase.
+            # Without a terminal it cannot prompt for a passphrase.
             start_new_session=True,
         )
     except OSError as error:
         raise AirgapError(
-            "ssh-keygen does not run on this host (%s), and signatures are checked and made with it. "
+            "ssh-keygen cannot be run on this host (%s), and signatures are made and checked with it. "
             "Install openssh-client (Debian) or openssh (EL)." % (error.strerror or error)
         ) from error
     return process.returncode, process.stdout.decode("utf-8", "replace"), process.stderr.decode("utf-8", "replace")
@@ -232,7 +232,7 @@ Run = t.Callable[..., t.Tuple[int, str, str]]
 
 
 def is_genuine(sums: bytes, block: Block, run: Run = ssh_keygen) -> t.Tuple[bool, str]:
-    """Say whether a block was made over these bytes by the key that it names; else what ssh-keygen says."""
+    """Return whether a block was made over these bytes by the key that it names, and ssh-keygen's messages."""
     with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
         return _verify_block(sums, block, _write(folder, "signature", block.armor), run)
 
@@ -257,7 +257,7 @@ def check(
     run: Run = ssh_keygen,
     namespace: str = NAMESPACE,
 ) -> t.Tuple[t.List[Signer], t.List[Rejected]]:
-    """Return who of the allowed signers signed these bytes, each key once, and the blocks that do not count."""
+    """Return which allowed signers signed these bytes, each key once, and the blocks that do not count."""
     signers: t.List[Signer] = []
     rejected: t.List[Rejected] = []
     with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
@@ -267,34 +267,36 @@ def check(
         revoked_path = _write(folder, "revoked", revoked_text.encode()) if revoked_text else ""
         for number, block in enumerate(blocks):
             path = _write(folder, str(number), block.armor)
-            verdict = _check_block(sums, block, path, allowed_path, revoked_path, run, namespace)
-            if isinstance(verdict, Rejected) and verdict.reason == "unknown option" and block.key not in listed:
-                # The line that ssh-keygen passed over is another key's.
-                verdict = Rejected(block.key, block.type, *_why_unknown(""))
-            if isinstance(verdict, Signer) and verdict.key in [one.key for one in signers]:
-                verdict = Rejected(verdict.key, verdict.type, "same key twice", "this key has signed above already")
-            if isinstance(verdict, Signer):
-                signers.append(verdict)
+            found = _check_block(sums, block, path, allowed_path, revoked_path, run, namespace)
+            if isinstance(found, Rejected) and found.reason == "unknown option" and block.key not in listed:
+                # The line that ssh-keygen skipped is another key's.
+                found = Rejected(block.key, block.type, *_why_unknown(""))
+            if isinstance(found, Signer) and found.key in [one.key for one in signers]:
+                found = Rejected(
+                    found.key, found.type, "same key twice", "an earlier signature by this key counts already"
+                )
+            if isinstance(found, Signer):
+                signers.append(found)
             else:
-                rejected.append(verdict)
+                rejected.append(found)
     return signers, rejected
 
 
 def _check_block(
     sums: bytes, block: Block, path: str, allowed: str, revoked: str, run: Run, namespace: str
 ) -> t.Union[Signer, Rejected]:
-    """Judge one block, whose armor lies in a file, by the files of allowed and of revoked signers."""
+    """Check one block, whose armor is in a file, against the files of allowed and of revoked signers."""
 
     def reject(reason: str, detail: str) -> Rejected:
         return Rejected(block.key, block.type, reason, detail)
 
     if block.namespace != namespace:
         return reject("other namespace", "it was made for %r, not for %r" % (block.namespace[:80], namespace))
-    good, messages = _verify_block(sums, block, path, run)
-    if not good:
+    is_good, messages = _verify_block(sums, block, path, run)
+    if not is_good:
         if re.search("incorrect signature|invalid signature", messages, re.IGNORECASE):
-            return reject("other content", "it was made over other sums than these, or was damaged")
-        return reject("unreadable", messages or "ssh-keygen refuses it")
+            return reject("other content", "it was made over other sums, or was damaged")
+        return reject("unreadable", messages or "ssh-keygen rejects it")
     dummy, output, messages = run(["-Y", "find-principals", "-f", allowed, "-s", path])
     principals = output.split("\n")
     if not principals[0]:
@@ -310,10 +312,10 @@ def _check_block(
 
 
 def _why_unknown(messages: str) -> t.Tuple[str, str]:
-    """Return the reason why ssh-keygen finds no allowed signer for a key, from what it says of the list's lines."""
+    """Return why ssh-keygen finds no allowed signer for a key, from its messages about the lines of the list."""
     for pattern, reason, detail in (
-        ("key has expired", "expired", "the valid-before of its key is over"),
-        ("not yet valid", "not yet valid", "the valid-after of its key is to come"),
+        ("key has expired", "expired", "the valid-before of its key has passed"),
+        ("not yet valid", "not yet valid", "the valid-after of its key has not come yet"),
         (
             "not permitted for use in signature namespace",
             "other namespace",
@@ -322,8 +324,8 @@ def _why_unknown(messages: str) -> t.Tuple[str, str]:
         (
             "unknown key option",
             "unknown option",
-            "ssh-keygen on this host does not know an option in the list of allowed signers and passes that line over; "
-            "valid-before and valid-after need a newer OpenSSH than Debian 11 has",
+            "ssh-keygen on this host does not know an option in the list of allowed signers and skips that line; "
+            "valid-before and valid-after need a newer OpenSSH than that of Debian 11",
         ),
     ):
         if pattern in messages:
@@ -336,7 +338,7 @@ def describe(rejected: t.Sequence[Rejected]) -> str:
     return "; ".join("%s (%s): %s, %s" % (one.key, one.type, one.reason, one.detail) for one in rejected)
 
 
-SIGN_BUNDLE = "Have an officer sign this bundle (playbooks/approve.yml) and bring it again."
+SIGN_BUNDLE = "Have an officer sign this bundle (playbooks/approve.yml) and transfer it again."
 
 
 def require(
@@ -345,7 +347,7 @@ def require(
     signers: t.Sequence[Signer],
     rejected: t.Sequence[Rejected],
     found: bool,
-    mend: str = SIGN_BUNDLE,
+    fix: str = SIGN_BUNDLE,
 ) -> None:
     """Raise AirgapError unless enough of the allowed signers signed the file ``where``."""
     missing = required - len(signers)
@@ -358,36 +360,36 @@ def require(
         text += ". Signed by " + ", ".join("%s (%s)" % (one.principal, one.key) for one in signers)
     if rejected:
         text += ". Not counted: " + describe(rejected)
-    raise AirgapError("%s. %s" % (text, mend))
+    raise AirgapError("%s. %s" % (text, fix))
 
 
 def key_fingerprint(path: str) -> str:
-    """Return the fingerprint of the key in a file, private or public; no passphrase is needed for it."""
+    """Return the fingerprint of the key in a file, private or public; this needs no passphrase."""
     if not os.path.isfile(path):
-        raise AirgapError("There is no key %s on the control host. Name a private key, or a .pub file." % path)
+        raise AirgapError("The key %s does not exist on the control host. Name a private key, or a .pub file." % path)
     rc, output, messages = ssh_keygen(["-l", "-E", "sha256", "-f", path])
     words = output.split()
     if rc or len(words) < 2 or not words[1].startswith("SHA256:"):
         raise AirgapError(
-            "%s is no key that ssh-keygen reads: %s. Name a private key, or a .pub file whose key an ssh-agent holds."
+            "%s is not a key that ssh-keygen can read: %s. Name a private key, or a .pub file whose key an ssh-agent holds."
             % (path, " ".join((messages or output).split()))
         )
     return words[1]
 
 
 def sign(path: str, sums: bytes) -> Block:
-    """Return the signature of a key over a bundle's sums, after checking it; never asks for a passphrase."""
+    """Return the signature of a key over a bundle's sums, after checking it; never prompts for a passphrase."""
     with tempfile.TemporaryDirectory(prefix="airgap-sign-") as folder:
         data = _write(folder, "SHA256SUMS", sums)
         rc, dummy, messages = ssh_keygen(["-Y", "sign", "-n", NAMESPACE, "-f", path, data])
         if rc:
             raise AirgapError(
-                "%s does not sign: %s. If it has a passphrase, load it into an ssh-agent first (ssh-add %s)."
+                "%s cannot sign: %s. If it has a passphrase, load it into an ssh-agent first (ssh-add %s)."
                 % (path, " ".join(messages.replace("@", "").split()).rstrip("."), path)
             )
         with open(data + ".sig", "rb") as stream:
             (block,) = split(stream.read(), path)
-    good, messages = is_genuine(sums, block)
-    if not good:
-        raise AirgapError("%s made a signature that does not hold: %s." % (path, messages))
+    is_good, messages = is_genuine(sums, block)
+    if not is_good:
+        raise AirgapError("%s made a signature that is not valid: %s." % (path, messages))
     return block

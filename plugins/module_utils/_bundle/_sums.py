@@ -18,17 +18,17 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)", re.DOTALL)
 
 
 def parse(text: str, where: str = _layout.SUMS) -> t.Dict[str, str]:
-    """Return path to SHA-256 from the text of a sums file: what sha256sum(1) reads the same, and nothing else."""
+    """Return path to SHA-256 from the text of a sums file; refuses whatever sha256sum(1) would read differently."""
     sums: t.Dict[str, str] = {}
     paths = []
     try:
         lines = split_lines(text)
     except ValueError as error:
-        raise AirgapError("%s is no list of sums: %s. Fetch the bundle again." % (where, error)) from error
+        raise AirgapError("%s is not a list of sums: %s. Fetch the bundle again." % (where, error)) from error
     for number, line in enumerate(lines, 1):
         match = _SUM_LINE.fullmatch(line)
         if match is None:
-            raise AirgapError("%s, line %d is no sum: %r. Fetch the bundle again." % (where, number, line[:120]))
+            raise AirgapError("%s, line %d is not a sum: %r. Fetch the bundle again." % (where, number, line[:120]))
         if match.group(2) in sums:
             raise AirgapError("%s names %r twice. Do not use this bundle; fetch it again." % (where, match.group(2)))
         paths.append(match.group(2))
@@ -36,19 +36,20 @@ def parse(text: str, where: str = _layout.SUMS) -> t.Dict[str, str]:
     _layout.check_names(paths, where)
     for path in (_layout.SUMS, _layout.SIGNATURE):
         if path in sums:
-            raise AirgapError("%s names %s, which cannot hold its own sum. Fetch the bundle again." % (where, path))
+            raise AirgapError("%s names %s, which cannot contain its own sum. Fetch the bundle again." % (where, path))
     for path in paths:
         if not _layout.has_place(path):
             raise AirgapError(
-                "%s names %r, which has no place in a bundle. Do not use this bundle; fetch it again." % (where, path)
+                "%s names %r, which does not belong in a bundle. Do not use this bundle; fetch it again."
+                % (where, path)
             )
     return sums
 
 
 def compute(root: str, left_out: t.Collection[str] = ()) -> t.Dict[str, str]:
-    """Return path to SHA-256 of every file that a bundle may hold but those left out.
+    """Return path to SHA-256 of every file of a bundle except those left out.
 
-    Raises AirgapError for any file that has no place in a bundle.
+    Raises AirgapError for a file that does not belong in a bundle.
     """
     paths = [
         path
@@ -58,7 +59,7 @@ def compute(root: str, left_out: t.Collection[str] = ()) -> t.Dict[str, str]:
     _layout.check_names(paths, root)
     for path in paths:
         if not _layout.has_place(path):
-            raise AirgapError("%s has no place in a bundle. Remove it." % os.path.join(root, path))
+            raise AirgapError("%s does not belong in a bundle. Remove it." % os.path.join(root, path))
     paths = [path for path in paths if path not in left_out]
     return dict(zip(paths, sha256_files(os.path.join(root, path) for path in paths)))
 

@@ -21,38 +21,35 @@ def verify(
     whole: bool = False,
     known: t.Optional[t.Mapping[str, str]] = None,
     incoming: str = "",
-    beside: t.Optional[t.Callable[[str], bool]] = None,
+    ignored: t.Optional[t.Callable[[str], bool]] = None,
 ) -> t.Tuple[t.Dict[str, t.Any], t.List[_layout.Entry]]:
-    """Check that a folder is a bundle and nothing else; return its manifest and every file that is there.
+    """Verify that a folder is exactly one bundle; return its manifest and every file that was found.
 
-    In this order: that nobody else can change it, in ``incoming`` being what a
-    reception has linked; the form of the signatures (who made them is _approval's);
-    the names in the sums and the manifest; that the folder holds just the
-    files they name; every sum; that manifest, locks and sums agree. Files of
-    the manifest that are not carried are checked against it;
-    they may be absent, but not if the bundle must be ``whole``. ``known`` are
-    sums that the caller has from writing the files itself just now: those are
-    not read again. With ``beside``, the folder has the open part alone, which is all
-    but the pool: paths for which that is true lie beside it and are not looked at,
-    and who can change the folder is not either. Raises AirgapError with the name of
-    the first file that is wrong.
+    In this order: nobody else can change the folder (a reception may have linked files from ``incoming``); the
+    signature file is well formed (_approval checks who signed); every name in the sums and the manifest is valid; the
+    folder has exactly the files that they name; every sum matches; manifest, locks and sums agree. Files that the
+    manifest leaves to the base may be missing, unless the bundle must be ``whole``; where they exist they are
+    checked, too. ``known`` are sums that the caller computed while it wrote the files, so those are not read again.
+
+    With ``ignored``, the folder has only the open part, which is everything but the pool: paths for which it returns
+    true are ignored, and so is who can change the folder. Raises AirgapError with the name of the first wrong file.
     """
     found = _folder.walk(root) if os.path.isdir(root) else {}
-    if beside is not None:
-        found = {path: size for path, size in found.items() if not beside(path)}
+    if ignored is not None:
+        found = {path: size for path, size in found.items() if not ignored(path)}
     elif found:
-        # A reception that was broken off leaves the first or the second.
+        # An interrupted reception leaves the first or the second.
         _folder.check_owners(root, [root + ".previous", incoming or os.path.join(os.path.dirname(root), "incoming")])
     manifest, sums = _read_names(root)
     listed = {entry["path"]: entry for entry in manifest["files"]}
-    wanted = {path: sha256 for path, sha256 in sums.items() if beside is None or not _layout.is_in_pool(path)}
+    wanted = {path: sha256 for path, sha256 in sums.items() if ignored is None or not _layout.is_in_pool(path)}
     wanted.update(
         {path: entry["sha256"] for path, entry in listed.items() if not _manifest.is_carried(entry) and path in found}
     )
     for path in sorted(set(found) - set(wanted) - {_layout.SUMS, _layout.SIGNATURE}):
         raise AirgapError(
-            "%s is not in the bundle's sums: someone put it there. Remove it, or %s the bundle again."
-            % (os.path.join(root, path), "stage" if beside is None else "export")
+            "%s is not in the bundle's sums: someone added it. Remove it, or %s the bundle again."
+            % (os.path.join(root, path), "stage" if ignored is None else "export")
         )
     for path in sorted(set(wanted) - set(found)):
         raise AirgapError(
@@ -60,12 +57,12 @@ def verify(
             % (
                 os.path.join(root, path),
                 "Remove the folder %s and transfer the bundle again" % root
-                if beside is None
+                if ignored is None
                 else "Export the bundle again",
             )
         )
     entries = _hash(root, wanted, found, sums, known or {})
-    promised = [] if beside is None else [one._replace(sha256=sums[one.path]) for one in _manifest.carried(manifest)]
+    promised = [] if ignored is None else [one._replace(sha256=sums[one.path]) for one in _manifest.carried(manifest)]
     _check_agreement(root, manifest, {entry.path: entry for entry in promised + entries})
     for path in (_layout.SUMS, _layout.SIGNATURE):
         if path in found:
@@ -76,7 +73,7 @@ def verify(
 
 
 def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
-    """Return manifest and sums of a folder after judging each name in them, and that both mean the same pool."""
+    """Return manifest and sums of a folder after checking every name in them, and that both name the same pool."""
     sums_path = os.path.join(root, _layout.SUMS)
     data, dummy = _folder.read_signatures(root)
     sums = _sums.parse(data.decode("utf-8"), sums_path)
@@ -84,8 +81,8 @@ def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
     if _layout.MANIFEST not in sums:
         raise AirgapError("%s does not name %s. Fetch the bundle again." % (sums_path, _layout.MANIFEST))
     _layout.check_names(set(sums) | {entry["path"] for entry in manifest["files"]}, root)
-    brought = {entry.path for entry in _manifest.carried(manifest)}
-    for path in sorted(brought ^ {path for path in sums if _layout.is_in_pool(path)}):
+    carried = {entry.path for entry in _manifest.carried(manifest)}
+    for path in sorted(carried ^ {path for path in sums if _layout.is_in_pool(path)}):
         raise AirgapError(
             "%s is in only one of %s (as a file that is carried) and %s. Remove the folder %s and transfer the bundle again."
             % (os.path.join(root, path), _layout.MANIFEST, _layout.SUMS, root)
@@ -100,7 +97,7 @@ def _hash(
     sums: t.Mapping[str, str],
     known: t.Mapping[str, str],
 ) -> t.List[_layout.Entry]:
-    """Return an entry for each wanted file; raises AirgapError for the first whose sum is another."""
+    """Return an entry for each wanted file; raises AirgapError for the first whose sum differs."""
     paths = [path for path in sorted(wanted) if path not in known]
     reals = dict(zip(paths, sha256_files(os.path.join(root, path) for path in paths)), **known)
     entries = []
@@ -126,7 +123,7 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
     for path, entry in listed.items():
         if path in entries and (entry["sha256"], entry["size"]) != entries[path][1:]:
             raise AirgapError(
-                "%s has another sum or size in %s than in %s. Remove the folder %s and transfer the bundle again."
+                "%s has different sums or sizes in %s and %s. Remove the folder %s and transfer the bundle again."
                 % (os.path.join(root, path), _layout.MANIFEST, _layout.SUMS, root)
             )
     for path in entries:

@@ -1,30 +1,30 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The addresses of the index: what it listens on, and what its own host asks, both from devpi_host and devpi_port."""
+"""The addresses of the index: where it listens, and where its own host reaches it, from devpi_host and devpi_port."""
 
 from __future__ import annotations
 
 import typing as t
 
-# What stands for every address, and the one of them that is always this host's own.
+# What means every address, and the one of them that is always this host's own.
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "*": "127.0.0.1", "::": "::1"}
 LOOPBACK = ("localhost", "::1")
 
 
 def split(hosts: t.Any) -> t.Tuple[str, ...]:
-    """Return the addresses of devpi_host: a list, or a text with commas or spaces between them; brackets go."""
+    """Return the addresses of devpi_host: a list, or a text with commas or spaces between them; brackets are removed."""
     several = [hosts] if isinstance(hosts, str) else hosts
     parts = [part for one in several for part in str(one).replace(",", " ").split()]
     return tuple(dict.fromkeys(one[1:-1] if one[:1] == "[" and one[-1:] == "]" else one for one in parts if one))
 
 
-def joined(host: str, port: int) -> str:
+def host_port(host: str, port: int) -> str:
     """Return HOST:PORT, with brackets where the host is an IPv6 address (RFC 3986)."""
     return "%s:%d" % ("[%s]" % host if ":" in host else host, port)
 
 
 def own_urls(hosts: t.Any, port: int) -> t.List[str]:
-    """Return the URLs by which the index host reaches its own server, loopback first: one for each address."""
+    """Return the URLs at which the index host reaches its own server, one for each address, loopback first."""
     found = list(dict.fromkeys(WILDCARDS.get(host, host) for host in split(hosts)))
     found.sort(key=lambda host: not (host in LOOPBACK or host.startswith("127.")))
-    return ["http://" + joined(host, port) for host in found]
+    return ["http://" + host_port(host, port) for host in found]

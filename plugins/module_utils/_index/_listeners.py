@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who listens on a TCP port. Reads /proc (proc(5)) because a minimal host has neither ss nor lsof."""
+"""Which process listens on a TCP port. Reads /proc (proc(5)) because a minimal host has neither ss nor lsof."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ LISTEN = "0A"
 
 
 class Port(t.NamedTuple):
-    """Whether a port is free, whether all that listens on it is of our unit, and who it is."""
+    """Whether a port is free, whether only the index's own unit listens on it, and the process that does."""
 
     free: bool
-    ours: bool
+    is_own: bool
     owner: str = ""
 
 
-def look(port: int, unit: str, proc: str = "/proc") -> Port:
-    """Say who listens on a port, on any address; ``unit`` is the name of our unit."""
+def find_listeners(port: int, unit: str, proc: str = "/proc") -> Port:
+    """Return what listens on a port, on any address; ``unit`` is the name of the index's unit."""
     sockets = _listening(port, proc)
     if not sockets:
         return Port(True, False)
@@ -28,7 +28,7 @@ def look(port: int, unit: str, proc: str = "/proc") -> Port:
     members = _members(unit, proc)
     if holding:
         return Port(False, holding <= set(members), ", ".join(_name(one, proc) for one in sorted(holding)))
-    # In a container even root may not see who holds a socket, but it sees the user that opened it.
+    # In a container even root may not see which process holds a socket, but it sees the user that opened it.
     users = set(sockets.values())
     owner = "a process of user id %s" % ", ".join(str(uid) for uid in sorted(users))
     return Port(False, users <= set(members.values()) - {0}, owner)
@@ -71,7 +71,7 @@ def _members(unit: str, proc: str) -> t.Dict[int, int]:
 
 
 def _text(path: str) -> str:
-    """Return a file of /proc, or nothing when its process has ended."""
+    """Return a file of /proc, or an empty text if its process has ended."""
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read()
@@ -80,5 +80,5 @@ def _text(path: str) -> str:
 
 
 def _name(one: int, proc: str) -> str:
-    """Return a process as people look for it."""
+    """Return a process as name and pid."""
     return "%s (pid %d)" % (_text("%s/%d/comm" % (proc, one)).strip() or "?", one)

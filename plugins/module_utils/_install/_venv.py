@@ -1,235 +1,252 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual environments that hold exactly what a lock says: the decisions, without I/O.
-
-What lies at a path is described by Found, what is to be done by Plan. The
-module locked_venv looks, asks plan(), and carries the plan out.
-"""
+"""A virtual environment on the host: what it holds, and the steps of a plan of _venv_plan."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._pip._arguments import (
-    NO_CACHE,
-    NO_DEPENDENCIES,
-    NO_INDEX,
-    ONLY_WHEELS,
-    REINSTALL,
-    REQUIRE_HASHES,
-    options,
-    pip_arguments,
-)
-from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
-from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import Pin, normalize
+from ansible_collections.airgap.python.plugins.module_utils._install import _pip_commands, _venv_plan
+from ansible_collections.airgap.python.plugins.module_utils._pip import _causes, _failure
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock, _metadata, _wheel_name
 
-# Written before anything else, so that a half-made environment is known as ours.
-OWNER_FILE = ".airgap-venv"
-OWNER_TEXT = "Made by airgap.python from a lock. What the lock does not name is removed at the next run.\n"
-# Written last: without it the environment was never finished.
-LOCK_COPY = "airgap-lock.txt"
-# pip before 26.1 asks distutils for the folders on Python 3.8 and 3.9, and Debian ships that apart from
-# python3. The switch is pip's own, for distributors (pip issue 10647); sysconfig gives the same folders.
-SYSCONFIG_PTH = "airgap_pip_sysconfig.pth"
-SYSCONFIG_TEXT = "import sysconfig; sysconfig._PIP_USE_SYSCONFIG = True\n"
-
-OLDEST_PYTHON = (3, 8)
-
-PROBE_PYTHON = """
-import json, os, sys
-print(json.dumps({"version": list(sys.version_info[:3]), "executable": os.path.realpath(sys.executable)}))
-"""
-
-PROBE_VENV = """
-import json, os, sys
-from importlib.metadata import distributions
-prefix = os.path.realpath(sys.prefix) + os.sep
-folders = sorted({os.path.realpath(p) for p in sys.path if p and os.path.realpath(p).startswith(prefix)})
-print(json.dumps({
-    "version": list(sys.version_info[:3]),
-    "executable": os.path.realpath(sys.executable),
-    "installed": [[d.metadata["Name"] or "", d.metadata["Version"] or ""] for d in distributions(path=folders)],
-}))
-"""
+# Runs a command in the root folder; returns its code and its output. Raises OSError if it cannot start.
+Run = t.Callable[[t.List[str]], t.Tuple[int, str]]
 
 
-class Python(t.NamedTuple):
-    """An interpreter: its version, and the real path of the program."""
-
-    version: t.Tuple[int, ...]
-    executable: str
+def python_in(path: str) -> str:
+    """Return the interpreter of an environment."""
+    return os.path.join(path, "bin", "python")
 
 
-class Found(t.NamedTuple):
-    """What lies at the path of the environment.
-
-    ``kind`` is absent (nothing, or an empty folder), ours, venv (made by
-    something else) or other. The rest is known only of ours: ``recorded`` are
-    the pins of the last finished run, ``python`` is None when it does not run.
-    """
-
-    kind: str
-    recorded: t.Optional[t.Tuple[Pin, ...]] = None
-    python: t.Optional[Python] = None
-    installed: t.Tuple[t.Tuple[str, str], ...] = ()
+def full_disk_message(*paths: str) -> str:
+    """Return the message for a full disk."""
+    return "the disk is full: %s. Free some space, and run again." % _disk_space.free_space(*paths)
 
 
-class Plan(t.NamedTuple):
-    """What a run does, in this order; names of projects, normalized.
-
-    ``create`` and ``remake`` (the reason, or empty) are about the whole
-    environment; ``pip`` tells that pip is put in from its wheel.
-    """
-
-    create: bool = False
-    remake: str = ""
-    remove: t.Tuple[str, ...] = ()
-    pip: bool = False
-    reinstall: t.Tuple[str, ...] = ()
-    install: t.Tuple[str, ...] = ()
-    change: t.Tuple[str, ...] = ()
-    before: t.Tuple[str, ...] = ()
-    after: t.Tuple[str, ...] = ()
-
-    @property
-    def changed(self) -> bool:
-        """Tell whether there is anything to do."""
-        return bool(
-            self.create or self.remake or self.remove or self.pip or self.reinstall or self.install or self.change
+def inspect(path: str, run: Run) -> _venv_plan.Found:
+    """Return what is at the path of an environment; raises AirgapError if others can change what would be run."""
+    if os.path.islink(path) or (os.path.exists(path) and not os.path.isdir(path)):
+        return _venv_plan.Found("other")
+    if not os.path.isdir(path) or not os.listdir(path):
+        return _venv_plan.Found("absent")
+    if not os.path.exists(os.path.join(path, _venv_plan.OWNER_FILE)):
+        return _venv_plan.Found("venv" if os.path.exists(os.path.join(path, "pyvenv.cfg")) else "other")
+    reason = _access.other_writers(os.lstat(path))
+    if reason:
+        raise AirgapError(
+            "Others can change %s, and its Python would be run: %s. Run this as the user who owns it (become_user), or correct "
+            "its owner and mode (chown -R, chmod go-w)." % (path, reason)
         )
-
-
-def dotted(version: t.Sequence[int]) -> str:
-    """Return a version's numbers with dots between them."""
-    return ".".join(str(number) for number in version)
-
-
-def _why_remake(found: Found, python: Python) -> str:
-    """Return why an environment of ours cannot be brought up to date in place, or an empty string."""
-    if found.recorded is None:
-        return "an earlier run did not finish it"
-    if found.python is None:
-        return "its Python no longer runs"
-    if found.python.version[:2] != python.version[:2]:
-        return "it was made for Python %s and the host has %s now" % (
-            dotted(found.python.version[:2]),
-            dotted(python.version[:2]),
-        )
-    if found.python.executable != python.executable:
-        return "it uses %s and is to use %s" % (found.python.executable, python.executable)
-    names = [normalize(name) for name, dummy in found.installed]
-    if "" in names or len(set(names)) != len(names):
-        return "its metadata are damaged"
-    return ""
-
-
-def _lines(pins: t.Mapping[str, str], sums: t.Mapping[str, str]) -> t.Tuple[str, ...]:
-    """Return the lines of a diff: NAME==VERSION, and the sum where it is known."""
-    return tuple(
-        "%s==%s%s" % (name, pins[name], "  sha256:%s" % sums[name] if name in sums else "") for name in sorted(pins)
+    recorded = None
+    copy = _files.read_if_exists(os.path.join(path, _venv_plan.LOCK_COPY))
+    if copy is not None:
+        try:
+            recorded = tuple(_lock.parse_pins(copy.decode("utf-8")))
+        except (AirgapError, ValueError):
+            # An unreadable copy is treated as a run that did not complete.
+            recorded = None
+    try:
+        rc, output = run([python_in(path), "-I", "-c", _venv_plan.PROBE_VENV])
+        answer = json.loads(output) if rc == 0 else None
+    except (OSError, ValueError):
+        answer = None
+    if answer is None:
+        return _venv_plan.Found("managed", recorded)
+    return _venv_plan.Found(
+        "ours",
+        recorded,
+        _venv_plan.Python(tuple(answer["version"]), answer["executable"]),
+        tuple((name, version) for name, version in answer["installed"]),
     )
 
 
-def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_version: str) -> Plan:
-    """Return what makes the environment hold exactly the pins, and pip.
-
-    pip comes from its own wheel unless the lock pins it. Raises AirgapError
-    where the path is not ours to write.
-    """
-    check_owner(path, found)
-    wanted = {pin.name: pin.version for pin in pins}
-    sums = {pin.name: pin.sha256 for pin in pins}
-    pip_from_wheel = "pip" not in wanted
-    complete = dict(wanted)
-    if pip_from_wheel:
-        complete["pip"] = pip_version
-    after = _lines(complete, sums)
-    reason = "" if found.kind == "absent" else _why_remake(found, python)
-    has = {normalize(name): version for name, version in found.installed}
-    recorded = {pin.name: pin.sha256 for pin in found.recorded or ()}
-    same = {name for name in wanted if name in has and canonical(has[name]) == canonical(wanted[name])}
-    before = _lines(has, {name: recorded[name] for name in same if name in recorded})
-    if found.kind == "absent" or reason:
-        return Plan(
-            create=found.kind == "absent",
-            remake=reason,
-            pip=pip_from_wheel,
-            install=tuple(sorted(wanted)),
-            before=before,
-            after=after,
-        )
-    return Plan(
-        remove=tuple(sorted(set(has) - set(complete))),
-        pip=pip_from_wheel and canonical(has.get("pip", "")) != canonical(pip_version),
-        reinstall=tuple(sorted(name for name in same if recorded.get(name) != sums[name])),
-        install=tuple(sorted(set(wanted) - set(has))),
-        change=tuple(sorted(set(wanted) & set(has) - same)),
-        before=before,
-        after=after,
-    )
+def oldest_python(pip_wheel: str) -> t.Tuple[int, ...]:
+    """Return the oldest Python that a wheel of pip runs on; raises AirgapError if it is not a wheel of pip."""
+    _wheel_name.pip_version(os.path.basename(pip_wheel))
+    try:
+        metadata = _metadata.read(pip_wheel)
+    except OSError as error:
+        raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (pip_wheel, error)) from error
+    return _metadata.oldest_python(_metadata.parse(metadata))
 
 
-def check_owner(path: str, found: Found) -> None:
-    """Raise AirgapError unless the path is free or an environment of ours."""
-    if found.kind == "venv":
+class Environment:
+    """The environment at a path, and the steps that a plan is made of."""
+
+    def __init__(
+        self,
+        path: str,
+        interpreter: str,
+        pip_wheel: str,
+        options: _pip_commands.PipOptions,
+        run: Run,
+        secrets: t.Optional[t.Mapping[str, str]] = None,
+    ) -> None:
+        """Store what the steps need.
+
+        Args:
+            path: The folder of the environment.
+            interpreter: The program that creates it; a path, or a name in PATH.
+            pip_wheel: A wheel of pip that no one else can change.
+            options: Where pip gets files from.
+            run: Runs a command.
+            secrets: What is hidden in all output, with what is shown in its place.
+        """
+        self.path = path
+        self.interpreter = interpreter
+        self.python = python_in(path)
+        self.pip_wheel = pip_wheel
+        self.options = options
+        self.run = run
+        self.secrets = secrets or {}
+        self.folder = path
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[None]:
+        """Mark the folder as managed, and keep other runs out of it."""
+        os.makedirs(self.path, exist_ok=True)
+        with open(os.path.join(self.path, _venv_plan.OWNER_FILE), "a", encoding="utf-8") as mark:
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise AirgapError(
+                    "Another run is changing %s. Wait until it ends, and run again." % self.path
+                ) from error
+            if mark.tell() == 0:
+                mark.write(_venv_plan.OWNER_TEXT)
+                mark.flush()
+                os.fsync(mark.fileno())
+                _files.fsync_dir(self.path)
+            yield
+
+    def apply(self, plan: _venv_plan.Plan, python: _venv_plan.Python, lock_text: str) -> None:
+        """Carry out a plan; the copy of the lock is removed first, and written last by mark_complete()."""
+        copy = os.path.join(self.path, _venv_plan.LOCK_COPY)
+        if os.path.exists(copy):
+            os.unlink(copy)
+            _files.fsync_dir(self.path)
+        if plan.rebuild:
+            self.empty()
+        if plan.create or plan.rebuild:
+            self.create()
+        with self.scratch():
+            self.change_packages(plan, python, lock_text)
+
+    @contextlib.contextmanager
+    def scratch(self) -> t.Iterator[None]:
+        """Make pip write its temporary files into the environment: /tmp is often small, and on another disk."""
+        with tempfile.TemporaryDirectory(dir=self.path, prefix=_files.TEMPORARY_PREFIX) as folder:
+            os.environ["TMPDIR"] = folder
+            self.folder = folder
+            try:
+                yield
+            finally:
+                del os.environ["TMPDIR"]
+
+    def change_packages(self, plan: _venv_plan.Plan, python: _venv_plan.Python, lock_text: str) -> None:
+        """Remove, reinstall, change and install packages."""
+        if python.version < (3, 10):
+            folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
+            _files.write_atomic(os.path.join(folder, _venv_plan.SYSCONFIG_PTH), _venv_plan.SYSCONFIG_TEXT.encode())
+        if plan.remove:
+            self.run_pip(_pip_commands.uninstall_argv(self.python, self.pip_wheel, plan.remove))
+        if plan.pip:
+            self.install_pip()
+        pins = {pin.name: pin for pin in _lock.parse_pins(lock_text)}
+        if plan.reinstall:
+            self.install_lock(_lock.render((pins[name] for name in plan.reinstall), "", ""), reinstall=True)
+        if plan.install or plan.change:
+            self.install_lock(lock_text)
+
+    def rewrite_paths(self, path: str) -> None:
+        """Write the path that the environment will have into its scripts."""
+        scripts = [os.path.join(self.path, "bin", name) for name in os.listdir(os.path.join(self.path, "bin"))]
+        for name in [*scripts, os.path.join(self.path, "pyvenv.cfg")]:
+            if os.path.islink(name) or not os.path.isfile(name):
+                continue
+            with open(name, "rb") as stream:
+                data = stream.read()
+            # Only the last part of the path is replaced, because the prompt has no more of it.
+            old, new = (os.fsencode(os.path.basename(one)) for one in (self.path, path))
+            changed = data.replace(old, new)
+            if changed != data:
+                _files.write_atomic(name, changed, os.stat(name).st_mode & 0o777)
+
+    def mark_complete(self, lock_text: str) -> None:
+        """Mark the environment as complete."""
+        _files.write_atomic(os.path.join(self.path, _venv_plan.LOCK_COPY), lock_text.encode())
+
+    def empty(self) -> None:
+        """Remove everything but the owner file, so that a killed run leaves a managed environment."""
+        for name in os.listdir(self.path):
+            if name == _venv_plan.OWNER_FILE:
+                continue
+            entry = os.path.join(self.path, name)
+            if os.path.isdir(entry) and not os.path.islink(entry):
+                shutil.rmtree(entry)
+            else:
+                os.unlink(entry)
+
+    def create(self) -> None:
+        """Create the environment without pip."""
+        rc, output = self.run([self.interpreter, "-I", "-m", "venv", "--without-pip", self.path])
+        if rc != 0:
+            reason = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
+            if _failure.is_full_disk(output):
+                reason = full_disk_message(self.path)
+            raise AirgapError(
+                "%s cannot create a virtual environment at %s: %s" % (self.interpreter, self.path, reason),
+                rc=rc,
+                pip_output=output,
+            )
+
+    def install_pip(self) -> None:
+        """Install pip from its own wheel."""
+        self.run_pip(_pip_commands.install_pip_argv(self.python, self.pip_wheel))
+
+    def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
+        """Install a lock with pip."""
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.folder, encoding="utf-8") as lock:
+            lock.write(lock_text)
+            lock.flush()
+            self.run_pip(_pip_commands.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
+
+    def run_pip(self, argv: t.List[str]) -> None:
+        """Run pip, and turn a failure into an error with its cause and its fix."""
+        rc, output = self.run(argv)
+        if rc == 0:
+            return
+        place = _causes.OFFLINE if self.options.no_index else _causes.INSTALLING
+        output += self.unreadable_pages(argv, output)
+        output = _secrets.hide(output, self.secrets)
+        cause, lines, fix = _failure.diagnose(output, place)
+        if cause == _causes.FULL:
+            cause += ": " + _disk_space.free_space(self.path)
         raise AirgapError(
-            "%s is a virtual environment that something else made, and its packages would be removed. "
-            "Remove it, or choose another path." % path
-        )
-    if found.kind == "other":
-        raise AirgapError(
-            "%s exists and is no virtual environment of ours. Move it away, or choose another path." % path
+            "%s is not complete: %s. %s pip reported: %s" % (self.path, cause, fix, " | ".join(lines)),
+            rc=rc,
+            pip_output=output,
         )
 
+    def unreadable_pages(self, argv: t.List[str], output: str) -> str:
+        """Return lines about pages of an index that pip could not read, to add to its output."""
+        return ""
 
-def clean_environment(environ: t.Mapping[str, str], index_url: str = "") -> t.Dict[str, str]:
-    """Return the environment in which Python and pip run: nothing of the host's settings is in it.
-
-    No configuration file, no netrc, no proxy and no PIP_*: the result depends
-    on the module's options alone. The URL may hold a password and so goes here.
-    """
-    clean = {name: environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in environ}
-    clean.update(LC_ALL="C", LANGUAGE="C", PIP_CONFIG_FILE="/dev/null", NETRC="/dev/null")
-    if index_url:
-        clean["PIP_INDEX_URL"] = index_url
-    return clean
-
-
-class PipOptions(t.NamedTuple):
-    """Where pip gets files from."""
-
-    no_index: bool = False
-    find_links: t.Tuple[str, ...] = ()
-    cert: str = ""
-    trusted_host: t.Tuple[str, ...] = ()
-    timeout: int = 15
-
-
-def pip_argv(python: str, pip_wheel: str, command: str, *more: str) -> t.List[str]:
-    """Return a command line that runs pip out of its wheel, which is a zip file that Python runs."""
-    return [python, "-I", pip_wheel + "/pip", *pip_arguments(command, *more)]
-
-
-def uninstall_argv(python: str, pip_wheel: str, names: t.Iterable[str]) -> t.List[str]:
-    """Return the command line that removes projects."""
-    return pip_argv(python, pip_wheel, "uninstall", "--yes", *names)
-
-
-def install_pip_argv(python: str, pip_wheel: str) -> t.List[str]:
-    """Return the command line that installs pip from its own wheel, and asks nobody for anything."""
-    return pip_argv(python, pip_wheel, "install", NO_INDEX, NO_DEPENDENCIES, NO_CACHE, pip_wheel)
-
-
-def install_argv(python: str, pip_wheel: str, source: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
-    """Return the command line that installs a lock; with reinstall, each pin anew and nothing beside it."""
-    argv = pip_argv(python, pip_wheel, "install", NO_CACHE, ONLY_WHEELS, "--retries=2", "--timeout=%d" % source.timeout)
-    if source.no_index:
-        argv.append(NO_INDEX)
-    argv += options("--find-links", source.find_links)
-    if source.cert:
-        argv.append("--cert=" + source.cert)
-    argv += options("--trusted-host", source.trusted_host)
-    if reinstall:
-        argv += [REINSTALL, NO_DEPENDENCIES]
-    return argv + [REQUIRE_HASHES, "-r", lock]
+    def verify(self, python: _venv_plan.Python, pins: t.Sequence[_lock.Pin], pip_version: str) -> None:
+        """Raise AirgapError unless the environment holds exactly what the lock says."""
+        found = inspect(self.path, self.run)._replace(recorded=tuple(pins))
+        left = _venv_plan.plan(self.path, found, python, pins, pip_version)
+        if left.changed:
+            raise AirgapError(
+                "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
+                % (self.path, ", ".join(sorted({*left.install, *left.change, *left.remove})) or left.rebuild or "pip")
+            )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Audit a bundle: ask a vulnerability service through pip-audit, and write audit.json. What is decided is in _audit."""
+"""Ask a vulnerability service about a bundle through pip-audit, and write audit.json. _audit decides what it says."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ansible_collections.airgap.python.plugins.module_utils._files import read_i
 from ansible_collections.airgap.python.plugins.module_utils._pip import _command
 from ansible_collections.airgap.python.plugins.module_utils._report import _audit, _pip_audit, _report_files, _severity
 
-# All severities together may take so many seconds, and each answer so many bytes.
+# The limit for all severities together in seconds, and for each response in bytes.
 SEVERITY_SECONDS = 20
 LARGEST_RECORD = 4 * 1024 * 1024
 Options = t.Mapping[str, t.Any]
 
 
 def audit_bundle(root: str, options: Options, check_mode: bool) -> t.Dict[str, t.Any]:
-    """Write the audit of a bundle, asking the service where it is due; return bundle_audit's result, with warnings.
+    """Write the audit of a bundle, and ask the service if that is due; return bundle_audit's result, with warnings.
 
-    ``options`` are those of bundle_audit. In check mode nobody is asked. Raises AirgapError and OSError.
+    ``options`` are those of bundle_audit. Check mode does not ask. Raises AirgapError and OSError.
     """
     if check_mode and not os.path.exists(os.path.join(root, _layout.MANIFEST)):
         dest = _report_files.report_path(root, _report_files.AUDIT)
@@ -54,7 +54,7 @@ def audit_bundle(root: str, options: Options, check_mode: bool) -> t.Dict[str, t
     report = _audit.complete(report, manifest, ignore, now[:10], earlier)
     text = _json.render(report)
     result = _report_files.write_report(root, _report_files.AUDIT, text, check_mode)
-    # Nobody knows what it would say; where it said nothing before, it most likely says nothing again.
+    # The answer is unknown. If the service did not answer before, it most likely does not answer now.
     if check_mode and plan.due and (earlier or {}).get("status") != _audit.NOT_AUDITED:
         result["changed"] = True
     return dict(
@@ -68,7 +68,7 @@ def audit_bundle(root: str, options: Options, check_mode: bool) -> t.Dict[str, t
 
 
 def _earlier_report(root: str) -> t.Optional[t.Dict[str, t.Any]]:
-    """Return the report that is there, or None where none can be read."""
+    """Return the existing report, or None if none can be read."""
     try:
         return _report_files.read_report(root, _report_files.AUDIT)
     except AirgapError:
@@ -78,7 +78,7 @@ def _earlier_report(root: str) -> t.Optional[t.Dict[str, t.Any]]:
 def _ask_service(
     manifest: t.Mapping[str, t.Any], service: t.Mapping[str, str], options: Options, now: str
 ) -> t.Dict[str, t.Any]:
-    """Return the report of what the service says now."""
+    """Return the report of what the service answers now."""
     if importlib.util.find_spec("pip_audit") is None:
         return _audit.not_audited(manifest, service, "%s has no pip-audit" % sys.executable)
     with tempfile.TemporaryDirectory(prefix="airgap-audit-") as scratch:
@@ -91,7 +91,7 @@ def _ask_service(
 
 
 class PipAudit:
-    """pip-audit of this interpreter, and the look-up of severities, with the proxy and certificates that pip uses here."""
+    """pip-audit of this interpreter, and the lookup of severities, with the proxy and certificates of pip."""
 
     def __init__(self, options: Options, scratch: str) -> None:
         self.options = options
@@ -114,7 +114,7 @@ class PipAudit:
             os.unlink(answer)
         with open(listing, "w", encoding="utf-8") as stream:
             stream.write("".join(pin + "\n" for pin in _audit.pins(versions)))
-        # A cache of its own: an answer from a cache has another date than it says.
+        # A cache of its own: an answer from an older cache would be reported with today's date.
         cache = os.path.join(self.scratch, "cache")
         arguments = _pip_audit.arguments(self.options["service"], self.options["url"] or "", listing, answer, cache)
         command = [sys.executable, "-m", "pip_audit"] + arguments
@@ -137,16 +137,16 @@ class PipAudit:
         return _pip_audit.Answer(findings, skipped, failure)
 
     def add_severities(self, findings: t.Iterable[t.Dict[str, t.Any]]) -> str:
-        """Add the severity to each finding; return the URL that they are from, or why they are missing."""
+        """Add the severity to each finding; return the URL of their source, or why they are missing."""
         url = (self.options["severity_url"] or "").rstrip("/")
         if not url:
-            return "not asked for"
+            return "not requested"
         deadline = time.monotonic() + SEVERITY_SECONDS
         known: t.Dict[str, str] = {}
         for finding in findings:
             for name in _severity.severity_ids(finding)[:3]:
                 if time.monotonic() > deadline:
-                    return "%s answered about some, and took too long" % url
+                    return "%s answered for some of them, then took too long" % url
                 if name not in known:
                     try:
                         known[name] = _severity_at("%s/%s" % (url, name))
@@ -159,7 +159,7 @@ class PipAudit:
 
 
 def _severity_at(url: str) -> str:
-    """Return the severity in the record at a URL; "unknown" where there is none."""
+    """Return the severity in the record at a URL; "unknown" if there is none."""
     try:
         answer = open_url(url, timeout=_pip_audit.SOCKET_SECONDS, headers={"Accept": "application/json"})
         return _severity.severity_of(json.loads(answer.read(LARGEST_RECORD).decode("utf-8")))

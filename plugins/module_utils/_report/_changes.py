@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a bundle changes against the one before: for each set and target, and over all.
+"""What changed in a bundle since the previous one: for each set and target, and as a whole.
 
-Which one came before is remembered beside the bundle: the manifest that was
-sealed last, and the one before it. While the sealed bundle is staged again, it
-is compared with the one before it, so that the comparison stays the same until
-something else is sealed. No I/O happens here.
+A file next to the bundle remembers the manifest that was sealed last and the
+one before it. If the sealed bundle is staged again, it is compared with the one
+before it, so that the comparison stays the same until another bundle is sealed.
+No I/O happens here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._report import _repo
 
 KINDS = ("added", "upgraded", "downgraded", "replaced", "removed")
 Manifest = t.Mapping[str, t.Any]
-# What is used of each file of an inventory.
+# The fields of each file of an inventory that are used.
 _FILE_KEYS = ("path", "name", "version", "sha256")
 # name -> (version, sha256)
 _Lock = t.Dict[str, t.Tuple[str, str]]
@@ -70,7 +70,7 @@ def locks_of(manifest: Manifest) -> t.Dict[t.Tuple[str, str], _Lock]:
 
 
 def compare_lock(earlier: _Lock, now: _Lock, parse: t.Callable[[str], t.Any]) -> t.Dict[str, t.Any]:
-    """Return what one lock changes; ``replaced`` is another file of the same version."""
+    """Return the changes of one lock; ``replaced`` means another file of the same version."""
     changes: t.Dict[str, t.Any] = {kind: [] for kind in KINDS}
     unchanged = 0
     for name in sorted(set(earlier) | set(now)):
@@ -95,7 +95,7 @@ def compare_lock(earlier: _Lock, now: _Lock, parse: t.Callable[[str], t.Any]) ->
 
 
 def _as_lock(known: t.Iterable[t.Mapping[str, t.Any]], now: _Lock, parse: t.Callable[[str], t.Any]) -> _Lock:
-    """Return what a lock may have had where only the files are known: the same, or else the newest version."""
+    """Return what a lock may have had if only the files are known: the same version, or else the newest."""
     found: _Lock = {}
     for entry in known:
         name, here = entry["name"], (entry["version"], entry["sha256"])
@@ -107,7 +107,7 @@ def _as_lock(known: t.Iterable[t.Mapping[str, t.Any]], now: _Lock, parse: t.Call
 
 
 def compare(earlier: t.Optional[Manifest], now: Manifest, parse: t.Callable[[str], t.Any]) -> t.Dict[str, t.Any]:
-    """Return the content of changes.json; ``parse`` turns a version into what can be compared (PEP 440).
+    """Return the content of changes.json; ``parse`` turns a version into a value that can be compared (PEP 440).
 
     ``earlier`` is a manifest, an inventory (files without sets), or None.
     """
@@ -144,7 +144,7 @@ def compare(earlier: t.Optional[Manifest], now: Manifest, parse: t.Callable[[str
 
 
 def group(locks: t.Iterable[t.Mapping[str, t.Any]], kind: str) -> t.List[t.Dict[str, t.Any]]:
-    """Return the changes of a kind, each once, with the locks ("set/target") that have it."""
+    """Return the changes of a kind, each once, with the locks ("set/target") that they are in."""
     found: t.Dict[t.Tuple[str, str, str], t.List[str]] = {}
     for lock in locks:
         for one in lock[kind]:

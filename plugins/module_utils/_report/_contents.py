@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the reports of a bundle are made from: its manifest, its locks, declared licences, which package needs which.
+"""The contents of a bundle for its reports: its manifest, its locks, declared licences, which package needs which.
 
-The reports state no time but the manifest's and the audit's, so that the same
-bundle gives the same bytes.
+The only times in the reports are those of the manifest and the audit, so that the
+same bundle gives the same bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _clos
 
 
 class LockContents(t.NamedTuple):
-    """One lock: its pins, the requirements it was resolved from, and which project needs which, on its target."""
+    """One lock: its pins, the requirements that it was resolved from, and which project needs which on its target."""
 
     set: str
     target: str
@@ -34,7 +34,7 @@ class LockContents(t.NamedTuple):
 
 
 class Contents(t.NamedTuple):
-    """A bundle as it describes itself; ``licenses`` is by path of the file."""
+    """A bundle as it describes itself; ``licenses`` is indexed by the path of the file."""
 
     manifest: t.Mapping[str, t.Any]
     locks: t.Tuple[LockContents, ...]
@@ -42,21 +42,22 @@ class Contents(t.NamedTuple):
 
 
 def read_contents(root: str) -> Contents:
-    """Return the evidence of a bundle whose manifest is written; raises AirgapError and OSError."""
+    """Return the contents of a bundle whose manifest is written; raises AirgapError and OSError."""
     manifest = _manifest.read(root)
     targets = {target.name: target for target in _target_parser.parse_all(manifest["targets"])[0]}
-    # The sums in the manifest are those of the files: bundle_manifest has just compared them.
+    # bundle_manifest has just compared the sums in the manifest with the files.
     known = [_pin(entry) for entry in manifest["files"]]
     checker = _closure_checker.ClosureChecker(_packaging.load(), os.path.join(root, _layout.POOL), known)
     locks = []
     for one, name, lock in _locks.read_locks(root, manifest):
         if name not in targets:
             raise AirgapError(
-                "Set %s is for %s, which is not a target of the bundle %s. Stage it again." % (one["name"], name, root)
+                "Set %s is for target %s, which the bundle %s does not have. Stage the bundle again."
+                % (one["name"], name, root)
             )
         roots = tuple(_locks.requirements_of(one, lock)[0])
-        proof = checker.check(lock.pins, roots, (), targets[name])
-        locks.append(LockContents(one["name"], name, lock.pins, roots, proof.edges))
+        closure = checker.check(lock.pins, roots, (), targets[name])
+        locks.append(LockContents(one["name"], name, lock.pins, roots, closure.edges))
     licenses = {}
     for entry in manifest["files"]:
         licenses[entry["path"]] = _license.read(checker.head(_pin(entry)))
@@ -64,6 +65,6 @@ def read_contents(root: str) -> Contents:
 
 
 def _pin(entry: t.Mapping[str, t.Any]) -> _lock.Pin:
-    """Return a file of a manifest as locks name it."""
+    """Return a file of a manifest as a pin."""
     filename = os.path.basename(entry["path"])
     return _lock.Pin(entry["name"], entry["version"], entry["sha256"], filename, entry["size"])

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which package needs which, for the page and as plain text that can be compared line by line. No I/O happens here.
 
-The text looks like what ``pipdeptree --encoding ascii`` prints of an environment, but
-shows what a package needs once for each lock, and is made from the edges of
-the proof, so that nothing has to be installed.
+The text looks like the output of ``pipdeptree --encoding ascii``, but shows the
+needs of a package once for each lock. It is made from the edges of the closure,
+so nothing has to be installed.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ansible_collections.airgap.python.plugins.module_utils._report._contents im
 
 HEAD = """\
 # Which package needs which, for each set and target, from the metadata of the wheels.
-# (above): what it needs is shown above, in the same tree. Packages that nothing asks for stand at the end.
+# (above): its needs are shown above, in the same tree. Packages that nothing requires are at the end.
 """
 
 
 class Need(t.NamedTuple):
-    """One line of a tree: a package, how deep it is, and what the package above asks of it.
+    """One line of a tree: a package, its depth, and what the package above requires of it.
 
-    ``version`` is "" where the lock does not have the package. What a package needs is shown once in a tree:
-    ``shown`` says where, if not right below this line.
+    ``version`` is "" if the lock does not have the package. The needs of a package are shown once in a tree:
+    ``shown`` says where, if not directly below this line.
     """
 
     depth: int
@@ -43,9 +43,9 @@ BELOW = "below"
 
 
 def walk(lock: LockContents, deepest: int = sys.maxsize) -> t.List[Need]:
-    """Return a lock's tree from what its requirements name down, a line for each package that another needs.
+    """Return a lock's tree from its requirements down, a line for each package that another needs.
 
-    What a package deeper than ``deepest`` needs starts a tree of its own, below. Packages that nothing asks for follow.
+    The needs of a package deeper than ``deepest`` start another tree, below. Packages that nothing requires follow.
     """
     versions = {pin.name: pin.version for pin in lock.pins}
     children: t.Dict[str, t.Dict[str, t.Set[str]]] = {}
@@ -56,7 +56,7 @@ def walk(lock: LockContents, deepest: int = sys.maxsize) -> t.List[Need]:
     postponed: t.List[str] = []
 
     def descend(root: str, asked: t.Iterable[str]) -> None:
-        # Not by recursion: a chain of packages may be longer than Python goes deep.
+        # Not recursive: a chain of packages may be longer than Python's recursion limit.
         todo = [(root, 0, asked)]
         while todo:
             name, depth, asked = todo.pop()
@@ -73,7 +73,7 @@ def walk(lock: LockContents, deepest: int = sys.maxsize) -> t.List[Need]:
     roots = children.get("", {})
     for name in sorted(roots):
         descend(name, roots[name])
-    # postponed grows while it is walked, by packages that nothing asks for, too.
+    # postponed grows during the walk, through packages that nothing requires as well.
     for name in itertools.chain(postponed, sorted(versions), postponed):
         if name not in done:
             descend(name, ())
@@ -81,12 +81,12 @@ def walk(lock: LockContents, deepest: int = sys.maxsize) -> t.List[Need]:
 
 
 def _asked(requirement: str) -> str:
-    """Return the extras and the versions in a requirement, "" where all will do."""
+    """Return the extras and the versions in a requirement, "" for any version."""
     return re.sub(r"^[A-Za-z0-9._-]+ *", "", requirement)
 
 
 def render(locks: t.Iterable[LockContents]) -> str:
-    """Return the trees of locks as text, in order of set and target."""
+    """Return the trees of locks as text, in the order of set and target."""
     parts = [HEAD]
     for lock in sorted(locks, key=lambda one: (one.set, one.target)):
         parts.append("\n[%s]\n" % lock.label + "".join(line + "\n" for line in lines(lock)))

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The licence that a wheel's METADATA declares, and whether it is a usual one.
 
-Nobody checks what projects declare; nor does this. The fields are those of the
-core metadata specification, expressions are SPDX's (PEP 639). Of old fields and
-classifiers license-expression knows nothing, so what they stand for is here.
+This does not check whether a declaration is true. The fields are those of the
+core metadata specification, expressions are those of SPDX (PEP 639). The meaning of
+old fields and classifiers, which license-expression does not know, is defined here.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
-# What a line of a report can hold.
+# The length of a licence in a line of a report.
 LONGEST = 80
-# Longer than any real one.
+# Longer than any real expression.
 LONGEST_EXPRESSION = 1000
-# Permissive ones, and the Mozilla licence, whose duties end with its own files.
+# Permissive licences, and the Mozilla licence, whose duties are limited to its own files.
 USUAL = (
     "0BSD",
     "Apache-2.0",
@@ -42,7 +42,7 @@ USUAL = (
     "Zlib",
     "ZPL-2.1",
 )
-# Last part of a classifier -> SPDX id. A classifier that stands for several licences has none.
+# Last part of a classifier -> SPDX id. A classifier for several licences has none.
 _CLASSIFIERS = {
     "Apache Software License": "Apache-2.0",
     "Boost Software License 1.0 (BSL-1.0)": "BSL-1.0",
@@ -67,7 +67,7 @@ _CLASSIFIERS = {
     "Zope Public License": "ZPL-2.1",
     "zlib/libpng License": "Zlib",
 }
-# What people write into the field License, in small letters and without "the", "license" and punctuation.
+# What people write into the field License, in lower case and without "the", "license" and punctuation.
 _ALIASES = {
     "apache": "Apache-2.0",
     "apache 2": "Apache-2.0",
@@ -99,12 +99,12 @@ _ALIASES = {
 }
 # Families in which each licence is a usual one.
 _FAMILIES = {"bsd": "BSD-3-Clause"}
-# An SPDX id, maybe with a reference to another document before it.
+# An SPDX id, possibly after a reference to another document.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:+-]*\Z")
 
 
 class Part(t.NamedTuple):
-    """One licence: its SPDX id or "", what it was called, and the id that it counts as when it is judged."""
+    """One licence: its SPDX id or "", its name as written, and the id that it is treated as."""
 
     spdx: str
     name: str
@@ -112,9 +112,9 @@ class Part(t.NamedTuple):
 
 
 class License(t.NamedTuple):
-    """What a wheel declares: an SPDX ``expression``, or ``parts`` that all hold, or neither.
+    """What a wheel declares: an SPDX ``expression``, or ``parts`` that all apply, or neither.
 
-    ``source`` is the field that said so, ``text`` what a reader is shown.
+    ``source`` is the field that declares it, ``text`` what readers see.
     """
 
     text: str
@@ -127,13 +127,13 @@ NONE = License("none declared", "")
 
 
 def _plain(text: str) -> str:
-    """Return a name as the aliases are written."""
+    """Return a name in the spelling of the aliases."""
     words = re.sub(r"[^a-z0-9+]+", " ", text.lower()).split()
     return " ".join(word for word in words if word not in ("the", "license", "licence", "licensed"))
 
 
 def _known(text: str) -> t.Optional[Part]:
-    """Return what a name in the field License stands for, if that is known."""
+    """Return the licence that a name in the field License means, if it is known."""
     for one in USUAL + tuple(_CLASSIFIERS.values()):
         if one.lower() == text.lower():
             return Part(one, text, one)
@@ -148,8 +148,8 @@ def _known(text: str) -> t.Optional[Part]:
 def read(head: str) -> License:
     """Return the licence in the headers of METADATA.
 
-    License-Expression counts first, then the field License if it is a name
-    that is known, then the classifiers, then the first line of License.
+    License-Expression comes first, then the field License if it is a known
+    name, then the classifiers, then the first line of License.
     """
     message = _metadata.parse(head)
     expression = " ".join(str(message.get("License-Expression", "")).split())
@@ -178,18 +178,18 @@ def read(head: str) -> License:
 
 
 def _short(text: str) -> str:
-    """Return a text that a line can hold."""
+    """Return a text that fits into a line of a report."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _library() -> t.Any:
-    """Return license-expression, which knows the grammar of SPDX expressions; cyclonedx-python-lib brings it."""
+    """Return license-expression, which parses SPDX expressions; cyclonedx-python-lib depends on it."""
     try:
         return importlib.import_module("license_expression")
     except ImportError as error:
         raise AirgapError(
-            "A wheel declares its licence as an SPDX expression, and %s has no license-expression to read it. "
-            "Install license-expression>=30 there (what stage_evidence of the role stage names brings it)."
+            "A wheel declares its licence as an SPDX expression, but %s has no license-expression to read it. "
+            "Install license-expression>=30 for it (the packages in stage_evidence of the role stage include it)."
             % sys.executable
         ) from error
 
@@ -201,26 +201,26 @@ def parse(expression: str) -> t.Any:
     licensing = _library().Licensing()
     try:
         parsed = licensing.parse(expression)
-    # It has two families of errors, and characters that it does not expect give others.
+    # It raises two kinds of errors, and others for unexpected characters.
     except Exception:
         return None
-    # The library takes names with blanks, which SPDX does not have.
+    # The library accepts names with spaces, which SPDX does not have.
     if parsed is None or not all(_ID.match(str(symbol)) for symbol in licensing.license_keys(parsed)):
         return None
     return parsed
 
 
 def _suffices(parsed: t.Any, known: t.Collection[str]) -> bool:
-    """Say whether known licences are enough; an exception (WITH) only permits more, so the licence alone counts."""
+    """Return whether known licences suffice; an exception (WITH) only permits more, so it is not considered."""
     name = type(parsed).__name__
     if name in ("AND", "OR"):
-        judged = [_suffices(one, known) for one in parsed.args]
-        return all(judged) if name == "AND" else any(judged)
+        results = [_suffices(one, known) for one in parsed.args]
+        return all(results) if name == "AND" else any(results)
     return str(getattr(parsed, "license_symbol", parsed).key).lower() in known
 
 
 def is_usual(license_: License, usual: t.Iterable[str] = USUAL) -> bool:
-    """Say whether all licences that hold are usual ones; of alternatives, one that is suffices."""
+    """Return whether all licences that apply are usual ones; of alternatives, one usual licence suffices."""
     known = {one.lower() for one in usual}
     if license_.expression:
         parsed = parse(license_.expression)

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page for the approving officer says, as plain values; report.html.j2 says how, and _page_html joins the two.
+"""The contents of the approver's page, as plain values; report.html.j2 has its form, and _page_html combines the two.
 
-Names, versions, licences and findings are the texts of strangers. They stay as
-they are here: nothing is escaped before the page is rendered. No I/O happens here.
+Names, versions, licences and findings are untrusted text. They stay as they are
+here: nothing is escaped before the page is rendered. No I/O happens here.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from ansible_collections.airgap.python.plugins.module_utils._report import (
 from ansible_collections.airgap.python.plugins.module_utils._report._contents import Contents, LockContents
 
 LARGEST = 12
-# What is deeper in a tree is listed below it.
+# Deeper parts of a tree are listed below it.
 DEEPEST = 24
 TOOL_SETS = "airgap-"
-# What severities are called where it is not their own name.
+# The label of a severity, if it is not its name.
 RATINGS = {"unknown": "not rated"}
 Entry = t.Mapping[str, t.Any]
 
 
 class Compared(t.NamedTuple):
-    """The bundle that this one is compared with; ``created`` is "" where an inventory does not say."""
+    """The bundle that this one is compared with; ``created`` is "" if an inventory does not have it."""
 
     id: str
     created: str
 
 
 class Change(t.NamedTuple):
-    """One change: ``before`` and ``after`` are versions, "" where there is none; ``where`` names sets and targets."""
+    """One change: ``before`` and ``after`` are versions, "" if there is none; ``where`` names sets and targets."""
 
     name: str
     before: str
@@ -68,7 +68,7 @@ class News(t.NamedTuple):
 
 
 class Finding(t.NamedTuple):
-    """A known vulnerability; ``ignored`` has reason and last day where the site ignores it."""
+    """A known vulnerability; ``ignored`` has reason and last day if the site ignores it."""
 
     name: str
     version: str
@@ -83,7 +83,7 @@ class Finding(t.NamedTuple):
 
 
 class LastAnswer(t.NamedTuple):
-    """What was known the last time that a service answered about the same versions."""
+    """What the service answered the last time about the same versions."""
 
     asked: str
     service: str
@@ -91,9 +91,9 @@ class LastAnswer(t.NamedTuple):
 
 
 class Vulnerabilities(t.NamedTuple):
-    """What the vulnerability service said.
+    """What the vulnerability service answered.
 
-    ``reason`` says why it is not audited, else "". ``known`` counts the versions that the service knows. ``counts`` are
+    ``reason`` is why the bundle is not audited, or "". ``known`` counts the versions that the service knows. ``counts`` are
     (rating, number of findings that are not ignored), without zeros. ``skipped`` have name, version and reason,
     ``expired`` id, until and reason.
     """
@@ -140,7 +140,7 @@ class Licences(t.NamedTuple):
 
 
 class Share(t.NamedTuple):
-    """How much a set, a package or the whole bundle takes; ``percent`` is that of the largest package."""
+    """The size of a set, a package or the whole bundle; ``percent`` is relative to the largest package."""
 
     name: str
     packages: int
@@ -151,7 +151,7 @@ class Share(t.NamedTuple):
 
 
 class Sizes(t.NamedTuple):
-    """Sizes by set, of the files that no lock uses any more, of the bundle, and of its largest packages."""
+    """Sizes of the sets, of files that no lock uses any more, of the bundle, and of its largest packages."""
 
     sets: t.Tuple[Share, ...]
     unused: t.Optional[Share]
@@ -167,7 +167,7 @@ class Node(t.NamedTuple):
 
 
 class Tree(t.NamedTuple):
-    """The tree of a set, which all these targets share."""
+    """The tree of a set, for all targets that share it."""
 
     set: str
     targets: t.Tuple[str, ...]
@@ -188,7 +188,7 @@ class File(t.NamedTuple):
 
 
 class Page(t.NamedTuple):
-    """All that the page says; ``signers`` are allowed signers, of which ``required`` must sign."""
+    """All contents of the page; ``signers`` are allowed signers, of which ``required`` must sign."""
 
     id: str
     created: str
@@ -208,21 +208,21 @@ class Page(t.NamedTuple):
 
 
 def plan(
-    evidence: Contents,
+    contents: Contents,
     audit: t.Mapping[str, t.Any],
     changes: t.Mapping[str, t.Any],
     usual: t.Sequence[str] = _license.USUAL,
     signers: t.Sequence[str] = (),
     required: int = 0,
 ) -> Page:
-    """Return what the page says; raises AirgapError for a line in ``signers`` that is not an allowed signer.
+    """Return the contents of the page; raises AirgapError for a line in ``signers`` that is not an allowed signer.
 
-    ``audit`` and ``changes`` are what audit.json and changes.json hold,
+    ``audit`` and ``changes`` are the contents of audit.json and changes.json,
     ``usual`` SPDX ids, ``signers`` lines of an allowed signers file, and
     ``required`` how many of them must sign.
     """
-    manifest = evidence.manifest
-    locks = Locks(evidence.locks)
+    manifest = contents.manifest
+    locks = Locks(contents.locks)
     return Page(
         id=manifest["id"],
         created=manifest["created"],
@@ -232,25 +232,25 @@ def plan(
         packages=_count_projects(manifest["files"]),
         news=_news(changes, locks),
         vulnerabilities=_vulnerabilities(audit, manifest["files"], locks),
-        licences=_licences(evidence, usual, locks),
+        licences=_licences(contents, usual, locks),
         sizes=_sizes(manifest["files"], locks),
-        trees=_trees(evidence.locks),
-        files=_files(evidence, locks),
+        trees=_trees(contents.locks),
+        files=_files(contents, locks),
         tool_sets=tuple(name for name in locks.sets if name.startswith(TOOL_SETS)),
         signers=tuple(_signature.allowed_signers(signers)),
         required=required,
     )
 
 
-def unusual_files(evidence: Contents, usual: t.Sequence[str] = _license.USUAL) -> t.List[Entry]:
+def unusual_files(contents: Contents, usual: t.Sequence[str] = _license.USUAL) -> t.List[Entry]:
     """Return the manifest's entries of the files whose licence is not one of these SPDX ids."""
     return [
-        entry for entry in evidence.manifest["files"] if not _license.is_usual(evidence.licenses[entry["path"]], usual)
+        entry for entry in contents.manifest["files"] if not _license.is_usual(contents.licenses[entry["path"]], usual)
     ]
 
 
 class Locks:
-    """The locks of a bundle, and how the page names those that something is in."""
+    """The locks of a bundle, and how the page names some of them."""
 
     def __init__(self, locks: t.Iterable[LockContents]) -> None:
         targets: t.Dict[str, t.Set[str]] = {}
@@ -264,7 +264,7 @@ class Locks:
         return sorted(self._targets)
 
     def where(self, labels: t.Iterable[str]) -> str:
-        """Return locks ("set/target") as a text, "" for none; a set that is named alone means all its targets."""
+        """Return locks ("set/target") as a text, "" for none; a set without targets means all its targets."""
         found: t.Dict[str, t.Set[str]] = {}
         for label in labels:
             name, dummy, target = label.partition("/")
@@ -340,7 +340,7 @@ def _last_answer(
 ) -> t.Optional[LastAnswer]:
     if not report:
         return None
-    # Which locks have what may have changed since.
+    # The locks of a version may have changed since.
     users = _audit.users_of(entries)
     known = [dict(one, used_by=users.get((one["name"], one["version"]), [])) for one in report["findings"]]
     return LastAnswer(report["asked"], report["service"]["name"], tuple(_finding(one, locks) for one in known))
@@ -361,18 +361,18 @@ def _finding(one: t.Mapping[str, t.Any], locks: Locks) -> Finding:
     )
 
 
-def _licences(evidence: Contents, allowed: t.Sequence[str], locks: Locks) -> Licences:
-    entries = evidence.manifest["files"]
-    unusual = unusual_files(evidence, allowed)
+def _licences(contents: Contents, allowed: t.Sequence[str], locks: Locks) -> Licences:
+    entries = contents.manifest["files"]
+    unusual = unusual_files(contents, allowed)
     marked = {entry["path"] for entry in unusual}
     packages: t.Dict[t.Tuple[str, str, str], t.Set[str]] = {}
     for entry in unusual:
-        key = (entry["name"], entry["version"], evidence.licenses[entry["path"]].text)
+        key = (entry["name"], entry["version"], contents.licenses[entry["path"]].text)
         packages.setdefault(key, set()).update(_labels(entry))
     usual: t.Dict[str, t.Set[str]] = {}
     for entry in entries:
         if entry["path"] not in marked:
-            usual.setdefault(evidence.licenses[entry["path"]].text, set()).add(entry["name"])
+            usual.setdefault(contents.licenses[entry["path"]].text, set()).add(entry["name"])
     return Licences(
         projects=_count_projects(unusual),
         unusual=tuple(UnusualLicence(*key, where=locks.where(labels)) for key, labels in sorted(packages.items())),
@@ -419,7 +419,7 @@ def _trees(locks: t.Iterable[LockContents]) -> t.Tuple[Tree, ...]:
 
 
 def _nodes(lock: LockContents) -> t.List[Node]:
-    """Return the lines of a lock's tree, each below the one that it belongs to."""
+    """Return the lines of a lock's tree, each below its parent."""
     top: t.List[Node] = []
     way: t.List[t.List[Node]] = [top]
     for need in _dependencies.walk(lock, DEEPEST):
@@ -430,15 +430,15 @@ def _nodes(lock: LockContents) -> t.List[Node]:
     return top
 
 
-def _files(evidence: Contents, locks: Locks) -> t.Tuple[File, ...]:
-    entries = sorted(evidence.manifest["files"], key=lambda one: (one["name"], one["version"], one["path"]))
+def _files(contents: Contents, locks: Locks) -> t.Tuple[File, ...]:
+    entries = sorted(contents.manifest["files"], key=lambda one: (one["name"], one["version"], one["path"]))
     return tuple(
         File(
             name=entry["name"],
             version=entry["version"],
             filename=os.path.basename(entry["path"]),
             sha256=entry["sha256"],
-            licence=evidence.licenses[entry["path"]].text,
+            licence=contents.licenses[entry["path"]].text,
             where=locks.where(_labels(entry)),
             bytes=entry["size"],
         )

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The approving officer's page as HTML: report.html.j2, filled with what _page plans.
+"""The approver's page as HTML: report.html.j2 with the values of _page.
 
-The page's values are the texts of strangers. Jinja2 escapes each of them, and
-before that characters that would hide, reorder or break what is beside them
-become visible escapes. Values are never read as a template.
+The values are untrusted text. Characters that would hide, reorder or break the
+text around them become visible escapes, then Jinja2 escapes each value for HTML.
+Values are never read as a template.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ try:
 except ImportError:
     LIBRARY_ERROR = traceback.format_exc()
 
-# Beside this file on the control host; module_utils that travel to a host are Python files alone.
+# These are next to this file on the control host; Ansible sends only Python files of module_utils to a host.
 TEMPLATE = "report.html.j2"
 STYLE = "report.css"
 THIN_SPACE = "\u202f"
@@ -40,17 +40,19 @@ def render(page: Page, template: str, style: str) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(number=number, plural=plural, weight=weight, megabytes=megabytes, moment=moment)
-    # The style is the collection's own text, as the template is.
+    # The style is part of the collection, like the template.
     return environment.from_string(template).render(page=page, style=Markup(style))
 
 
 def _finalize(value: t.Any) -> t.Any:
-    """Return what is put into the page: markup of the template's own, a number, or a text whose every character shows."""
+    """Return a value for the page: the template's own markup, a number, or a text in which every character is visible."""
     if isinstance(value, (Markup, jinja2.Undefined)):
         return value
     if isinstance(value, (str, int)):
         return shown(str(value))
-    raise TypeError("The template writes a value of type %s, which is neither text nor number." % type(value).__name__)
+    raise TypeError(
+        "The template prints a value of type %s, which is neither text nor a number." % type(value).__name__
+    )
 
 
 def number(count: int) -> Markup:
@@ -59,7 +61,7 @@ def number(count: int) -> Markup:
 
 
 def megabytes(size: int) -> Markup:
-    """Return a size in millions of bytes, with two decimals, so that a column of them is in line."""
+    """Return a size in millions of bytes, with two decimals, so that they line up in a column."""
     return Markup("{:,.2f}".format(size / 1e6).replace(",", THIN_SPACE))
 
 
@@ -76,6 +78,6 @@ def plural(count: int, one: str, more: str = "") -> Markup:
 
 
 def moment(stamp: str) -> str:
-    """Return a time of RFC 3339 as people read it, and any other text as it is."""
+    """Return a time of RFC 3339 in readable form, and any other text as it is."""
     match = re.match(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?Z$", stamp)
     return "%s, %s UTC" % match.groups() if match else stamp

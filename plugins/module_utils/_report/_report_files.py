@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files in a bundle's folder of reports: their names, the format of the JSON ones, reading and writing them."""
+"""The files in a bundle's folder reports/: their names, their format, reading and writing them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ DEPENDENCIES = "dependencies.txt"
 
 
 def report_path(root: str, name: str) -> str:
-    """Return where a report of a bundle lies."""
+    """Return the path of a report of a bundle."""
     return os.path.join(root, _layout.REPORTS, name)
 
 
 def read_report(root: str, name: str) -> t.Dict[str, t.Any]:
-    """Return what a JSON report of this collection holds; raises AirgapError for anything else, and OSError."""
+    """Return the content of a JSON report of this collection; raises AirgapError for anything else, and OSError."""
     path = report_path(root, name)
     document = _json.parse(_folder.read_text(path), path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -36,9 +36,9 @@ def read_report(root: str, name: str) -> t.Dict[str, t.Any]:
 
 
 def write_report(root: str, name: str, text: str, check_mode: bool) -> t.Dict[str, t.Any]:
-    """Write a report if it differs from what is there, but not in check mode; return changed, dest and diff."""
+    """Write a report if it differs from the existing one, but not in check mode; return changed, dest and diff."""
     path = report_path(root, name)
-    # JSON can hold half of a surrogate pair, which UTF-8 cannot: it is written as JSON escapes it.
+    # JSON can contain half of a surrogate pair, UTF-8 cannot: it is written as a JSON escape.
     data = text.encode("utf-8", "backslashreplace")
     before = read_if_exists(path)
     if before == data:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How severe a vulnerability is, by its OSV record and CVSS. No I/O happens here."""
+"""The severity of a vulnerability, from its OSV record and CVSS. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "unknown")
 
 
 def severity_ids(finding: t.Mapping[str, t.Any]) -> t.List[str]:
-    """Return the ids under which a severity may be found, the likeliest first, and only what fits in a URL."""
+    """Return the ids under which a severity may be found, the most likely first, and only those that fit in a URL."""
     names = [finding["id"]] + list(finding["aliases"])
     good = [name for name in names if re.match(r"^[A-Za-z0-9][A-Za-z0-9-]{2,60}$", name)]
     return sorted(good, key=lambda name: (not name.startswith("GHSA-"), not name.startswith("PYSEC-"), name))
@@ -75,5 +75,5 @@ def cvss3(vector: str) -> t.Optional[float]:
         score = 1.08 * (impact + exploit)
     if impact <= 0:
         return 0.0
-    # Round up to one decimal place, as appendix A has it, without the noise of floating point.
+    # Round up to one decimal place as in appendix A, without the noise of floating point.
     return math.ceil(round(min(score, 10.0) * 100000) / 10000) / 10.0

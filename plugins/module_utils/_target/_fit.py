@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an interpreter can use what was resolved for a target."""
+"""Whether an interpreter can install what was resolved for a target."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ansible_collections.airgap.python.plugins.module_utils._versions import rel
 
 
 def misfit(target: Target, here: Target) -> str:
-    """Say why an interpreter (``here``) cannot use what was resolved for a target; "" if it can.
+    """Return why an interpreter (``here``) cannot use what was resolved for a target; "" if it can.
 
-    A lock for an older patch version or an older C library serves a newer
-    interpreter of the same minor version (PEP 600 for the library), not the reverse.
+    A lock for an older patch version or an older C library fits a newer
+    interpreter of the same minor version (PEP 600 for the library), but not the reverse.
     """
     for field in ("implementation", "os", "arch"):
         if getattr(target, field) != getattr(here, field):
@@ -34,11 +34,11 @@ def misfit(target: Target, here: Target) -> str:
     accepted = set(here.tags())
     for tag in target.tags():
         if tag not in accepted:
-            return "it takes wheels with the tag %s, which are not accepted here" % tag
+            return "it accepts wheels with the tag %s, which are not accepted here" % tag
     return ""
 
 
 def best_fit(targets: t.Iterable[Target], here: Target) -> t.Optional[Target]:
-    """Return the target closest to an interpreter among those it can use, or None."""
+    """Return the closest of the targets that an interpreter can use, or None."""
     fitting = [target for target in targets if not misfit(target, here)]
     return max(fitting, key=lambda one: (release(one.python), release(one.libc)), default=None)

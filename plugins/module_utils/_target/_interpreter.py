@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask the running interpreter what it is: markers, ABI, C library.
+"""Report what the running interpreter is: markers, ABI, C library.
 
-The text of this file runs in the interpreter that is asked, which may be
-another one than the module's: ``python -I -c TEXT`` prints one line of JSON.
-So it needs nothing but the standard library, and no newer syntax than Python
-3.6 has, so that an old interpreter can still say that it is too old.
+The text of this file runs in the interpreter that is described, which may not
+be the module's: ``python -I -c TEXT`` prints one line of JSON. It needs nothing
+but the standard library and the syntax of Python 3.6, so that an interpreter
+that is too old can still report its version.
 
-It answers facts; _target makes wheel tags of them. Rules: PEP 425 (ABI), PEP
+It reports facts; _survey makes a target of them. Rules: PEP 425 (ABI), PEP
 513 and 600 (the module _manylinux), PEP 508 (markers).
 """
 
@@ -27,7 +27,7 @@ LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux
 
 
 def full_version(info: tuple) -> str:
-    """Return a version_info as PEP 440 writes it."""
+    """Return a version_info in the form of PEP 440."""
     version = "%d.%d.%d" % info[:3]
     if info[3] != "final":
         version += {"alpha": "a", "beta": "b", "candidate": "rc"}[info[3]] + str(info[4])
@@ -43,29 +43,29 @@ def machine() -> str:
 
 
 def libc() -> str:
-    """Return the C library on Linux, such as glibc-2.36 or musl-1.2; "" where it cannot be told."""
+    """Return the C library on Linux, such as glibc-2.36 or musl-1.2; "" if it is unknown."""
     if sys.platform != "linux":
         return ""
     try:
-        # glibc alone answers: "glibc 2.36".
+        # Only glibc answers: "glibc 2.36".
         found = re.match(r"glibc (\d+\.\d+)", os.confstr("CS_GNU_LIBC_VERSION") or "")
         if found:
             return "glibc-" + found.group(1)
     except (AttributeError, OSError, ValueError):
         found = None
     for loader in sorted(glob.glob("/lib/ld-musl-*.so.1")):
-        # musl's loader, run without a program, tells its version on standard error.
-        said = subprocess.run(
+        # musl's loader, run without a program, prints its version to standard error.
+        done = subprocess.run(
             [loader], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, stdout=subprocess.PIPE, check=False
         )
-        found = re.search(r"Version (\d+\.\d+)", said.stderr.decode("ascii", "replace"))
+        found = re.search(r"Version (\d+\.\d+)", done.stderr.decode("ascii", "replace"))
         if found:
             return "musl-" + found.group(1)
     return ""
 
 
 def hard_float() -> bool:
-    """Say whether this 32-bit ARM interpreter passes floats in registers, as manylinux wheels do (ELF for ARM)."""
+    """Return whether this 32-bit ARM interpreter passes floats in registers, as manylinux wheels do (ELF for ARM)."""
     try:
         with open(sys.executable, "rb") as stream:
             header = stream.read(40)
@@ -76,7 +76,7 @@ def hard_float() -> bool:
 
 
 def distribution_allows(major: int, minor: int, arch: str) -> bool:
-    """Ask the distribution's module _manylinux, if there is one, whether it takes such wheels (PEP 600)."""
+    """Return whether the distribution's module _manylinux, if it exists, accepts such wheels (PEP 600)."""
     try:
         import _manylinux
     except ImportError:
@@ -89,7 +89,7 @@ def distribution_allows(major: int, minor: int, arch: str) -> bool:
 
 
 def refused_platforms() -> list:
-    """Return the platform tags that this interpreter does not take although its C library would do."""
+    """Return the platform tags that this interpreter refuses although its C library fits."""
     kind, dummy, version = libc().partition("-")
     if kind != "glibc":
         return []
@@ -103,14 +103,14 @@ def refused_platforms() -> list:
 
 
 def abis() -> list:
-    """Return the ABI tags of this interpreter itself, the best first; none where they cannot be told."""
+    """Return the ABI tags of this interpreter itself, the best first; none if they are unknown."""
     nodot = "%d%d" % sys.version_info[:2]
     suffix = sysconfig.get_config_var("EXT_SUFFIX") or ""
     if sys.implementation.name == "cpython":
         threaded = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
         plain = "cp" + nodot + threaded
         debug = sysconfig.get_config_var("Py_DEBUG")
-        # Windows sets no Py_DEBUG; there the name of a module tells.
+        # Windows does not set Py_DEBUG; there the names of modules show it.
         if debug or (debug is None and (hasattr(sys, "gettotalrefcount") or "_d." in suffix)):
             return [plain + "d", plain]
         return [plain]
@@ -127,20 +127,20 @@ def macos() -> str:
         return ""
     version = platform.mac_ver()[0]
     if version.startswith("10.16"):
-        # An interpreter built for an older macOS is told 10.16, unless it asks like this.
-        said = subprocess.run(
+        # An interpreter built for an older macOS sees 10.16 unless it asks this way.
+        done = subprocess.run(
             [sys.executable, "-sS", "-c", "import platform; print(platform.mac_ver()[0])"],
             env={"SYSTEM_VERSION_COMPAT": "0"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             check=False,
         )
-        version = said.stdout.decode("ascii", "replace").strip() or version
+        version = done.stdout.decode("ascii", "replace").strip() or version
     return version
 
 
 def can_import(name: str) -> bool:
-    """Say whether a module is there, without importing it."""
+    """Return whether a module can be imported, without importing it."""
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
@@ -148,7 +148,7 @@ def can_import(name: str) -> bool:
 
 
 def report() -> dict:
-    """Return all that this interpreter says of itself."""
+    """Return everything that this interpreter reports about itself."""
     version = full_version(sys.version_info)
     return {
         "libc": libc(),

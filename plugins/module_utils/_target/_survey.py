@@ -21,48 +21,48 @@ FUTURE = "from __future__ import annotations"
 Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 
 
-def target_of(answer: t.Mapping[str, t.Any]) -> t.Tuple[Target, bool]:
+def target_of(report: t.Mapping[str, t.Any]) -> t.Tuple[Target, bool]:
     """Return the target that an interpreter is, with its markers and exact tags.
 
-    ``answer`` is what _interpreter says. The second value tells whether it knew
-    its ABI; if not, the tags are those of the description. Raises AirgapError
-    for an interpreter that cannot be a target.
+    ``report`` comes from _interpreter. The second value is whether it knew its
+    ABI; if not, the tags follow from the description. Raises AirgapError for an
+    interpreter that cannot be a target.
     """
-    markers = answer["markers"]
+    markers = report["markers"]
     system = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}.get(markers["platform_system"], "")
     raw = {
         "python": markers["python_full_version"],
         "implementation": markers["implementation_name"],
         "os": system or markers["platform_system"],
-        "arch": answer["machine"],
-        "libc": answer["libc"],
+        "arch": report["machine"],
+        "libc": report["libc"],
     }
     if system == "macos":
-        raw["os_version"] = ".".join(answer["macos"].split(".")[:2])
-    abi = (answer["abis"] or [""])[0]
+        raw["os_version"] = ".".join(report["macos"].split(".")[:2])
+    abi = (report["abis"] or [""])[0]
     short = SHORT.get(raw["implementation"], "py") + markers["python_version"].replace(".", "")
-    # An ABI of its own, such as cp313t, is another kind of interpreter.
+    # A special ABI, such as cp313t, is another kind of interpreter.
     short = abi if abi.startswith(short) else short
-    # Of macOS, the version of the machine belongs to the name.
+    # On macOS, the version of the machine is part of the name.
     version = "-".join(part for part in (raw["libc"], raw.get("os_version", "")) if part)
     raw["name"] = "-".join(part for part in (short, system, raw["arch"], version) if part)
     described = parse(raw)[0]
-    platforms = [one for one in described.platforms() if one not in answer["refused_platforms"]]
+    platforms = [one for one in described.platforms() if one not in report["refused_platforms"]]
     return (
         described._replace(
             reported_markers=tuple((key, markers[key]) for key in MARKERS),
-            reported_tags=tuple(tags_of(described, answer["abis"] or described.abis(), platforms)),
+            reported_tags=tuple(tags_of(described, report["abis"] or described.abis(), platforms)),
         ),
-        bool(answer["abis"]),
+        bool(report["abis"]),
     )
 
 
 def complete_entry(here: Target) -> t.Dict[str, t.Any]:
     """Return the complete entry of an interpreter, without what differs between machines of its kind.
 
-    A kernel's release changes with every update, so it would resolve everything
-    anew; only of macOS, whose version it is, do markers use it. Tags that follow
-    from the description are left out: they are the same list.
+    A kernel's release changes with every update, and everything would be
+    resolved again; markers use it only on macOS, where it is the version. Tags
+    that follow from the description are left out.
     """
     left_out = {"platform_version"} if here.os == "macos" else {"platform_version", "platform_release"}
     markers = tuple((key, value) for key, value in here.reported_markers if key not in left_out)
@@ -72,7 +72,7 @@ def complete_entry(here: Target) -> t.Dict[str, t.Any]:
 
 
 def short_entry(here: Target) -> t.Dict[str, t.Any]:
-    """Return the shortest entry of airgap_targets that describes an interpreter."""
+    """Return the shortest entry for airgap_targets that describes an interpreter."""
     entry = complete_entry(here)
     entry.pop("markers", None)
     return entry
@@ -88,8 +88,8 @@ def read_interpreter(python: str, run: Run) -> t.Dict[str, t.Any]:
     rc, out, err = run([python, "-I", "-c", inspect.getsource(_interpreter).replace(FUTURE, "")])
     if rc != 0:
         raise AirgapError(*("%s does not run: %s" % (python, (err or out).strip()[-500:])).split("\n"), rc=rc)
-    report: t.Dict[str, t.Any] = json.loads(out)
-    return report
+    found: t.Dict[str, t.Any] = json.loads(out)
+    return found
 
 
 def describe_interpreter(

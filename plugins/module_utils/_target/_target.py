@@ -3,8 +3,8 @@
 """Targets: one kind of interpreter, its marker environment and its wheel tags.
 
 Rules come from PEP 508 (markers), PEP 425 (tags), PEP 600 (manylinux),
-PEP 656 (musllinux) and pip's documentation of ``pip download``. Tags are by hand,
-because packaging.tags gives a platform's only on that platform; a test holds the rest to it.
+PEP 656 (musllinux) and pip's documentation of ``pip download``. Tags are computed
+here because packaging.tags knows those of the running platform only; a test compares the two.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typing as t
 ARCHES = ("x86_64", "aarch64", "i686", "armv7l", "ppc64le", "s390x", "riscv64", "loongarch64")
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy"}
 SHORT = {"cpython": "cp", "pypy": "pp"}
-# ABI tags that several interpreters share; "none" is that of wheels without compiled code for Python.
+# ABI tags that several interpreters share; "none" means a wheel without compiled code for Python.
 SHARED_ABIS = ("abi3", "abi3t", "none")
 # os: (os_name, sys_platform, platform_system)
 SYSTEMS = {
@@ -28,19 +28,19 @@ MACHINES = {
     "macos": {"x86_64": "x86_64", "aarch64": "arm64"},
 }
 WINDOWS_TAGS = {"x86_64": "win_amd64", "aarch64": "win_arm64", "i686": "win32"}
-# PEP 600: the names that came before glibc stood in the tag, and who may carry them.
+# PEP 600: the names from before glibc's version was part of the tag.
 LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 # The oldest glibc that wheels are built for: PEP 513 for Intel, PEP 599 for the others.
 OLDEST_GLIBC = {"x86_64": 5, "i686": 5}
-# What each macOS interpreter ran on first; used where the target names no version.
+# The first macOS for each CPU; used if the target names no version.
 OLDEST_MACOS = {"x86_64": "10.13", "aarch64": "11.0"}
-# What a macOS wheel may be called that holds code for a CPU; older pips say fat32 for fat3.
+# The formats of macOS wheels that contain code for a CPU; older versions of pip say fat32 for fat3.
 MACOS_FORMATS = {
     "x86_64": ["x86_64", "intel", "fat64", "fat3", "fat32", "universal2", "universal"],
     "aarch64": ["arm64", "universal2"],
 }
 FIELDS = ("name", "python", "implementation", "os", "arch", "libc", "os_version", "markers", "tags")
-# The variables of PEP 508 that an interpreter answers; "extra" belongs to a requirement.
+# The variables of PEP 508 that an interpreter reports; "extra" belongs to a requirement.
 MARKERS = (
     "implementation_name",
     "implementation_version",
@@ -57,10 +57,10 @@ MARKERS = (
 
 
 class Target(t.NamedTuple):
-    """One kind of interpreter; make it with _target_parser.parse().
+    """One kind of interpreter; _target_parser.parse() creates it.
 
-    ``reported_markers`` and ``reported_tags`` are what a machine said. They
-    are empty where the target was only described; see markers() and tags().
+    ``reported_markers`` and ``reported_tags`` come from a machine. They are
+    empty if the target was only described; see markers() and tags().
     """
 
     name: str
@@ -85,11 +85,11 @@ class Target(t.NamedTuple):
         return "%s%d%d" % ((SHORT[self.implementation],) + self.minor)
 
     def description(self) -> t.Dict[str, str]:
-        """Return the fields that say what the interpreter is, as people write them."""
+        """Return the fields that describe the interpreter, as people write them."""
         return {key: getattr(self, key) for key in FIELDS[:-2] if getattr(self, key)}
 
     def as_dict(self) -> t.Dict[str, t.Any]:
-        """Return the fields that say something, as a user would write them."""
+        """Return the fields that are set, as a user would write them."""
         raw: t.Dict[str, t.Any] = dict(self.description())
         if self.reported_markers:
             raw["markers"] = dict(self.reported_markers)
@@ -98,9 +98,9 @@ class Target(t.NamedTuple):
         return raw
 
     def markers(self) -> t.Dict[str, str]:
-        """Return the marker environment (PEP 508): all of MARKERS, "" for what nobody reported.
+        """Return the marker environment (PEP 508): all of MARKERS, "" for what was not reported.
 
-        What the machine reported overrides what follows from the description.
+        Reported values override those that follow from the description.
         """
         os_name, sys_platform, system = SYSTEMS[self.os]
         environment = {
@@ -120,9 +120,9 @@ class Target(t.NamedTuple):
         return environment
 
     def tags(self) -> t.List[str]:
-        """Return every wheel tag that the interpreter accepts, the best first, such as py3-none-any.
+        """Return every wheel tag that the interpreter accepts, such as py3-none-any, the best first.
 
-        They are the reported ones, or follow from the description in the order of PEP 425.
+        They were reported, or follow from the description in the order of PEP 425.
         """
         if self.reported_tags:
             return list(self.reported_tags)
@@ -158,7 +158,7 @@ class Target(t.NamedTuple):
         return ["pypy%d%d_pp73" % self.minor if self.implementation == "pypy" else self.interpreter]
 
     def pip_arguments(self) -> t.List[str]:
-        """Return pip's options that choose this target's wheels (pip download --help)."""
+        """Return the options with which pip chooses wheels for this target (pip download --help)."""
         arguments = ["--python-version", self.python, "--implementation", SHORT[self.implementation]]
         for abi in self.abis():
             arguments += ["--abi", abi]
@@ -168,7 +168,7 @@ class Target(t.NamedTuple):
 
 
 def once(values: t.Iterable[str]) -> t.List[str]:
-    """Return the values in their order, each where it comes first."""
+    """Return the values in their order, without repetitions."""
     return list(dict.fromkeys(values))
 
 
@@ -176,7 +176,7 @@ def tags_of(target: Target, abis: t.Sequence[str], platforms: t.Sequence[str]) -
     """Return the tags of an interpreter in the order of PEP 425: the closest to the machine first.
 
     The stable ABI of older versions (abi3, PEP 384; without the GIL abi3t, PEP
-    803) counts for CPython alone.
+    803) exists for CPython only.
     """
     own, (major, minor) = target.interpreter, target.minor
     pairs = [(own, abi) for abi in abis]
@@ -195,12 +195,12 @@ def tags_of(target: Target, abis: t.Sequence[str], platforms: t.Sequence[str]) -
 
 
 def _macos_platforms(version: str, arch: str) -> t.List[str]:
-    """Return the platform tags of macOS: several formats hold one CPU's code (PyPA, platform compatibility tags)."""
+    """Return the platform tags of macOS: several formats contain code for one CPU (PyPA, platform compatibility tags)."""
     major, minor = (int(part) for part in version.split(".")[:2])
     formats = MACOS_FORMATS[arch]
     # From macOS 11 on the minor version is always 0 in tags.
     steps = ["%d_0" % step for step in range(major, 10, -1)]
-    # Before macOS 11 there was no arm64; what says universal2 of that time may hold it all the same.
+    # Before macOS 11 there was no arm64, but a universal2 wheel of that time may contain code for it.
     older = formats if arch == "x86_64" else ["universal2"]
     tags = ["macosx_%s_%s" % (step, name) for step in steps for name in formats]
     return tags + [

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Targets as users describe them: parsing and checking an entry of airgap_targets."""
+"""Parse and check the targets that users describe, the entries of airgap_targets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from ansible_collections.airgap.python.plugins.module_utils._target._target impo
 ALIASES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "x86": "i686", "i386": "i686"}
 PLATFORM_KINDS = {"linux": r"(many|musl)?linux", "windows": "win", "macos": "macosx_"}
 OLDEST_PYTHON = 8
-# Beyond what is planned; a number above it is a slip of the pen.
+# Beyond what is planned: a larger number is a typo.
 NEWEST_PYTHON = 20
 NEWEST_LIBC = {"glibc-2": 60, "musl-1": 5}
 
 
 def _released(version: str) -> str:
-    """Return the version of an interpreter that was built after its release: some Debian builds say 3.12.3+."""
+    """Return a version without the "+" of builds after a release: some Debian builds report 3.12.3+."""
     return re.sub(r"^(\d+\.\d+\.\d+[a-z0-9]*)\+\Z", r"\1", version)
 
 
@@ -40,20 +40,20 @@ def _parse_libc(name: str, system: str, arch: str, raw: t.Any) -> str:
     libc = re.sub(r"^(musl-\d+\.\d+)\.\d+$", r"\1", str(raw or "").strip().lower().replace(" ", "-"))
     if system != "linux":
         if libc:
-            raise AirgapError("target %s: libc %s on %s does not exist. Leave libc out." % (name, libc, system))
+            raise AirgapError("target %s: there is no libc %s on %s. Leave libc out." % (name, libc, system))
         return ""
     found = re.match(r"^(glibc-2|musl-1)\.(\d{1,3})\Z", libc)
     if found is None:
         raise AirgapError(
             "target %s: libc must be the C library of the machine, such as glibc-2.36 or musl-1.2; it is %r. "
-            "There, 'getconf GNU_LIBC_VERSION' prints it." % (name, raw)
+            "On the machine, 'getconf GNU_LIBC_VERSION' prints it." % (name, raw)
         )
     kind, step = found.group(1), int(found.group(2))
     oldest = OLDEST_GLIBC.get(arch, 17) if kind == "glibc-2" else 0
     if not oldest <= step <= NEWEST_LIBC[kind]:
         raise AirgapError(
-            "target %s: libc %s on %s is none that wheels are built for: they are for %s.%d to %s.%d. "
-            "On the machine, 'ldd --version' prints the right one."
+            "target %s: no wheels are built for libc %s on %s: they are built for %s.%d to %s.%d. "
+            "On the machine, 'ldd --version' prints the correct one."
             % (name, libc, arch, kind, oldest, kind, NEWEST_LIBC[kind])
         )
     return libc
@@ -63,12 +63,12 @@ def _parse_os_version(name: str, system: str, arch: str, raw: t.Any) -> str:
     """Return the macOS version as MAJOR.MINOR; raises AirgapError."""
     if system != "macos":
         if raw:
-            raise AirgapError("target %s: os_version counts on macos only. Leave it out." % name)
+            raise AirgapError("target %s: os_version is for macos only. Leave it out." % name)
         return ""
     found = re.match(r"^(\d+)(?:\.(\d+))?(?:\.\d+)*\Z", str(raw or OLDEST_MACOS[arch]))
     major, minor = (int(found.group(1)), int(found.group(2) or 0)) if found else (0, 0)
     if major == 10 and 4 <= minor <= 16 and arch != "x86_64":
-        raise AirgapError("target %s: macOS on %s began with 11.0. Write os_version 11.0 or newer." % (name, arch))
+        raise AirgapError("target %s: the first macOS on %s was 11.0. Write os_version 11.0 or newer." % (name, arch))
     # Apple went from 15 to 26.
     if not (major == 10 and 4 <= minor <= 16) and major not in list(range(11, 16)) + list(range(26, 41)):
         raise AirgapError(
@@ -97,22 +97,22 @@ def _parse_markers(name: str, raw: t.Any) -> t.Tuple[t.Tuple[str, str], ...]:
 
 
 def _parse_tags(name: str, raw: t.Any) -> t.Tuple[str, ...]:
-    """Return reported tags; raises AirgapError for what is no tag."""
+    """Return reported tags; raises AirgapError for anything that is not a tag."""
     if not raw:
         return ()
     if isinstance(raw, (str, bytes)) or not isinstance(raw, t.Sequence):
-        raise AirgapError("target %s: tags must be a list, such as that of 'pip debug --verbose'." % name)
+        raise AirgapError("target %s: tags must be a list, such as the one that 'pip debug --verbose' prints." % name)
     for tag in raw:
         if not re.match(r"^[a-z0-9_]+-[a-z0-9_]+-[a-z0-9_]+\Z", str(tag)):
             raise AirgapError(
-                "target %s: %r is no wheel tag. Each is INTERPRETER-ABI-PLATFORM, such as cp39-abi3-win_amd64."
+                "target %s: %r is not a wheel tag. Each is INTERPRETER-ABI-PLATFORM, such as cp39-abi3-win_amd64."
                 % (name, tag)
             )
     return tuple(once(str(tag) for tag in raw))
 
 
 def _check_reported(target: Target) -> None:
-    """Raise AirgapError where markers or tags tell of another interpreter than the description."""
+    """Raise AirgapError if markers or tags describe another interpreter than the other fields."""
     reported = dict(target.reported_markers)
     described = target._replace(reported_markers=()).markers()
     for key in (
@@ -125,21 +125,21 @@ def _check_reported(target: Target) -> None:
     ):
         if reported.get(key, described[key]) != described[key]:
             raise AirgapError(
-                "target %s: marker %s is %r, but the description says %r. Take both from one interpreter: "
+                "target %s: marker %s is %r, but the description says %r. Copy both from one interpreter: "
                 "the playbook survey writes them." % (target.name, key, reported[key], described[key])
             )
     if not target.reported_tags:
         return
     if not target.abis():
         raise AirgapError(
-            "target %s: none of its tags is for %s, which python %s and %s say. Take tags and description from one "
-            "interpreter: the playbook survey writes them."
+            "target %s: none of its tags is for %s, which is the interpreter tag of %s %s. Copy tags and description from "
+            "one interpreter: the playbook survey writes them."
             % (target.name, target.interpreter, target.implementation, target.python)
         )
     if "py3-none-any" not in target.reported_tags:
         raise AirgapError(
-            "target %s: its tags lack py3-none-any, which every interpreter accepts. Give all of them, or leave tags out "
-            "and they follow from the description." % target.name
+            "target %s: its tags lack py3-none-any, which every interpreter accepts. List all of them, or leave tags out: "
+            "they then follow from the description." % target.name
         )
     kind = PLATFORM_KINDS[target.os]
     platforms = target.platforms()
@@ -149,7 +149,7 @@ def _check_reported(target: Target) -> None:
         other = platforms or [""]
     if other:
         raise AirgapError(
-            "target %s: its tags have the platform %s, which is not one of %s. Take tags and description from one "
+            "target %s: its tags have the platform %s, which is not one of %s. Copy tags and description from one "
             "interpreter: the playbook survey writes them." % (target.name, other[0], target.os + " on " + target.arch)
         )
 
@@ -162,7 +162,7 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
     name = str(raw.get("name") or "")
     if not re.match(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", name):
         raise AirgapError(
-            "target %r: 'name' must be letters, digits, '.', '_' and '-', and begin with a letter or digit: "
+            "target %r: 'name' must be letters, digits, '.', '_' and '-', and start with a letter or digit: "
             "it names the lock's file." % (raw.get("name"),)
         )
     unknown = sorted(set(raw) - set(FIELDS))
@@ -178,7 +178,7 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
     minor = int(re.findall(r"\d+", python)[1])
     if not OLDEST_PYTHON <= minor <= NEWEST_PYTHON:
         raise AirgapError(
-            "target %s: python %s is not served: 3.%d is the oldest, and 3.%d is not there yet. Name another "
+            "target %s: python %s is not supported: 3.%d is the oldest, and 3.%d does not exist yet. Name another "
             "interpreter of the machine%s."
             % (
                 name,
@@ -191,25 +191,24 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
     if python.count(".") == 1:
         python += ".0"
         warnings.append(
-            "target %s: python %s has no patch version and is taken as %s, which may get older packages than its "
-            "interpreters could run. Write what 'python3 --version' prints there, or take the file "
+            "target %s: python %s has no patch version and is treated as %s, so its interpreters may get older packages "
+            "than they could run. Write what 'python3 --version' prints there, or name the file "
             "that the playbook survey writes." % (name, python[:-2], python)
         )
     implementation = str(raw.get("implementation") or "cpython").lower()
     if implementation not in IMPLEMENTATIONS:
         raise AirgapError(
-            "target %s: implementation %r is not known. Write cpython or pypy." % (name, raw.get("implementation"))
+            "target %s: unknown implementation %r. Write cpython or pypy." % (name, raw.get("implementation"))
         )
     system = str(raw.get("os") or "linux").lower()
     if system not in SYSTEMS:
-        raise AirgapError("target %s: os %r is not known. Write linux, windows or macos." % (name, raw.get("os")))
+        raise AirgapError("target %s: unknown os %r. Write linux, windows or macos." % (name, raw.get("os")))
     arch = str(raw.get("arch") or "x86_64").lower()
     arch = ALIASES.get(arch, arch)
     if arch not in ARCHES or arch not in MACHINES.get(system, {arch: arch}):
         fitting = sorted(MACHINES[system]) if system in MACHINES else list(ARCHES)
         raise AirgapError(
-            "target %s: arch %r is not known on %s. Write one of %s."
-            % (name, raw.get("arch"), system, ", ".join(fitting))
+            "target %s: unknown arch %r on %s. Write one of %s." % (name, raw.get("arch"), system, ", ".join(fitting))
         )
     libc = _parse_libc(name, system, arch, raw.get("libc"))
     os_version = _parse_os_version(name, system, arch, raw.get("os_version"))
@@ -220,13 +219,13 @@ def parse(raw: t.Mapping[str, t.Any]) -> t.Tuple[Target, t.List[str]]:
 
 
 def parse_all(raws: t.Iterable[t.Mapping[str, t.Any]]) -> t.Tuple[t.List[Target], t.List[str]]:
-    """Return all targets and warnings; raises AirgapError, also for a name that stands twice."""
+    """Return all targets and warnings; raises AirgapError, also for a name that is used twice."""
     targets: t.List[Target] = []
     warnings: t.List[str] = []
     for raw in raws:
-        target, said = parse(raw)
+        target, more = parse(raw)
         if any(target.name == other.name for other in targets):
-            raise AirgapError("target %s stands twice. Give each its own name." % target.name)
+            raise AirgapError("Two targets are named %s. Give each its own name." % target.name)
         targets.append(target)
-        warnings += said
+        warnings += more
     return targets, warnings

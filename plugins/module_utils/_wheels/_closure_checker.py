@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check locks against the wheels of a pool on disk: the reading around _closure."""
+"""Check locks against the wheels of a pool on disk: this reads the files, _closure decides."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._packaging i
 
 
 class ClosureChecker:
-    """Proves locks whose files lie in one pool; each file is read once.
+    """Checks locks whose files are in one pool; each file is read once.
 
     ``known`` are pins whose files the caller has just compared with their sums.
     """
@@ -28,7 +28,7 @@ class ClosureChecker:
         self._heads: t.Dict[str, str] = {}
 
     def head(self, pin: Pin) -> str:
-        """Return the head of the METADATA of a pin's file; raises AirgapError, also where it is not the file of the pin."""
+        """Return the headers of METADATA of a pin's file; raises AirgapError, also if the file does not match the pin."""
         path = os.path.join(self.pool, pin.filename)
         if pin.filename not in self._heads:
             try:
@@ -36,12 +36,12 @@ class ClosureChecker:
                     self._sums[pin.filename] = sha256_file(path)
                 self._heads[pin.filename] = _metadata.headers(_metadata.read(path))
             except FileNotFoundError as error:
-                raise AirgapError("%s is in a lock and not in the pool. Stage again." % path) from error
+                raise AirgapError("%s is in a lock but not in the pool. Stage the bundle again." % path) from error
             except OSError as error:
                 raise AirgapError(str(error)) from error
         if self._sums[pin.filename] != pin.sha256:
             raise AirgapError(
-                "A lock says that %s has sha256 %s, and the file in the pool has %s. Stage again."
+                "A lock pins %s with sha256 %s, but the file in the pool has %s. Stage the bundle again."
                 % (pin.filename, pin.sha256, self._sums[pin.filename])
             )
         return self._heads[pin.filename]
@@ -49,6 +49,6 @@ class ClosureChecker:
     def check(
         self, pins: t.Iterable[Pin], roots: t.Iterable[str], constraints: t.Iterable[str], target: Target
     ) -> _closure.Closure:
-        """Prove one lock; raises AirgapError where a file cannot be read, and for nothing else."""
+        """Check one lock; raises AirgapError only if a file cannot be read."""
         wheels = [_closure.Wheel(pin.name, pin.version, pin.filename, self.head(pin)) for pin in pins]
         return _closure.check(self.packaging, roots, constraints, wheels, target.name, target.markers(), target.tags())

@@ -4,13 +4,13 @@
 
 A lock is a requirements file that ``pip install --require-hashes -r`` accepts
 (pip documentation, "Requirements File Format" and "Secure installs"). Each pin
-stands on one line, followed by a comment with what pip does not need but the
-pool and the officer do: the file's name, its size in bytes and where it came from::
+is one line, followed by a comment with what the pool and the officer need but pip
+does not: the file's name, its size in bytes and its origin::
 
     flask==3.1.1 --hash=sha256:HEX  # flask-3.1.1-py3-none-any.whl 103305 URL
 
-The requirements that it was resolved from stand above the pins as comments
-(``# root: flask>=3``), so that a lock can be proved without its inputs.
+The requirements that it was resolved from are comments above the pins
+(``# root: flask>=3``), so that the closure of a lock can be checked without its inputs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, split_lines
 
 HEADER = "# airgap.python lock 1"
-# What a wheel may be called in a lock, which is read before packaging is there to judge the parts (see _wheel).
+# The name of a wheel in a lock, which is read before packaging is available to parse it (see _wheel_name).
 WHEEL = r"[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl"
 # The name of a project as people write it (PEP 508).
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -31,7 +31,7 @@ _PIN = re.compile(
     r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
     r"  # (?P<filename>" + WHEEL + r") (?P<size>[0-9]{1,18})(?: (?P<origin>\S+))?"
 )
-# pip decodes a file by such a comment in its first two lines (PEP 263), and would read other pins than we do.
+# pip decodes a file by such a comment in its first two lines (PEP 263), and could read other pins than this does.
 _CODING = re.compile(r"coding[:=]")
 
 
@@ -51,9 +51,9 @@ class Pin(t.NamedTuple):
 
 
 class Lock(t.NamedTuple):
-    """The pins in order of their names, the digest of the inputs they were resolved from, and their requirements.
+    """The pins in the order of the file, the digest of the inputs that they were resolved from, and their requirements.
 
-    ``roots`` is None in a lock of an earlier version, which did not note them.
+    ``roots`` is None in a lock of an earlier version, which did not record them.
     """
 
     pins: t.Tuple[Pin, ...]
@@ -62,12 +62,12 @@ class Lock(t.NamedTuple):
 
 
 def normalize(name: str) -> str:
-    """Return a project name in its normalized form (PEP 503); by hand, as locks are read where packaging is not yet there."""
+    """Return a project name in its normalized form (PEP 503); here, because locks are read before packaging is available."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def project_of(requirement: str) -> str:
-    """Return the normalized name of the project that a requirement begins with, or ""."""
+    """Return the normalized name of the project that a requirement starts with, or ""."""
     match = re.match(NAME, requirement)
     return normalize(match.group()) if match else ""
 
@@ -78,7 +78,9 @@ def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[st
     for root in sorted(set(roots)):
         words = root.replace("\t", " ").strip(" ")
         if not words or not is_plain(words) or "\\" in words:
-            raise AirgapError("%r is no requirement on one line. Write each requirement on a line of its own." % root)
+            raise AirgapError(
+                "The requirement %r is not one line of plain text. Write each requirement on one line." % root
+            )
         lines.append("# root: %s" % words)
     for pin in sorted(pins):
         line = "%s==%s --hash=sha256:%s  # %s %d %s" % pin
@@ -87,10 +89,10 @@ def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[st
 
 
 def parse_lock(text: str, where: str = "lock") -> Lock:
-    """Return the lock that a text holds; ``where`` names it in errors.
+    """Return the lock in a text; ``where`` names it in errors.
 
     Raises AirgapError for a line that is neither a comment nor a pin, for a
-    project that is pinned twice, and for what pip could read in another way.
+    project that is pinned twice, and for text that pip could read differently.
     """
     pins = []
     inputs = ""
@@ -99,11 +101,11 @@ def parse_lock(text: str, where: str = "lock") -> Lock:
     try:
         lines = split_lines(text)
     except ValueError as error:
-        raise AirgapError("%s is no lock: %s. Stage it again." % (where, error)) from error
+        raise AirgapError("%s is not a lock: %s. Stage it again." % (where, error)) from error
     for number, line in enumerate(lines, 1):
         if "\\" in line or not is_plain(line) or (number < 3 and _CODING.search(line)):
             raise AirgapError(
-                "%s, line %d has a backslash, a control character or a coding, by which pip could read another lock: %r. "
+                "%s, line %d has a backslash, a control character or a coding, so pip could read it differently: %r. "
                 "Stage it again." % (where, number, line[:120])
             )
         if line.startswith("# inputs: "):
@@ -115,7 +117,7 @@ def parse_lock(text: str, where: str = "lock") -> Lock:
         match = _PIN.fullmatch(line)
         if match is None:
             raise AirgapError(
-                "%s, line %d is no pin of the form "
+                "%s, line %d is not a pin of the form "
                 "'NAME==VERSION --hash=sha256:HEX  # FILE SIZE': %r. Stage it again." % (where, number, line[:120])
             )
         pin = Pin(

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""METADATA of a wheel: reading it, and what it requires (core metadata specification)."""
+"""Read METADATA of a wheel, and what it requires (core metadata specification)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._versions import release
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 
-# The largest METADATA on the public index have a long description and stay below 1 MB.
+# On the public index, even METADATA with a long description stays below 1 MB.
 LARGEST = 8 * 1024 * 1024
 
 
 def read(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
-    """Return the text of the one METADATA file in a wheel's .dist-info folder, of the open file if there is one."""
+    """Return the text of the one METADATA file in a wheel's .dist-info folder; ``opened`` is the open file, if any."""
     try:
         with zipfile.ZipFile(opened or path) as archive:
             found = [
@@ -30,14 +30,14 @@ def read(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
             ]
             if len(found) != 1:
                 raise AirgapError(
-                    "%s holds %d .dist-info/METADATA files instead of one. Stage it again." % (path, len(found))
+                    "%s contains %d .dist-info/METADATA files instead of one. Stage it again." % (path, len(found))
                 )
             with archive.open(found[0]) as stream:
-                # The size in the archive's list may lie, so the read is bounded, too.
+                # The size in the archive's directory may be false, so the read is limited, too.
                 data = stream.read(LARGEST + 1)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise AirgapError(
-            "%s is no readable zip archive, so it is no wheel: %s. Stage it again." % (path, error)
+            "%s is not a readable zip archive, so it is not a wheel: %s. Stage it again." % (path, error)
         ) from error
     if len(data) > LARGEST:
         raise AirgapError("%s has more than %d bytes of METADATA. Do not trust this file." % (path, LARGEST))
@@ -50,7 +50,7 @@ def headers(metadata: str) -> str:
 
 
 def parse(metadata: str) -> email.message.Message:
-    """Return METADATA, or the head of it, as its headers and, as the payload, the description behind them."""
+    """Return METADATA, or the headers of it, as a message; the description is its payload."""
     return email.parser.HeaderParser().parsestr(metadata)
 
 
@@ -66,7 +66,7 @@ def required_names(message: email.message.Message) -> t.Set[str]:
 
 
 def depends_on_os_release(message: email.message.Message) -> bool:
-    """Say whether the marker of a requirement asks for the operating system's release or version."""
+    """Return whether the marker of a requirement uses the release or version of the operating system."""
     return any(re.search(r";.*platform_(release|version)", one) for one in requires_dist(message))
 
 
@@ -76,6 +76,9 @@ def requires_python(message: email.message.Message) -> str:
 
 
 def oldest_python(message: email.message.Message) -> t.Tuple[int, ...]:
-    """Return the lower bound of Requires-Python, or () where there is none; by hand, as pip's own wheel is judged by it."""
+    """Return the lower bound of Requires-Python, or () if there is none.
+
+    Parsed by hand, because it is needed for the wheel of pip, which contains packaging.
+    """
     match = re.search(r">=\s*(\d+(?:\.\d+)*)", requires_python(message))
     return release(match.group(1)) if match else ()

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that finds PyPA's ``packaging``, which knows versions (PEP 440), requirements and markers (PEP 508).
+"""Find PyPA's ``packaging``, which parses versions (PEP 440), requirements and markers (PEP 508).
 
-A host inside the gap often has no ``packaging`` of its own, but pip brings a
-copy, and a wheel of pip is in every bundle.
+A host inside the gap often does not have ``packaging``, but pip contains a
+copy, and every full bundle contains a wheel of pip.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
-# 22 is the first that refuses versions outside PEP 440, and that compares names of extras in one spelling.
+# The first that refuses versions outside PEP 440, and that normalizes the names of extras.
 OLDEST = 22
-# Names of modules, the host's own first.
+# Names of modules: first the host's own, then pip's copy.
 _HOMES = ("packaging", "pip._vendor.packaging")
 
 
 class Packaging(t.NamedTuple):
-    """What is used of packaging; ``source`` says where it came from.
+    """The parts of packaging that are used; ``source`` is where it was found.
 
-    The functions raise ValueError for what they cannot read.
+    The functions raise ValueError for text that they cannot read.
     """
 
     source: str
@@ -37,11 +37,11 @@ class Packaging(t.NamedTuple):
 
 
 def _from_module(name: str, source: str) -> Packaging:
-    """Return the packaging that a module is; raises ImportError if it is not there or too old."""
+    """Return packaging from a module; raises ImportError if it is missing or too old."""
     version = str(getattr(importlib.import_module(name), "__version__", "0"))
     match = re.match(r"\d+", version)
     if match is None or int(match.group()) < OLDEST:
-        raise ImportError("%s is packaging %s, and %d or newer is needed" % (source, version, OLDEST))
+        raise ImportError("%s is packaging %s, but %d or newer is needed" % (source, version, OLDEST))
     requirements = importlib.import_module(name + ".requirements")
     specifiers = importlib.import_module(name + ".specifiers")
     versions = importlib.import_module(name + ".version")
@@ -57,7 +57,7 @@ def _from_module(name: str, source: str) -> Packaging:
 
 
 def _forget_pip() -> None:
-    """Let the next import look for pip again; one place may have had it without what is needed."""
+    """Make the next import search for pip again; an earlier place may have had an incomplete one."""
     for name in [name for name in sys.modules if name == "pip" or name.startswith("pip.")]:
         del sys.modules[name]
     importlib.invalidate_caches()
@@ -66,14 +66,14 @@ def _forget_pip() -> None:
 def load(places: t.Iterable[str] = ()) -> Packaging:
     """Return the interpreter's packaging, its pip's copy, or that of a pip in ``places``, in this order.
 
-    Places are folders that hold the package pip, and wheels of pip: a wheel is
-    a zip archive, which Python can import from. Raises AirgapError.
+    Places are folders with the package pip, and wheels of pip: a wheel is a
+    zip archive, from which Python can import. Raises AirgapError.
     """
     tried = []
     for name in _HOMES:
         try:
             return _from_module(name, name)
-        # A pip for another Python may not even be parsed here.
+        # This Python may not be able to parse a pip for another one.
         except (ImportError, SyntaxError) as error:
             tried.append("%s: %s" % (name, error))
     for place in places:
@@ -86,7 +86,7 @@ def load(places: t.Iterable[str] = ()) -> Packaging:
         finally:
             sys.path.remove(place)
     raise AirgapError(
-        "Versions and markers cannot be read: %s has no packaging of version %d or newer, and no pip 24.1 or newer, "
-        "which brings it (%s). Install python3-packaging or a newer pip there, or stage pip as a set of the bundle."
+        "Versions and markers cannot be read: %s has neither packaging %d or newer nor pip 24.1 or newer, which "
+        "contains it (%s). Install python3-packaging or a newer pip on this host, or stage pip as a set of the bundle."
         % (sys.executable, OLDEST, "; ".join(tried))
     )

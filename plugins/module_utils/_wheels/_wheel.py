@@ -15,7 +15,7 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _meta
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 from ansible_collections.airgap.python.plugins.module_utils._wheels._packaging import Packaging
 
-# METADATA header -> (field of the upload form, whether it may stand there more than once).
+# METADATA header -> (field of the upload form, whether it may occur more than once).
 _FIELDS: t.Dict[str, t.Tuple[str, bool]] = {
     "metadata-version": ("metadata_version", False),
     "dynamic": ("dynamic", True),
@@ -61,7 +61,7 @@ class Wheel(t.NamedTuple):
 
 
 def _value(text: str) -> str:
-    """Return a header's value without the folding that older tools put in (RFC 822, and a bar before each line)."""
+    """Return a header's value without the folding of older tools (RFC 822, and a bar before each line)."""
     lines = text.splitlines()
     if len(lines) < 2:
         return text.strip()
@@ -76,7 +76,7 @@ def form_fields(message: email.message.Message) -> t.List[t.Tuple[str, str]]:
     for header, raw in message.items():
         field, many = _FIELDS.get(header.lower(), ("", False))
         value = _value(str(raw))
-        # "UNKNOWN" is how old tools wrote that there is nothing.
+        # Old tools wrote "UNKNOWN" for an empty value.
         if not field or not value or value == "UNKNOWN" or (field in seen and not many):
             continue
         seen.add(field)
@@ -91,7 +91,7 @@ def form_fields(message: email.message.Message) -> t.List[t.Tuple[str, str]]:
 
 
 def _form_version(declared: str, in_name: str, filename: str) -> str:
-    """Return the spelling of the version that devpi accepts: one that stands in the file's name."""
+    """Return the spelling of the version that devpi accepts: the one in the file name."""
     if declared in filename or re.sub(r"[^\w\d.]+", "_", declared) in filename:
         return declared
     return in_name
@@ -100,8 +100,8 @@ def _form_version(declared: str, in_name: str, filename: str) -> str:
 def describe(packaging: Packaging, path: str, sha256: str, metadata: t.Optional[str] = None) -> Wheel:
     """Return what a wheel declares.
 
-    Raises AirgapError where its METADATA and its file name are not about the
-    same project and version, because pip goes by the one and the index by the other.
+    Raises AirgapError if its METADATA and its file name do not name the same
+    project and version: pip uses the one, and the index the other.
     """
     filename = os.path.basename(path)
     message = _metadata.parse(_metadata.read(path) if metadata is None else metadata)
@@ -124,7 +124,7 @@ def check_declared(
 ) -> t.Tuple[_wheel_name.WheelName, t.Dict[str, str]]:
     """Return the parts of a wheel's name and what METADATA declares as Name and Version.
 
-    Raises AirgapError where the file name is not about the same project and version.
+    Raises AirgapError if they do not name the same project and version.
     """
     found = _wheel_name.parse_wheel_name(packaging, filename)
     declared = {header: str(message.get(header, "")).strip() for header in ("Name", "Version")}
@@ -132,13 +132,13 @@ def check_declared(
         same_version = packaging.parse_version(declared["Version"]) == found.version
     except ValueError:
         same_version = False
-    for header, ours, same in (
+    for header, in_name, same in (
         ("Name", found.written[0], normalize(declared["Name"]) == found.project),
         ("Version", found.written[1], same_version),
     ):
         if not same:
             raise AirgapError(
-                "%s: its METADATA says %s %r, its file name %r. The file was renamed or is broken; stage it again."
-                % (filename, header, declared[header], ours)
+                "%s: %s in its METADATA is %r, in its file name %r. The file was renamed or is broken; stage it again."
+                % (filename, header, declared[header], in_name)
             )
     return found, declared

@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheels._packaging import Packaging
 
-# packaging before 26.3 lets letters of other scripts and empty tags through, which no index takes.
+# packaging before 26.3 accepts letters of other scripts and empty tags, which no index accepts.
 _PLAIN = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._]*-[A-Za-z0-9][A-Za-z0-9_.!+]*(?:-[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*){3,4}\.whl"
 )
@@ -20,8 +20,8 @@ _PLAIN = re.compile(
 class WheelName(t.NamedTuple):
     """The parts of a wheel's file name (PEP 427), as packaging reads them.
 
-    ``project`` is normalized, ``version`` can be compared, ``build`` too: none, (), comes before any. ``tags`` are all
-    that the name stands for (PEP 425), such as py3-none-any. ``written`` has name, version and Python tag as they stand there.
+    ``project`` is normalized; ``version`` and ``build`` can be compared, and no build, (), comes first. ``tags`` are all
+    tags of the name (PEP 425), such as py3-none-any. ``written`` has name, version and Python tag as written.
     """
 
     project: str
@@ -32,13 +32,13 @@ class WheelName(t.NamedTuple):
 
 
 def tags_of(filename: str) -> t.Tuple[str, ...]:
-    """Return all tags that a wheel's file name stands for (PEP 425, "Compressed Tag Sets").
+    """Return all tags of a wheel's file name (PEP 425, "Compressed Tag Sets").
 
-    By hand: install.sh chooses a target by them before there is any packaging, as a bundle that adds to another may
-    carry no pip. Raises AirgapError for what is not a wheel's name.
+    Parsed by hand: install.sh chooses a target by them before packaging is available, because a delta may
+    contain no pip. Raises AirgapError for anything that is not a wheel's name.
     """
     if not _PLAIN.fullmatch(filename):
-        raise _not_a_wheel(filename, "a character or a part of it has no place there")
+        raise _not_a_wheel(filename, "it has a character or a part that is not allowed")
     parts = (part.split(".") for part in filename[: -len(".whl")].lower().split("-")[-3:])
     return tuple("-".join(one) for one in itertools.product(*parts))
 
@@ -46,12 +46,12 @@ def tags_of(filename: str) -> t.Tuple[str, ...]:
 def _not_a_wheel(filename: str, reason: t.Any) -> AirgapError:
     return AirgapError(
         "%s is not a wheel's name, NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl: %s. "
-        "Publish wheels only; build one from an sdist on the internet host." % (filename, reason)
+        "Publish wheels only; build a wheel of an sdist on the internet host." % (filename, reason)
     )
 
 
 def parse_wheel_name(packaging: Packaging, filename: str) -> WheelName:
-    """Return the parts of a wheel's file name; raises AirgapError for any other name, however odd."""
+    """Return the parts of a wheel's file name; raises AirgapError for any other name."""
     found = tags_of(filename)
     try:
         project, version, build, dummy = packaging.parse_wheel_filename(_unescape(packaging, filename))
@@ -62,7 +62,7 @@ def parse_wheel_name(packaging: Packaging, filename: str) -> WheelName:
 
 
 def _unescape(packaging: Packaging, filename: str) -> str:
-    """Return a file name in which the "+" of a local version is no "_", as older tools wrote it."""
+    """Return a file name with the "+" of a local version that older tools wrote as "_"."""
     name, dash, rest = filename.partition("-")
     version, last, rest = rest.partition("-")
     try:
@@ -73,11 +73,11 @@ def _unescape(packaging: Packaging, filename: str) -> str:
 
 
 def pip_version(filename: str) -> str:
-    """Return the version in the name of a wheel of pip; by hand, as it is that wheel which brings packaging."""
+    """Return the version in the name of a wheel of pip; parsed by hand, because that wheel contains packaging."""
     match = re.fullmatch(r"pip-([0-9][A-Za-z0-9.!+_]*)-py3-none-any\.whl", filename)
     if match is None:
         raise AirgapError(
             "%s is not a wheel of pip: the name must have the form pip-VERSION-py3-none-any.whl, because pip itself reads "
-            "it. Give the file its own name back, or name another in pip_wheel." % filename
+            "it. Restore the name of the file, or set pip_wheel to another file." % filename
         )
     return match.group(1)

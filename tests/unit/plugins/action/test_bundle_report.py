@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What travels to the bundle's host so that the page can be written there."""
+"""Template and style are sent to the bundle's host, where the page is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.airgap.python.plugins.module_utils._report import _page
 
 
 @pytest.mark.parametrize("given", [{}, {"template": "another", "style": "another"}])
-def test_template_and_style_are_the_collections_own_and_reach_the_module_as_they_are(given, monkeypatch):
+def test_template_and_style_come_from_the_collection_and_reach_the_module_unchanged(given, monkeypatch):
     sent = {}
     monkeypatch.setattr(bundle_report._answer.ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
     monkeypatch.setattr(
@@ -27,5 +27,5 @@ def test_template_and_style_are_the_collections_own_and_reach_the_module_as_they
     assert sent["path"] == "/srv/airgap/bundle"
     assert "{{ page.id }}" in sent["template"] and "@media print" in sent["style"]
     assert (sent["template"], sent["style"]) == tuple(
-        bundle_report.own_file(name) for name in (_page_html.TEMPLATE, _page_html.STYLE)
+        bundle_report.read_file(name) for name in (_page_html.TEMPLATE, _page_html.STYLE)
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is signed: bytes of which the officer gave the SHA-256, whatever else the bundle's host answers."""
+"""Only bytes with the SHA-256 that the officer set are signed, whatever the bundle's host answers."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def test_answer_is_read_as_bytes():
         {"sums": TEXT, "armor": "\u2028"},
     ],
 )
-def test_answer_that_is_no_sums_and_signatures_is_refused_by_host(answer):
+def test_answer_without_sums_and_signatures_is_refused_with_the_host(answer):
     with pytest.raises(AnsibleActionFail, match=WHERE) as caught:
         bundle_sign.read_answer(answer, WHERE)
     assert len(str(caught.value)) < 1000
 
 
-def test_armor_that_is_none_is_refused():
+def test_invalid_armor_is_refused():
     with pytest.raises(AirgapError, match=WHERE):
         bundle_sign.read_answer({"sums": TEXT, "armor": "../../\x1b[2J"}, WHERE)
 
 
-def test_bytes_without_the_sum_that_was_given_are_refused_with_both():
+def test_bytes_with_another_sum_are_refused_with_both_sums():
     bundle_sign.require_sum(SUMS, sha256_bytes(SUMS), WHERE)
     with pytest.raises(AnsibleActionFail, match=sha256_bytes(SUMS)):
         bundle_sign.require_sum(SUMS, "", WHERE)
@@ -54,8 +54,8 @@ def test_bytes_without_the_sum_that_was_given_are_refused_with_both():
         bundle_sign.require_sum(SUMS, "0" * 64, WHERE)
 
 
-def test_namespace_of_a_foreign_signature_is_told_without_what_a_terminal_obeys():
+def test_namespace_of_a_foreign_signature_is_returned_without_terminal_controls():
     block = _signature.Block(b"", "ssh-ed25519", "SHA256:x", "a\x1b[2J\n" * 99)
-    (told,) = bundle_sign.listing([block])
-    assert told["namespace"].isprintable()
-    assert len(told["namespace"]) < 400
+    (listed,) = bundle_sign.listing([block])
+    assert listed["namespace"].isprintable()
+    assert len(listed["namespace"]) < 400

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the survey leaves on the control host: the same plan for check mode, diff and the real run."""
+"""Check mode, diff and the real run of the survey have the same plan."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENTRY = {"name": NAME, "python": "3.9.2", "os": "linux", "arch": "x86_64", "libc
 
 @pytest.fixture(name="survey")
 def fixture_survey(tmp_path):
-    """Give a function that runs the action on hosts with one interpreter each."""
+    """Return a function that runs the action on hosts with one interpreter each."""
 
     def play(hosts, check_mode=False, inventory=None):
         answers = {host: [{"info": {"executable": "/usr/bin/python3"}, "description": ENTRY}] for host in hosts}
@@ -36,7 +36,7 @@ def fixture_survey(tmp_path):
     return run
 
 
-def test_check_mode_says_what_the_real_run_does_and_writes_nothing(survey):
+def test_check_mode_reports_what_the_real_run_does_and_writes_nothing(survey):
     said = survey(["a"], check_mode=True)
     assert not survey.folder.exists()
     done = survey(["a"])

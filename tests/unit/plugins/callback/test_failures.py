@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A failed run ends with what is wrong."""
+"""A failed run ends with what went wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.airgap.python.plugins.callback import failures
 
 @pytest.fixture(name="ended")
 def ended_fixture():
-    """Return a callback, a function that has a task of a host fail, and one that ends the run."""
+    """Return a callback, a function that makes a task of a host fail, and one that ends the run."""
     callback = failures.CallbackModule()
     printed = []
     callback._display = types.SimpleNamespace(display=lambda line, color: printed.append(line))
@@ -30,7 +30,7 @@ def ended_fixture():
     return types.SimpleNamespace(fail=fail, end=end)
 
 
-def test_each_failure_that_ended_a_host_is_one_line(ended):
+def test_each_failure_that_stopped_a_host_is_one_line(ended):
     for number in range(7):
         ended.fail("node%d" % number, "Install", {"msg": "The disk is full:\n  free some space."})
     ended.fail("idx", "Serve", {"msg": "rescued"})
@@ -41,12 +41,12 @@ def test_each_failure_that_ended_a_host_is_one_line(ended):
     ]
 
 
-def test_what_was_rescued_is_no_failure(ended):
+def test_a_rescued_failure_is_not_printed(ended):
     ended.fail("idx", "Serve", {"msg": "rescued"})
     assert ended.end() == []
 
 
-def test_host_that_is_not_reached_and_item_that_failed_are_told(ended):
+def test_unreachable_host_and_failed_item_are_printed(ended):
     ended.fail("node0", "Look", {"msg": "No route."}, "v2_runner_on_unreachable")
     ended.fail(
         "node1",
@@ -54,11 +54,11 @@ def test_host_that_is_not_reached_and_item_that_failed_are_told(ended):
         {"msg": "One or more items failed", "results": [{"msg": "fine"}, {"failed": True, "msg": "no"}]},
     )
     said = ended.end(["node1"], ["node0"])
-    assert said[0].startswith("FAILED on node0 at 'Look': No route. Check that it runs")
+    assert said[0].startswith("FAILED on node0 at 'Look': No route. Check that it is running")
     assert said[1] == "FAILED on node1 at 'Loop': no"
 
 
-def test_what_a_host_says_does_nothing_to_the_terminal(ended):
+def test_text_of_a_host_cannot_control_the_terminal(ended):
     ended.fail("idx", "Serve", {"msg": "\x1b[2Jno" + "x" * 9999})
     (line,) = ended.end(["idx"])
     assert "\x1b" not in line

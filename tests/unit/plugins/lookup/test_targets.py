@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the target files that airgap_targets names are looked for."""
+"""The target files that airgap_targets names are found in the inventory or next to the playbook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENTRY = 'name: "%s"\npython: "3.9.2"\nlibc: "glibc-2.31"\n'
 
 @pytest.fixture(name="site")
 def fixture_site(tmp_path):
-    """Give an inventory's and a playbook's folder, each with target files."""
+    """Return the folders of an inventory and of a playbook, each with target files."""
     for folder, names in (("inventory", "ab"), ("playbook", "bc")):
         (tmp_path / folder / "targets").mkdir(parents=True)
         for name in names:
@@ -21,7 +21,7 @@ def fixture_site(tmp_path):
 
 
 def names(site, *terms):
-    """Return the names of the targets that terms stand for."""
+    """Return the names of the targets for these terms."""
     lookup = targets.LookupModule()
     variables = {"inventory_dir": str(site / "inventory"), "playbook_dir": str(site / "playbook")}
     lookup.set_options = lambda **dummy: None
@@ -37,7 +37,7 @@ def test_inventory_comes_before_playbook(site):
 @pytest.mark.parametrize(
     ("text", "said"), [(None, " in .* or "), ("a: [", "cannot be read"), ("name: x\n", "python must be")]
 )
-def test_file_that_is_no_target_is_named_with_a_mend(site, text, said):
+def test_file_that_is_not_a_target_is_named_with_the_fix(site, text, said):
     if text is not None:
         (site / "inventory/d.yml").write_text(text)
     with pytest.raises(AnsibleError, match="(?s)d.yml.*%s.*airgap.python.survey" % said):

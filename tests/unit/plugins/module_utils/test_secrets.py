@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What in a URL is secret is not shown, whatever it is called."""
+"""A secret in a URL is not shown, whatever its name."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ansible_collections.airgap.python.plugins.module_utils._pip import _command
         ("Is it there?", "Is it there?"),
     ],
 )
-def test_secrets_in_what_pip_says_are_hidden(said, shown):
+def test_secrets_in_the_output_of_pip_are_hidden(said, shown):
     assert _secrets.hide(said, {"t0ken": "${TOKEN}"}) == shown
 
 
-def test_user_that_stands_alone_in_a_url_may_be_a_token():
+def test_user_without_a_password_in_a_url_may_be_a_token():
     assert _secrets.passwords(["https://glpat-0123456789@h.example/simple", "git+ssh://git@h.example/x"]) == {
         "glpat-0123456789"
     }
@@ -38,13 +38,19 @@ def test_user_that_stands_alone_in_a_url_may_be_a_token():
     assert _secrets.public("git+file:///srv/a?x=1#subdirectory=b") == "git+file:///srv/a#subdirectory=b"
 
 
+def test_secrets_of_a_requirement_are_found_with_and_without_blanks_around_its_url():
+    for text in ("a @ https://u:canary@h.example/a.whl?sig=0123", "a[x]@https://u:canary@h.example/a.whl?sig=0123 ; x"):
+        assert _secrets.passwords([text]) == {"canary"}
+        assert _secrets.queries([text]) == {"sig=0123"}
+
+
 def test_log_has_neither_the_secret_nor_a_query(tmp_path):
     log = tmp_path / "log"
     _command.log_command(["pip"], 1, 0.1, "t0ken at https://h/a.whl?sig=canary\n", str(log), {"t0ken": "${TOKEN}"})
     assert "${TOKEN} at https://h/a.whl?********\n" in log.read_text()
 
 
-def test_texts_show_neither_a_password_with_an_at_sign_nor_a_query_and_keep_all_else():
+def test_texts_show_neither_a_password_with_an_at_sign_nor_a_query_and_keep_everything_else():
     text = "a @ git+https://joe:p@ss@git.example/a.git@v1#egg=a and https://host?mail=x@y.example and ssh://git@host/b"
     assert _secrets.without_user(text) == (
         "a @ git+https://git.example/a.git@v1#egg=a and https://host?mail=x@y.example and ssh://host/b"
@@ -52,7 +58,7 @@ def test_texts_show_neither_a_password_with_an_at_sign_nor_a_query_and_keep_all_
     assert "mail" not in _secrets.without_secrets(text)
 
 
-def test_a_password_is_hidden_in_each_way_that_a_program_may_print_it():
+def test_a_password_is_hidden_in_each_form_that_programs_print():
     url = "https://user:p%40ss@index.example/+simple/"
     masks = _secrets.masks(_secrets.passwords([url]))
     assert set(masks) == {"p%40ss", "p@ss"}
@@ -63,13 +69,13 @@ def test_a_password_is_hidden_in_each_way_that_a_program_may_print_it():
 
 
 @pytest.mark.parametrize("address", ["http://u:p@h:port", "u:p@h:port", "//u:p@h:port"])
-def test_an_address_that_is_no_url_is_shown_without_its_login(address):
+def test_an_address_that_is_not_a_url_is_shown_without_its_login(address):
     shown = _secrets.without_login(address)
     assert "p@" not in shown
     assert shown.endswith("h:port")
 
 
-def test_passwords_leave_the_settings_for_places_that_no_command_line_shows():
+def test_passwords_move_from_the_settings_to_places_that_no_command_line_shows():
     settings = {
         "index-url": "https://me:s3%40cret@h.example/simple",
         "extra-index-url": "https://plain.example/simple",
@@ -89,6 +95,17 @@ def test_passwords_leave_the_settings_for_places_that_no_command_line_shows():
 
 def test_two_logins_on_one_machine_are_an_error_without_them():
     settings = {"index-url": "https://a:s3cr3t@h.example/x", "extra-index-url": "https://b:s3cr3t@h.example/y"}
-    with pytest.raises(AirgapError, match="h.example has two logins") as error:
+    with pytest.raises(AirgapError, match="two logins for h.example") as error:
         _secrets.out_of_settings(settings)
     assert "s3cr3t" not in str(error.value)
+
+
+def test_result_of_a_module_has_no_secret_at_any_depth():
+    result = {"changed": True, "size": 7, "locks": [{"origin": "https://h.example/canary/a.whl"}], "msg": "canary 1.0"}
+    assert _secrets.scrub(result, {"canary", "1.0"}) == {
+        "changed": True,
+        "size": 7,
+        "locks": [{"origin": "https://h.example/********/a.whl"}],
+        # Three characters are not a secret: they are part of too many words.
+        "msg": "******** 1.0",
+    }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a stranger's name may not do: act on the terminal of the one who reads it."""
+"""An untrusted name cannot control the terminal of the person who reads it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVIL = "\x1b]0;owned\x07\u202egood\n"
 SHOWN = "\\x1b]0;owned\\x07\\u202egood\\x0a"
 
 
-def test_name_of_a_file_that_nobody_sealed_is_shown_with_escapes(tmp_path):
+def test_name_of_a_file_that_was_not_sealed_is_shown_with_escapes(tmp_path):
     seal(tmp_path)
     write(tmp_path, "wheels/" + EVIL, b"")
     with pytest.raises(AirgapError) as caught:
@@ -60,14 +60,14 @@ def test_reports_and_the_table_of_imports_show_what_they_name():
     assert len(lines) == 2 and all(map(_text.is_plain, lines)) and SHOWN in lines[1]
 
 
-def test_line_ends_with_a_newline_and_nothing_else():
+def test_only_a_newline_ends_a_line():
     assert _text.split_lines("a\x85b\u2028c\r\nd\n") == ["a\x85b\u2028c\r", "d"]
     for text in ("", "a", "a\nb"):
         with pytest.raises(ValueError, match="it "):
             _text.split_lines(text)
 
 
-def test_what_is_shown_holds_nothing_that_a_terminal_would_act_on():
+def test_shown_text_contains_nothing_that_controls_a_terminal():
     for number in itertools.chain(range(0x3000), range(0xD700, 0x11000), (0x1F600, 0xE0001, sys.maxunicode)):
         letter = chr(number)
         assert _text.is_plain(_text.shown(letter))

@@ -54,6 +54,41 @@ def test_what_ansible_would_act_upon_is_dropped():
     assert _answer.check(answer, {"id": str}) == {"changed": True, "id": "0" * 32}
 
 
+def test_arguments_of_a_module_are_not_in_its_answer():
+    answer = {"changed": False, "invocation": {"module_args": {"root_password": "canary"}}}
+    assert _answer.check(answer, {}) == {"changed": False}
+
+
+@pytest.mark.parametrize(
+    "deprecation", [{"msg": "six is old", "version": "2.24", "collection_name": "ansible.builtin"}, "six is old"]
+)
+def test_what_a_module_says_is_deprecated_is_shown_as_a_warning(deprecation):
+    kept = _answer.check({"warnings": ["one"], "deprecations": [deprecation]}, {})
+    assert kept["warnings"][0] == "one"
+    assert "six is old" in kept["warnings"][1]
+    assert "deprecations" not in kept
+
+
+@pytest.mark.parametrize(
+    ("args", "is_logged"),
+    [
+        ({"index_url": "https://reader:canary@h.example/simple"}, False),
+        ({"extra_index_urls": ["https://t0ken@h.example/simple"]}, False),
+        ({"sets": [{"requirements": ["a @ https://h.example/a.whl?sig=canary"]}]}, False),
+        ({"vcs": "git+https://x:canary@h.example/a@0123", "name": "a"}, False),
+        ({"index_url": "https://h.example/simple", "targets": [{"python": "3.11.2"}], "port": 3141}, True),
+    ],
+)
+def test_module_that_is_given_a_secret_in_a_url_does_not_log_what_it_was_given(monkeypatch, args, is_logged):
+    def as_ansible_has_it(self, module_name, module_args, task_vars):
+        module_args["_ansible_no_log"] = False
+
+    monkeypatch.setattr(_answer.ActionBase, "_update_module_args", as_ansible_has_it)
+    action = Checked(None, types.SimpleNamespace(), None, None, None, None)
+    action._update_module_args("pip_download", args, {})
+    assert args["_ansible_no_log"] is not is_logged
+
+
 def test_only_documented_keys_of_a_dictionary_are_kept():
     assert _answer.check({"stat": {"exists": True, "lnk_source": "/"}}, _answer.BUILTIN["stat"]) == {
         "stat": {"exists": True}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the schema promises: it is the published one, and our small reader of it judges as a full one does."""
+"""What the schema promises: it is the published one, and our small checker agrees with the jsonschema library."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_good_manifest_is_accepted():
     assert _schema.first_error(GOOD, _schema.MANIFEST) == ""
 
 
-def test_every_wrong_value_is_judged_as_the_library_judges_it():
+def test_checker_agrees_with_the_library_about_every_wrong_value():
     library = jsonschema.Draft202012Validator(_schema.MANIFEST)
     refused = 0
     for where in places(GOOD):
@@ -109,14 +109,14 @@ def put(inside, key, value):
 
 
 def add(inside, key):
-    """Add a key that nobody knows."""
+    """Add an unknown key."""
     target = inside if key is None else inside[key]
     if isinstance(target, dict):
         target["unknown"] = 1
     return target
 
 
-def test_every_keyword_of_the_schema_is_known_to_our_reader():
+def test_checker_knows_every_keyword_of_the_schema():
     def walk(schema):
         assert set(schema) <= set(_schema.KEYWORDS)
         for inside in schema.get("properties", {}).values():
@@ -132,7 +132,7 @@ def test_every_keyword_of_the_schema_is_known_to_our_reader():
     [
         (("files", 0, "size"), -1, "files[0].size is less than 0"),
         (("files", 0, "sha256"), "a" * 64 + "\n", "files[0].sha256 is"),
-        (("files", 0, "extra"), 1, "files[0] has 'extra', which this format does not know"),
+        (("files", 0, "extra"), 1, "files[0] has the unknown key 'extra'"),
         (("created",), "yesterday", "created is 'yesterday'"),
         (("base",), "older", "base is 'older'"),
         (("sets",), None, "sets is not of type array"),
@@ -140,28 +140,28 @@ def test_every_keyword_of_the_schema_is_known_to_our_reader():
 )
 def test_error_names_the_place_and_the_reason(where, value, said):
     document = changed(where, lambda inside, key: put(inside, key, value))
-    with pytest.raises(AirgapError, match=r"^here is no manifest: ") as caught:
+    with pytest.raises(AirgapError, match=r"^here is not a manifest: ") as caught:
         _manifest.parse(json.dumps(document), "here")
     assert said in str(caught.value)
 
 
 def test_text_that_two_readers_could_read_differently_is_refused():
     for text, said in (
-        ('{"format": 1, "format": 2}', "stands twice"),
-        ('{"format": NaN}', "NaN is no JSON number"),
+        ('{"format": 1, "format": 2}', "is in one object twice"),
+        ('{"format": NaN}', "NaN is not a JSON number"),
         ("[" * 200000, "is not JSON"),
-        ("[]", "no format number"),
-        ('{"format": true, "files": 7}', "is no manifest"),
+        ("[]", "lacks a format number"),
+        ('{"format": true, "files": 7}', "is not a manifest"),
     ):
         with pytest.raises(AirgapError, match=said):
             _manifest.parse(text)
     half = copy.deepcopy(GOOD)
     half["files"][0]["origin"] = "\ud800"
-    with pytest.raises(AirgapError, match="no text"):
+    with pytest.raises(AirgapError, match="invalid text"):
         _manifest.parse(json.dumps(half))
 
 
-def test_manifest_of_a_newer_format_is_refused_with_the_mend():
+def test_manifest_of_a_newer_format_is_refused_with_the_fix():
     with pytest.raises(AirgapError, match="has format 2, .* Install the collection version that made it"):
         _manifest.parse(json.dumps(dict(GOOD, format=2, news={})))
 
@@ -174,7 +174,7 @@ def test_manifest_of_100_mb_is_refused_without_reading_it_all(tmp_path):
         _folder.read_text(str(path))
 
 
-def test_pipe_or_link_in_the_place_of_a_text_is_refused_without_waiting(tmp_path):
+def test_pipe_or_link_in_place_of_a_text_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "SHA256SUMS")
     (tmp_path / "manifest.json").symlink_to("/dev/zero")
     for name in ("SHA256SUMS", "manifest.json"):
@@ -182,7 +182,7 @@ def test_pipe_or_link_in_the_place_of_a_text_is_refused_without_waiting(tmp_path
             _folder.read_text(str(tmp_path / name))
 
 
-def test_name_with_no_place_in_a_bundle_is_refused_in_the_sums():
+def test_name_that_does_not_belong_in_a_bundle_is_refused_in_the_sums():
     for name in ("run.sh", "wheels", "bin/x", ".ssh/authorized_keys", "SHA256SUMS.old"):
-        with pytest.raises(AirgapError, match="has no place in a bundle"):
+        with pytest.raises(AirgapError, match="does not belong in a bundle"):
             _sums.parse("%s  %s\n" % ("a" * 64, name))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a signature promises: enough of the allowed keys signed just these bytes, or each block is refused by reason."""
+"""What a signature promises: enough allowed keys signed exactly these bytes, or each block is refused with a reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUMS = b"0000  wheels/a\n"
 
 
 class Officer:
-    """A key pair, and what can be done with it."""
+    """A key pair, and what an officer does with it."""
 
     def __init__(self, folder, name, kind="ed25519"):
         self.name = name
@@ -25,7 +25,7 @@ class Officer:
             self.public = " ".join(stream.read().split()[:2])
 
     def sign(self, data=SUMS, namespace="airgap-bundle"):
-        """Return the block that the documented command line makes."""
+        """Return the block that the documented command writes."""
         command = ["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", self.path]
         return subprocess.run(command, input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True).stdout
 
@@ -59,14 +59,14 @@ def test_two_officers_sign_the_same_sums(alice, bob):
     assert judge(data, ["# officers", "", alice.line() + "\n", bob.line()])[0] == ["alice@example", "bob@example"]
 
 
-def test_key_of_an_allowed_signer_is_never_one_from_within_an_option(alice, bob):
+def test_key_of_an_allowed_signer_is_never_read_from_an_option(alice, bob):
     line = 'alice@example namespaces="x %s y" %s' % (alice.public, bob.public)
     (one,) = _signature.allowed_signers([line])
     assert (one.principals, one.key) == ("alice@example", _signature.key_fingerprint(bob.path))
     assert judge(alice.sign(), [line]) == ([], ["unknown key"])
 
 
-def test_signer_is_told_by_name_fingerprint_and_type(alice):
+def test_signer_is_returned_with_name_fingerprint_and_type(alice):
     (signer,), dummy = _signature.check(
         SUMS, _signature.split(alice.sign(), "x"), _signature.allowed_signers([alice.line()])
     )
@@ -171,20 +171,20 @@ def test_block_with_something_after_its_signature_is_refused(alice):
     text = base64.b64encode(blob + b"more")
     lines = b"".join(text[start : start + 70] + b"\n" for start in range(0, len(text), 70))
     data = b"-----BEGIN SSH SIGNATURE-----\n" + lines + b"-----END SSH SIGNATURE-----\n"
-    with pytest.raises(AirgapError, match="no SSH signature"):
+    with pytest.raises(AirgapError, match="not an SSH signature"):
         _signature.split(data, "x")
 
 
-def test_line_that_ssh_keygen_would_pass_over_is_an_error(alice):
+def test_line_that_ssh_keygen_would_skip_is_an_error(alice):
     for line, reason in (
-        (alice.public, "no name before its key"),
+        (alice.public, "lacks a name before its key"),
         ("alice@example", "ALLOWED SIGNERS"),
         ("alice@example ssh-ed25519 AAAAnonsense", "ALLOWED SIGNERS"),
         ("alice@example a b c " + alice.public, "ALLOWED SIGNERS"),
     ):
         with pytest.raises(AirgapError, match=reason):
             _signature.allowed_signers([line])
-    with pytest.raises(AirgapError, match="no public key"):
+    with pytest.raises(AirgapError, match="not a public key"):
         _signature.revoked_lines([alice.line()])
 
 
@@ -198,17 +198,17 @@ def test_refusal_says_how_many_are_missing_and_why_each_block_does_not_count(ali
     assert text.startswith("/b/SHA256SUMS.sig: 1 of 2 required signatures is missing. Signed by alice@example (SHA256:")
     assert "(ecdsa-sha2-nistp256): other content" in text
     assert "(ecdsa-sha2-nistp256): other namespace, it was made for 'file'" in text
-    assert text.endswith("(playbooks/approve.yml) and bring it again.")
+    assert text.endswith("(playbooks/approve.yml) and transfer it again.")
 
 
-def test_host_without_ssh_keygen_is_told_which_package_it_needs(alice, monkeypatch, tmp_path):
+def test_message_names_the_package_where_ssh_keygen_is_missing(alice, monkeypatch, tmp_path):
     monkeypatch.setattr(_signature.shutil, "which", lambda name: str(tmp_path / name))
     with pytest.raises(AirgapError, match=r"Install openssh-client \(Debian\)"):
         judge(alice.sign(), [alice.line()])
 
 
 @pytest.mark.parametrize("end", ["\r", "\u2028", "\x85", "\t", "\x0b", "\0", "\u202e", "\nmallory "])
-def test_list_of_signers_with_another_end_of_a_line_is_refused(end):
+def test_list_of_signers_with_another_line_end_is_refused(end):
     line = "alice ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILMuZWVbHhDBFKSU1mMcnQlfGQhrdPmCeWHzlJ8Gz0bD"
     assert [one.line for one in _signature.allowed_signers([line, "# comment", ""])] == [line]
     with pytest.raises(AirgapError):

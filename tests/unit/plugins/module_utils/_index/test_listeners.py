@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who listens on a port is read from /proc, also where root may not see who holds a socket."""
+"""The process that listens on a port is found in /proc, even if root may not see which process holds a socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROW = "   0: 00000000:0C45 00000000:0000 0A 00000000:00000000 00:00000000 000000
 
 @pytest.fixture(name="proc")
 def proc_fixture(tmp_path):
-    """Return a /proc with one process of user 999 in our unit, and a socket that listens on port 3141."""
+    """Return a /proc with one process in the index's unit, and a socket that listens on port 3141."""
     (tmp_path / "net").mkdir()
     (tmp_path / "net/tcp").write_text(HEAD + ROW % os.geteuid())
     (tmp_path / "77/fd").mkdir(parents=True)
@@ -25,33 +25,33 @@ def proc_fixture(tmp_path):
     return tmp_path
 
 
-def look(proc, port=3141):
-    return _listeners.look(port, "devpi-server.service", str(proc))
+def find(proc, port=3141):
+    return _listeners.find_listeners(port, "devpi-server.service", str(proc))
 
 
-def test_port_that_nobody_listens_on_is_free(proc):
-    assert look(proc, 3142) == (True, False, "")
+def test_port_without_a_listener_is_free(proc):
+    assert find(proc, 3142) == (True, False, "")
 
 
-def test_port_of_our_unit_is_ours(proc):
+def test_port_of_the_indexs_unit_is_its_own(proc):
     (proc / "77/fd/3").symlink_to("socket:[4711]")
-    assert look(proc) == (False, True, "devpi-server (pid 77)")
+    assert find(proc) == (False, True, "devpi-server (pid 77)")
 
 
-def test_port_of_a_process_outside_of_the_unit_is_anothers(proc):
+def test_port_of_a_process_outside_the_unit_is_not_its_own(proc):
     (proc / "77/fd/3").symlink_to("socket:[4711]")
     (proc / "77/cgroup").write_text("0::/system.slice/nginx.service\n")
-    assert not look(proc).ours
+    assert not find(proc).is_own
 
 
-def test_where_nobody_sees_who_holds_it_the_user_tells(proc):
+def test_listener_that_root_cannot_see_is_named_by_its_user(proc):
     (proc / "net/tcp").write_text(HEAD + ROW % 4242)
-    assert look(proc) == (False, False, "a process of user id 4242")
+    assert find(proc) == (False, False, "a process of user id 4242")
 
 
 def test_this_process_is_found():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        found = _listeners.look(listening.getsockname()[1], "devpi-server.service")
-    assert not found.free and not found.ours and "pid %d" % os.getpid() in found.owner
+        found = _listeners.find_listeners(listening.getsockname()[1], "devpi-server.service")
+    assert not found.free and not found.is_own and "pid %d" % os.getpid() in found.owner

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a user's settings wins over the site's pip.conf is named with its effect, and nothing secret with it."""
+"""Settings that override the site's pip.conf are reported with their effect, and without secrets."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ HTTPS = "https://index.example/airgap/prod/+simple/"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "effect"),
     [
-        ("[global]\nindex-url = https://joe:pw@pypi.example/simple?key=pw\n", "asks https://pypi.example in place of"),
-        ("[install]\nindex_url: https://pypi.example/simple\n", "asks https://pypi.example in place of the index"),
-        ("[global]\nextra-index-url =\n  %s\n  https://more.example/\n" % URL, "also asks https://more.example, and"),
-        ("[global]\nindex-url = http://%s/\n" % ("a" * 300), "asks another place in place of"),
-        ("[global]\nindex-url = %s://host/\n" % ("a" * 300), "asks another place in place of"),
-        ("[global]\nno-index = yes\n", "asks no index"),
-        ("[download]\nfind-links = /wheels\n", "also takes files from other places"),
+        ("[global]\nindex-url = https://joe:pw@pypi.example/simple?key=pw\n", "uses https://pypi.example instead of"),
+        ("[install]\nindex_url: https://pypi.example/simple\n", "uses https://pypi.example instead of the index"),
+        ("[global]\nextra-index-url =\n  %s\n  https://more.example/\n" % URL, "also uses https://more.example, and"),
+        ("[global]\nindex-url = http://%s/\n" % ("a" * 300), "uses another place instead of"),
+        ("[global]\nindex-url = %s://host/\n" % ("a" * 300), "uses another place instead of"),
+        ("[global]\nno-index = yes\n", "uses no index"),
+        ("[download]\nfind-links = /wheels\n", "also uses files from other places"),
         ("[global]\nproxy = joe:pw@proxy.example:3128\n", "through the proxy another place"),
         ("[global]\nproxy = http://joe:pw@proxy.example:3128\n", "through the proxy http://proxy.example:3128"),
-        ("[global]\ntrusted-host = pypi.example\n", "does not take 10.0.0.5 for trusted"),
+        ("[global]\ntrusted-host = pypi.example\n", "does not trust 10.0.0.5"),
         ("[global]\nno-binary = :all:\n", "builds from source"),
         ("index-url = x\n", "does not start"),
     ],
 )
-def test_setting_of_a_pip_conf_that_wins_is_told_by_its_effect(text, said):
+def test_setting_of_a_pip_conf_that_overrides_the_site_is_reported_by_its_effect(text, effect):
     (found,) = settings.config_effects(text, URL)
-    assert said in found
+    assert effect in found
     assert "pw" not in found
 
 
@@ -43,11 +43,11 @@ def test_setting_of_a_pip_conf_that_wins_is_told_by_its_effect(text, said):
         "[global]\nindex-url =\n",
     ],
 )
-def test_setting_that_changes_nothing_for_the_index_is_not_told(text):
+def test_setting_that_changes_nothing_for_the_index_is_not_reported(text):
     assert settings.config_effects(text, URL) == ()
 
 
-def test_what_our_own_file_outranks_is_not_told_but_a_section_of_a_command_is():
+def test_setting_that_the_sites_file_overrides_is_not_reported_but_a_section_of_a_command_is():
     text = "[global]\nindex-url = https://pypi.example/\n"
     assert settings.config_effects(text, URL, ("index-url",)) == ()
     assert settings.config_effects(text.replace("global", "install"), URL, ("index-url",)) != ()
@@ -63,27 +63,27 @@ def test_what_our_own_file_outranks_is_not_told_but_a_section_of_a_command_is():
         ("# http_proxy=x\nif [ a=b ]; then\necho A=b\nit's A=b\n", {}),
     ],
 )
-def test_variables_are_read_as_the_files_of_a_login_write_them(text, found):
+def test_variables_are_read_from_the_files_of_a_login(text, found):
     assert settings.assignments(text) == found
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "effect"),
     [
         (
             {"http_proxy": "http://joe:pw@p.example:3128"},
-            "through the proxy http://p.example:3128 (http_proxy), as no_proxy",
+            "through the proxy http://p.example:3128 (http_proxy), because no_proxy",
         ),
         ({"HTTP_PROXY": "http://p.example", "no_proxy": "localhost,.corp"}, "(HTTP_PROXY)"),
         ({"all_proxy": "socks5://p.example"}, "socks5://p.example"),
-        ({"PIP_INDEX_URL": "https://pypi.example/"}, "asks https://pypi.example in place of the index"),
-        ({"PIP_NO_INDEX": "1"}, "asks no index"),
+        ({"PIP_INDEX_URL": "https://pypi.example/"}, "uses https://pypi.example instead of the index"),
+        ({"PIP_NO_INDEX": "1"}, "uses no index"),
         ({"PIP_CONFIG_FILE": "/dev/null"}, "reads no configuration file"),
     ],
 )
-def test_variable_that_wins_is_told_by_its_effect(variables, said):
+def test_variable_that_overrides_the_site_is_reported_by_its_effect(variables, effect):
     (found,) = settings.variable_effects(variables, URL)
-    assert said in found
+    assert effect in found
     assert "pw" not in found
 
 
@@ -96,27 +96,27 @@ def test_variable_that_wins_is_told_by_its_effect(variables, said):
         ({"https_proxy": "http://p", "PATH": "/bin", "PIP_TIMEOUT": "3", "REQUESTS_CA_BUNDLE": "/x"}, ""),
     ],
 )
-def test_variable_that_changes_nothing_for_the_index_is_not_told(variables, no_proxy):
+def test_variable_that_changes_nothing_for_the_index_is_not_reported(variables, no_proxy):
     assert settings.variable_effects(variables, URL, no_proxy) == ()
 
 
-def test_with_https_other_variables_count():
+def test_with_https_other_variables_matter():
     variables = {"http_proxy": "http://p", "https_proxy": "http://q", "CURL_CA_BUNDLE": "/x"}
     assert settings.variable_effects(variables, HTTPS, "example.org") == (
-        "asks the index through the proxy http://q (https_proxy), as no_proxy does not name index.example",
+        "reaches the index through the proxy http://q (https_proxy), because no_proxy does not name index.example",
         "uses other certificates (CURL_CA_BUNDLE)",
     )
     assert settings.variable_effects({"https_proxy": "http://q"}, HTTPS, ".example") == ()
 
 
-def test_netrc_is_told_where_it_is_broken_or_has_a_login_for_the_index():
+def test_netrc_is_reported_if_it_is_broken_or_has_a_login_for_the_index():
     assert "broken" in settings.netrc_effects(None, URL)[0]
     assert "sends the index a login" in settings.netrc_effects(["10.0.0.5"], URL)[0]
     assert settings.netrc_effects(["github.com"], URL) == ()
 
 
-def test_many_users_with_the_same_setting_stand_in_one_sentence():
-    found = [settings.Finding("~/.netrc", "user%d" % number, ("asks no index",)) for number in range(9)]
+def test_many_users_with_the_same_setting_are_in_one_sentence():
+    found = [settings.Finding("~/.netrc", "user%d" % number, ("uses no index",)) for number in range(9)]
     assert settings.sentences(found, "/etc/pip.conf") == [
-        "~/.netrc of user0, user1, user2 and 6 more changes what /etc/pip.conf says: pip asks no index."
+        "~/.netrc of user0, user1, user2 and 6 more overrides /etc/pip.conf: pip uses no index."
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the audit promises: "nothing known" only where somebody who knows was asked, and no finding is lost."""
+"""The audit reports no vulnerabilities only if a service that knows some was asked, and it loses no finding."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def report(findings=(), skipped=(), ignore=(), earlier=None, today=TODAY):
 
 
 def unreachable(earlier=None):
-    """Return the report where nobody answered."""
+    """Return the report if the service did not answer."""
     return _audit.complete(_audit.not_audited(MANIFEST, OSV, "no way"), MANIFEST, [], TODAY, earlier)
 
 
-def test_every_version_is_asked_about_but_those_of_the_site():
+def test_the_service_is_asked_about_every_version_except_those_of_the_site():
     versions, own = _audit.versions_of(MANIFEST["files"])
     assert versions == VERSIONS
     assert [(one["name"], one["reason"]) for one in own] == [("mine", _audit.OWN_SOURCE)]
@@ -55,7 +55,7 @@ def test_pip_audit_resolves_nothing_and_uses_no_old_answer():
         assert arguments[start : start + len(option)] == option
 
 
-def test_service_that_says_nothing_of_what_everybody_knows_is_not_believed():
+def test_service_that_does_not_know_the_probe_is_not_believed():
     silent = json.dumps({"dependencies": [{"name": "requests", "version": "2.19.0", "vulns": []}]})
     assert "no vulnerability data" in _pip_audit.probe_failure(_pip_audit.parse_answer(silent, "", [_pip_audit.PROBE]))
     unknown = json.dumps({"dependencies": [{"name": "requests", "skip_reason": "not found"}]})
@@ -71,14 +71,14 @@ def test_service_that_says_nothing_of_what_everybody_knows_is_not_believed():
 def test_version_without_an_answer_is_named():
     text = json.dumps({"dependencies": [{"name": "a", "version": "1", "vulns": []}]})
     answer = _pip_audit.parse_answer(text, "", [("a", "1"), ("b", "1")])
-    assert answer.skipped == [{"name": "b", "version": "1", "reason": "the service gave no answer"}]
+    assert answer.skipped == [{"name": "b", "version": "1", "reason": "the service did not answer"}]
     found = report(skipped=answer.skipped)
     assert found["status"] == _audit.PARTLY_AUDITED
     assert {one["name"] for one in found["skipped"]} == {"b", "mine"}
     assert "Not audited: b 1, mine 1" in _audit.warnings(found)[0]
 
 
-def test_service_that_knows_none_of_the_versions_has_not_audited():
+def test_service_that_knows_none_of_the_versions_means_not_audited():
     skipped = [{"name": name, "version": version, "reason": "?"} for name, version in VERSIONS]
     found = report(skipped=skipped)
     assert (found["status"], found["counts"]) == (_audit.NOT_AUDITED, {})
@@ -108,7 +108,7 @@ def test_answer_that_cannot_be_read_is_a_failure(text):
         ),
         (
             "requests.exceptions.ReadTimeout: HTTPConnectionPool(host='h', port=80): Read timed out. (read timeout=5)",
-            "h (port 80) gave no answer within 5 seconds",
+            "h (port 80) did not answer within 5 seconds",
         ),
         (
             "requests.exceptions.HTTPError: 503 Server Error: Busy for url: http://h/v1\n\nServiceError",
@@ -119,21 +119,21 @@ def test_answer_that_cannot_be_read_is_a_failure(text):
             "the service answered with something that is not JSON",
         ),
         ("Traceback\n  odd <x object at 0x7f00aa> thing", "pip-audit failed: odd <x> thing"),
-        ("", "pip-audit failed: it said nothing"),
+        ("", "pip-audit failed: it printed nothing"),
     ],
 )
-def test_failure_is_worded_the_same_next_time(output, reason):
+def test_the_same_failure_has_the_same_words(output, reason):
     assert _pip_audit.parse_answer(None, output, []).failure == reason
 
 
-def test_unreachable_service_never_reads_as_nothing_known():
+def test_unreachable_service_never_looks_like_no_vulnerabilities():
     found = unreachable()
     assert (found["status"], found["asked"], found["counts"]) == (_audit.NOT_AUDITED, None, {})
     assert _audit.objections(found) == ["The bundle is not audited: no way."]
     assert found == unreachable(found)
 
 
-def test_what_was_known_is_kept_beside_while_nobody_answers():
+def test_last_answer_stays_in_the_report_while_the_service_does_not_answer():
     known = report([finding(severity="high")])
     first = unreachable(known)
     assert first["earlier"]["asked"] == "2026-11-21T10:00:00Z"
@@ -142,19 +142,19 @@ def test_what_was_known_is_kept_beside_while_nobody_answers():
     assert unreachable(dict(known, versions=["other==1"]))["earlier"] is None
 
 
-def test_asked_again_only_if_something_changed_or_the_answer_is_old():
+def test_service_is_asked_again_only_after_a_change_or_when_the_answer_is_old():
     found = report()
     now = "2026-11-22T09:00:00Z"
     assert _audit.why_due(found, VERSIONS, OSV, 24, now) == ""
-    assert _audit.why_due(found, VERSIONS, OSV, 23, now) == "the last answer is of 2026-11-21T10:00:00Z"
+    assert _audit.why_due(found, VERSIONS, OSV, 23, now) == "the last answer is from 2026-11-21T10:00:00Z"
     assert _audit.why_due(found, VERSIONS, OSV, 24, "2026-11-21T09:00:00Z")
     assert _audit.why_due(found, VERSIONS[1:], OSV, 24, now) == "the versions changed"
-    assert _audit.why_due(found, VERSIONS, dict(OSV, name="pypi"), 24, now) == "another service is to be asked"
-    assert _audit.why_due(unreachable(), VERSIONS, OSV, 24, now) == "the last time there was no answer"
-    assert _audit.why_due(None, VERSIONS, OSV, 24, now) == "there is no answer yet"
+    assert _audit.why_due(found, VERSIONS, dict(OSV, name="pypi"), 24, now) == "the service changed"
+    assert _audit.why_due(unreachable(), VERSIONS, OSV, 24, now) == "the last report has no answer of the service"
+    assert _audit.why_due(None, VERSIONS, OSV, 24, now) == "there is no report yet"
 
 
-def test_ignored_finding_stays_in_the_report_with_its_reason_and_does_not_count():
+def test_ignored_finding_stays_in_the_report_with_its_reason_and_is_not_counted():
     found = report([finding()], ignore=[{"id": "cve-1", "reason": "unused here", "until": TODAY}])
     assert found["findings"][0]["ignored"]["reason"] == "unused here"
     assert found["findings"][0]["used_by"] == ["base/old"]
@@ -162,22 +162,22 @@ def test_ignored_finding_stays_in_the_report_with_its_reason_and_does_not_count(
     assert _audit.objections(found) == []
 
 
-def test_expired_entry_counts_for_nothing_and_is_named():
+def test_expired_entry_has_no_effect_and_is_named():
     found = report([finding()], ignore=[{"id": "CVE-1", "reason": "unused here", "until": "2026-11-20"}])
     assert found["findings"][0]["ignored"] is None
     assert _audit.objections(found) == ["a 1 has PYSEC-1 (severity unknown); fixed in 9."]
-    assert "CVE-1 was to be ignored until 2026-11-20 and counts again (unused here)" in _audit.warnings(found)[1]
+    assert "CVE-1 was ignored until 2026-11-20, and is no longer ignored (unused here)" in _audit.warnings(found)[1]
 
 
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ({"reason": "x", "until": TODAY}, "names no id"),
+        ({"reason": "x", "until": TODAY}, "has no id"),
         ({"id": "CVE-1", "until": TODAY}, "CVE-1 has no reason"),
         ({"id": "CVE-1", "reason": "  ", "until": TODAY}, "CVE-1 has no reason"),
         ({"id": "CVE-1", "reason": "x"}, "until ''"),
         ({"id": "CVE-1", "reason": "x", "until": "next year"}, "YYYY-MM-DD"),
-        ({"id": "CVE-1", "reason": "x", "until": TODAY, "untill": 1}, "CVE-1 has untill"),
+        ({"id": "CVE-1", "reason": "x", "until": TODAY, "untill": 1}, "CVE-1 has the unknown field untill"),
     ],
 )
 def test_entry_without_reason_or_last_day_is_an_error(entry, said):
@@ -185,8 +185,8 @@ def test_entry_without_reason_or_last_day_is_an_error(entry, said):
         _audit.parse_ignore([entry])
 
 
-def test_entry_that_stands_there_twice_is_an_error():
-    with pytest.raises(AirgapError, match="CVE-1 twice"):
+def test_two_entries_for_one_id_are_an_error():
+    with pytest.raises(AirgapError, match="two entries for CVE-1"):
         _audit.parse_ignore([{"id": one, "reason": "x", "until": TODAY} for one in ("CVE-1", "cve-1")])
 
 
@@ -232,19 +232,19 @@ def test_only_ids_that_fit_in_a_url_are_looked_up():
     assert _severity.severity_ids(names) == ["GHSA-aaaa-bbbb-cccc", "PYSEC-2026-1", "CVE-2026-1"]
 
 
-def test_plan_says_why_the_service_is_asked_and_what_is_reported_without():
+def test_plan_has_the_reason_to_ask_and_the_report_without_an_answer():
     known = report()
     now = "2026-11-21T11:00:00Z"
     assert _audit.plan(MANIFEST, known, OSV, True, False, 24, now) == ("", known)
-    assert _audit.plan(MANIFEST, known, OSV, True, True, 24, now) == ("it is to be asked in any case", known)
+    assert _audit.plan(MANIFEST, known, OSV, True, True, 24, now) == ("the option refresh is set", known)
     due, without = _audit.plan(MANIFEST, None, OSV, True, False, 24, now)
-    assert due == "there is no answer yet" and without["reason"] == "check mode asks nobody"
+    assert due == "there is no report yet" and without["reason"] == "check mode does not ask the service"
     due, without = _audit.plan(MANIFEST, known, OSV, False, True, 24, now)
     assert due == "" and (without["status"], without["reason"]) == (_audit.NOT_AUDITED, "stage_audit is off")
 
 
-def test_url_of_the_service_holds_no_password():
-    with pytest.raises(AirgapError, match="holds a password") as caught:
+def test_url_of_the_service_must_not_contain_a_password():
+    with pytest.raises(AirgapError, match="contains a password") as caught:
         _audit.describe_service("osv", "https://me:secret@osv.example/v1/query")
     assert "secret" not in str(caught.value)
     assert _audit.describe_service("osv", None)["url"] == _audit.SERVICES["osv"]

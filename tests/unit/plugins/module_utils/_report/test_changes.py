@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What changes.json promises: every difference to the bundle before, however often and with what breaks it is staged."""
+"""changes.json has every difference from the previous bundle, however often staging is repeated or interrupted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETS = [{"name": "base", "targets": ["old", "new"]}]
 
 
 def pin(name, version, content="a"):
-    """Return a pin; ``content`` stands for what is in its file."""
+    """Return a pin; ``content`` is the content of its file."""
     return _lock.Pin(name, version, content * 64, "%s-%s-py3-none-any.whl" % (name, version), 10)
 
 
@@ -42,7 +42,7 @@ def test_everything_in_the_first_bundle_is_added():
     assert len(found["files"]["new"]) == 4
 
 
-def test_each_kind_of_change_is_told_for_its_set_and_target():
+def test_each_kind_of_change_is_listed_for_its_set_and_target():
     found = compare(ONE, TWO)
     old = next(lock for lock in found["locks"] if lock["target"] == "old")
     assert old["added"] == [{"name": "d", "to": "1"}]
@@ -56,7 +56,7 @@ def test_each_kind_of_change_is_told_for_its_set_and_target():
     assert compare(TWO, ONE)["counts"]["removed"] == 1
 
 
-def test_set_that_is_new_or_gone_is_told():
+def test_new_or_removed_set_is_listed():
     grown = manifest([pin("a", "1")], [pin("a", "1")])
     small = _composition.compose(
         [{"name": "base", "targets": ["old"]}], TARGETS, {("base", "old"): [pin("a", "1")]}, [], ""
@@ -65,7 +65,7 @@ def test_set_that_is_new_or_gone_is_told():
     assert {lock["target"]: lock["lock"] for lock in compare(grown, small)["locks"]} == {"old": "same", "new": "gone"}
 
 
-def test_same_change_in_several_locks_counts_once():
+def test_same_change_in_several_locks_is_counted_once():
     earlier = manifest([pin("a", "1")], [pin("a", "1")])
     found = compare(earlier, manifest([pin("a", "2")], [pin("a", "2")]))
     assert found["counts"]["upgraded"] == 1
@@ -87,7 +87,7 @@ def test_inventory_is_compared_by_its_files():
     assert found["files"]["gone"] == ["b-2.9-py3-none-any.whl", "c-1-py3-none-any.whl"]
 
 
-def test_bundle_that_is_staged_again_is_compared_with_what_it_was_compared_with():
+def test_bundle_that_is_staged_again_is_compared_with_the_same_bundle():
     state = _memory.add(None, ONE)
     assert _changes.choose_earlier(None, ONE["id"]) is None
     assert _changes.choose_earlier(state, ONE["id"]) is None
@@ -98,7 +98,7 @@ def test_bundle_that_is_staged_again_is_compared_with_what_it_was_compared_with(
     assert _changes.choose_earlier(state, "0" * 32) == TWO
 
 
-def test_way_back_is_a_change_too():
+def test_change_back_is_a_change_too():
     state = _memory.add(_memory.add(None, ONE), TWO)
     assert _changes.choose_earlier(state, ONE["id"]) == TWO
     assert _changes.choose_earlier(_memory.add(state, ONE), ONE["id"]) == TWO
@@ -107,11 +107,11 @@ def test_way_back_is_a_change_too():
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"sealed": null, "before": null}', '{"sealed": {}, "before": 1}']
 )
-def test_memory_that_cannot_be_read_is_no_memory(text):
+def test_memory_that_cannot_be_read_is_ignored(text):
     assert _memory.parse(text) is None
 
 
-def test_memory_that_was_tampered_with_is_no_memory():
+def test_memory_that_was_tampered_with_is_ignored():
     text = _json.render(_memory.add(None, ONE))
     state = _memory.parse(text)
     assert state and state["sealed"] == ONE
@@ -134,7 +134,7 @@ def test_base_is_a_manifest_or_an_inventory_whose_files_can_be_compared():
             _changes.parse_base(_json.render(wrong), "base.json")
 
 
-def test_base_counts_in_full_where_it_is_remembered():
+def test_base_is_used_in_full_if_it_is_remembered():
     inventory = {"id": ONE["id"], "imported": [], "files": []}
     assert _changes.choose_earlier(_memory.add(None, ONE), TWO["id"], inventory) == ONE
     assert _changes.choose_earlier(None, TWO["id"], inventory) == inventory

@@ -15,7 +15,7 @@ def lock(edges, names=(), target="old"):
     return _contents.LockContents("base", target, pins, (), tuple(edges))
 
 
-def test_tree_looks_as_users_of_pipdeptree_know_it():
+def test_tree_looks_like_that_of_pipdeptree():
     edges = [("", "app", "app"), ("app", "lib", "lib>=1"), ("app", "web", "web[fast]"), ("web", "lib", "lib")]
     edges += [("lib", "deep", "deep<2"), ("lib", "deep", "deep[x]")]
     assert _dependencies.lines(lock(edges, ["spare"])) == [
@@ -35,14 +35,14 @@ def test_circle_and_long_chain_end():
     assert len(_dependencies.lines(lock(chain))) == 3001
 
 
-def test_same_locks_give_the_same_text_in_whatever_order():
+def test_same_locks_give_the_same_text_in_any_order():
     locks = [lock([("", "a", "a")], target=target) for target in ("old", "new")]
     text = _dependencies.render(locks)
     assert text == _dependencies.render(reversed(locks))
     assert text.index("[base/new]\na==1.0\n") < text.index("[base/old]\na==1.0\n")
 
 
-def test_tree_on_the_page_goes_on_below_where_it_is_too_deep_and_misses_no_package():
+def test_tree_that_is_too_deep_continues_below_with_every_package():
     chain = [("", "p9", "p9>=1")] + [("p%d" % number, "p%d" % (number - 1), "x") for number in range(9, 0, -1)]
     loop = [("x", "y", "y"), ("y", "x", "x")]
     needs = _dependencies.walk(lock(chain + loop, ["x"]), deepest=3)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the report promises of licences: it shows what the project declares, and marks all that is not surely usual."""
+"""The report shows the licence that a project declares, and marks every licence that is not certainly usual."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ def read(*lines):
     return _license.read("\n".join(("Metadata-Version: 2.4", "Name: a", "Version: 1") + lines) + "\n")
 
 
-def test_expression_counts_before_classifier_and_field():
+def test_expression_comes_before_classifier_and_field():
     found = read("License: GPL", "Classifier: License :: OSI Approved :: BSD License", "License-Expression: MIT")
     assert (found.text, found.source, found.expression) == ("MIT", "License-Expression", "MIT")
 
 
-def test_known_name_in_the_field_counts_before_a_vague_classifier():
+def test_known_name_in_the_field_comes_before_a_vague_classifier():
     found = read("Classifier: License :: OSI Approved :: BSD License", "License: BSD-3-Clause")
     assert found.parts == (_license.Part("BSD-3-Clause", "BSD-3-Clause", "BSD-3-Clause"),)
 
 
-def test_classifier_counts_before_a_text_that_nobody_knows():
+def test_classifier_comes_before_an_unknown_text():
     found = read("License: see LICENSE", "Classifier: License :: OSI Approved :: MIT License")
     assert (found.text, found.source, found.parts[0].spdx) == ("MIT License", "Classifier", "MIT")
 
 
-def test_whole_licence_text_in_the_field_is_told_by_its_first_line():
+def test_whole_licence_text_in_the_field_is_shown_by_its_first_line():
     assert read("License: MIT License", "        |", "        Copyright (c) 2026 Somebody").parts[0].spdx == "MIT"
     assert len(read("License: " + "word " * 200).text) == _license.LONGEST
 
@@ -71,16 +71,16 @@ def test_usual_licence_is_usual(line):
         "Classifier: License :: OSI Approved :: MIT License\nClassifier: License :: OSI Approved :: GNU General Public License v3 (GPLv3)",
     ],
 )
-def test_what_is_not_surely_usual_is_marked(line):
+def test_licence_that_is_not_certainly_usual_is_marked(line):
     assert not _license.is_usual(read(line))
 
 
-def test_site_says_what_is_usual():
+def test_site_sets_the_usual_licences():
     assert _license.is_usual(read("License-Expression: LicenseRef-Vendor"), ["licenseref-vendor"])
     assert not _license.is_usual(read("License-Expression: MIT"), ["Apache-2.0"])
 
 
-def test_expression_of_any_shape_is_judged_at_once():
+def test_expression_of_any_shape_is_decided_quickly():
     many = " AND ".join(["(MIT OR GPL-3.0-only)"] * 15)
     assert _license.is_usual(read("License-Expression: " + many))
     assert not _license.is_usual(read("License-Expression: " + many + " AND GPL-3.0-only"))
@@ -95,7 +95,7 @@ def test_sentence_in_the_field_is_not_an_expression(text):
     assert (found.source, found.expression) == ("Classifier", "")
 
 
-def test_host_without_the_library_is_told_what_to_install_and_does_without_where_no_expression_is(monkeypatch):
+def test_library_is_needed_only_for_an_expression_and_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "license_expression", None)
     assert _license.is_usual(read("Classifier: License :: OSI Approved :: MIT License"))
     with pytest.raises(AirgapError, match="Install license-expression"):

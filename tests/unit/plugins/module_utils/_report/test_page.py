@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the approver's page promises: it runs nothing, hides nothing, and strangers' texts stay texts."""
+"""The approver's page runs nothing and hides nothing, and untrusted texts stay texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 
 import jinja2
 import pytest
-from ansible_collections.airgap.python.plugins.action.bundle_report import own_file
+from ansible_collections.airgap.python.plugins.action.bundle_report import read_file
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import (
@@ -39,7 +39,7 @@ def pin(name, version, size=10):
 
 
 def bundle(pins=(("app", "1"), ("lib", "2")), licence="License-Expression: MIT", edges=None):
-    """Return the evidence of a bundle whose sets have the same pins."""
+    """Return the contents of a bundle whose sets have the same pins."""
     pins = [pin(*one) for one in pins]
     locks = {("base", "old"): pins, ("base", "new"): pins, ("airgap-pip", "old"): [pin("pip", "25")]}
     manifest = _composition.compose(SETS, TARGETS, locks, [], "2026-01-02T03:04:05Z")
@@ -70,8 +70,8 @@ def finding(**options):
 
 
 def render_page(*evidence, **options):
-    """Return the page of what _page.plan() takes."""
-    files = [own_file(name) for name in (_page_html.TEMPLATE, _page_html.STYLE)]
+    """Return the page for the arguments of _page.plan()."""
+    files = [read_file(name) for name in (_page_html.TEMPLATE, _page_html.STYLE)]
     return _page_html.render(_page.plan(*evidence, **options), *files)
 
 
@@ -83,7 +83,7 @@ def render(evidence=None, earlier=None, report=None, **options):
 
 
 class Reader(html.parser.HTMLParser):
-    """Reads what a browser would."""
+    """Reads what a browser shows."""
 
     def __init__(self, page):
         super().__init__()
@@ -94,7 +94,7 @@ class Reader(html.parser.HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
-        """Note a tag."""
+        """Record a tag."""
         self.tags.append(tag)
         self.attributes += attrs
         if tag not in ("meta", "br"):
@@ -105,13 +105,13 @@ class Reader(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        """Note a text."""
+        """Record a text."""
         if self.open[-1:] != ["style"]:
             self.words.append(data)
 
     @property
     def text(self):
-        """All that is shown, in one line."""
+        """The whole visible text, in one line."""
         return " ".join(" ".join(self.words).split())
 
 
@@ -126,7 +126,7 @@ def test_page_runs_nothing_and_loads_nothing():
     assert "default-src 'none'" in page
 
 
-def test_strangers_texts_stay_texts():
+def test_untrusted_texts_stay_texts():
     evidence = bundle([(HOSTILE, HOSTILE), ("lib", "2")], "License: " + HOSTILE, [_closure.Edge("", HOSTILE, HOSTILE)])
     named = {"name": HOSTILE, "version": HOSTILE}
     one = finding(severity="low")
@@ -151,7 +151,7 @@ def test_strangers_texts_stay_texts():
     assert "\\u202etxt.exe" in read.text
 
 
-def test_new_comes_first_and_says_what_changed():
+def test_changes_come_first():
     earlier = bundle([("app", "0.9"), ("gone", "1"), ("lib", "2.1")]).manifest
     page = render(earlier=earlier)
     order = [page.index('id="%s"' % name) for name in ("new", "findings", "licences", "sizes", "trees", "approval")]
@@ -163,15 +163,15 @@ def test_new_comes_first_and_says_what_changed():
     assert earlier["id"] in text
 
 
-def test_first_bundle_says_that_all_of_it_is_new():
+def test_page_of_the_first_bundle_says_that_all_of_it_is_new():
     assert "This is the first bundle: all of it is new" in Reader(render()).text
 
 
-def test_unchanged_bundle_says_so():
-    assert "Nothing: every set has the files that it had." in Reader(render(earlier=bundle().manifest)).text
+def test_page_of_an_unchanged_bundle_says_so():
+    assert "Nothing: every set has the same files as before." in Reader(render(earlier=bundle().manifest)).text
 
 
-def test_not_audited_never_reads_as_nothing_known():
+def test_not_audited_never_looks_like_no_vulnerabilities():
     page = Reader(render(report=audit(bundle(), failure="osv.example does not resolve"))).text
     assert "Not audited: osv.example does not resolve." in page
     assert "No known vulnerabilities" not in page and "0 known" not in page
@@ -183,7 +183,7 @@ def test_partial_answer_names_what_was_skipped():
     assert "Not audited 1 Package Version Why lib 2 who?" in page
 
 
-def test_findings_stand_by_severity_with_what_mends_them():
+def test_findings_are_in_order_of_severity_with_the_version_that_fixes_them():
     findings = [finding(severity="low"), dict(finding(severity="critical"), name="app", version="1")]
     page = Reader(render(report=audit(bundle(), findings))).text
     assert page.index("critical app 1") < page.index("low lib 2")
@@ -193,11 +193,11 @@ def test_findings_stand_by_severity_with_what_mends_them():
 def test_ignored_finding_is_shown_with_its_reason():
     ignore = [{"id": "CVE-1", "reason": "not used here", "until": "2027-01-01"}]
     page = Reader(render(report=audit(bundle(), [finding()], ignore=ignore))).text
-    assert "No known vulnerabilities in them besides what is ignored." in page
+    assert "No known vulnerabilities in them, apart from those that are ignored." in page
     assert "Ignored until 2027-01-01: not used here" in page
 
 
-def test_unusual_licence_is_marked_and_the_rule_stated():
+def test_unusual_licence_is_marked_and_the_rule_is_stated():
     page = Reader(render(bundle(licence="License-Expression: GPL-3.0-only"))).text
     assert "Unusual 3 Package Declared In app 1 GPL-3.0-only base" in page
     assert "Usual are 0BSD, Apache-2.0" in page
@@ -223,22 +223,22 @@ def test_deep_tree_is_shown_whole():
     assert all('<span class="name">%s</span>' % name in tree for name in names)
 
 
-def test_printer_shows_what_is_folded():
+def test_folded_parts_are_printed():
     page = render(bundle([("p%d" % number, "1") for number in range(100)], edges=[]))
     assert page.count("<details>") == page.count('</details>\n<div class="fold">') > 0
     assert "@media screen { details:not([open]) + .fold { display: none; } }" in page
     assert len(re.findall(r"\.fold \{[^}]*display: none", page)) == 1
 
 
-def test_approver_learns_how_to_check_and_to_sign():
+def test_page_says_how_to_verify_and_to_sign():
     page = Reader(render(signers=["alice,bob " + 'valid-before="20271231" ' + KEY, "# comment"], required=2)).text
     assert "ssh-keygen -Y sign -n airgap-bundle -f KEY < SHA256SUMS >> SHA256SUMS.sig" in page
     assert "sha256sum --check --quiet SHA256SUMS sha256sum SHA256SUMS" in page
-    assert "cannot hold its sum" in page
-    assert "asks for 2 signatures" in page
+    assert "cannot contain that sum" in page
+    assert "requires 2 signatures" in page
     # As ssh-keygen -l prints it.
     assert 'alice,bob SHA256:FHsTyFHNmvNpw4o7+rp+M1yqMyBF8vXSBRkZtkQ0RKY valid-before="20271231"' in page
-    assert "No signers were named" in Reader(render()).text
+    assert "No signers were set" in Reader(render()).text
     assert "(airgap-pip)" in page
 
 
@@ -250,7 +250,7 @@ def test_page_shows_the_key_that_counts_and_none_from_within_an_option():
 
 
 @pytest.mark.parametrize("line", ["alice ssh-ed25519 AAAA", "alice " + KEY + "\nbob " + KEY])
-def test_page_is_not_made_with_a_signer_that_the_check_refuses(line):
+def test_page_is_not_written_with_a_signer_that_the_verification_refuses(line):
     with pytest.raises(AirgapError, match="allowed signer"):
         render(signers=[line])
 
@@ -264,14 +264,14 @@ def test_sizes_have_their_unit(size, told):
     assert _page_html.weight(size) == told
 
 
-def test_words_of_strangers_are_never_a_template():
+def test_untrusted_text_is_never_a_template():
     words = "{{ 7 * 7 }}{% set x = 1 %}{# gone #}"
     found = dict(finding(severity="low"), description=words)
     assert words in Reader(render(report=audit(bundle(), [found]))).text
 
 
 def test_template_turns_no_escaping_off_and_every_value_of_another_type_is_refused():
-    template = own_file(_page_html.TEMPLATE)
+    template = read_file(_page_html.TEMPLATE)
     assert not re.search(r"\|\s*safe|autoescape|Markup", template)
     page = _page.plan(bundle(), audit(bundle()), _changes.compare(None, bundle().manifest, Version))
     for wrong in ("{{ page.news }}", "{{ page.vulnerabilities.last_answer }}", "{{ page.nothing }}"):
@@ -279,7 +279,7 @@ def test_template_turns_no_escaping_off_and_every_value_of_another_type_is_refus
             _page_html.render(page, wrong, "")
 
 
-def test_page_says_in_which_locks_something_is_and_names_a_set_alone_for_all_its_targets():
+def test_page_names_locks_and_only_the_set_for_all_its_targets():
     locks = _page.Locks(bundle().locks)
     assert locks.where(["base/old", "base/new", "airgap-pip/old"]) == "airgap-pip (old), base"
     assert locks.where(["base/old", "other/new"]) == "base (old), other"

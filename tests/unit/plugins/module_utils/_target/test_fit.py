@@ -29,7 +29,7 @@ from tests.unit.plugins.module_utils._target.targets import FREE_THREADED, targe
         ({"tags": ["cp39-cp39-manylinux_2_31_x86_64", "py3-none-any"]}, ""),
     ],
 )
-def test_interpreter_uses_only_what_was_resolved_for_its_like(changes, reason):
+def test_interpreter_uses_only_what_was_resolved_for_its_kind(changes, reason):
     said = _fit.misfit(target(**changes), target())
     assert bool(said) == bool(reason)
     assert reason in said

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an interpreter says of itself, from the text that is sent to it."""
+"""An interpreter reports the truth about itself, from the text that is sent to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils._target import _interpreter
 
 
-def test_text_answers_from_an_interpreter_that_has_nothing_else():
+def test_report_needs_nothing_but_the_standard_library():
     process = subprocess.run(
         [sys.executable, "-I", "-S", "-c", inspect.getsource(_interpreter)], capture_output=True, text=True, check=True
     )
@@ -32,13 +32,13 @@ def test_text_answers_from_an_interpreter_that_has_nothing_else():
         ({"EXT_SUFFIX": "_d.cp313-win_amd64.pyd"}, ["cp313d", "cp313"]),
     ],
 )
-def test_abi_tells_builds_of_cpython_apart(monkeypatch, variables, abis):
+def test_abi_distinguishes_builds_of_cpython(monkeypatch, variables, abis):
     monkeypatch.setattr(_interpreter.sysconfig, "get_config_var", variables.get)
     monkeypatch.setattr(_interpreter.sys, "version_info", (3, 13, 5, "final", 0))
     assert _interpreter.abis() == abis
 
 
-def test_pypy_tells_its_abi(monkeypatch):
+def test_pypy_reports_its_abi(monkeypatch):
     monkeypatch.setattr(
         _interpreter.sysconfig, "get_config_var", {"EXT_SUFFIX": ".pypy310-pp73-x86_64-linux-gnu.so"}.get
     )
@@ -46,7 +46,7 @@ def test_pypy_tells_its_abi(monkeypatch):
     assert _interpreter.abis() == ["pypy310_pp73"]
 
 
-def test_version_is_written_as_pep_440_writes_it():
+def test_version_has_the_form_of_pep_440():
     assert _interpreter.full_version((3, 15, 0, "candidate", 2)) == "3.15.0rc2"
     assert _interpreter.full_version((3, 9, 2, "final", 0)) == "3.9.2"
 
@@ -69,7 +69,7 @@ def test_distribution_can_refuse_a_legacy_name(monkeypatch):
     assert _interpreter.refused_platforms() == ["manylinux_2_17_x86_64", "manylinux2014_x86_64"]
 
 
-def test_soft_float_arm_takes_no_manylinux(monkeypatch):
+def test_soft_float_arm_accepts_no_manylinux_wheels(monkeypatch):
     monkeypatch.setattr(_interpreter, "libc", lambda: "glibc-2.17")
     monkeypatch.setattr(_interpreter, "machine", lambda: "armv7l")
     monkeypatch.setattr(_interpreter, "hard_float", lambda: False)

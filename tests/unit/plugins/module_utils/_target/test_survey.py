@@ -10,7 +10,7 @@ from ansible_collections.airgap.python.plugins.module_utils._target import _fit,
 from tests.unit.plugins.module_utils._target.targets import NODE39, target
 
 
-def test_suggestion_is_a_target_that_fits_its_own_interpreter():
+def test_short_entry_is_a_target_that_fits_its_own_interpreter():
     here = target()
     again, warnings = _target_parser.parse(_survey.short_entry(here))
     assert not warnings
@@ -27,7 +27,7 @@ ANSWER: dict = {
 }
 
 
-def test_survey_entry_does_not_change_with_the_kernel():
+def test_complete_entry_does_not_change_with_the_kernel():
     older = _survey.target_of(ANSWER)[0]
     newer = _survey.target_of(dict(ANSWER, markers=dict(ANSWER["markers"], platform_release="6.1")))[0]
     assert older.markers() != newer.markers()
@@ -35,7 +35,7 @@ def test_survey_entry_does_not_change_with_the_kernel():
     assert "tags" not in _survey.complete_entry(older)
 
 
-def test_macos_release_belongs_to_its_survey_entry():
+def test_release_of_macos_is_part_of_the_complete_entry():
     markers = target(os="macos", libc=None, arch="arm64").markers()
     answer = dict(
         ANSWER,
@@ -50,7 +50,7 @@ def test_macos_release_belongs_to_its_survey_entry():
     assert "platform_version" not in entry["markers"]
 
 
-def test_interpreter_without_the_gil_has_a_name_and_tags_of_its_own():
+def test_interpreter_without_the_gil_is_another_kind_with_other_tags():
     markers = target(python="3.13.5").markers()
     found, exact = _survey.target_of(dict(ANSWER, abis=["cp313t"], markers=markers))
     entry = _survey.complete_entry(found)
@@ -58,11 +58,11 @@ def test_interpreter_without_the_gil_has_a_name_and_tags_of_its_own():
     assert entry["name"].startswith("cp313t-")
     assert entry["tags"][0] == "cp313-cp313t-manylinux_2_31_x86_64"
     assert not [tag for tag in entry["tags"] if "-abi3-" in tag]
-    # The shortest entry that describes it needs them, too.
+    # The shortest entry needs them as well.
     assert _fit.misfit(_target_parser.parse(_survey.short_entry(found))[0], found) == ""
 
 
-def test_platform_that_the_distribution_refuses_is_no_tag():
+def test_platform_that_the_distribution_refuses_is_not_in_the_tags():
     found = _survey.target_of(dict(ANSWER, refused_platforms=["manylinux_2_31_x86_64"]))[0]
     assert found.platforms()[0] == "manylinux_2_30_x86_64"
     assert "tags" in _survey.complete_entry(found)
@@ -75,7 +75,7 @@ def test_interpreter_that_does_not_know_its_abi_gets_the_tags_of_its_kind():
     assert found.tags() == target().tags()
 
 
-def test_interpreter_that_cannot_be_a_target_says_why():
+def test_interpreter_that_cannot_be_a_target_is_refused_with_the_reason():
     markers = dict(ANSWER["markers"], python_full_version="3.6.8", python_version="3.6")
     with pytest.raises(AirgapError, match="3.8 is the oldest"):
         _survey.target_of(dict(ANSWER, markers=markers, abis=["cp36m"]))

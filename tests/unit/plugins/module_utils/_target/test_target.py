@@ -11,7 +11,7 @@ from packaging.markers import default_environment
 from tests.unit.plugins.module_utils._target.targets import FREE_THREADED, target
 
 
-def test_glibc_tags_go_down_the_whole_ladder_with_legacy_names():
+def test_glibc_tags_go_down_to_the_oldest_with_legacy_names():
     tags = target().platforms()
     assert tags[0] == "manylinux_2_31_x86_64"
     assert tags[-1] == "linux_x86_64"
@@ -22,13 +22,13 @@ def test_glibc_tags_go_down_the_whole_ladder_with_legacy_names():
     assert "manylinux_2_4_x86_64" not in tags
 
 
-def test_aarch64_has_no_tags_from_before_it_had_wheels():
+def test_aarch64_has_no_tags_older_than_its_first_wheels():
     tags = target(arch="aarch64").platforms()
     assert "manylinux2014_aarch64" in tags
     assert not [tag for tag in tags if "manylinux1" in tag or "2010" in tag or "2_16" in tag]
 
 
-def test_musl_machine_takes_no_manylinux_wheel():
+def test_musl_machine_accepts_no_manylinux_wheel():
     assert target(libc="musl-1.2").platforms() == [
         "musllinux_1_2_x86_64",
         "musllinux_1_1_x86_64",
@@ -106,7 +106,7 @@ def here():
 
 
 def test_tags_of_the_running_interpreter_are_those_of_packaging():
-    # Versions of packaging differ in where linux_* stands; nothing else.
+    # Versions of packaging differ only in the position of linux_*.
     expected = [str(tag) for tag in tags.sys_tags()]
     native = [tag for tag in expected if "-linux_" in tag]
     assert [tag for tag in here().tags() if tag not in native] == [tag for tag in expected if tag not in native]
@@ -117,7 +117,7 @@ def test_markers_of_the_running_interpreter_are_those_of_packaging():
     assert here().markers() == default_environment()
 
 
-def test_reported_tags_are_all_that_pip_is_told_of():
+def test_pip_gets_exactly_the_reported_tags():
     threaded = target(python="3.13.5", libc="glibc-2.41", tags=FREE_THREADED)
     assert threaded.tags() == FREE_THREADED
     assert threaded.pip_arguments() == [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the survey promises of its files, and what airgap_targets may name."""
+"""The survey writes stable files that belong to it, and airgap_targets can name them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NEWER = dict(NODE39, python="3.9.18")
 
 
 def found(host, entry=None):
-    """Return the answer of a host; by default it is like node39."""
+    """Return the answer of a host; by default that of node39."""
     return _target_file.Found(host, "/usr/bin/python3", _target_parser.parse(entry or NODE39)[0].as_dict())
 
 
 def on_disk(plan):
-    """Return the files of a plan as they are read again."""
+    """Return the files of a plan as the next survey reads them."""
     return {name: (text, yaml.safe_load(text)) for name, text in plan.files.items()}
 
 
@@ -36,7 +36,7 @@ def test_interpreters_of_one_kind_share_a_file_that_names_their_hosts():
     assert plan.hosts == {"a": ["cp39-linux-x86_64-glibc-2.31"], "b": ["cp39-linux-x86_64-glibc-2.31"]}
 
 
-def test_file_holds_the_entry_and_nothing_else():
+def test_file_contains_the_entry_and_nothing_else():
     entry = dict(
         NODE39,
         markers={"platform_release": "6.1", "sys_platform": "linux"},
@@ -72,26 +72,26 @@ def test_interpreters_that_differ_in_tags_alone_are_two_files():
     assert len({tuple(names) for names in plan.hosts.values()}) == 3
 
 
-def test_host_that_was_not_asked_keeps_what_the_files_say():
+def test_host_that_was_not_asked_keeps_its_entries():
     first = _target_file.plan([found("old"), found("new", NEWER)], {}, ["old", "new"])
     assert _target_file.plan([found("new", NEWER)], on_disk(first), ["old", "new"]).files == first.files
 
 
-def test_no_other_host_takes_the_name_of_a_file_that_is_in_use():
+def test_no_other_host_can_claim_the_name_of_a_file_in_use():
     alone = _target_file.plan([found("new", NEWER)], {}, ["old", "new"])
     both = _target_file.plan([found("old"), found("new", NEWER)], on_disk(alone), ["old", "new"])
     assert len(both.files) == 2
     assert {name: both.files[name] for name in alone.files} == alone.files
 
 
-def test_file_that_no_host_has_any_more_is_left_and_said():
+def test_file_that_no_host_needs_any_more_stays_and_is_reported():
     first = _target_file.plan([found("a"), found("gone", dict(NODE39, name="other"))], {}, ["a", "gone"])
     later = _target_file.plan([found("a")], on_disk(first), ["a"])
     assert later.left == ["other.target.txt"]
     assert "other.target.txt" not in later.files
 
 
-def test_file_that_the_survey_did_not_write_is_neither_replaced_nor_counted():
+def test_file_that_the_survey_did_not_write_is_neither_replaced_nor_read():
     assert _target_file.plan([found("a")], {"mine.yml": ("name: mine\n", None)}, ["a"]).left == []
     with pytest.raises(AirgapError, match="Move it away"):
         _target_file.plan([found("a")], {NODE39["name"] + ".target.txt": ("name: mine\n", None)}, ["a"])
@@ -101,7 +101,7 @@ FILES = {"targets/a.yml": NODE39, "targets/b.yml": dict(NEWER, name="b")}
 
 
 def read_targets(*terms):
-    """Return what airgap_targets stands for, with files of our own."""
+    """Return the targets of airgap_targets, with prepared files."""
 
     def find(path):
         return sorted(FILES) if "*" in path else [path]
@@ -109,7 +109,7 @@ def read_targets(*terms):
     return _target_file.resolve_targets(terms, find, FILES.get)
 
 
-def test_path_and_pattern_stand_for_their_targets_in_order():
+def test_path_and_pattern_give_their_targets_in_order():
     described = {"name": "desktop", "python": "3.13.5", "os": "windows"}
     assert read_targets([described, "targets/a.yml"]) == [described, NODE39]
     assert read_targets(["targets/*.yml"]) == [FILES["targets/a.yml"], FILES["targets/b.yml"]]
@@ -124,12 +124,12 @@ def test_file_can_be_given_a_name_of_the_site():
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ({"file": "targets/*.yml", "name": "el9"}, "names one target file"),
+        ({"file": "targets/*.yml", "name": "el9"}, "must name exactly one target file"),
         ({"file": "targets/a.yml", "python": "3.9.1"}, "python"),
-        ("targets/empty.yml", "it holds no target"),
+        ("targets/empty.yml", "it does not contain a target"),
         (39, "the path of a target file"),
     ],
 )
-def test_entry_that_stands_for_no_target_is_refused(entry, said):
+def test_entry_that_is_not_a_target_is_refused(entry, said):
     with pytest.raises(AirgapError, match=said):
         read_targets([entry])

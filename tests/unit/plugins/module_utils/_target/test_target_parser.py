@@ -11,7 +11,7 @@ from packaging.markers import default_environment
 from tests.unit.plugins.module_utils._target.targets import FREE_THREADED, NODE39, target
 
 
-def test_version_without_patch_is_taken_as_zero_and_says_what_that_costs():
+def test_version_without_patch_is_zero_with_a_warning():
     found, warnings = _target_parser.parse(dict(NODE39, python="3.9"))
     assert found.python == "3.9.0"
     assert len(warnings) == 1
@@ -34,7 +34,7 @@ def test_version_without_patch_is_taken_as_zero_and_says_what_that_costs():
         ({"os": "macos", "libc": None, "arch": "s390x"}, "aarch64, x86_64"),
         ({"python": "3.7.3"}, "3.8 is the oldest"),
         ({"python": 3.1}, "3.10 needs quotes"),
-        ({"python": "3.99.0"}, "3.21 is not there yet"),
+        ({"python": "3.99.0"}, "3.21 does not exist yet"),
         ({"libc": "glibc-2.99"}, "glibc-2.5 to glibc-2.60.*ldd --version"),
         ({"libc": "glibc-2.12", "arch": "aarch64"}, "glibc-2.17 to glibc-2.60"),
         ({"libc": "musl-1.36"}, "musl-1.0 to musl-1.5"),
@@ -48,14 +48,14 @@ def test_version_without_patch_is_taken_as_zero_and_says_what_that_costs():
         ({"markers": "linux"}, "names and values"),
         ({"markers": {"python_full_version": "3.9.18"}}, "the description says '3.9.2'"),
         ({"tags": "cp39-cp39-linux_x86_64"}, "must be a list"),
-        ({"tags": ["flask-3.1.1-py3-none-any.whl"]}, "is no wheel tag"),
+        ({"tags": ["flask-3.1.1-py3-none-any.whl"]}, "is not a wheel tag"),
         ({"tags": ["cp311-cp311-linux_x86_64", "py3-none-any"]}, "is for cp39"),
         ({"tags": ["cp39-cp39-linux_x86_64"]}, "lack py3-none-any"),
         ({"tags": ["cp39-cp39-win_amd64", "py3-none-any"]}, "win_amd64, which is not one of linux"),
         ({"tags": ["cp39-cp39-linux_aarch64", "py3-none-any"]}, "which is not one of linux on x86_64"),
     ],
 )
-def test_target_that_cannot_exist_is_refused_with_what_to_write(changes, said):
+def test_target_that_cannot_exist_is_refused_with_the_fix(changes, said):
     if said is None:
         assert target(**changes).python == "3.9.0"
         return
@@ -64,7 +64,7 @@ def test_target_that_cannot_exist_is_refused_with_what_to_write(changes, said):
 
 
 def test_two_targets_of_one_name_are_refused():
-    with pytest.raises(AirgapError, match="stands twice"):
+    with pytest.raises(AirgapError, match="Two targets are named node39"):
         _target_parser.parse_all([NODE39, NODE39])
 
 
@@ -78,7 +78,7 @@ def test_what_a_machine_reported_overrides_what_follows_from_the_description():
     assert set(reported.markers()) == set(default_environment())
 
 
-def test_reported_target_is_the_same_after_it_was_written_down():
+def test_reported_target_is_the_same_after_writing_and_reading():
     reported = target(python="3.13.5", tags=FREE_THREADED, markers={"platform_release": "6.1"})
     assert _target_parser.parse(reported.as_dict()) == (reported, [])
     assert len({reported, reported._replace(name="other")}) == 2
@@ -87,7 +87,7 @@ def test_reported_target_is_the_same_after_it_was_written_down():
 @pytest.mark.parametrize(
     ("written", "libc"), [("glibc 2.36", "glibc-2.36"), ("GLIBC-2.36", "glibc-2.36"), ("musl-1.2.4", "musl-1.2")]
 )
-def test_libc_is_taken_as_the_machine_prints_it(written, libc):
+def test_libc_is_accepted_as_the_machine_prints_it(written, libc):
     assert target(libc=written).libc == libc
 
 

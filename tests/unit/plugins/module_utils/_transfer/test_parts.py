@@ -10,7 +10,7 @@ from ansible_collections.airgap.python.plugins.module_utils._transfer._parts imp
 
 
 @pytest.mark.parametrize(
-    "runs, size, expected",
+    "ranges, size, expected",
     [
         ({}, 0, [(0, 0)]),
         ({0: 0}, 0, []),
@@ -22,8 +22,8 @@ from ansible_collections.airgap.python.plugins.module_utils._transfer._parts imp
         ({0: 5, 2: 1}, 5, []),
     ],
 )
-def test_what_is_still_to_come_is_known_to_the_byte(runs, size, expected):
-    assert _parts.gaps(runs, size) == expected
+def test_gaps_are_exact_to_the_byte(ranges, size, expected):
+    assert _parts.gaps(ranges, size) == expected
 
 
 PATHS = ["a", "b", "c", "d", "e"]
@@ -39,7 +39,7 @@ PATHS = ["a", "b", "c", "d", "e"]
         ([("a", 0, 9), ("b", 0, 10)], ["0@0-9", "1"]),
     ],
 )
-def test_what_is_missing_is_told_by_number_and_understood(missing, items):
+def test_ranges_are_formatted_as_numbers_and_parsed_back(missing, items):
     assert _parts.format_wanted(missing, PATHS, lambda path: 10) == items
     assert _parts.parse_wanted(items, PATHS, lambda path: 10) == [
         Part(path, begin, end - begin) for path, begin, end in missing
@@ -49,30 +49,30 @@ def test_what_is_missing_is_told_by_number_and_understood(missing, items):
 @pytest.mark.parametrize(
     "item", ["5", "0-5", "3-2", "-1", "0@0-11", "0@5-4", "a", "", "0-4\n", "0,1", "99999999999999"]
 )
-def test_number_of_what_is_not_there_is_refused(item):
+def test_number_that_names_nothing_is_refused(item):
     with pytest.raises(AirgapError, match="does not name a part|the pool has|requests others"):
         _parts.parse_wanted([item], PATHS, lambda path: 10)
 
 
-def test_numbers_that_name_a_few_files_again_and_again_are_refused(monkeypatch):
+def test_numbers_that_repeat_a_few_files_without_end_are_refused(monkeypatch):
     monkeypatch.setattr(_parts, "MOST_PARTS", 20)
     with pytest.raises(AirgapError, match="the pool has 5 files"):
         _parts.parse_wanted(["0-4"] * 5, PATHS, lambda path: 10)
 
 
-def test_pieces_hold_every_byte_once_in_order():
+def test_groups_hold_every_byte_once_in_order():
     missing = [("a", 0, 10), ("b", 5, 25), ("c", 0, 0), ("d", 0, 1)]
-    pieces = _parts.group(missing, 8)
-    assert all(sum(part.length for part in parts) <= 8 for parts in pieces)
+    groups = _parts.group(missing, 8)
+    assert all(sum(part.length for part in parts) <= 8 for parts in groups)
     for path, offset, size in missing:
-        runs = [part for parts in pieces for part in parts if part.path == path]
-        assert runs[0].offset == offset
-        for before, after in zip(runs, runs[1:]):
+        found = [part for parts in groups for part in parts if part.path == path]
+        assert found[0].offset == offset
+        for before, after in zip(found, found[1:]):
             assert before.offset + before.length == after.offset
-        assert runs[-1].offset + runs[-1].length == size
+        assert found[-1].offset + found[-1].length == size
 
 
-def test_link_that_took_the_place_of_a_file_is_not_followed_when_its_bytes_are_sent(tmp_path):
+def test_link_that_replaced_a_file_is_not_followed(tmp_path):
     (tmp_path / "secret").write_text("not of the bundle")
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle/a").symlink_to(tmp_path / "secret")

@@ -12,7 +12,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _pipe
 
 
-def test_both_ends_of_a_pipe_meet_although_each_opens_it_when_it_likes(tmp_path):
+def test_both_ends_of_a_pipe_connect_in_any_order(tmp_path):
     path, data = str(tmp_path / "pipe"), os.urandom(3000000)
 
     def send():
@@ -27,7 +27,7 @@ def test_both_ends_of_a_pipe_meet_although_each_opens_it_when_it_likes(tmp_path)
     sender.join()
 
 
-def test_pipe_to_which_nobody_comes_is_given_up(tmp_path):
+def test_pipe_without_a_peer_fails_after_the_timeout(tmp_path):
     path = str(tmp_path / "pipe")
     with pytest.raises(AirgapError, match="did not connect"):
         _pipe.Pipe(path, os.O_RDONLY, timeout=0.05)
@@ -44,8 +44,8 @@ def test_pipe_to_which_nobody_comes_is_given_up(tmp_path):
             other.write(bytes(1 << 24))
 
 
-@pytest.mark.parametrize("put", [lambda path: path.write_text("x"), lambda path: path.symlink_to("/dev/null")])
-def test_what_lies_in_the_place_of_the_pipe_is_not_written_to(tmp_path, put):
-    put(tmp_path / "pipe")
+@pytest.mark.parametrize("create", [lambda path: path.write_text("x"), lambda path: path.symlink_to("/dev/null")])
+def test_file_or_link_in_place_of_the_pipe_is_not_written_to(tmp_path, create):
+    create(tmp_path / "pipe")
     with pytest.raises((AirgapError, OSError)):
         _pipe.Pipe(str(tmp_path / "pipe"), os.O_WRONLY, timeout=0.05)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a hop promises: nothing has its name before it is whole, and a broken transfer goes on where it broke."""
+"""What a reception promises: no file has its name before it is complete, and an interrupted transfer continues."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import lzma
 import os
 import shutil
 import stat
+import typing as t
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _manifest, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _stream
-from ansible_collections.airgap.python.plugins.module_utils._transfer._reception import Offer, Reception, go_on
-from ansible_collections.airgap.python.plugins.modules import bundle_send
+from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts, _sender, _stream
+from ansible_collections.airgap.python.plugins.module_utils._transfer._reception import Offer, Reception
 
 from tests.unit.plugins.module_utils._bundle.test_manifest import delta, seal, write
 from tests.unit.plugins.module_utils._bundle.test_signature import Officer
@@ -35,7 +35,7 @@ class Hop:
         self.params = {}
 
     def offer(self):
-        """Return what the sending side says of its bundle."""
+        """Return what the sending side offers."""
         manifest, entries = _verify.verify(self.source)
         sums = {entry.path: entry.sha256 for entry in entries}
         return Offer(manifest["id"], sums["SHA256SUMS"], sums.get("SHA256SUMS.sig", ""))
@@ -46,48 +46,46 @@ class Hop:
         return Reception(self.path, self.incoming, self.offer(), dict(self.params, **params), scratch)
 
     def begin(self, **params):
-        """Return what the hop says before anything comes."""
-        return go_on(self.reception(**params))
+        """Return the result of the hop before anything arrives."""
+        return self.reception(**params).receive()
 
     def open_part(self, known=()):
-        """Return the open part as the sending side packs it, and the paths in it."""
-        files = bundle_send.open_part(self.source, self.offer().sha256, known)
+        """Return the stream of the open part, and the paths in it."""
+        files = _sender.open_part(self.source, self.offer().sha256, known)
         stream = io.BytesIO()
         _stream.write_open(self.source, files, stream.write)
         return stream.getvalue(), [path for path, dummy in files]
 
     def send_open(self, **params):
-        """Send what the hop lacks of the open part; return what it says then."""
+        """Send the missing files of the open part; return the result of the hop."""
         result = self.begin(**params)
         if not result["open"]:
             return result
-        return go_on(self.reception(**params), io.BytesIO(self.open_part(result["known"])[0]))
+        return self.reception(**params).receive(io.BytesIO(self.open_part(result["known"])[0]))
 
-    def pieces(self, size=70):
-        """Return what the hop wants of the pool, cut up as a line that breaks again and again would."""
+    def groups(self, size=70):
+        """Return the missing parts of the pool in groups, as a connection that fails again and again would deliver them."""
         reception = self.reception()
-        reception.load()
-        return _parts.group(reception.missing(reception.listed()), size)
+        return _parts.group(reception.plan(reception.read_contents(), reception.read_present()).missing, size)
 
-    def piece(self, parts):
-        """Return a piece."""
+    def stream_of(self, parts):
+        """Return a stream."""
         stream = io.BytesIO()
         _stream.write(self.source, parts, stream.write)
         return stream.getvalue()
 
     def send(self, parts):
-        """Send one piece of the pool."""
+        """Send some parts of the pool."""
         reception = self.reception()
-        reception.load()
-        reception.take(io.BytesIO(self.piece(parts)), parts)
+        reception.incoming.receive_parts(io.BytesIO(self.stream_of(parts)), parts, reception.read_contents())
 
     def transfer(self, **params):
-        """Send everything, as the role does; return what was said at the end."""
+        """Send everything, as the role does; return the last result."""
         result = self.send_open(**params)
         if not result["wanted"]:
             return result
-        dummy, parts = bundle_send.pool_parts(self.source, self.offer().sha256, result["wanted"])
-        return go_on(self.reception(**params), io.BytesIO(self.piece(parts)), result["wanted"])
+        dummy, parts = _sender.pool_parts(self.source, self.offer().sha256, result["wanted"])
+        return self.reception(**params).receive(io.BytesIO(self.stream_of(parts)), result["wanted"])
 
 
 @pytest.fixture(name="hop")
@@ -96,7 +94,7 @@ def hop_fixture(tmp_path):
     return Hop(tmp_path)
 
 
-def test_bundle_arrives_whole_and_nothing_stays_beside_it(hop):
+def test_bundle_arrives_completely_and_nothing_else_is_left(hop):
     hop.transfer()
     assert _verify.verify(hop.path)[0] == hop.manifest
     assert os.listdir(os.path.dirname(hop.path)) == ["bundle"]
@@ -116,7 +114,7 @@ def test_second_run_moves_nothing(hop):
     assert not os.path.exists(hop.incoming)
 
 
-def test_of_a_large_bundle_no_more_than_a_line_goes_through_the_control_host(hop):
+def test_plan_of_a_large_bundle_is_a_short_text(hop):
     shutil.rmtree(hop.source)
     seal(hop.source, names=["project%d" % number for number in range(300)])
     plan = hop.send_open()
@@ -126,12 +124,12 @@ def test_of_a_large_bundle_no_more_than_a_line_goes_through_the_control_host(hop
     assert _verify.verify(hop.path)[0]["id"] == hop.offer().id
 
 
-def test_broken_transfer_goes_on_after_the_last_piece_that_arrived(hop):
+def test_interrupted_transfer_continues_after_the_last_part_that_arrived(hop):
     hop.send_open()
-    first = hop.pieces()
+    first = hop.groups()
     for parts in first[:3]:
         hop.send(parts)
-    rest = hop.pieces()
+    rest = hop.groups()
     assert sum(part.length for parts in rest for part in parts) == sum(
         part.length for parts in first[3:] for part in parts
     )
@@ -145,7 +143,7 @@ def test_broken_transfer_goes_on_after_the_last_piece_that_arrived(hop):
 def test_file_of_the_open_part_that_is_here_is_not_sent_again(hop):
     sent = hop.open_part()[0]
     with pytest.raises(AirgapError, match="ends within|ends too soon"):
-        go_on(hop.reception(), io.BytesIO(sent[:-40]))
+        hop.reception().receive(io.BytesIO(sent[:-40]))
     known = hop.begin()["known"]
     assert sha256_file(hop.source + "/SHA256SUMS") in known
     assert "SHA256SUMS" not in hop.open_part(known)[1]
@@ -153,62 +151,68 @@ def test_file_of_the_open_part_that_is_here_is_not_sent_again(hop):
     assert _verify.verify(hop.path)[0] == hop.manifest
 
 
-def test_line_that_broke_within_a_file_loses_nothing_that_came(hop):
+def test_connection_that_fails_within_a_file_loses_nothing_that_arrived(hop):
     hop.send_open()
-    (wheels,) = hop.pieces(10000)
-    data = hop.piece(wheels)
+    (wheels,) = hop.groups(10000)
+    data = hop.stream_of(wheels)
     reception = hop.reception()
-    reception.load()
+    contents = reception.read_contents()
     with pytest.raises(AirgapError, match="ends within " + wheels[1].path):
-        reception.take(io.BytesIO(data[: wheels[0].length + 7]), wheels)
-    asked = hop.pieces(10000)[0]
-    assert asked[0] == wheels[1]._replace(offset=7, length=wheels[1].length - 7)
+        reception.incoming.receive_parts(io.BytesIO(data[: wheels[0].length + 7]), wheels, contents)
+    wanted = hop.groups(10000)[0]
+    assert wanted[0] == wheels[1]._replace(offset=7, length=wheels[1].length - 7)
     assert hop.begin()["wanted"] == ["1@7-%d" % wheels[1].length]
     hop.transfer()
     assert _verify.verify(hop.path)[0] == hop.manifest
 
 
-def test_what_a_power_cut_left_wrong_is_found_and_comes_again(hop):
+def test_file_that_a_power_cut_damaged_is_found_and_sent_again(hop):
     hop.send_open()
-    (parts,) = hop.pieces(10000)
-    folder = os.path.join(hop.reception().partial, parts[0].path)
+    (parts,) = hop.groups(10000)
+    folder = os.path.join(hop.reception().incoming.partial, parts[0].path)
     os.makedirs(folder)
     with open(os.path.join(folder, "0"), "wb") as stream:
         stream.write(bytes(20))
     with pytest.raises(AirgapError, match=parts[0].path + " arrived with sha256"):
         hop.transfer()
-    with open(os.path.join(hop.reception().next, "manifest.json"), "r+b") as stream:
+    with open(os.path.join(hop.reception().incoming.bundle, "manifest.json"), "r+b") as stream:
         stream.write(bytes(20))
     assert hop.begin()["open"] is True
     hop.transfer()
     assert _verify.verify(hop.path)[0] == hop.manifest
 
 
-def test_what_came_in_this_run_is_not_read_again_and_what_came_before_is(hop, monkeypatch):
+def test_file_that_arrived_in_this_run_is_not_read_again_and_an_earlier_one_is(hop, monkeypatch):
     hop.send_open()
-    before, now = [[part] for part in hop.pieces(10000)[0]]
+    before, now = [[part] for part in hop.groups(10000)[0]]
     hop.send(before)
     reception = hop.reception()
-    reception.load()
-    reception.take(io.BytesIO(hop.piece(now)), now)
-    read = []
+    contents = reception.read_contents()
+    reception.incoming.receive_parts(io.BytesIO(hop.stream_of(now)), now, contents)
+    read: t.List[str] = []
     hashing = _verify.sha256_files
-    monkeypatch.setattr(_verify, "sha256_files", lambda paths: hashing([read.append(path) or path for path in paths]))
-    with open(os.path.join(reception.next, before[0].path), "r+b") as stream:
+
+    def noted(paths):
+        for path in paths:
+            read.append(path)
+            yield path
+
+    monkeypatch.setattr(_verify, "sha256_files", lambda paths: hashing(noted(paths)))
+    with open(os.path.join(reception.incoming.bundle, before[0].path), "r+b") as stream:
         stream.write(b"FLASK")
     with pytest.raises(AirgapError, match=before[0].path + " has sha256"):
-        reception.finish()
-    pool = os.path.join(reception.next, "wheels")
-    assert [path for path in read if path.startswith(pool)] == [os.path.join(reception.next, before[0].path)]
+        reception.replace(contents)
+    pool = os.path.join(reception.incoming.bundle, "wheels")
+    assert [path for path in read if path.startswith(pool)] == [os.path.join(reception.incoming.bundle, before[0].path)]
 
 
 def test_file_changed_on_the_sending_host_gets_no_name_here(hop):
     plan, offer = hop.send_open(), hop.reception()
     write(hop.source, "wheels/flask-1.0-py3-none-any.whl", b"FLASK" * 50)
-    dummy, parts = bundle_send.pool_parts(hop.source, offer.offer.sha256, plan["wanted"])
+    dummy, parts = _sender.pool_parts(hop.source, offer.offer.sha256, plan["wanted"])
     with pytest.raises(AirgapError, match="flask-1.0-py3-none-any.whl arrived with sha256"):
-        go_on(offer, io.BytesIO(hop.piece(parts)), plan["wanted"])
-    assert not os.path.exists(os.path.join(offer.next, "wheels/flask-1.0-py3-none-any.whl"))
+        offer.receive(io.BytesIO(hop.stream_of(parts)), plan["wanted"])
+    assert not os.path.exists(os.path.join(offer.incoming.bundle, "wheels/flask-1.0-py3-none-any.whl"))
 
 
 @pytest.mark.parametrize("name", ["locks/base/node.txt", "SHA256SUMS", "manifest.json"])
@@ -220,15 +224,15 @@ def test_file_of_the_open_part_that_changed_on_the_sending_host_gets_no_name_her
     sent = io.BytesIO()
     _stream.write_open(hop.source, files, sent.write)
     with pytest.raises(AirgapError, match=name + " arrived with sha256"):
-        go_on(offer, io.BytesIO(sent.getvalue()))
-    assert not os.path.exists(os.path.join(offer.next, name))
+        offer.receive(io.BytesIO(sent.getvalue()))
+    assert not os.path.exists(os.path.join(offer.incoming.bundle, name))
 
 
-def test_sender_whose_bundle_was_staged_anew_sends_nothing_of_it(hop):
+def test_sender_whose_bundle_was_staged_again_sends_nothing_of_it(hop):
     offer = hop.offer()
     shutil.rmtree(hop.source)
     seal(hop.source, change=lambda manifest: manifest.update(base="e" * 32))
-    for call in (bundle_send.open_part, bundle_send.pool_parts):
+    for call in (_sender.open_part, _sender.pool_parts):
         with pytest.raises(AirgapError, match="not that of the offered bundle any more"):
             call(hop.source, offer.sha256, ["0"])
 
@@ -240,7 +244,7 @@ def test_hop_that_holds_a_changed_file_stops_before_anything_moves(hop):
         hop.begin()
 
 
-def test_new_bundle_moves_only_what_is_new_and_drops_what_is_gone(hop):
+def test_new_bundle_moves_only_new_files_and_removes_old_ones(hop):
     hop.transfer()
     shutil.rmtree(hop.source)
     seal(hop.source, change=lambda manifest: manifest.update(base="e" * 32))
@@ -265,7 +269,7 @@ def test_new_signature_is_all_that_moves_for_it(hop, tmp_path):
     assert hop.begin()["changed"] is False
 
 
-def test_check_mode_says_what_would_come_and_writes_nothing(hop, tmp_path):
+def test_check_mode_returns_what_would_arrive_and_writes_nothing(hop, tmp_path):
     (tmp_path / "scratch").mkdir()
     (tmp_path / "hop").mkdir()
     plan = hop.send_open(scratch=str(tmp_path / "scratch"))
@@ -289,26 +293,28 @@ def test_open_part_with_a_name_that_leads_out_or_has_no_place_is_refused(hop, pa
     with open(sums, "rb") as stream:
         data = stream.read()
     sent = b"%d SHA256SUMS\n1 %s\n\n%sx" % (len(data), path.encode(), data)
-    with pytest.raises(AirgapError, match="evil|which is not in the open part|not the open part of a bundle"):
-        go_on(hop.reception(), io.BytesIO(sent))
+    with pytest.raises(
+        AirgapError, match="evil|open part of the offered bundle does not have it|is not the open part of a bundle"
+    ):
+        hop.reception().receive(io.BytesIO(sent))
     assert not glob.glob(hop.incoming + "/*/*.whl") and not os.path.exists(os.path.dirname(hop.path) + "/evil")
 
 
-def test_open_part_of_another_bundle_than_was_offered_is_refused(hop, tmp_path):
+def test_open_part_of_a_bundle_that_was_not_offered_is_refused(hop, tmp_path):
     sent = hop.open_part()[0]
     other = Hop(tmp_path / "other")
     shutil.rmtree(other.source)
     seal(other.source, change=lambda manifest: manifest.update(base="e" * 32))
     with pytest.raises(AirgapError, match="SHA256SUMS arrived with sha256"):
-        go_on(other.reception(), io.BytesIO(sent))
+        other.reception().receive(io.BytesIO(sent))
     offer = hop.offer()
     hop.offer = lambda: offer._replace(id="f" * 32)
-    with pytest.raises(AirgapError, match="was offered, and bundle %s came" % hop.manifest["id"]):
-        go_on(hop.reception(), io.BytesIO(sent))
+    with pytest.raises(AirgapError, match="was offered, and bundle %s arrived" % hop.manifest["id"]):
+        hop.reception().receive(io.BytesIO(sent))
 
 
 def offer_delta(hop, carried=("flask",)):
-    """Replace the offered bundle by one that adds to it; return the reception of it."""
+    """Replace the offered bundle with one that adds to it."""
     shutil.rmtree(hop.source)
     delta(hop.source, carried, keep=False)
 
@@ -345,7 +351,7 @@ def test_delta_whose_base_was_never_imported_is_refused_even_if_the_files_are_he
     assert hop.begin(complete=True, inventory=str(inventory))["changed"] is False
 
 
-def test_bastion_holds_an_incomplete_delta_and_passes_on_what_it_brings(hop):
+def test_bastion_holds_an_incomplete_delta_and_passes_on_what_it_carries(hop):
     offer_delta(hop)
     hop.transfer()
     manifest, entries = _verify.verify(hop.path)
@@ -357,24 +363,24 @@ def test_bastion_holds_an_incomplete_delta_and_passes_on_what_it_brings(hop):
     assert _verify.verify(hop.path, whole=True)[0]["id"] == manifest["id"]
 
 
-def test_parts_of_a_file_may_come_in_any_order(hop):
+def test_parts_of_a_file_may_arrive_in_any_order(hop):
     hop.send_open()
-    for parts in reversed(hop.pieces()):
+    for parts in reversed(hop.groups()):
         hop.send(parts)
     hop.begin()
     assert _verify.verify(hop.path)[0] == hop.manifest
 
 
-def test_parts_that_overlap_because_another_run_cut_otherwise_are_joined(hop):
+def test_overlapping_parts_are_joined(hop):
     hop.send_open()
-    one, two = hop.pieces(70), hop.pieces(110)
+    one, two = hop.groups(70), hop.groups(110)
     for parts in one[::2] + two[1::2] + one + two:
         hop.send(parts)
     hop.begin()
     assert _verify.verify(hop.path)[0] == hop.manifest
 
 
-def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
+def test_stream_with_more_bytes_than_its_parts_or_its_file_is_refused(hop):
     hop.send_open()
     for wanted, said in (
         ("0@0-10", "more bytes than its parts"),
@@ -384,19 +390,19 @@ def test_piece_that_holds_more_than_its_parts_or_than_its_file_is_refused(hop):
         ("../evil", "does not name a part"),
     ):
         for call in (
-            lambda wanted=wanted: go_on(hop.reception(), io.BytesIO(b"x" * 300), [wanted]),
-            lambda wanted=wanted: bundle_send.pool_parts(hop.source, hop.offer().sha256, [wanted]) and 1 / 0,
+            lambda wanted=wanted: hop.reception().receive(io.BytesIO(b"x" * 300), [wanted]),
+            lambda wanted=wanted: _sender.pool_parts(hop.source, hop.offer().sha256, [wanted]) and 1 / 0,
         ):
             with pytest.raises((AirgapError, ZeroDivisionError), match="(?i)%s|division" % said):
                 call()
 
 
-def test_pool_of_a_bundle_that_is_not_approved_does_not_come_in(hop):
+def test_pool_of_a_bundle_that_is_not_approved_is_not_received(hop):
     plan = hop.send_open()
-    dummy, parts = bundle_send.pool_parts(hop.source, hop.offer().sha256, plan["wanted"])
+    dummy, parts = _sender.pool_parts(hop.source, hop.offer().sha256, plan["wanted"])
     hop.params = {"allowed_signers": ["alice@example.org " + KEY]}
     for call in (
-        lambda: go_on(hop.reception(), io.BytesIO(hop.piece(parts)), plan["wanted"]),
+        lambda: hop.reception().receive(io.BytesIO(hop.stream_of(parts)), plan["wanted"]),
         hop.send_open,
     ):
         with pytest.raises(AirgapError, match="not signed at all"):
@@ -404,13 +410,13 @@ def test_pool_of_a_bundle_that_is_not_approved_does_not_come_in(hop):
         assert os.listdir(os.path.dirname(hop.path)) == []
 
 
-def test_pool_does_not_come_in_before_what_it_is_judged_by(hop):
-    with pytest.raises(AirgapError, match="before what it is judged by"):
-        go_on(hop.reception(), io.BytesIO(b"x"), ["0"])
+def test_pool_is_not_received_before_the_open_part(hop):
+    with pytest.raises(AirgapError, match="before the open part"):
+        hop.reception().receive(io.BytesIO(b"x"), ["0"])
     assert not glob.glob(hop.incoming + "/*/wheels")
 
 
-def test_bundle_for_which_the_disk_has_no_room_is_refused_before_any_of_it_comes(hop, monkeypatch):
+def test_bundle_that_is_too_large_for_the_disk_is_refused_before_it_arrives(hop, monkeypatch):
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
     with pytest.raises(AirgapError, match="has 100 free"):
@@ -418,23 +424,23 @@ def test_bundle_for_which_the_disk_has_no_room_is_refused_before_any_of_it_comes
     monkeypatch.undo()
     hop.send_open()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
-    with pytest.raises(AirgapError, match="550 bytes have to come.*has 100 free"):
+    with pytest.raises(AirgapError, match="550 bytes are needed.*has 100 free"):
         hop.begin()
     assert not glob.glob(hop.incoming + "/*/wheels")
 
 
-def test_open_part_gives_out_no_more_bytes_than_was_said(hop):
+def test_open_part_has_no_more_bytes_than_announced(hop):
     header = b"%d SHA256SUMS\n\n" % os.path.getsize(hop.source + "/SHA256SUMS")
     with pytest.raises(AirgapError, match=r"SHA256SUMS arrived with sha256|more bytes than its parts"):
-        go_on(hop.reception(), io.BytesIO(lzma.compress(header + b"\0" * 50000000)))
-    with pytest.raises(AirgapError, match="not the open part of a bundle"):
-        go_on(hop.reception(), io.BytesIO(lzma.compress(b"1" * 50000000)))
+        hop.reception().receive(io.BytesIO(lzma.compress(header + b"\0" * 50000000)))
+    with pytest.raises(AirgapError, match="is not the open part of a bundle"):
+        hop.reception().receive(io.BytesIO(lzma.compress(b"1" * 50000000)))
     piece = io.BytesIO(lzma.compress(b"x", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]))
     with pytest.raises(AirgapError, match="not valid xz"):
-        go_on(hop.reception(), piece)
+        hop.reception().receive(piece)
 
 
-def test_what_another_run_is_bringing_stays_and_what_nobody_brings_goes(hop):
+def test_bundle_that_another_run_receives_is_kept_and_an_abandoned_one_is_removed(hop):
     other = os.path.join(hop.incoming, "f" * 32)
     os.makedirs(os.path.join(other, "wheels"))
     os.chmod(hop.incoming, 0o700)
@@ -442,17 +448,17 @@ def test_what_another_run_is_bringing_stays_and_what_nobody_brings_goes(hop):
     assert os.path.isdir(other)
     for folder in (os.path.join(other, "wheels"), other):
         os.utime(folder, (0, 0))
-    hop.send(hop.pieces()[0])
+    hop.send(hop.groups()[0])
     assert not os.path.isdir(other)
 
 
-def test_incoming_folder_is_nobody_elses(hop):
+def test_incoming_folder_is_private(hop):
     hop.send_open()
-    parts = hop.pieces(70)[0]
+    parts = hop.groups(70)[0]
     hop.send(parts)
     assert stat.S_IMODE(os.stat(hop.incoming).st_mode) == 0o700
     os.chmod(hop.incoming, 0o777)
-    for send in (lambda: hop.send(parts), lambda: go_on(hop.reception(), io.BytesIO(hop.open_part()[0]))):
+    for send in (lambda: hop.send(parts), lambda: hop.reception().receive(io.BytesIO(hop.open_part()[0]))):
         with pytest.raises(AirgapError, match=r"incoming can be changed by others .*its mode 0777"):
             send()
     os.rename(hop.incoming, hop.incoming + ".real")
@@ -461,19 +467,19 @@ def test_incoming_folder_is_nobody_elses(hop):
         hop.send(parts)
 
 
-def test_what_a_reception_linked_when_it_was_killed_is_no_hard_link_to_outside(hop, monkeypatch):
+def test_file_that_a_killed_reception_linked_is_not_a_hard_link_to_outside(hop, monkeypatch):
     hop.transfer()
     shutil.rmtree(hop.source)
     hop.manifest = seal(hop.source, names=("flask", "click"))
     hop.send_open()
-    for parts in hop.pieces():
+    for parts in hop.groups():
         hop.send(parts)
     reception = hop.reception()
-    reception.load()
+    contents = reception.read_contents()
     with monkeypatch.context() as patch:
         patch.setattr(_approval, "check", lambda *_arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            reception.finish()
+            reception.replace(contents)
     assert any(os.stat(path).st_nlink > 1 for path in glob.glob(hop.path + "/wheels/*"))
     _verify.verify(hop.path)
     hop.begin()

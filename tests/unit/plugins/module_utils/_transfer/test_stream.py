@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a piece promises: every byte of its parts, wheels as they are, the open part packed, and nothing else."""
+"""What a stream promises: every byte of its parts, wheels as they are, the open part compressed, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.airgap.python.plugins.module_utils._transfer import _st
 from ansible_collections.airgap.python.plugins.module_utils._transfer._parts import Part
 
 
-def test_pool_comes_as_it_is(tmp_path):
+def test_parts_of_the_pool_are_sent_uncompressed(tmp_path):
     (tmp_path / "wheels").mkdir()
     (tmp_path / "wheels/a.whl").write_bytes(b"wheel" * 100)
     parts = [Part("wheels/a.whl", 5, 10), Part("wheels/a.whl", 4, 0)]
@@ -26,7 +26,7 @@ def test_pool_comes_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("has_lzma", [True, False])
-def test_open_part_gives_back_what_went_in_and_is_packed_where_that_can_be(tmp_path, monkeypatch, has_lzma):
+def test_open_part_is_read_as_it_was_written_and_is_compressed_if_python_can(tmp_path, monkeypatch, has_lzma):
     files = {"SHA256SUMS": b"", "manifest.json": b"text" * 100000, "locks/\u00e4 b.txt": b"x\ny"}
     for path, data in files.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def test_open_part_gives_back_what_went_in_and_is_packed_where_that_can_be(tmp_p
                 list(blocks)
 
 
-def test_open_part_of_no_files_is_read_as_that(tmp_path):
+def test_open_part_without_files_is_read_as_that(tmp_path):
     stream = io.BytesIO()
     _stream.write_open(str(tmp_path), [], stream.write)
     stream.seek(0)
@@ -62,7 +62,7 @@ def test_what_is_not_an_open_part_is_refused(sent):
         list(_stream.read_open(io.BytesIO(sent))[1])
 
 
-def test_part_that_nobody_reads_is_passed_over():
+def test_part_that_is_not_read_is_skipped():
     parts = [Part("wheels/a", 0, 3), Part("wheels/b", 0, 2)]
     read = _stream.read(io.BytesIO(b"aaabb"), parts)
     next(read)

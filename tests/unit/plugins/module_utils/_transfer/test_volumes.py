@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What volumes promise: each byte of the pool once, none larger than asked for, and only what lacks is brought."""
+"""What volumes promise: each byte of the pool once, none larger than requested, and only the parts that are missing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CARRIED = [Entry("wheels/b", "b" * 64, 25), Entry("wheels/a", "a" * 64, 10), Ent
 
 
 def laid_out(size):
-    """Return the volumes of a pool with sums."""
+    """Return the volumes of a pool, with sums."""
     return [one._replace(sha256="d" * 64) for one in _volumes.lay_out(CARRIED, size)]
 
 
 @pytest.mark.parametrize("size", [1, 7, 10, 35, 100])
-def test_volumes_hold_each_byte_once_and_are_no_larger_than_asked_for(size):
+def test_volumes_hold_each_byte_once_and_are_no_larger_than_requested(size):
     volumes = laid_out(size)
     assert all(one.size <= size for one in volumes)
     text = _volumes.render("e" * 32, volumes)
@@ -26,29 +26,31 @@ def test_volumes_hold_each_byte_once_and_are_no_larger_than_asked_for(size):
     assert [one.name for one in volumes][:2] == ["0001.vol", "0002.vol"][: len(volumes)]
 
 
-def test_empty_file_that_no_volume_names_is_missed():
+def test_empty_file_that_no_volume_has_is_an_error():
     volumes = [one._replace(parts=one.parts[:-1]) for one in laid_out(100)]
     with pytest.raises(AirgapError, match="wheels/empty from byte 0"):
         _volumes.parse(_volumes.render("e" * 32, volumes), "x", "e" * 32, CARRIED)
 
 
 def needed(size, *missing):
-    """Return what is needed of volumes of a size: for each its name, its runs and the paths of its parts."""
+    """Return the needed volumes of a size: the name of each, its ranges and the paths of their parts."""
     return [
         (
             volume.name,
-            [(begin, end - begin) for dummy, begin, end in runs],
+            [(start, end - start) for dummy, start, end in ranges],
             [
                 part.path
-                for part in _volumes.parts_within(volume, [Part(name, begin, end - begin) for name, begin, end in runs])
+                for part in _volumes.parts_within(
+                    volume, [Part(name, start, end - start) for name, start, end in ranges]
+                )
             ],
         )
-        for volume, runs in _volumes.needed(laid_out(size), missing)
+        for volume, ranges in _volumes.needed(laid_out(size), missing)
     ]
 
 
-def test_only_volumes_that_bring_what_is_missing_are_needed_and_only_those_parts_of_them():
-    # An empty file at the end of a run costs nothing, and counts as part of it.
+def test_only_volumes_that_hold_missing_bytes_are_needed_and_only_those_parts_of_them():
+    # An empty file at the end of a range costs nothing, and is part of it.
     assert needed(20) == []
     assert needed(20, ("wheels/b", 12, 14)) == [("0002.vol", [(0, 15)], ["wheels/b", "wheels/empty"])]
     assert needed(20, ("wheels/b", 0, 25)) == [
@@ -58,7 +60,7 @@ def test_only_volumes_that_bring_what_is_missing_are_needed_and_only_those_parts
     assert needed(20, ("wheels/empty", 0, 0)) == [("0002.vol", [(15, 0)], ["wheels/empty"])]
 
 
-def test_neighbours_that_are_missing_are_one_run():
+def test_adjacent_missing_parts_are_one_range():
     both = [("wheels/a", 0, 10), ("wheels/empty", 0, 0)]
     assert needed(100, *both) == [("0001.vol", [(0, 10), (35, 0)], ["wheels/a", "wheels/empty"])]
     everything = [(one.path, 0, one.size) for one in CARRIED]

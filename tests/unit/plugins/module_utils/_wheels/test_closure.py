@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the proof of closure promises: it finds what a target would lack, and nothing else."""
+"""The closure check finds what a target would lack, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAC = _target_parser.parse({"name": "mac", "python": "3.12.1", "os": "macos", "a
 
 
 def wheel(name, version="1.0", requires=(), extras=(), tag="py3-none-any", python="", **other):
-    """Return a wheel whose file name, pin and METADATA agree, but for what ``other`` says."""
+    """Return a wheel whose file name, pin and METADATA agree, except for what ``other`` changes."""
     lines = ["Metadata-Version: 2.1", "Name: " + other.get("declared_name", name)]
     lines.append("Version: " + other.get("declared_version", version))
     lines += ["Requires-Dist: " + one for one in requires] + ["Provides-Extra: " + one for one in extras]
@@ -25,12 +25,12 @@ def wheel(name, version="1.0", requires=(), extras=(), tag="py3-none-any", pytho
 
 
 def prove(roots, wheels, target=EL9, constraints=()):
-    """Return the proof of a lock."""
+    """Return the closure of a lock."""
     return _closure.check(PACKAGING, roots, constraints, wheels, target.name, target.markers(), target.tags())
 
 
 def kinds(proof):
-    """Return what kinds of failures a proof has."""
+    """Return the kinds of failures of a closure."""
     return [failure.kind for failure in proof.failures]
 
 
@@ -40,7 +40,7 @@ METADATA = wheel("importlib-metadata", "8.5.0", ["zipp>=3.20"])
 ZIPP = wheel("zipp", "3.21.0", python=">=3.9")
 
 
-def test_lock_that_holds_all_is_closed_and_its_edges_are_told():
+def test_complete_lock_is_closed_and_its_edges_are_returned():
     proof = prove(["flask>=3"], [FLASK, WERKZEUG, METADATA, ZIPP])
     assert proof.failures == ()
     assert proof.unused == ()
@@ -52,7 +52,7 @@ def test_lock_that_holds_all_is_closed_and_its_edges_are_told():
     )
 
 
-def test_what_plain_pip_forgets_on_another_python_is_named_with_parent_marker_target_and_mend():
+def test_what_plain_pip_misses_on_another_python_is_named_with_parent_marker_target_and_fix():
     proof = prove(["flask>=3"], [FLASK, WERKZEUG])
     assert kinds(proof) == ["missing"]
     failure = proof.failures[0]
@@ -60,19 +60,19 @@ def test_what_plain_pip_forgets_on_another_python_is_named_with_parent_marker_ta
     assert failure.chain == ("flask 3.1.1", "the requirement flask>=3")
     assert failure.marker == 'python_version < "3.10"'
     assert failure.message == (
-        "flask 3.1.1 (asked for by the requirement flask>=3) needs importlib-metadata>=3.6 on target el9 (python 3.9.18; "
+        "flask 3.1.1 (required by the requirement flask>=3) needs importlib-metadata>=3.6 on target el9 (python 3.9.18; "
         'its marker python_version < "3.10" is true there): the lock has no file of importlib-metadata. Stage the set '
-        "for this target again; if it stays so, add importlib-metadata>=3.6 to the set's requirements."
+        "for this target again; if that does not help, add importlib-metadata>=3.6 to the set's requirements."
     )
 
 
-def test_chain_leads_from_the_asker_to_the_root():
+def test_chain_leads_from_the_parent_to_the_root():
     proof = prove(["flask>=3"], [FLASK, WERKZEUG, METADATA])
     assert proof.failures[0].chain == ("importlib-metadata 8.5.0", "flask 3.1.1", "the requirement flask>=3")
 
 
 @pytest.mark.parametrize("target, lacks", [(WINDOWS, ["tzdata"]), (EL9, []), (MAC, [])])
-def test_markers_count_for_the_target_and_not_for_this_interpreter(target, lacks):
+def test_markers_are_evaluated_for_the_target_and_not_for_this_interpreter(target, lacks):
     django = wheel("django", "5.2", ['tzdata; sys_platform == "win32"'])
     assert [failure.requirement for failure in prove(["django"], [django], target).failures] == lacks
 
@@ -95,10 +95,10 @@ def test_every_marker_variable_is_the_targets(marker, counts):
 def test_root_that_is_missing_is_a_failure():
     proof = prove(["flask>=3"], [])
     assert kinds(proof) == ["missing"]
-    assert proof.failures[0].message.startswith("The requirement flask>=3 counts on target el9")
+    assert proof.failures[0].message.startswith("The requirement flask>=3 applies to target el9")
 
 
-def test_root_whose_marker_is_false_is_told_and_asks_for_nothing():
+def test_root_whose_marker_is_false_is_reported_and_requires_nothing():
     proof = prove(["winlib; sys_platform == 'win32'", "a"], [wheel("a")])
     assert proof.failures == ()
     assert proof.excluded == ("winlib; sys_platform == 'win32'",)
@@ -136,29 +136,29 @@ def test_failure_in_an_extra_names_the_extra():
     assert failure.chain == ("app[web] 1.0", "the requirement app[web]")
 
 
-def test_extra_that_is_not_asked_for_asks_for_nothing():
+def test_extra_that_is_not_required_requires_nothing():
     app = wheel("app", requires=["server; extra == 'web'"], extras=["web"])
     assert prove(["app"], [app]).failures == ()
     assert prove(["app"], [app, wheel("server")]).unused == ("server-1.0-py3-none-any.whl",)
 
 
-def test_extra_counts_in_any_spelling_of_its_name():
+def test_extra_is_recognized_in_any_spelling():
     app = wheel("app", requires=["server; extra == 'web_server'"], extras=["web_server"])
     proof = prove(["app[Web-Server]"], [app])
     assert kinds(proof) == ["missing"]
     assert proof.unknown_extras == ()
 
 
-def test_extra_that_the_project_does_not_have_is_told_with_who_asks_and_those_that_exist():
+def test_extra_that_the_project_does_not_have_is_reported_with_its_parent_and_those_that_exist():
     wheels = [wheel("app", extras=["web", "db"]), wheel("other", requires=["app[bd]"])]
     proof = prove(["app[wbe]", "other"], wheels)
     by_other, by_root = proof.unknown_extras
     assert (by_other.root, by_root.root) == ("", "app[wbe]")
     assert by_other.message == (
-        "other 1.0 (asked for by the requirement other) asks for the extra bd of app, which app 1.0 does not have. "
+        "other 1.0 (required by the requirement other) requires the extra bd of app, but app 1.0 does not have it. "
         "It has: db, web."
     )
-    assert by_root.message.startswith("app[wbe] asks for the extra wbe of app, which app 1.0 does not have.")
+    assert by_root.message.startswith("app[wbe] requires the extra wbe of app, but app 1.0 does not have it.")
     assert prove(["app[x]"], [wheel("app")]).unknown_extras[0].message.endswith("It has: none.")
 
 
@@ -179,7 +179,7 @@ def test_cycle_ends():
     assert prove(["a"], [wheel("a", requires=["b"]), wheel("b", requires=["a"])]).failures == ()
 
 
-def test_file_that_nothing_asks_for_is_reported_and_no_failure():
+def test_file_that_nothing_requires_is_reported_and_not_a_failure():
     proof = prove(["a"], [wheel("a"), wheel("b", requires=["c"]), wheel("c")])
     assert proof.failures == ()
     assert proof.unused == ("b-1.0-py3-none-any.whl", "c-1.0-py3-none-any.whl")
@@ -225,14 +225,14 @@ def test_requires_python_must_admit_the_full_version():
     assert prove(["a"], [wheel("a", python=">=3.9.18")]).failures == ()
     proof = prove(["top"], [wheel("top", requires=["a"]), wheel("a", python=">=3.9,!=3.9.18")])
     assert kinds(proof) == ["python"]
-    assert "which is asked for by top 1.0, by the requirement top" in proof.failures[0].message
+    assert "which is required by top 1.0, by the requirement top" in proof.failures[0].message
 
 
-def test_requires_python_that_cannot_be_read_admits_all_as_for_pip():
+def test_requires_python_that_cannot_be_read_admits_all_as_in_pip():
     assert prove(["a"], [wheel("a", python=">=3.6.*")]).failures == ()
 
 
-def test_file_that_nothing_asks_for_must_fit_all_the_same():
+def test_file_that_nothing_requires_must_fit_as_well():
     assert kinds(prove([], [wheel("a", tag="cp313-cp313-win_amd64")])) == ["tags"]
 
 
@@ -246,11 +246,11 @@ def test_file_that_nothing_asks_for_must_fit_all_the_same():
         {"filename": "a.zip"},
     ],
 )
-def test_pin_file_name_and_metadata_must_be_about_one_thing(other):
+def test_pin_file_name_and_metadata_must_agree(other):
     assert kinds(prove(["a"], [wheel("a", **other)])) == ["metadata"]
 
 
-def test_constraint_counts_for_what_the_lock_has_and_where_its_marker_is_true():
+def test_constraint_applies_to_projects_of_the_lock_if_its_marker_is_true():
     wheels = [wheel("a", "2.0")]
     assert prove(["a"], wheels, constraints=["a>=2", "b==1", "a<2; python_version > '3.9'"]).failures == ()
     assert kinds(prove(["a"], wheels, constraints=["a<2; python_version == '3.9'"])) == ["constraint"]
@@ -261,12 +261,12 @@ def test_direct_reference_of_the_set_is_met_by_its_name():
     assert kinds(prove(["a @ https://index.example/a-9-py3-none-any.whl"], [])) == ["missing"]
 
 
-def test_direct_reference_in_a_wheel_is_no_proof_for_pip_would_go_to_the_url():
+def test_direct_reference_in_a_wheel_is_a_failure_because_pip_would_use_the_url():
     url = "https://elsewhere.example/a-9-py3-none-any.whl"
     top = wheel("top", requires=["a @ " + url + "?sig=canary"])
     proof = prove(["top"], [top, wheel("a")])
     assert kinds(proof) == ["direct"]
-    assert "top 1.0 (asked for by the requirement top) needs a @ %s on target" % url in proof.failures[0].message
+    assert "top 1.0 (required by the requirement top) needs a @ %s on target" % url in proof.failures[0].message
     elsewhere = wheel("top", requires=["a @ %s ; sys_platform == 'win32'" % url, "a @ %s ; extra == 'more'" % url])
     assert prove(["top"], [elsewhere]).failures == ()
 
@@ -276,17 +276,17 @@ def test_requirement_that_cannot_be_read_is_a_failure():
     assert kinds(prove(["a"], [wheel("a", requires=["b (=>1"])])) == ["marker"]
 
 
-def test_description_is_no_header():
+def test_description_is_not_a_header():
     assert prove(["a"], [wheel("a")]).failures == ()
 
 
-def test_same_need_of_one_asker_is_told_once():
+def test_same_requirement_of_one_parent_is_reported_once():
     requires = ["b; extra == 'x'", "c", "c", 'd; python_version < "4"']
     proof = prove(["a[x,y]"], [wheel("a", requires=requires, extras=["x", "y"])])
     assert sorted(failure.requirement for failure in proof.failures) == ["b", "c", "d"]
 
 
-def test_explanation_is_short_and_says_how_many_more():
+def test_long_list_of_failures_is_cut_with_the_number_of_the_rest():
     proof = prove(["p%02d" % number for number in range(25)], [])
     lines = _closure.describe_failures(proof.failures).splitlines()
     assert len(lines) == 11

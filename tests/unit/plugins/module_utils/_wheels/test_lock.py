@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a lock promises: pip and the pool read the same pins from it."""
+"""pip and the pool read the same pins from a lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FLASK = _lock.Pin("flask", "3.1.1", "a" * 64, "flask-3.1.1-py3-none-any.whl", 10
 LOCAL = _lock.Pin("torch", "2.0+cpu", "b" * 64, "torch-2.0+cpu-cp311-cp311-linux_x86_64.whl", 7)
 
 
-def test_lock_gives_back_what_was_written():
+def test_lock_is_read_as_it_was_written():
     lock = _lock.parse_lock(_lock.render([LOCAL, FLASK], "node39", "sha256:1"))
     assert lock.pins == (FLASK, LOCAL)
     assert lock.inputs == "sha256:1"
@@ -21,7 +21,7 @@ def test_same_pins_give_the_same_bytes_in_any_order():
     assert _lock.render([LOCAL, FLASK], "x", "y") == _lock.render([FLASK, LOCAL], "x", "y")
 
 
-def test_pip_sees_version_and_hash_and_takes_the_rest_as_comment():
+def test_pip_reads_version_and_hash_and_ignores_the_comment():
     line = [one for one in _lock.render([FLASK], "x", "y").splitlines() if not one.startswith("#")]
     assert line[0].split("  # ")[0] == "flask==3.1.1 --hash=sha256:" + "a" * 64
 
@@ -29,7 +29,7 @@ def test_pip_sees_version_and_hash_and_takes_the_rest_as_comment():
 @pytest.mark.parametrize(
     "line", ["flask>=3", "--index-url https://evil.example", "flask==3 --hash=sha256:abc  # f.whl 1"]
 )
-def test_line_that_is_no_pin_is_refused_with_its_number(line):
+def test_line_that_is_not_a_pin_is_refused_with_its_number(line):
     with pytest.raises(AirgapError, match="node.txt, line 2"):
         _lock.parse_pins("# comment\n%s\n" % line, "node.txt")
 
@@ -47,11 +47,11 @@ def test_project_pinned_twice_is_refused():
 
 
 @pytest.mark.parametrize(("name", "normal"), [("Flask", "flask"), ("ruamel.yaml", "ruamel-yaml"), ("a__b-.c", "a-b-c")])
-def test_names_are_normalized_as_pep_503_says(name, normal):
+def test_names_are_normalized_by_pep_503(name, normal):
     assert _lock.normalize(name) == normal
 
 
-def test_lock_names_its_requirements_and_pip_takes_them_as_comments():
+def test_lock_names_its_requirements_in_comments_for_pip():
     text = _lock.render([FLASK], "x", "y", ["flask>=3", "b; python_version < '4'", "flask>=3"])
     assert _lock.parse_lock(text).roots == ("b; python_version < '4'", "flask>=3")
     assert all(line.startswith("#") for line in text.splitlines() if "root:" in line)
@@ -89,12 +89,12 @@ def lock_of(line):
         lock_of("").replace(" 5\n", " %s\n" % ("9" * 5000)),
     ],
 )
-def test_lock_that_pip_could_read_otherwise_is_refused(text):
+def test_lock_that_pip_could_read_differently_is_refused(text):
     with pytest.raises(AirgapError):
         _lock.parse_pins(text)
 
 
 @pytest.mark.parametrize("text", ["app\n", "-e .\n", "--index-url http://x\n"])
-def test_line_that_tells_pip_something_else_is_refused_with_its_number(text):
+def test_line_with_another_meaning_for_pip_is_refused_with_its_number(text):
     with pytest.raises(AirgapError, match="lock, line"):
         _lock.parse_pins(text)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where packaging comes from: the host's own, its pip's, or a wheel of pip in the pool."""
+"""packaging is found: the host's own, that of its pip, or that in a wheel of pip in the pool."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ else:
 
 
 def pip_wheel(folder, version="26.0", inside="26.3", python=">=3.8"):
-    """Make a wheel of a pip that carries this interpreter's packaging under another version."""
+    """Make a wheel of a pip that contains this interpreter's packaging under another version."""
     path = str(folder / ("pip-%s-py3-none-any.whl" % version))
     home = os.path.dirname(packaging.__file__)
     with zipfile.ZipFile(path, "w") as archive:
@@ -60,7 +60,7 @@ def load_without_site(*places):
     return answer.stdout.decode().strip()
 
 
-def test_the_interpreters_own_is_used_first():
+def test_packaging_of_the_interpreter_is_used_first():
     assert _packaging.load(["/nowhere"]).source == "packaging"
 
 
@@ -69,16 +69,16 @@ def test_a_wheel_of_pip_is_enough_and_leaves_the_path_as_it_was(tmp_path):
     assert load_without_site(path) == "26.3 " + path
 
 
-def test_a_pip_with_an_old_packaging_is_passed_over(tmp_path):
+def test_a_pip_with_an_old_packaging_is_skipped(tmp_path):
     old, new = pip_wheel(tmp_path, "23.2", "21.3"), pip_wheel(tmp_path, "26.0")
     assert load_without_site(old, new) == "26.3 " + new
 
 
-def test_where_there_is_none_the_error_says_what_to_install(tmp_path):
+def test_without_packaging_the_error_says_what_to_install(tmp_path):
     said = load_without_site(pip_wheel(tmp_path, "23.2", "21.3"))
     assert said.startswith("none Versions and markers cannot be read")
     assert "Install python3-packaging or a newer pip" in said
-    assert "packaging 21.3, and 22 or newer is needed" in said
+    assert "packaging 21.3, but 22 or newer is needed" in said
 
 
 @pytest.fixture(name="pin")
@@ -100,7 +100,7 @@ def test_wheels_of_pip_that_run_here_are_offered_the_newest_first(pin, tmp_path)
     ]
 
 
-def test_no_code_is_run_from_a_wheel_that_is_not_the_one_its_lock_means(pin, tmp_path):
+def test_no_code_is_run_from_a_wheel_whose_sum_is_not_in_the_lock(pin, tmp_path):
     changed = pin("26.0")._replace(sha256="0" * 64)
     assert (
         _pip_wheels.pip_wheels_of([changed, changed._replace(filename="pip-1-py3-none-any.whl")], str(tmp_path)) == []

@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devpi's data folder, created completely or not at all.
+
+devpi-init works in DATA/.init. When it has finished, its files are moved up, .serverversion last, so that this file
+shows that all of them are in place. A run after a killed one continues. Nothing but DATA/.init is ever removed.
+
+The password goes from its file into a configuration file of devpi-init that only the account can read, because every
+user can read the arguments of a process.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+
+DONE = ".complete"
+
+
+def create(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: str) -> None:
+    """Create the data in DATA/.init and move them into place, as the account and without root's rights."""
+    with open(password_file, encoding="utf-8") as stream:
+        password = stream.read().rstrip("\n")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        failure = ""
+        try:
+            os.close(reading)
+            _become(account)
+            _fill(data, password, devpi_init)
+        except BaseException as error:
+            failure = str(error) or type(error).__name__
+        os.write(writing, failure.encode("utf-8", "replace")[:4000])
+        os._exit(1 if failure else 0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream_of_child:
+        failure = stream_of_child.read().decode("utf-8", "replace")
+    dummy, status = os.waitpid(child, 0)
+    if failure or status:
+        raise AirgapError(
+            failure.replace(password, "(password)") or "%s was not created: the run was killed. Run it again." % data
+        )
+
+
+def _become(account: pwd.struct_passwd) -> None:
+    """Change from root to the account for good."""
+    if os.geteuid() != account.pw_uid:
+        os.setgroups([])
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+    os.umask(0o077)
+    os.chdir("/")
+
+
+def _fill(data: str, password: str, devpi_init: str) -> None:
+    aside = os.path.join(data, ".init")
+    if not os.path.exists(os.path.join(aside, DONE)):
+        if os.path.lexists(aside):
+            shutil.rmtree(aside)
+        rest = sorted(set(os.listdir(data)) - {"lost+found"})
+        if rest:
+            raise AirgapError(
+                "%s is not empty, and its content is not devpi's: %s. Empty it, or set devpi_data_dir to another folder."
+                % (data, ", ".join(rest[:5]))
+            )
+        _init(aside, password, devpi_init)
+    created = os.path.join(aside, "data")
+    for name in sorted(os.listdir(created), key=_serverversion_last):
+        os.rename(os.path.join(created, name), os.path.join(data, name))
+    os.sync()
+    shutil.rmtree(aside)
+
+
+def _serverversion_last(name: str) -> t.Tuple[bool, str]:
+    return name == ".serverversion", name
+
+
+def _init(aside: str, password: str, devpi_init: str) -> None:
+    """Run devpi-init in a new folder, and mark the folder when devpi-init has finished."""
+    os.mkdir(aside, 0o700)
+    config = os.path.join(aside, "init.yml")
+    handle = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(
+            "devpi-server:\n  serverdir: '%s'\n  no-root-pypi: true\n  root-passwd: '%s'\n"
+            % (os.path.join(aside, "data").replace("'", "''"), password.replace("'", "''"))
+        )
+    try:
+        done = subprocess.run(
+            [devpi_init, "-c", config],
+            env={"PATH": "/usr/bin:/bin", "HOME": aside, "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=aside,
+            check=False,
+        )
+    finally:
+        os.unlink(config)
+    if done.returncode != 0:
+        output = done.stdout.decode("utf-8", "replace").strip()
+        raise AirgapError("devpi-init failed in %s: %s" % (aside, output[-1500:]))
+    with open(os.path.join(aside, DONE), "w", encoding="utf-8") as stream:
+        os.fsync(stream.fileno())

@@ -1,0 +1,329 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The changes that make the service run as wanted: tried first, and rolled back if they fail."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _rollback, _secret_file
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _addresses,
+    _client,
+    _data_folder,
+    _journal,
+    _service,
+    _service_checks,
+    _service_config,
+    _service_plan,
+    _systemd,
+)
+from ansible_collections.airgap.python.plugins.module_utils._index._service_inspect import (
+    inspect,
+    list_names,
+    read_entry,
+)
+from ansible_collections.airgap.python.plugins.module_utils._install import _venv_plan
+
+TRIAL_CONFIG = "trial.yml"
+# The folder for units that are removed at a reboot.
+RUN_UNITS = "/run/systemd/system"
+
+
+class Service:
+    """The service as it is wanted, and the steps of a plan."""
+
+    def __init__(self, module: AnsibleModule, wanted: _service.Wanted) -> None:
+        self.module = module
+        self.wanted = wanted
+        self.systemd = _systemd.Systemd(module, os.path.basename(wanted.unit_path))
+        self.trial = _systemd.Systemd(module, self.systemd.name.replace(".service", "-trial.service"))
+        self.rollback = _rollback.Rollback(wanted.unit_path)
+        self.urls = _addresses.own_urls(wanted.hosts, wanted.port)
+        # Whether the server ran before the change, and whether the change stopped it.
+        self.ran = False
+        self.was_stopped = False
+
+    @property
+    def timeout(self) -> int:
+        """Return how many seconds the server may take until it answers."""
+        return int(self.module.params["wait"])
+
+    def apply(self, plan: _service_plan.Plan, found: _service.Found) -> None:
+        """Carry out a plan: first what the running server does not use, then the trial, then the server itself."""
+        wanted = self.wanted
+        self.end_trial()
+        self.ran = found.unit_state.active == "active"
+        if plan.changed and wanted.unit_path in found.entries:
+            self.record_state(found.unit_state.active)
+        account = self.create_account(plan, found)
+        self.create_folders(account)
+        self.write_secrets(plan, found, account)
+        if "data" in plan.steps:
+            _data_folder.create(
+                wanted.data_dir, account, wanted.password_path, os.path.join(wanted.venv, "bin/devpi-init")
+            )
+        if "config" in plan.steps:
+            self.check_config(account.pw_gid)
+        if plan.restart and self.ran:
+            self.run_trial(account.pw_gid)
+        self.write_files(plan, account.pw_gid)
+        if plan.restart or "unit" in plan.steps:
+            self.systemd.systemctl_or_fail("daemon-reload")
+        if plan.restart:
+            self.was_stopped = True
+            self.systemd.start("restart", self.urls, self.timeout)
+        if "enable" in plan.steps:
+            self.systemd.systemctl_or_fail("enable", "--quiet", self.systemd.name)
+
+    def record_state(self, active: str) -> None:
+        """Record what a rollback restores."""
+        wanted = self.wanted
+        folders = [os.path.realpath(folder) for folder in (wanted.config_dir, wanted.data_dir)]
+        self.rollback.record(
+            [wanted.unit_path, wanted.config_path], [*folders, wanted.secret_path, wanted.password_path], active
+        )
+
+    def create_account(self, plan: _service_plan.Plan, found: _service.Found) -> pwd.struct_passwd:
+        """Create group and account; the home does not exist, so that it does not change with the data folder."""
+        user = self.wanted.user
+        if "group" in plan.steps:
+            _systemd.run_or_fail(self.module, "groupadd", "--system", user)
+        if "account" in plan.steps:
+            uid = _service_plan.uid_for(found)
+            argv = ["useradd", "--system", "--gid", user, "--home-dir", "/nonexistent", "--no-create-home"]
+            argv += ["--shell", _service.SHELL, "--comment", _service.COMMENT]
+            _systemd.run_or_fail(self.module, *argv, *(["--uid", str(uid)] if uid is not None else []), user)
+        return pwd.getpwnam(user)
+
+    def create_folders(self, account: pwd.struct_passwd) -> None:
+        """Create the configuration folder and the data folder."""
+        for path, owner in ((self.wanted.config_dir, 0), (self.wanted.data_dir, account.pw_uid)):
+            _files.make_folder(path)
+            # The operator may have made the folder itself a link, to a larger disk.
+            _access.set_owner(os.path.realpath(path), owner, account.pw_gid, 0o750)
+
+    def write_secrets(self, plan: _service_plan.Plan, found: _service.Found, account: pwd.struct_passwd) -> None:
+        """Write the server's secret and root's password, unless they exist."""
+        wanted = self.wanted
+        _secret_file.write_secret(wanted.secret_path, None, account.pw_uid, account.pw_gid)
+        given = self.module.params["root_password"] if "password" in plan.steps else ""
+        entry = found.entries.get(wanted.password_path)
+        # An existing password is the one that the server has. The role changes it on the server first.
+        content = given if given and (entry is None or entry.empty) else None
+        _secret_file.write_secret(wanted.password_path, content, 0, 0)
+
+    def write_files(self, plan: _service_plan.Plan, gid: int) -> None:
+        """Write the configuration and the unit."""
+        wanted = self.wanted
+        if "config" in plan.steps:
+            _files.write_atomic(wanted.config_path, _service_config.render(wanted).encode("utf-8"), 0o640)
+            _access.set_owner(wanted.config_path, 0, gid, 0o640)
+        if "unit" in plan.steps:
+            _files.write_atomic(wanted.unit_path, wanted.unit.encode("utf-8"), 0o644)
+            _access.set_owner(wanted.unit_path, 0, 0, 0o644)
+
+    @contextlib.contextmanager
+    def trial_config(self, text: str, gid: int) -> t.Iterator[str]:
+        """Return the path of a configuration that exists only for a trial."""
+        path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
+        try:
+            _files.write_atomic(path, text.encode("utf-8"), 0o640)
+            _access.set_owner(path, 0, gid, 0o640)
+            yield path
+        finally:
+            remove_if_exists(path)
+
+    def check_config(self, gid: int) -> None:
+        """Let devpi-server read the configuration; raises AirgapError if it does not accept all of it."""
+        with self.trial_config(_service_config.render(self.wanted), gid) as path:
+            server = os.path.join(self.wanted.venv, "bin/devpi-server")
+            rc, out, err = _systemd.run(self.module, server, "--configfile", path, "--version")
+        unknown = _journal.unknown_options(err)
+        if unknown:
+            raise AirgapError(
+                "devpi-server does not know the option %s. Correct devpi_options." % " and ".join(unknown)
+            )
+        if rc != 0:
+            raise AirgapError(
+                "devpi-server does not accept its configuration: %s. Correct devpi_options."
+                % _journal.explain_exit((err + out).splitlines())[0]
+            )
+
+    def run_trial(self, gid: int) -> None:
+        """Start the new server next to the running one, and stop it again."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        config_path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
+        unit, config = _service_config.trial(self.wanted, config_path, port)
+        try:
+            with self.trial_config(config, gid):
+                self.copy_drop_ins(config_path)
+                _files.write_atomic(os.path.join(RUN_UNITS, self.trial.name), unit.encode("utf-8"))
+                self.trial.systemctl_or_fail("daemon-reload")
+                self.trial.start("start", ["http://127.0.0.1:%d" % port], self.timeout)
+        finally:
+            self.end_trial()
+
+    def copy_drop_ins(self, config_path: str) -> None:
+        """Give the trial the drop-in files of the site (systemd.unit(5): UNIT.d/*.conf), which may hold secrets."""
+        source, target = self.wanted.unit_path + ".d", os.path.join(RUN_UNITS, self.trial.name + ".d")
+        for name in list_names(source):
+            if name.endswith(".conf"):
+                text = (_files.read_if_exists(os.path.join(source, name)) or b"").decode("utf-8", "surrogateescape")
+                text = _service_config.trial_unit(text, self.wanted, config_path)
+                _files.make_folder(target)
+                _files.write_atomic(os.path.join(target, name), text.encode("utf-8", "surrogateescape"), 0o600)
+
+    def end_trial(self) -> None:
+        """Remove everything of a trial, be it of this run or of one that was killed."""
+        unit = os.path.join(RUN_UNITS, self.trial.name)
+        remove_if_exists(os.path.join(self.wanted.config_dir, TRIAL_CONFIG))
+        has_unit = os.path.exists(unit)
+        if has_unit:
+            self.trial.systemctl("stop", self.trial.name)
+        remove_if_exists(unit)
+        shutil.rmtree(unit + ".d", ignore_errors=True)
+        if has_unit:
+            self.trial.systemctl("daemon-reload")
+            self.trial.systemctl("reset-failed", self.trial.name)
+
+    def wait_until_ready(self) -> None:
+        """Wait until a server that runs already answers."""
+        self.systemd.start("start", self.urls, self.timeout)
+
+    def runs_former(self) -> bool:
+        """Return whether the running server was started before the first of the new files was written."""
+        state = self.systemd.state()
+        paths = (self.wanted.unit_path, self.wanted.config_path, os.path.join(self.wanted.venv, _venv_plan.LOCK_COPY))
+        changed = [entry.changed for entry in map(read_entry, paths) if entry]
+        is_older = not changed or self.ran or state.started < max(changed)
+        return state.active == "active" and not self.was_stopped and is_older
+
+    def roll_back(self) -> str:
+        """Restore the former state; return what came of that, "" if there was nothing to restore."""
+        has_venv = _rollback.has_former_venv(self.wanted.venv)
+        if not has_venv and not self.rollback.is_recorded:
+            return ""
+        was_recorded, was = self.rollback.is_recorded, self.rollback.active
+        is_former = self.runs_former()
+        _rollback.restore_venv(self.wanted.venv)
+        self.rollback.restore()
+        self.systemd.systemctl("daemon-reload")
+        if not was_recorded:
+            return "The former environment is restored."
+        if is_former:
+            return (
+                "The change was only tried next to the running index, which was not stopped; everything is as before."
+            )
+        if was == "activating":
+            # Whether it can start does not depend on this run, so the run does not wait for it.
+            self.systemd.systemctl("restart", "--no-block", self.systemd.name)
+            return "The former unit, configuration and environment are restored, and systemd goes on trying to start the server."
+        if was not in ("active", "reloading"):
+            if self.was_stopped:
+                self.systemd.systemctl("stop", self.systemd.name)
+            return "The former unit, configuration and environment are restored, and the server is stopped, as it was before."
+        return self.restart_former()
+
+    def restart_former(self) -> str:
+        """Restart the server with the former state; return what came of that."""
+        config = (_files.read_if_exists(self.wanted.config_path) or b"").decode("utf-8", "replace")
+        urls = _service_config.urls_of(config) or self.urls
+        try:
+            self.systemd.start("restart", urls, self.timeout)
+        except AirgapError as error:
+            return (
+                "The former unit, configuration and environment are restored, but the server does not run with them either: %s"
+                % error
+            )
+        return "The former unit, configuration and environment are restored, and the index answers at %s." % urls[0]
+
+    def try_roll_back(self) -> str:
+        """Restore what can be restored; return what came of that as a part of an error message."""
+        try:
+            return self.roll_back()
+        except OSError as error:
+            return "The former state is not completely restored: %s: %s (%s). Fix that, and run this again." % (
+                error.filename or "a command of systemd",
+                error.strerror,
+                _disk_space.free_space(self.wanted.unit_path, self.wanted.config_dir, self.wanted.venv),
+            )
+
+
+def wanted_from(params: t.Mapping[str, t.Any]) -> _service.Wanted:
+    """Return the service that the options ask for."""
+    return _service.Wanted(
+        params["user"],
+        params["python"],
+        params["venv"],
+        params["data_dir"],
+        params["config_dir"],
+        params["unit_path"],
+        (params["unit"] or "").rstrip("\n") + "\n",
+        _addresses.split(params["host"]),
+        params["port"],
+        params["options"],
+        params["argon2_memory_cost"],
+        params["version"],
+        bool(params["root_password"]),
+    )
+
+
+def ensure_present(module: AnsibleModule) -> t.Dict[str, t.Any]:
+    """Make the service run as wanted, or restore what ran before and raise AirgapError."""
+    service = Service(module, wanted_from(module.params))
+    try:
+        return _ensure_present(module, service)
+    except (AirgapError, OSError) as error:
+        message = str(error) if not isinstance(error, OSError) else "%s: %s." % (error.filename, error.strerror)
+        restored = "" if module.check_mode else service.try_roll_back()
+        see = "See 'journalctl -u %s' on this host." % service.systemd.name if service.was_stopped else ""
+        raise AirgapError(" ".join(part for part in (message, restored, see) if part)) from error
+    except BaseException:
+        if not module.check_mode:
+            service.try_roll_back()
+        raise
+
+
+def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
+    wanted = service.wanted
+    found = inspect(wanted, service.systemd)
+    problems = _service_checks.find_problems(wanted, found)
+    if problems:
+        raise AirgapError(*problems)
+    plan = _service_plan.plan(wanted, found)
+    before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
+    after = {wanted.config_path: _service_config.render(wanted), wanted.unit_path: wanted.unit}
+    result = {
+        "changed": plan.changed,
+        "steps": list(plan.steps),
+        "restart": plan.restart,
+        "url": service.urls[0],
+        "diff": [
+            {"before_header": path, "after_header": path, "before": before.get(path, ""), "after": text}
+            for path, text in after.items()
+            if before.get(path, "") != text
+        ],
+    }
+    if not module.check_mode:
+        service.apply(plan, found)
+        if not plan.restart:
+            service.wait_until_ready()
+        service.rollback.discard()
+        _rollback.discard_former_venv(wanted.venv)
+    return dict(result, answers=not _client.why_unreachable(service.urls[0]))
+
+
+def remove_if_exists(path: str) -> None:
+    """Remove a file, if it exists."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,0 +1,179 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the index host looks like before the service is changed."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import re
+import socket
+import stat
+import time
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import _listeners, _service_checks
+from ansible_collections.airgap.python.plugins.module_utils._index._service import (
+    Account,
+    Data,
+    Entry,
+    Found,
+    UnitState,
+    Wanted,
+)
+from ansible_collections.airgap.python.plugins.module_utils._index._systemd import Systemd
+from ansible_collections.airgap.python.plugins.module_utils._install import _venv_plan
+
+
+def inspect(wanted: Wanted, systemd: Systemd) -> Found:
+    """Return what the host looks like."""
+    account, gid, members = read_account(wanted.user)
+    paths = (wanted.venv, wanted.data_dir, wanted.config_dir, wanted.python)
+    closed = {path: closed_folder(path, account) for path in paths}
+    with_text = (wanted.unit_path, wanted.config_path)
+    without_text = (wanted.config_dir, wanted.data_dir, wanted.secret_path, wanted.password_path)
+    entries = {path: read_entry(path, path in with_text) for path in (*with_text, *without_text)}
+    unit = entries[wanted.unit_path]
+    lock_copy = read_entry(os.path.join(wanted.venv, _venv_plan.LOCK_COPY))
+    has_systemd = os.path.isdir("/run/systemd/system")
+    unusable = {host: why_unusable(host) for host in wanted.hosts}
+    return Found(
+        is_root=os.geteuid() == 0,
+        systemd=has_systemd,
+        account=account,
+        gid=gid,
+        members=members,
+        real={path: os.path.realpath(path) for path in paths},
+        closed={path: folder for path, folder in closed.items() if folder},
+        entries={path: entry for path, entry in entries.items() if entry},
+        data=read_data(wanted.data_dir),
+        former_data_dir=former_data_dir(unit.text or "", wanted.data_dir) if unit else "",
+        unusable={host: reason for host, reason in unusable.items() if reason},
+        port=_listeners.find_listeners(wanted.port, systemd.name),
+        unit_state=systemd.state() if has_systemd else UnitState(),
+        venv_changed=lock_copy.changed if lock_copy else 0,
+        now=time.time(),
+        config_names=tuple(list_names(wanted.config_dir)),
+        links={path: os.readlink(path) for path in entries if os.path.islink(path)},
+    )
+
+
+def read_account(name: str) -> t.Tuple[t.Optional[Account], t.Optional[int], t.Tuple[str, ...]]:
+    """Return the account of a name, and the number and members of the group of that name."""
+    try:
+        found = pwd.getpwnam(name)
+        account: t.Optional[Account] = Account(found.pw_uid, found.pw_gid, found.pw_gecos.strip(","), found.pw_shell)
+    except KeyError:
+        account = None
+    try:
+        group = grp.getgrnam(name)
+    except KeyError:
+        return account, account.gid if account else None, ()
+    return account, group.gr_gid, tuple(group.gr_mem)
+
+
+def read_entry(path: str, with_text: bool = False) -> t.Optional[Entry]:
+    """Return the file or folder at a path, None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    text = None
+    if with_text:
+        text = (_files.read_if_exists(path) or b"").decode("utf-8", "replace")
+    empty = stat.S_ISREG(found.st_mode) and found.st_size == 0
+    return Entry(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), found.st_mtime, text, empty)
+
+
+def read_data(path: str) -> Data:
+    """Return what is in a data folder."""
+    try:
+        names = sorted(set(os.listdir(path)) - {"lost+found"})
+    except OSError:
+        return Data()
+    if ".serverversion" not in names:
+        return Data(tuple(names))
+    # One line of digits and dots; anything else is not repeated in messages.
+    version = re.match(rb"[0-9]+(\.[0-9]+)*\s*\Z", read_start(os.path.join(path, ".serverversion"), 64))
+    try:
+        role = json.loads(read_start(os.path.join(path, ".nodeinfo"), 4096) or b"{}").get("role", "")
+    except (ValueError, AttributeError, RecursionError):
+        role = ""
+    owners = {}
+    for name in names:
+        try:
+            uid = os.lstat(os.path.join(path, name)).st_uid
+        except FileNotFoundError:
+            # A journal of the database comes and goes.
+            continue
+        try:
+            owners[uid] = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            owners[uid] = ""
+    data_format = version.group().split(b".")[0].strip().decode("ascii") if version else ""
+    return Data(tuple(names), data_format, str(role), owners)
+
+
+def read_start(path: str, size: int) -> bytes:
+    """Return the first bytes of a file; b"" for a link or a pipe, which the account could have placed there."""
+    try:
+        with _files.open_plain(path) as stream:
+            return stream.read(size)
+    except (AirgapError, OSError):
+        return b""
+
+
+def closed_folder(path: str, account: t.Optional[Account]) -> str:
+    """Return the first folder on the way to a path that an account may not pass, or ""."""
+    for way in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):
+        folders = []
+        while way != "/":
+            way = os.path.dirname(way)
+            folders.append(way)
+        for folder in reversed(folders):
+            entry = read_entry(folder)
+            if entry and not _service_checks.may_pass(entry, account) and not has_acl(folder):
+                return folder
+    return ""
+
+
+def has_acl(path: str) -> bool:
+    """Return whether a folder has an access list (acl(5)), which its mode does not show."""
+    try:
+        return "system.posix_acl_access" in os.listxattr(path)
+    except OSError:
+        return False
+
+
+def why_unusable(host: str) -> str:
+    """Return why nothing on this host can listen on an address, or ""."""
+    tried = {"*": ["0.0.0.0"], "::": ["::", "::1"]}.get(host, [host])
+    for one in tried:
+        try:
+            found = socket.getaddrinfo(one, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, kind, protocol, _name, address in found:
+                with socket.socket(family, kind, protocol) as probe:
+                    probe.bind(address)
+        except OSError as error:
+            if ":" in host and not os.path.exists("/proc/net/if_inet6") or one == "::1":
+                return "IPv6 is off here"
+            return error.strerror or str(error)
+    return ""
+
+
+def former_data_dir(unit: str, data_dir: str) -> str:
+    """Return the data folder of the installed unit, if it is another one with devpi's data in it."""
+    for line in unit.splitlines():
+        name, dummy, path = line.partition("=")
+        if name == "WorkingDirectory" and os.path.exists(os.path.join(path, ".serverversion")):
+            return "" if os.path.realpath(path) == os.path.realpath(data_dir) else path
+    return ""
+
+
+def list_names(folder: str) -> t.List[str]:
+    """Return the names in a folder, none if the folder does not exist."""
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of this release that a bundle carries in install/, which install.sh starts."""
+
+from __future__ import annotations
+
+import ast
+import os
+import typing as t
+
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_exists, write_atomic
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
+from ansible_collections.airgap.python.plugins.module_utils._install import _program
+
+_PACKAGE = _program.__name__.partition("module_utils.")[0] + "module_utils."
+
+
+def read_source(path: str) -> t.Optional[bytes]:
+    """Return a file of module_utils as the release has it, None if it has none; also from a zip archive."""
+    loader = _program.__spec__.loader
+    place = os.path.join(os.path.dirname(os.path.dirname(_program.__file__)), path)
+    try:
+        return bytes(loader.get_data(place))  # type: ignore[union-attr]
+    except OSError:
+        return None
+
+
+def imported_paths(source: bytes) -> t.Set[str]:
+    """Return the paths in module_utils that a source may import: a name may be a module, or be defined in one."""
+    names: t.Set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names.add(node.module)
+            names.update("%s.%s" % (node.module, one.name) for one in node.names)
+    return {name[len(_PACKAGE) :].replace(".", "/") + ".py" for name in names if name.startswith(_PACKAGE)}
+
+
+def release_files() -> t.Dict[str, bytes]:
+    """Return path in a bundle to content of the program and of everything that it imports from this collection."""
+    found: t.Dict[str, bytes] = {}
+    waiting = [_program.__name__[len(_PACKAGE) :].replace(".", "/") + ".py"]
+    while waiting:
+        path = waiting.pop()
+        data = None if path in found else read_source(path)
+        if data is not None:
+            found[path] = data
+            waiting += sorted(imported_paths(data))
+    return {"%s/%s" % (_layout.INSTALL, path): found[path] for path in sorted(found)}
+
+
+def read_installed(root: str) -> t.Dict[str, bytes]:
+    """Return path to content of the files in install/ of a bundle."""
+    folder = os.path.join(root, _layout.INSTALL)
+    if not os.path.lexists(folder):
+        return {}
+    if os.path.islink(folder) or not os.path.isdir(folder):
+        raise AirgapError("%s is not a folder. Remove it." % folder)
+    paths = [os.path.join(_layout.INSTALL, path) for path in _folder.walk(folder)]
+    return {path: read_if_exists(os.path.join(root, path)) or b"" for path in paths}
+
+
+def write(root: str, before: t.Mapping[str, bytes], after: t.Mapping[str, bytes]) -> None:
+    """Write the files that are new or different, and remove the others."""
+    for path in sorted(set(before) - set(after)):
+        os.unlink(os.path.join(root, path))
+    for folder, _folders, _names in os.walk(os.path.join(root, _layout.INSTALL), topdown=False):
+        if not os.listdir(folder):
+            os.rmdir(folder)
+    for path in sorted(after):
+        if before.get(path) != after[path]:
+            make_folder(os.path.dirname(os.path.join(root, path)))
+            write_atomic(os.path.join(root, path), after[path])
+
+
+def list_sums(files: t.Mapping[str, bytes]) -> str:
+    """Return the lines of a diff: sum and path of each file."""
+    return "".join("%s  %s\n" % (sha256_bytes(files[path]), path) for path in sorted(files))
+
+
+def update(root: str, check_mode: bool) -> t.Dict[str, t.Any]:
+    """Make install/ of a bundle hold exactly the files of this release; return the module's result."""
+    try:
+        before, after = read_installed(root), release_files()
+        if before != after and not check_mode:
+            write(root, before, after)
+    except OSError as error:
+        raise AirgapError("%s cannot be written: %s." % (error.filename or root, error.strerror or error)) from error
+    place = os.path.join(root, _layout.INSTALL)
+    return {
+        "changed": before != after,
+        "files": sorted(after),
+        "diff": {
+            "before_header": place,
+            "after_header": place,
+            "before": list_sums(before),
+            "after": list_sums(after),
+        },
+    }
