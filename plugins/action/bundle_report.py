@@ -9,6 +9,7 @@ Jinja2 on the bundle's host, where the data is.
 from __future__ import annotations
 
 import os
+import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._report import _page_html
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
@@ -17,14 +18,14 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 class ActionModule(_answer.CheckedAction):
     """Run the module with the files next to _page_html.py."""
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Write the page."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args, template=read_file(_page_html.TEMPLATE), style=read_file(_page_html.STYLE))
         return self._execute_module(module_args=arguments, task_vars=task_vars)
 
 
-def read_file(name):
+def read_file(name: str) -> str:
     """Return the text of a file next to _page_html.py."""
     with open(os.path.join(os.path.dirname(_page_html.__file__), name), encoding="utf-8") as stream:
         return stream.read()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 
 import yaml
 from ansible.plugins.action import ActionBase
@@ -18,9 +19,9 @@ class ActionModule(ActionBase):
 
     _requires_connection = False
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Plan and write."""
-        result = super().run(tmp, task_vars)
+        result: t.Dict[str, t.Any] = super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(
             argument_spec={
                 "dest": {"type": "path", "required": True},
@@ -59,9 +60,9 @@ class ActionModule(ActionBase):
         return result
 
 
-def existing_files(folder):
+def existing_files(folder: str) -> t.Dict[str, t.Tuple[str, t.Any]]:
     """Return text and content of every target file in a folder, by name; content only of those that the survey wrote."""
-    existing = {}
+    existing: t.Dict[str, t.Tuple[str, t.Any]] = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         if not name.endswith(_target_file.SUFFIX):
             continue

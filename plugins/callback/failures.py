@@ -24,7 +24,7 @@ import typing as t
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.airgap.python.plugins.plugin_utils._answer import readable
 
-# How many hosts a line names, and the length of a message that is no book.
+# The number of hosts in a line, and the length of a message.
 HOSTS = 5
 LONGEST = 2000
 

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two rules about versions that count where packaging may not be there; all others are packaging's (see _packaging).
+"""Two rules about versions for hosts without packaging; everything else uses packaging (see _wheels/_packaging).
 
-A node compares what is installed with its lock before the wheel of pip, which
-brings packaging, has to be there: in check mode it may not have been copied yet.
+A node compares its environment with a lock before the wheel of pip, which
+contains packaging, must be there: in check mode it may not have been copied yet.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 def canonical(version: str) -> str:
     """Return one spelling for all spellings of a version (PEP 440, "Normalization").
 
-    Trailing zeros of the release go, too: 1.0 and 1.0.0 are equal. A version
-    that PEP 440 does not know comes back in lower case.
+    Trailing zeros of the release are removed: 1.0 and 1.0.0 are equal. A version
+    that does not follow PEP 440 is returned in lower case.
     """
     text = version.strip().lower()
     match = _VERSION.fullmatch(text)
@@ -52,7 +52,7 @@ def canonical(version: str) -> str:
 def release(text: str) -> t.Tuple[int, ...]:
     """Return the release of a version (PEP 440) as numbers, so that two can be ordered: (3, 13) of 3.13rc1.
 
-    Of an interpreter, a C library (glibc-2.36) or an operating system; () of a text without a number.
+    It is used for interpreters, C libraries (glibc-2.36) and operating systems; () for a text without a number.
     """
     match = re.search(r"\d+(?:\.\d+)*", text)
     return tuple(int(number) for number in match.group().split(".")) if match else ()

@@ -94,14 +94,9 @@ def main() -> None:
     """Check the closure of every lock."""
     module = AnsibleModule(argument_spec={"path": {"type": "path", "required": True}}, supports_check_mode=True)
     try:
-        result, warnings = check_bundle(module.params["path"])
+        result = check_bundle(module.params["path"], module.warn)
     except (AirgapError, OSError) as error:
-        details = dict(getattr(error, "details", {}))
-        for warning in details.pop("warnings", []):
-            module.warn(warning)
-        module.fail_json(msg=str(error), **details)
-    for warning in warnings:
-        module.warn(warning)
+        module.fail_json(msg=str(error), **getattr(error, "details", {}))
     module.exit_json(changed=False, **result)
 
 

@@ -273,7 +273,7 @@ def test_ignoring_a_finding_does_not_ask_again(bundle, service):
 
 def test_new_version_or_old_answer_is_asked_about(bundle, service):
     bundle.stage()
-    assert bundle.report(max_age=0)["audit"]["asked"].startswith("the last answer is of")
+    assert bundle.report(max_age=0)["audit"]["asked"].startswith("the last answer is from")
     bundle.add("lib", "1.6")
     assert bundle.stage()["audit"]["asked"] == "the versions changed"
     assert ("lib", "1.6") in service.queries

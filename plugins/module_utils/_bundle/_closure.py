@@ -39,8 +39,8 @@ class CheckedLock(t.NamedTuple):
         }
 
 
-def check_bundle(root: str) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
-    """Return the result of bundle_closure and its warnings.
+def check_bundle(root: str, warn: t.Callable[[str], t.Any]) -> t.Dict[str, t.Any]:
+    """Return the result of bundle_closure; ``warn`` gets each warning once.
 
     Raises AirgapError for a lock that is not closed, with the result in its details, and OSError.
     """
@@ -69,6 +69,8 @@ def check_bundle(root: str) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
         closure = checker.check(lock.pins, requirements, (), target_by_name[name])
         checked.append(CheckedLock(requirement_set["name"], name, len(lock.pins), closure))
     warnings += sorted({extra.message for one in checked for extra in one.closure.unknown_extras})
+    for text in warnings:
+        warn(text)
     result: t.Dict[str, t.Any] = {
         "locks": [one.as_dict() for one in checked],
         "packaging": "%s %s" % (packaging.source, packaging.version),
@@ -79,5 +81,5 @@ def check_bundle(root: str) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
         for failure in one.closure.failures
     ]
     if failures:
-        raise AirgapError(*_closure.describe_failures(failures).split("\n"), warnings=warnings, **result)
-    return result, warnings
+        raise AirgapError(*_closure.describe_failures(failures).split("\n"), **result)
+    return result

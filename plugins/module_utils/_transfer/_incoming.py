@@ -18,13 +18,7 @@ import time
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
-from ansible_collections.airgap.python.plugins.module_utils._bundle import (
-    _folder,
-    _layout,
-    _manifest,
-    _sums,
-    _verify,
-)
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_in_pool
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists

@@ -63,14 +63,14 @@ class UnknownExtra(t.NamedTuple):
     message: str
 
 
-def unknown_extra(asker: str, name: str, extra: str, version: str, known: t.Optional[t.Iterable[str]]) -> str:
+def unknown_extra(needed_by: str, name: str, extra: str, version: str, known: t.Optional[t.Iterable[str]]) -> str:
     """Return a text: who requires an extra that a version does not have, and the extras that it has, if known."""
-    text = "%s requires the extra %s of %s, but %s %s does not have it." % (asker, extra, name, name, version)
+    text = "%s requires the extra %s of %s, but %s %s does not have it." % (needed_by, extra, name, name, version)
     return text if known is None else "%s It has: %s." % (text, ", ".join(sorted(known)) or "none")
 
 
 class Closure(t.NamedTuple):
-    """The result of a check: a lock is closed if there are no failures.
+    """The result of a check: a lock without failures is closed.
 
     ``unused`` are files that nothing requires, ``excluded`` root requirements
     whose marker is false on the target, ``unknown_extras`` extras that are
@@ -116,7 +116,7 @@ class _Walk:
         self.excluded: t.List[str] = []
         self.unknown_extras: t.Set[UnknownExtra] = set()
         # Who required it first: another node, or the text of a root requirement.
-        self.asked_by: t.Dict[_Node, t.Union[_Node, str]] = {}
+        self.required_by: t.Dict[_Node, t.Union[_Node, str]] = {}
         self.queue: t.Deque[_Node] = collections.deque()
 
     def fail(self, kind: str, message: str, requirement: str = "", node: t.Any = None, marker: str = "") -> None:
@@ -135,7 +135,7 @@ class _Walk:
         found = []
         while not isinstance(node, str):
             found.append(self.label(node))
-            node = self.asked_by[node]
+            node = self.required_by[node]
         return found + ["the requirement " + node]
 
     def who(self, node: t.Union[_Node, str]) -> str:
@@ -176,7 +176,7 @@ class _Walk:
             self.excluded.append(text)
         return requirement if counts else None
 
-    def meet(self, requirement: t.Any, asker: t.Union[_Node, str]) -> None:
+    def meet(self, requirement: t.Any, needed_by: t.Union[_Node, str]) -> None:
         """Check that the lock meets a requirement, and queue the project that meets it."""
         name = normalize(requirement.name)
         marker = str(requirement.marker or "")
@@ -184,24 +184,24 @@ class _Walk:
         if requirement.url:
             wanted = "%s @ %s" % (name, _secrets.public(requirement.url))
         where = "%s; its marker %s is true there)" % (self.target[:-1], marker) if marker else self.target
-        needs = "%s needs %s on %s" % (self.who(asker), wanted, where)
-        if isinstance(asker, str):
-            needs = "%s applies to %s" % (self.who(asker), where)
-        parent = "" if isinstance(asker, str) else asker.name
+        needs = "%s needs %s on %s" % (self.who(needed_by), wanted, where)
+        if isinstance(needed_by, str):
+            needs = "%s applies to %s" % (self.who(needed_by), where)
+        parent = "" if isinstance(needed_by, str) else needed_by.name
         if parent and requirement.url:
             self.fail(
                 "direct",
                 "%s: pip would download from that URL, whatever the bundle contains. Use another version of %s, or build it "
                 "under stage_build from a source that requires %s by name." % (needs, parent, name),
                 wanted,
-                asker,
+                needed_by,
                 marker,
             )
             return
         if name not in self.lock:
             fix = "Stage the set for this target again"
             fix += "; if that does not help, add %s to the set's requirements." % wanted if parent else "."
-            self.fail("missing", "%s: the lock has no file of %s. %s" % (needs, name, fix), wanted, asker, marker)
+            self.fail("missing", "%s: the lock has no file of %s. %s" % (needs, name, fix), wanted, needed_by, marker)
             return
         found = self.lock[name].wheel
         # A direct reference (name @ url) has no specifier, so that its name is enough.
@@ -211,7 +211,7 @@ class _Walk:
                 "%s: the lock has %s %s. Stage the set for this target again; if that does not help, change the requirement "
                 "that keeps %s at %s." % (needs, name, found.version, name, found.version),
                 wanted,
-                asker,
+                needed_by,
                 marker,
             )
         if parent != name:
@@ -219,11 +219,11 @@ class _Walk:
         for extra in [""] + sorted(normalize(extra) for extra in requirement.extras):
             node = _Node(name, extra)
             if extra and extra not in self.lock[name].extras:
-                who = asker if isinstance(asker, str) else self.who(asker)
+                who = needed_by if isinstance(needed_by, str) else self.who(needed_by)
                 message = unknown_extra(who, name, extra, found.version, self.lock[name].extras)
-                self.unknown_extras.add(UnknownExtra(asker if isinstance(asker, str) else "", message))
-            if node not in self.asked_by:
-                self.asked_by[node] = asker
+                self.unknown_extras.add(UnknownExtra(needed_by if isinstance(needed_by, str) else "", message))
+            if node not in self.required_by:
+                self.required_by[node] = needed_by
                 self.queue.append(node)
 
     def admits(self, specifier: t.Any, version: str) -> bool:
@@ -261,8 +261,8 @@ class _Walk:
         """Check that a file matches its name and its pin, and that the target can install it."""
         wheel = distribution.wheel
         node = _Node(name, "")
-        asked = ", which is required by %s" % ", by ".join(self.chain(node)[1:]) if node in self.asked_by else ""
-        known = node if node in self.asked_by else None
+        required = ", which is required by %s" % ", by ".join(self.chain(node)[1:]) if node in self.required_by else ""
+        known = node if node in self.required_by else None
         try:
             found, declared = _wheel.check_declared(self.packaging, wheel.filename, distribution.message)
             same = found.version == self.packaging.parse_version(wheel.version)
@@ -281,7 +281,7 @@ class _Walk:
             self.fail(
                 "tags",
                 "%s%s does not fit %s, which accepts none of the tags %s. Stage the set for this target again."
-                % (wheel.filename, asked, self.target, ", ".join(found.tags[:4])),
+                % (wheel.filename, required, self.target, ", ".join(found.tags[:4])),
                 wheel.filename,
                 known,
             )
@@ -290,7 +290,7 @@ class _Walk:
                 "python",
                 "%s %s%s needs Python %s, which %s is not. Stage the set for this target again, with the full version "
                 "that 'python3 --version' prints on it."
-                % (name, wheel.version, asked, distribution.requires_python, self.target),
+                % (name, wheel.version, required, distribution.requires_python, self.target),
                 wheel.filename,
                 known,
             )
@@ -329,7 +329,7 @@ class _Walk:
             self.check_file(name, self.lock[name])
         for text in constraints:
             self.check_constraint(text)
-        reached = {node.name for node in self.asked_by}
+        reached = {node.name for node in self.required_by}
         return Closure(
             tuple(self.failures),
             tuple(sorted(self.lock[name].wheel.filename for name in self.lock if name not in reached)),

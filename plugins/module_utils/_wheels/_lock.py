@@ -89,7 +89,7 @@ def render(pins: t.Iterable[Pin], target: str, inputs: str, roots: t.Iterable[st
 
 
 def parse_lock(text: str, where: str = "lock") -> Lock:
-    """Return the lock that a text holds; ``where`` names it in errors.
+    """Return the lock in a text; ``where`` names it in errors.
 
     Raises AirgapError for a line that is neither a comment nor a pin, for a
     project that is pinned twice, and for text that pip could read differently.

@@ -106,6 +106,6 @@ def test_result_of_a_module_has_no_secret_at_any_depth():
         "changed": True,
         "size": 7,
         "locks": [{"origin": "https://h.example/********/a.whl"}],
-        # Three characters are no secret, and are in too many words.
+        # Three characters are not a secret: they are part of too many words.
         "msg": "******** 1.0",
     }

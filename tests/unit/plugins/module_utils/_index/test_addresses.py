@@ -10,7 +10,7 @@ import jinja2
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.airgap.python.plugins.filter import own_url
+from ansible_collections.airgap.python.plugins.filter import local_url
 from ansible_collections.airgap.python.plugins.module_utils._index import _addresses
 
 ROOT = os.path.join(os.path.dirname(__file__), "../../../../..")
@@ -31,13 +31,13 @@ CASES = [
 
 @pytest.mark.parametrize(("hosts", "url"), CASES)
 def test_own_host_uses_the_address_that_the_server_listens_on(hosts, url):
-    assert own_url.own_url(hosts, "3141") == url
+    assert local_url.local_url(hosts, "3141") == url
 
 
 @pytest.mark.parametrize("hosts", ["", [], [""]])
 def test_empty_address_is_an_error_that_names_the_variable(hosts):
     with pytest.raises(AnsibleFilterError, match="devpi_host"):
-        own_url.own_url(hosts, 3141)
+        local_url.local_url(hosts, 3141)
 
 
 def test_each_address_has_its_url():
@@ -48,7 +48,7 @@ def test_publish_uses_the_address_that_the_server_listens_on():
     with open(os.path.join(ROOT, "roles/publish/defaults/main.yml"), encoding="utf-8") as stream:
         default = yaml.safe_load(stream)["publish_url"]
     templates = jinja2.Environment()
-    templates.filters["airgap.python.own_url"] = own_url.own_url
+    templates.filters["airgap.python.local_url"] = local_url.local_url
     for variables, url in (
         ({"devpi_host": "10.0.0.1"}, "http://10.0.0.1:3141"),
         ({"devpi_host": ["10.0.0.1", "10.0.0.2"], "devpi_port": 80}, "http://10.0.0.1:80"),

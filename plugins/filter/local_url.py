@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: own_url
+name: local_url
 short_description: The URL by which the index host reaches its own devpi-server
 version_added: 0.1.0
 author: airgap.python authors (@airgap-python)
@@ -25,7 +25,7 @@ options:
 """
 
 EXAMPLES = r"""
-url: "{{ '0.0.0.0' | airgap.python.own_url(3141) }}"  # http://127.0.0.1:3141
+url: "{{ '0.0.0.0' | airgap.python.local_url(3141) }}"  # http://127.0.0.1:3141
 """
 
 RETURN = r"""
@@ -40,7 +40,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.airgap.python.plugins.module_utils._index import _addresses
 
 
-def own_url(hosts: t.Any, port: t.Any) -> str:
+def local_url(hosts: t.Any, port: t.Any) -> str:
     """Return the first of the URLs."""
     urls = _addresses.own_urls(hosts, int(port))
     if not urls:
@@ -53,4 +53,4 @@ class FilterModule:
 
     def filters(self) -> t.Dict[str, t.Callable[..., t.Any]]:
         """Return it by its name."""
-        return {"own_url": own_url}
+        return {"local_url": local_url}
