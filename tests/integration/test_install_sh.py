@@ -354,7 +354,7 @@ def test_the_list_names_sets_targets_and_the_fitting_target(install):
 
 def test_a_missing_or_old_python_is_named(install, tmp_path):
     """Python itself may be missing."""
-    refused(install(python="/nowhere/python3"), "there is no /nowhere/python3 here", "--python")
+    refused(install(python="/nowhere/python3"), "/nowhere/python3 was not found", "--python")
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\ncase "$*" in *exit*) exit 1;; esac\necho 3.6.8\n')
     old.chmod(0o755)
@@ -852,7 +852,7 @@ def test_without_ssh_keygen_nothing_is_reported_as_verified(bundle, officers, mo
     monkeypatch.setattr(_verified_bundle._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
     assert _program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
     said = capsys.readouterr()
-    assert "ssh-keygen does not run on this host" in said.err and "openssh-client" in said.err
+    assert "ssh-keygen cannot be run on this host" in said.err and "openssh-client" in said.err
     assert "erified" not in said.out
 
 
