@@ -642,7 +642,7 @@ BROKEN = {
     ),
     "bytecode in the sums": (
         lambda root: rename_in_sums(root, "install/_bundle/_schema.py", "install/_bundle/_schema.pyc"),
-        "install/_bundle/_schema.pyc', which has no place",
+        "install/_bundle/_schema.pyc', which does not belong in a bundle",
     ),
     "a flipped byte in the manifest": (lambda root: flip(root / "manifest.json"), "manifest.json"),
     "a missing wheel": (lambda root: (root / APP).unlink(), APP),
@@ -670,12 +670,12 @@ BROKEN = {
     "an absolute name": (lambda root: rename_in_sums(root, APP, "/etc/passwd"), "'/etc/passwd': it is not a relative"),
     "two names for one file": (
         lambda root: rename_in_sums(root, "part-2.0", "APP-1.0"),
-        "'wheels/app-1.0-py3-none-any.whl' and 'wheels/APP-1.0-py3-none-any.whl', which are one file",
+        "'wheels/app-1.0-py3-none-any.whl' and 'wheels/APP-1.0-py3-none-any.whl', which are the same file",
     ),
     "a name with no place": (lambda root: rename_in_sums(root, "README.md", ".bashrc"), "does not belong in a bundle"),
     "truncated sums": (
         lambda root: (root / "SHA256SUMS").write_bytes((root / "SHA256SUMS").read_bytes()[:-1]),
-        "SHA256SUMS is not a list of sums: it does not end",
+        "SHA256SUMS is not a list of sums: its last line is incomplete",
     ),
     "a newer format": (
         lambda root: change_manifest(root, lambda one: one.update(format=2)),
