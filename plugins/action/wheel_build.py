@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring a source from the control host to the host that builds it."""
+"""Copy a source from the control host to the host that builds it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import typing as t
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
@@ -17,12 +18,12 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 
 class ActionModule(_answer.CheckedAction):
-    """Pack a folder so that the same content gives the same bytes, put it there, run the module."""
+    """Pack a folder so that the same content gives the same bytes, copy it, run the module."""
 
     TRANSFERS_FILES = True
 
-    def run(self, tmp=None, task_vars=None):
-        """Bring the source, if there is one, and run the module."""
+    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> t.Dict[str, t.Any]:
+        """Copy the source, if there is one, and run the module."""
         super().run(tmp, task_vars)
         args = dict(self._task.args)
         if not args.get("source"):
@@ -32,7 +33,7 @@ class ActionModule(_answer.CheckedAction):
             found = source if os.path.exists(source) else self._find_needle("files", str(args["source"]))
         except Exception as error:
             raise AnsibleActionFail(
-                "%s: there is no source %s on the control host." % (args.get("name"), args["source"])
+                "%s: the source %s does not exist on the control host." % (args.get("name"), args["source"])
             ) from error
         args["source_name"] = os.path.basename(found.rstrip("/"))
         local = tempfile.mkdtemp(dir=C.DEFAULT_LOCAL_TMP, prefix="airgap-source-")
@@ -55,10 +56,10 @@ class ActionModule(_answer.CheckedAction):
             shutil.rmtree(local, ignore_errors=True)
 
 
-def pack(folder, path):
-    """Pack what a build needs of a folder, in order of the names and without times and owners."""
+def pack(folder: str, path: str) -> None:
+    """Pack the files of a folder that a build needs, sorted by name and without times and owners."""
 
-    def plain(member):
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 0
         member.uname = member.gname = ""
         member.mtime = _build_order.SOURCE_DATE_EPOCH
@@ -70,13 +71,15 @@ def pack(folder, path):
         for relative in listing(root):
             full = os.path.join(root, relative)
             if os.path.islink(full) and not os.path.realpath(full).startswith(root + os.sep):
-                raise AirgapError("%s leads out of the source folder. Copy what it points to." % full)
+                raise AirgapError(
+                    "%s points out of the source folder. Replace the link by a copy of its target." % full
+                )
             archive.add(full, os.path.join("source", relative), recursive=False, filter=plain)
 
 
-def listing(root):
-    """Return the relative paths of all that is packed, in order."""
-    found = []
+def listing(root: str) -> t.List[str]:
+    """Return the relative paths of everything that is packed, sorted."""
+    found: t.List[str] = []
     for folder, folders, files in os.walk(root):
         kept = []
         for name in sorted(folders + files):

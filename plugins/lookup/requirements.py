@@ -5,24 +5,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: requirements
-short_description: Read what a file on the control host requires
+short_description: Read the requirements in a file on the control host
 version_added: 0.1.0
 description:
-  - Returns the requirements in a file, one a line, with their hashes and markers, and those of the files that it names.
+  - Returns the requirements in a file and in the files that it includes, one per line, with their hashes and markers.
   - Reads requirements files, with C(-r) and C(-c), C(pyproject.toml) with extras and dependency groups, and C(pylock.toml).
-  - The name of the project itself in its extras and groups stands for what it means there. It is no requirement.
-  - Of C(uv.lock), C(poetry.lock) and their like it says which command writes them as a requirements file.
-  - An option in a requirements file, such as C(--index-url), is an error that says where its place is. None is dropped.
+  - The name of the project itself in its extras and groups is replaced by what it means there. It is never a requirement.
+  - For C(uv.lock), C(poetry.lock) and other locks of a single tool, the error names the command that exports them.
+  - An option in a requirements file, such as C(--index-url), is an error that names the variable to use instead. No option
+    is ignored.
 author:
   - airgap.python authors (@airgap-python)
 options:
   _terms:
-    description: Paths on the control host. A relative path begins at the folder of the inventory, or that of the playbook.
+    description: Paths on the control host. A relative path is relative to the folder of the inventory, or to that of the playbook.
     type: list
     elements: path
     required: true
   kind:
-    description: V(requirements), or V(constraints), which a requirements file names by C(-c).
+    description: V(requirements), or V(constraints), which a requirements file includes with C(-c).
     type: str
     choices: [requirements, constraints]
     default: requirements
@@ -33,26 +34,26 @@ options:
     default: []
   groups:
     description:
-      - Dependency groups in C(pyproject.toml) (PEP 735) or C(pylock.toml), of which the default groups always count.
+      - Dependency groups in C(pyproject.toml) (PEP 735) or C(pylock.toml), of which the default groups are always included.
     type: list
     elements: str
     default: []
   origin:
-    description: Add to each line, as a comment, the file and line where it stands. M(airgap.python.pip_download) names these.
+    description: Add to each line, as a comment, its file and line number, which M(airgap.python.pip_download) shows in messages.
     type: bool
     default: false
   build:
     description:
       - The entries of C(stage_build). What C(pylock.toml), or a tool's table in C(pyproject.toml) such as
-        C([tool.uv.sources]), takes from a commit, a folder or a URL is refused unless one of them makes it from a source
-        of the site's own.
+        C([tool.uv.sources]), takes from a commit, a folder or a URL is refused unless one of them builds it with C(vcs) or
+        C(source).
     type: list
     elements: dict
     default: []
   indexes:
     description:
       - The indexes that the site stages from. Others that C(pyproject.toml) names are refused.
-      - An empty one, or none, is pip's own default, if the control host has a pip that tells which that is.
+      - An empty one, or none, means pip's default index, if the control host has a pip that reports it.
     type: list
     elements: str
     default: []
@@ -72,6 +73,7 @@ _raw:
 """
 
 import os
+import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
@@ -89,27 +91,27 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
 
 
 class LookupModule(LookupBase):
-    """Read requirements where a set names a file."""
+    """Read the requirements that a set has in a file."""
 
-    def run(self, terms, variables=None, **kwargs):
+    def run(self, terms: t.Any, variables: t.Any = None, **kwargs: t.Any) -> t.List[str]:
         """Return the lines of all files in their order."""
         self.set_options(var_options=variables, direct=kwargs)
         folders = _site_files.folders(variables)
-        lines = []
+        lines: t.List[str] = []
         try:
             for term in terms:
-                path = _site_files.find(str(term), folders, file_of, "Name a file that is on the control host.")
+                path = _site_files.find(str(term), folders, file_of, "Name a file on the control host.")
                 lines += [self.render(line, folders) for line in self.lines(path)]
         except AirgapError as error:
             raise AnsibleError(str(error)) from error
         return lines
 
-    def lines(self, path):
+    def lines(self, path: str) -> t.Sequence[_requirement.Line]:
         """Return the lines of one file."""
         name = os.path.basename(path)
         if name in _project_files.EXPORTS:
             raise AirgapError(
-                "%s is a lock of a tool's own. Beside it, run '%s', and name that file."
+                "%s is a lock of a single tool. In its folder, run '%s', and name the file that it writes."
                 % (path, _project_files.EXPORTS[name])
             )
         if self.get_option("kind") == "constraints":
@@ -124,28 +126,28 @@ class LookupModule(LookupBase):
             return _project_files.pylock(toml(path), path, *choice)
         return parse(path).requirements
 
-    def render(self, line, folders):
-        """Return a requirement as pip reads it, with all that its URL has, and where it stands as a user would call that."""
-        text = _requirement.whole(line) + "".join(" --hash=" + one for one in line.hashes)
+    def render(self, line: _requirement.Line, folders: t.Sequence[str]) -> str:
+        """Return a requirement as pip reads it, with its full URL, and its place relative to the site's folders."""
+        text = _requirement.with_full_url(line) + "".join(" --hash=" + one for one in line.hashes)
         if not self.get_option("origin"):
             return text
         near = [line.where[len(folder) + 1 :] for folder in folders if line.where.startswith(folder + os.sep)]
         return text + _requirements_file.ORIGIN + shown((near or [line.where])[0])
 
-    def pyproject(self, path):
-        """Return what a project requires; warns of what counts for nothing."""
+    def pyproject(self, path: str) -> t.List[_requirement.Line]:
+        """Return what a project requires; warns of settings that are ignored."""
         document = toml(path)
         found = _project_files.pyproject(document, self.get_option("extras"), self.get_option("groups"), path)
         names = [project_of(line.text) for line in found]
-        # An index that is not named is pip's own default.
+        # An empty index is pip's default.
         indexes = [one or default_index() for one in self.get_option("indexes") or [""]]
-        for warning in _sources.judge(document, names, self.get_option("build"), indexes, path):
+        for warning in _sources.check_sources(document, names, self.get_option("build"), indexes, path):
             Display().warning(warning)
         return found
 
 
-def default_index():
-    """Return the index that pip takes where none is named, "" where the control host has no pip that tells."""
+def default_index() -> str:
+    """Return pip's default index, or "" if the control host has no pip that reports it."""
     try:
         from pip._internal.models.index import PyPI
     except ImportError:
@@ -153,24 +155,25 @@ def default_index():
     return str(getattr(PyPI, "simple_url", ""))
 
 
-def parse(path):
-    """Return what a requirements file and those that it names hold; refuses options that count nowhere."""
+def parse(path: str) -> _requirements_file.Parsed:
+    """Return the content of a requirements file and of those that it includes; refuses options."""
     parsed = _requirements_file.parse([], [path], [], _requirements_file.read_file, {})
     _requirements_file.refuse_options(parsed)
     return parsed
 
 
-def file_of(path):
-    """Return the path of a file, or None where there is none."""
+def file_of(path: str) -> t.Optional[str]:
+    """Return the path if it is that of a file, else None."""
     return path if os.path.isfile(path) else None
 
 
-def toml(path):
-    """Return what a TOML file holds; the control host has Python 3.11 or newer, which reads it."""
+def toml(path: str) -> t.Dict[str, t.Any]:
+    """Return the content of a TOML file."""
+    # The control host has Python 3.11 or newer; sanity imports this on older ones.
     import tomllib
 
     try:
         with open(path, "rb") as stream:
             return tomllib.load(stream)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise AirgapError("%s is no TOML: %s." % (path, error)) from error
+        raise AirgapError("%s is not valid TOML: %s." % (path, error)) from error

@@ -135,7 +135,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import _req
 def public(one: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     """Return a set without user, password and query in the URLs of its requirements: the manifest leaves this host."""
     lists = {key: one[key] for key in ("requirements", "constraints") if isinstance(one.get(key), list)}
-    return dict(one, **{key: [_requirement.public(str(text)) for text in texts] for key, texts in lists.items()})
+    return dict(one, **{key: [_requirement.public_text(str(text)) for text in texts] for key, texts in lists.items()})
 
 
 def order_of(params: t.Mapping[str, t.Any]) -> _composition.Order:

@@ -10,24 +10,24 @@ short_description: Download the wheels that other interpreters need
 version_added: 0.1.0
 description:
   - Resolves one requirement set for each target with pip, and downloads the wheels into a pool that targets and sets share.
-  - Unlike C(pip download), environment markers are evaluated for the target, not for the interpreter that runs pip.
-    Wheel tags are the whole ladder from the target's C library down.
-  - For each target a lock is written that C(pip install --require-hashes -r) accepts. Before that, the metadata of its
-    files are walked under the target's environment, apart from pip; a lock that lacks a file, or has one that does not
-    fit, is not written.
-  - Nothing of a project is run. What would have to be built is refused before, and so is a wheel that requires
-    another project by a URL.
-  - An index that gives no answer about a project (anything but a page or 404) is an error, also where another has it.
-  - Where requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
-    SHA-256, nothing is asked of an index.
+  - Unlike C(pip download), it evaluates environment markers for the target, not for the interpreter that runs pip.
+    Wheel tags include those for all older versions of the target's C library.
+  - Writes a lock for each target that C(pip install --require-hashes -r) accepts. Before that, it checks independently of
+    pip, from the metadata of the files and for the target's environment, that the lock is closed. A lock that lacks a file,
+    or has one that does not fit, is not written.
+  - Never runs the code of a project. What would have to be built is refused first, and so is a wheel that requires another
+    project by a URL.
+  - An index that gives no answer about a project (anything but a page or 404) is an error, even if another index has it.
+  - If requirements, target, pip version and indexes are those of the lock, and every file is in the pool with its
+    SHA-256, no index is asked.
   - An extra that a requirement asks for and that does not exist is an error.
-  - Where something changed, versions stay where the lock has them as far as the requirements allow. New versions come
-    with O(refresh) and O(upgrade).
+  - If something changed, versions stay as the lock has them as far as the requirements allow. For new versions, use
+    O(refresh) and O(upgrade).
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode. It resolves, and downloads nothing into the pool.
+    description: Can run in check mode. It resolves, and adds nothing to the pool.
     support: full
   diff_mode:
     description: Shows the locks before and after.
@@ -35,20 +35,20 @@ attributes:
 options:
   requirements:
     description:
-      - Requirement specifiers (PEP 508). C(NAME @ URL) must name a wheel; what is to be built is for
+      - Requirement specifiers (PEP 508). C(NAME @ URL) must name a wheel. To build a project, use
         M(airgap.python.wheel_build).
-      - C(${NAME}) is filled in from the environment of the managed host. Locks, log and results have it as it is written, and
-        have URLs without user, password and query.
+      - C(${NAME}) is replaced from the environment of the managed host. Locks, log and results show it as it is written, and
+        URLs without user, password and query.
     type: list
     elements: str
     default: []
   requirements_files:
     description:
-      - Requirements files on the managed host, in the encodings that pip reads. They may name others by C(-r) and C(-c).
-        Hashes in them are enforced.
-      - Options such as C(--index-url) in them are an error that says where their place is.
+      - Requirements files on the managed host, in the encodings that pip reads. They can include others with C(-r) and C(-c).
+        Their hashes are enforced.
+      - Options such as C(--index-url) in them are an error that names the variable to use instead.
       - Messages name the file and line of a requirement. A comment as P(airgap.python.requirements#lookup) writes it with
-        its option C(origin) says where the line stood on the machine that it was brought from.
+        its option C(origin) gives the file and line on the machine that the line was copied from.
     type: list
     elements: path
     default: []
@@ -67,7 +67,7 @@ options:
     required: true
   targets:
     description:
-      - The interpreters that shall install, as in C(airgap_targets).
+      - The interpreters to download for, as in C(airgap_targets).
     type: list
     elements: dict
     required: true
@@ -98,19 +98,19 @@ options:
       markers:
         description:
           - Marker variables (PEP 508) that the machine reported, such as C(platform_release).
-            They override what follows from the description.
+            They override the values that follow from the other options.
         type: dict
       tags:
         description:
-          - The wheel tags that the interpreter accepts, all of them and the best first, where the machine reported them.
-            By default they follow from the description.
+          - All wheel tags that the interpreter accepts, the best first, if the machine reported them.
+            By default they follow from the other options.
         type: list
         elements: str
   index_url:
     description:
       - The index. By default that of pip's settings on the managed host.
-      - Of those settings, connection settings and indexes on http count; C(find-links) and local indexes do not.
-      - Where the role P(airgap.python.pip_conf#role) has written the host's settings, those before it count.
+      - Of those settings, connection settings and indexes on http are used; C(find-links) and local indexes are not.
+      - If the role P(airgap.python.pip_conf#role) has written the host's settings, the previous ones are used.
     type: str
   extra_index_urls:
     description: More indexes.
@@ -118,47 +118,47 @@ options:
     elements: str
     default: []
   find_links:
-    description: Folders on the managed host with wheels that may be used as well.
+    description: Folders on the managed host with wheels that can be used as well.
     type: list
     elements: path
     default: []
   built:
     description:
       - Records of wheels that M(airgap.python.wheel_build) has built, RV(airgap.python.wheel_build#module:record).
-      - Their wheels may be used by every target that they fit. Where such a wheel was built from a VCS or a local
-        source, its project is taken from nowhere else.
+      - Their wheels can be used by every target that they fit. If such a wheel was built from a VCS or a local
+        source, its project comes from nowhere else.
     type: list
     elements: path
     default: []
-  beside:
+  other_locks:
     description:
-      - The locks beside O(lock_dest) that share the pool and hold, as C(FOLDER/TARGET), or C(FOLDER) for all that a folder
-        has. A file that one of them names with other content under the same name is an error; in check mode, which does not
-        write the locks that may come before, it is a warning, and so it is where both were built from the same source.
-      - By default those of all folders.
+      - The locks in folders next to O(lock_dest) that share the pool and are valid, as C(FOLDER/TARGET), or C(FOLDER) for
+        all locks in a folder. A file that one of them names with other content under the same name is an error. It is a
+        warning in check mode, in which earlier locks are not written, and if both files were built from the same source.
+      - By default the locks in all folders.
     type: list
     elements: str
   base:
     description:
-      - The C(manifest.json) or C(inventory.json) that says what the inside has. A file under a name that it has with other
-        content is an error. One that is not there says nothing.
+      - The C(manifest.json) or C(inventory.json) that describes what the index inside has. A file that it names with other
+        content is an error. A path that does not exist is ignored.
     type: path
   resolver:
     description:
-      - What resolves. V(pip) is pip itself. V(uv) is faster and gives the same versions, but for requirements whose
-        marker asks for C(platform_release) or C(platform_version), of which it warns. pip fetches in either case.
+      - The resolver. V(pip) is pip itself. V(uv) is faster and gives the same versions, except for requirements with markers
+        on C(platform_release) or C(platform_version), about which it warns. pip fetches in either case.
     type: str
     choices: [pip, uv]
     default: pip
   uv:
-    description: The uv to run. By default the one beside the interpreter that runs pip.
+    description: The uv to run. By default the one next to the interpreter that runs pip.
     type: path
   refresh:
-    description: Resolve again and take the newest versions that the requirements allow.
+    description: Resolve again and use the newest versions that the requirements allow.
     type: bool
     default: false
   upgrade:
-    description: Names of projects to bring to the newest version. Others move only as far as these force them.
+    description: Names of projects to upgrade to the newest version. Others change only if these require it.
     type: list
     elements: str
     default: []
@@ -167,12 +167,12 @@ options:
     type: int
     default: 8
   progress:
-    description: A file that holds one line of what is being done now. The action plugin names it, and shows the line.
+    description: A file for one line about the current step. The action plugin sets it, and shows the line.
     type: path
   state:
     description:
       - V(present) resolves and downloads.
-      - V(absent) removes the targets' locks, and those of their files from the pool that no other lock beside
+      - V(absent) removes the targets' locks, and those of their files from the pool that no lock in a folder next to
         O(lock_dest) names.
     type: str
     choices: [present, absent]
@@ -210,7 +210,7 @@ targets:
       type: str
     files:
       description: Each file with C(name), C(version), C(filename), C(sha256), C(size) in bytes and C(origin), its URL; that of a built
-        wheel begins with C(built:).
+        wheel starts with C(built:).
       type: list
       elements: dict
 downloaded:
@@ -229,7 +229,7 @@ removed:
   elements: str
   returned: success
 resolved:
-  description: Names of the targets that pip was asked for; the others had a lock that still holds.
+  description: Names of the targets that were resolved; the others had a lock that is up to date.
   type: list
   elements: str
   returned: success
@@ -238,12 +238,12 @@ pip_version:
   type: str
   returned: success
 not_locked:
-  description: Names in O(upgrade) that no lock in O(lock_dest) had.
+  description: Names in O(upgrade) that were in no lock in O(lock_dest).
   type: list
   elements: str
   returned: success
 engine:
-  description: What resolves, with its version.
+  description: The resolver, with its version.
   type: str
   returned: success
   sample: pip 26.3
@@ -255,8 +255,8 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download import run_module
 
 
-def main():
-    """Parse the arguments, run, and turn errors into a message."""
+def main() -> None:
+    """Parse the arguments, run, and report errors."""
     module = AnsibleModule(
         argument_spec={
             "requirements": {"type": "list", "elements": "str", "default": []},
@@ -284,7 +284,7 @@ def main():
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},
             "find_links": {"type": "list", "elements": "path", "default": []},
             "built": {"type": "list", "elements": "path", "default": []},
-            "beside": {"type": "list", "elements": "str"},
+            "other_locks": {"type": "list", "elements": "str"},
             "base": {"type": "path"},
             "proxy": {"type": "str"},
             "cert": {"type": "path"},

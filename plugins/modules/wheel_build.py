@@ -10,21 +10,21 @@ short_description: Build the wheel of a project that has none
 version_added: 0.1.0
 description:
   - Builds one project with C(pip wheel) from its sdist, from a commit of a git repository, or from a source on the
-    control host, in an environment that pip makes for it (PEP 517). Dependencies are not built.
-  - A wheel without compiled code serves every target. One with compiled code serves targets of the managed host's own
-    kind; on Linux it is given the tags that C(auditwheel) finds to be true.
-  - Beside the wheel lies a record, which says what it was built from and with.
-  - Where the source, the pip version and the host are those of the record, and the wheel is there with its SHA-256,
-    nothing is built and nothing is asked of an index.
+    control host, in an environment that pip creates for it (PEP 517). Dependencies are not built.
+  - A wheel without compiled code fits every target. One with compiled code fits targets of the managed host's own
+    kind; on Linux, C(auditwheel) determines its tags.
+  - Writes a record next to the wheel that describes what it was built from and with.
+  - If the source, the pip version and the host are those of the record, and the wheel exists with its SHA-256, nothing is
+    built and no index is asked.
   - Building runs the project's own code on the managed host.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Can run in check mode. It says whether it would build, and builds nothing.
+    description: Can run in check mode. It reports whether it would build, and builds nothing.
     support: full
   diff_mode:
-    description: Shows the record before and after. In check mode what a build would give is not known.
+    description: Shows the record before and after. In check mode the result of a build is not known.
     support: partial
 options:
   name:
@@ -32,20 +32,20 @@ options:
     type: str
     required: true
   version:
-    description: The version whose sdist is built. By default the newest when it is built first; it is kept then.
+    description: The version whose sdist is built. By default the newest at the time of the first build, which is kept.
     type: str
   sha256:
     description: The SHA-256 that the sdist must have.
     type: str
   vcs:
     description:
-      - A git repository and a full commit, as in V(git+https://example.org/tool.git@COMMIT), maybe with
+      - A git repository and a full commit, as in V(git+https://example.org/tool.git@COMMIT), optionally with
         C(#subdirectory=PATH). Branches, tags and short commits are refused.
     type: str
   source:
     description:
       - A folder or an sdist on the control host.
-      - Of a folder, version control data, caches and the output of builds are left behind.
+      - Version control data, caches and the output of builds in a folder are not copied.
     type: path
   source_name:
     description: The name of O(source). Set by the action plugin.
@@ -53,12 +53,12 @@ options:
   build_constraints:
     description:
       - Constraints for what is installed to build the project, such as V(setuptools<82) or V(cython<3).
-      - They are part of what makes a wheel stale, and stand in its record and its origin.
+      - They are recorded in the wheel's record and its origin; if they change, the wheel is built again.
     type: list
     elements: str
     default: []
   refresh:
-    description: Look for a newer sdist where no O(version) is given.
+    description: Ask the index for a newer sdist if there is no O(version).
     type: bool
     default: false
   dest:
@@ -66,7 +66,7 @@ options:
     type: path
     required: true
   index_url:
-    description: The index for the sdist and for what the build needs. By default that of pip's settings on the managed host.
+    description: The index for the sdist and for the requirements of the build. By default that of pip's settings on the managed host.
     type: str
   extra_index_urls:
     description: More indexes.
@@ -91,7 +91,7 @@ EXAMPLES = r"""
     virtualenv: /srv/airgap/stage/venv
   register: chameleon
 
-- name: Build an old project with what it was made for
+- name: Build an old project with the build tools of its time
   airgap.python.wheel_build:
     name: pyyaml
     version: "5.4.1"
@@ -109,7 +109,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 record:
-  description: The record beside the wheel, for O(airgap.python.pip_download#module:built). Empty if it is not built yet.
+  description: The record next to the wheel, for O(airgap.python.pip_download#module:built). Empty if it is not built yet.
   type: str
   returned: success
 wheel:
@@ -123,12 +123,12 @@ tags:
   returned: success
   sample: [py3-none-any]
 origin:
-  description: What it was built from, as locks and the manifest say it.
+  description: What it was built from, as locks and the manifest show it.
   type: str
   returned: success
   sample: built:git+https://example.org/tool.git@0123456789012345678901234567890123456789
 build_requirements:
-  description: What was installed to build it, each with C(name) and C(version).
+  description: The projects that were installed to build it, each with C(name) and C(version).
   type: list
   elements: dict
   returned: success
@@ -140,8 +140,8 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._resolve._wheel_build import run_module
 
 
-def main():
-    """Parse the arguments, build, and turn errors into a message."""
+def main() -> None:
+    """Parse the arguments, build, and report errors."""
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
@@ -163,10 +163,6 @@ def main():
         },
         mutually_exclusive=[("python", "virtualenv"), ("vcs", "source")],
         supports_check_mode=True,
-    )
-    params = module.params
-    module.no_log_values.update(
-        _secrets.passwords([params["index_url"], params["proxy"], params["vcs"]] + params["extra_index_urls"])
     )
     try:
         result = run_module(module)

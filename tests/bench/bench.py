@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure staging against the way of the usual guides: one `pip download` with a ladder of tags for each target.
+"""Compare staging with the method of common guides: one `pip download` with a list of platform tags for each target.
 
-Both work against the same copy of an index on loopback, in turn, in one run. Run it by `make bench`.
-cold: no pip cache, nothing downloaded. warm: a full cache, nothing downloaded. unchanged: the same run once more.
+Both use the same copy of an index on loopback, in turn, in one run. Run it with `make bench`.
+cold: no pip cache, nothing downloaded. warm: a full cache, nothing downloaded. unchanged: the same run again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ with patch_module_args(json.loads(sys.argv[1])):
 
 
 def tools():
-    """Return an interpreter with the current pip and uv, as the role stage makes one."""
+    """Return an interpreter with the current pip and uv, as the role stage creates one."""
     venv = os.path.abspath(".cache/bench/venv")
     python = os.path.join(venv, "bin/python")
     if not os.path.exists(os.path.join(venv, "bin/uv")):
@@ -86,8 +86,8 @@ def guide(targets, folder, env):
     return failed
 
 
-def ours(targets, folder, env, resolver):
-    """Do it with the module; return how many targets failed."""
+def ours(resolver, targets, folder, env):
+    """Download with the module; return how many targets failed."""
     arguments = {
         "requirements_files": [REQUIREMENTS],
         "dest": os.path.join(folder, "bundle/wheels"),
@@ -106,7 +106,7 @@ def ours(targets, folder, env, resolver):
 
 
 class Bench:
-    """Runs each way in each state and keeps the figures."""
+    """Runs each method in each state and collects the figures."""
 
     def __init__(self, mirror, scratch, delay):
         self.mirror = mirror
@@ -115,12 +115,12 @@ class Bench:
         self.figures = {}
         self.ways = {
             "guide": guide,
-            "pip": lambda *arguments: ours(*arguments, resolver="pip"),
-            "uv": lambda *arguments: ours(*arguments, resolver="uv"),
+            "pip": lambda *arguments: ours("pip", *arguments),
+            "uv": lambda *arguments: ours("uv", *arguments),
         }
 
     def run(self, way, count, state, number):
-        """Run one way once and note time, requests and bytes."""
+        """Run one method once and record time, requests and bytes."""
         folder = os.path.join(self.scratch, "%s-%d" % (way, count))
         cache = os.path.join(self.scratch, "cache-%s-%d" % (way, count))
         if state == "cold":
@@ -138,7 +138,7 @@ class Bench:
         return number
 
     def table(self):
-        """Print the medians and the ratios to the guide's way."""
+        """Print the medians and the ratios to the method of the guides."""
         print(
             "\n%-8s %-8s %-10s %8s %9s %9s %7s %7s"
             % ("targets", "way", "state", "seconds", "requests", "MB", "failed", "ratio")
@@ -153,13 +153,13 @@ class Bench:
                 % (count, way, state, middle[0], middle[1], middle[2] / 1e6, middle[3], middle[0] / base[0])
             )
             if any(run[4] for run in runs):
-                print("  %d answers were not in the copy: run it again." % max(run[4] for run in runs))
+                print("  %d responses were not in the copy: run it again." % max(run[4] for run in runs))
 
 
 def main():
-    """Fill the copy, then measure."""
+    """Fill the copy of the index, then measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--delay", type=float, default=0.02, help="seconds that each answer waits")
+    parser.add_argument("--delay", type=float, default=0.02, help="delay of each response in seconds")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--ways", nargs="+", default=["guide", "pip", "uv"])
     parser.add_argument("--counts", nargs="+", type=int, default=[1, 4])

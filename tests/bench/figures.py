@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure what crosses, how long a check takes, and what packing gains. Run it by `make figures`.
+"""Measure what crosses the gap, how long verification takes, and what compression gains. Run it with `make figures`.
 
 The bundles are made here: about a third of their wheels are the packages of .venv packed as wheels are (zip, deflate),
 the others have sizes drawn from these and bytes that nothing packs. Locks, bill of materials and report have the size
@@ -40,12 +40,14 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 TARGETS = [
     {"name": name, "python": name[4:], "libc": "glibc-2.36"} for name in ("node3.9.2", "node3.11.2", "node3.13.5")
 ]
-SETS = [{"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")]
+SETS: t.List[t.Dict[str, t.Any]] = [
+    {"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")
+]
 VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils import _manifest; _verify.verify(sys.argv[1])"
 
 
 def pack_installed(folder):
-    """Write a wheel of each package that this Python has; return the paths."""
+    """Write a wheel of each package that is installed in this Python; return the paths."""
     paths = []
     for found in importlib.metadata.distributions():
         files = [one for one in found.files or [] if os.path.isfile(str(found.locate_file(one)))]
@@ -62,7 +64,7 @@ def pack_installed(folder):
 
 
 def make_pool(folder, count, seed):
-    """Fill a pool up to so many wheels; return pins."""
+    """Fill a pool with this number of wheels; return pins."""
     rng = random.Random(seed)
     paths = pack_installed(folder)
     sizes = [size for size in (os.path.getsize(path) for path in paths) if size < 20 << 20]
@@ -88,7 +90,7 @@ def pin_of(path):
 
 
 def write(root, path, text):
-    """Write a text of a bundle."""
+    """Write a text file of a bundle."""
     full = os.path.join(root, path)
     os.makedirs(os.path.dirname(full), exist_ok=True)
     with open(full, "w") as stream:
@@ -221,7 +223,7 @@ def measure_crossing(folder, count):
 
 
 def measure_verify(folder, size, count=300, rounds=5):
-    """Return the seconds of sha256sum and of our check of the same files, in turn; the median of each."""
+    """Return the median seconds of sha256sum and of bundle_verify for the same files, run in turn."""
     root = os.path.join(folder, "large")
     pool = os.path.join(root, "wheels")
     os.makedirs(pool)
@@ -252,7 +254,7 @@ def measure_verify(folder, size, count=300, rounds=5):
 
 
 def packed(data, way):
-    """Return how many bytes are left of data, and the seconds that it took."""
+    """Return the compressed size of data, and the seconds of the compression."""
     begin = time.monotonic()
     size = (
         len(lzma.compress(data))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A copy of an index on loopback that fills itself: asked for a page or a file, it fetches it once and keeps it.
+"""A copy of an index on loopback that fills itself: it fetches each requested page or file once and stores it.
 
-Each answer waits as long as ``delay`` says, so that a measurement has the round trips of an index far away and
-none of its noise. What is measured must be in the copy already: ``misses`` counts what was not.
+Each response is delayed by ``delay``, so that a measurement has the round trips of a distant index without its
+noise. What is measured must be in the copy already: ``misses`` counts what was not.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-# A copy begins with a line that holds the status.
+# A stored copy starts with a line that has the status.
 SKIP = len(b"200\n")
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A server that looks nothing up in DNS, which http.server's own does."""
+    """A server without DNS lookups, which http.server's own makes."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -32,7 +32,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
 
 class Body:
-    """An answer's bytes, in memory or in a file; only what is asked for is read."""
+    """The bytes of a response, in memory or in a file; only the requested range is read."""
 
     def __init__(self, data=b"", path=None, skip=0):
         self.data = data
@@ -63,15 +63,15 @@ class Mirror:
         mirror = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            """Answers from the copy."""
+            """Responds from the copy."""
 
             protocol_version = "HTTP/1.1"
-            # Otherwise the end of each answer waits for an acknowledgement, 40 ms more than the delay that is asked for.
+            # Otherwise the end of each response waits for an acknowledgement, 40 ms more than the delay.
             disable_nagle_algorithm = True
             wbufsize = 1 << 20
 
             def do_GET(self):
-                """Answer a page or a file, whole or a range of it."""
+                """Send a page or a file, whole or a range of it."""
                 time.sleep(mirror.delay)
                 status, kind, body = mirror.answer(self.path)
                 start, end = 0, body.size
@@ -97,24 +97,24 @@ class Mirror:
             do_HEAD = do_GET
 
             def log_message(self, *arguments):
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = "http://127.0.0.1:%d/simple/" % self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def reset(self):
-        """Begin to count anew."""
+        """Reset the counters."""
         self.requests = self.bytes = self.misses = 0
 
     def count(self, size):
-        """Count one answer."""
+        """Count one response."""
         with self.lock:
             self.requests += 1
             self.bytes += size
 
     def fetch(self, url):
-        """Return the status and the path of a URL's copy; the first time, from its origin."""
+        """Return the status and the path of a URL's copy, which is fetched the first time."""
         path = os.path.join(self.folder, hashlib.sha256(url.encode()).hexdigest())
         if not os.path.exists(path):
             with self.lock:
@@ -139,10 +139,10 @@ class Mirror:
         """Return status, content type and body for a path."""
         kind, _slash, rest = path.lstrip("/").partition("/")
         if kind == "files":
-            # The URL is in the path, encoded, and the file's name after it, for the clients that read it.
+            # The path has the encoded URL, then the file's name, for clients that read it.
             status, copy = self.fetch(base64.urlsafe_b64decode(rest.partition("/")[0] + "===").decode())
             return status, "application/octet-stream", Body(path=copy, skip=SKIP)
-        # A page is made once: the copy shares the processor with what is measured.
+        # A page is rendered once: the copy shares the processor with what is measured.
         if rest not in self.pages:
             base = self.upstream + rest
             status, copy = self.fetch(base)
@@ -165,6 +165,6 @@ class Mirror:
         ).encode()
 
     def stop(self):
-        """End the server."""
+        """Stop the server."""
         self.server.shutdown()
         self.server.server_close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure a transfer through the lab's bastion against one raw `ssh … cat` on the same path. Run it by `make throughput`.
+"""Measure a transfer through the lab's bastion against one raw `ssh … cat` on the same path. Run it with `make throughput`.
 
 The path is internet host → control host → through the bastion → index host. The raw way is one pipe of two ssh
 processes, which checks nothing. Ours hashes every byte and replaces a whole bundle meanwhile. The transfer takes
@@ -66,7 +66,7 @@ def ssh(host):
 
 
 def raw():
-    """Send the same bytes as one stream; return the seconds."""
+    """Send the same bytes as one raw stream; return the seconds."""
     source, target = ssh("internet"), ssh("index")
     command = "%s 'sudo cat %s/bundle/wheels/*' | %s 'sudo sh -c \"cat > %s/raw && sync -d %s/raw\"'"
     started = time.monotonic()

@@ -36,7 +36,7 @@ GROUPS = {
     "kube_node": NODE,
 }
 ANSWERS = {
-    "airgap.python.devpi : Check the host before anything is changed": {"changed": False},
+    "airgap.python.devpi : Check the host": {"changed": False},
     "airgap.python.devpi : Run it and wait until it answers, seconds at most 60": {
         "changed": True,
         "steps": ["config", "unit"],

@@ -77,7 +77,7 @@ def test_node_cannot_have_files_of_the_index_host_read(site):
     lie(
         site,
         NODE,
-        "airgap.python.install : Ask the interpreter which target it is",
+        "airgap.python.install : Find the target of the interpreter",
         dict(answer, target="../../../secret/note"),
     )
     rc, output = site.play("nodes")
@@ -94,7 +94,7 @@ def test_internet_host_cannot_have_files_of_the_control_host_read(site):
     sets = [{"name": "base", "requirements": ["app"], "constraints_file": site.path("control/secret.txt")}]
     facts = {"stage_base": str(base), "stage_sets": sets, "airgap_sets": sets}
     answer = {"rc": 0, "stdout": "", "stderr": "", "ansible_facts": facts}
-    lie(site, STAGE, "airgap.python.stage : Look for Python and its venv", answer)
+    lie(site, STAGE, "airgap.python.stage : Check the modules ensurepip and venv", answer)
     rc, output = site.play("stage")
     base.unlink()
     assert_no_effect(site, STAGE, rc, output)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Targets for tests of the module pip_download, and what its answers say. Its fixtures are in conftest.py."""
+"""Targets for tests of the module pip_download, and readers of its results. Its fixtures are in conftest.py."""
 
 from __future__ import annotations
 

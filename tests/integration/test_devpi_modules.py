@@ -155,7 +155,7 @@ def wheel(folder, name="demo", version="1.0", requires_python=">=3.9", extra="",
     return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def test_a_user_is_created_once_and_changed_only_when_it_differs(server):
+def test_a_user_is_created_once_and_changed_only_if_it_differs(server):
     args = {"name": "other", "password": "first-secret", "email": "other@example.org"}
     planned = server.run("devpi_user", check=True, **args)
     assert planned["changed"] and server.get("/").get("result").get("other") is None
@@ -174,7 +174,7 @@ def test_a_user_is_created_once_and_changed_only_when_it_differs(server):
     assert not server.run("devpi_user", name="other", state="absent")["changed"]
 
 
-def test_a_user_changes_its_own_password_and_a_broken_change_runs_again(server):
+def test_a_user_changes_its_own_password_and_an_interrupted_change_can_be_run_again(server):
     args = {"name": "airgap", "login_user": "airgap", "login_password": OWNER_PASSWORD, "password": "third-secret"}
     assert server.run("devpi_user", **args)["changed"]
     assert not server.run("devpi_user", **args)["changed"]
@@ -186,7 +186,7 @@ def test_a_user_that_owns_an_index_is_not_removed(server):
     assert "prod" in server.get("/airgap")["result"]["indexes"]
 
 
-def test_a_wrong_login_says_which_user_and_shows_no_password(server):
+def test_a_wrong_login_names_the_user_and_shows_no_password(server):
     result = server.run("devpi_user", name="x", password="y", login_user="root", login_password="wrong-one")
     assert result["failed"] and "'root'" in result["msg"] and "wrong-one" not in result["msg"]
 
@@ -199,19 +199,19 @@ def test_a_password_file_that_others_may_read_is_refused(server, tmp_path):
     assert result["failed"] and "0640" in result["msg"] and "chmod 0600" in result["msg"]
 
 
-def test_only_those_whom_the_server_names_create_users(server):
+def test_only_users_that_the_server_names_create_users(server):
     result = server.run("devpi_user", name="stranger", password="x", login_user="airgap", login_password=OWNER_PASSWORD)
     assert result["failed"] and "403" in result["msg"]
 
 
-def test_an_index_is_created_closed_and_stays_unchanged(server):
+def test_an_index_is_created_with_closed_settings_and_stays_unchanged(server):
     config = server.get("/airgap/prod")["result"]
     assert config["bases"] == [] and config["volatile"] is False
     assert config["acl_upload"] == ["airgap"] and config["acl_toxresult_upload"] == []
     assert not server.run("devpi_index", name="airgap/prod")["changed"]
 
 
-def test_an_index_is_changed_to_its_settings_and_the_diff_shows_them(server):
+def test_an_index_gets_its_settings_and_the_diff_shows_them(server):
     args = {"name": "airgap/prod", "volatile": True, "acl_upload": ["root", "airgap"], "title": "Production"}
     planned = server.run("devpi_index", check=True, **args)
     assert planned["diff"]["before"]["volatile"] is False and planned["diff"]["after"]["volatile"] is True
@@ -226,7 +226,7 @@ def test_an_index_without_its_user_names_the_user(server):
     assert result["failed"] and "user nobody" in result["msg"]
 
 
-def test_a_non_volatile_index_with_files_is_removed_only_by_force(server, tmp_path):
+def test_a_non_volatile_index_with_files_is_removed_only_with_force(server, tmp_path):
     server.upload([wheel(tmp_path)])
     refused = server.run("devpi_index", name="airgap/prod", state="absent")
     assert refused["failed"] and "demo" in refused["msg"] and "force" in refused["msg"]
@@ -234,7 +234,7 @@ def test_a_non_volatile_index_with_files_is_removed_only_by_force(server, tmp_pa
     assert not server.run("devpi_index", name="airgap/prod", state="absent")["changed"]
 
 
-def test_an_upload_publishes_hash_and_requires_python_and_a_second_one_nothing(server, tmp_path):
+def test_an_upload_publishes_hash_and_requires_python_and_a_second_one_changes_nothing(server, tmp_path):
     files = [wheel(tmp_path), wheel(tmp_path, "other_demo", "2.0.post1", requires_python="")]
     planned = server.upload(files, check=True)
     assert planned["changed"] and planned["uploaded_count"] == 2
@@ -296,7 +296,7 @@ def test_a_wheel_under_another_name_stops_before_anything_is_sent(server, tmp_pa
     assert result["failed"] and "Version '1.0'" in result["msg"] and "'1.1'" in result["msg"]
 
 
-def test_a_file_of_a_base_does_not_count_as_published(server, tmp_path):
+def test_a_file_of_a_base_is_not_treated_as_published(server, tmp_path):
     entry = wheel(tmp_path)
     server.upload([entry])
     server.run("devpi_index", name="airgap/test", bases=["airgap/prod"])
@@ -312,14 +312,14 @@ def test_a_relative_path_never_leads_out_of_src(server, tmp_path):
     assert result["failed"] and "could lead out" in result["msg"]
 
 
-def test_an_index_that_is_not_there_is_an_error_but_not_in_check_mode(server, tmp_path):
+def test_a_missing_index_is_an_error_but_not_in_check_mode(server, tmp_path):
     entry = wheel(tmp_path)
     assert server.upload([entry], index="airgap/new", check=True)["uploaded_count"] == 1
     result = server.upload([entry], index="airgap/new")
     assert result["failed"] and "devpi_index" in result["msg"]
 
 
-def test_odd_spellings_of_a_version_are_published_and_found_again(server, tmp_path):
+def test_unusual_spellings_of_a_version_are_published_and_found_again(server, tmp_path):
     entry = wheel(tmp_path, "odd", "2024.1.5")
     with zipfile.ZipFile(entry["path"], "w") as archive:
         archive.writestr("odd-2024.1.5.dist-info/METADATA", "Name: odd\nVersion: 2024.01.05\nRequires-Python: >=3\n")
@@ -343,7 +343,7 @@ def test_pip_installs_what_was_published(server, tmp_path, devpi_bin):
     assert {"demo", "other_demo"} <= {entry.name for entry in (tmp_path / "got").iterdir()}
 
 
-def test_a_server_that_is_not_there_is_named_with_its_address(server):
+def test_a_missing_server_is_named_with_its_address(server):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = "http://127.0.0.1:%d" % probe.getsockname()[1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the index host gets before systemd comes into it: an environment beside the one in use, data, and an answer.
+"""What happens on the index host before systemd is involved: the environment, the data, and the checks.
 
 The unit itself is tried in molecule/default/tests/test_index.py, where there is a systemd.
 """

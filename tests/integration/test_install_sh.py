@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""install.sh installs from a bundle with a shell and Python alone, and refuses every bundle that is not whole."""
+"""install.sh installs from a bundle with only a shell and Python, and refuses every damaged bundle."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def bundle_fixture(tmp_path, pip):
 
 @pytest.fixture(name="install")
 def install_fixture(bundle, tmp_path):
-    """Return a function that runs install.sh; its answer has rc, out and err, and ``venv`` is where it installs."""
+    """Return a function that runs install.sh; ``venv`` is the environment that it installs into."""
 
     def install(*arguments, shell=("sh",), python=sys.executable, environment=None, **options):
         # Another folder than the bundle's, as a user may well be in.
@@ -90,7 +90,7 @@ def version_of(venv, module="app"):
 
 
 def refused(done, *words):
-    """Check that a run refused and named what it should."""
+    """Check that a run failed with these words in its error."""
     assert done.returncode == 1, done.all
     for word in words:
         assert word in done.stderr, done.all
@@ -101,7 +101,7 @@ def refused(done, *words):
 
 
 def test_a_set_is_installed_from_the_bundle_alone(bundle, install, tmp_path):
-    """No setting of the host's for pip counts, and the output says what was installed and where."""
+    """The host's settings of pip are not used, and the output names the packages and the folder."""
     before = small_bundle.snapshot(bundle)
     settings = tmp_path / "pip.conf"
     settings.write_text("[global]\nindex-url = http://127.0.0.1:9/simple\nrequire-virtualenv = true\nuser = true\n")
@@ -123,13 +123,13 @@ def test_a_set_is_installed_from_the_bundle_alone(bundle, install, tmp_path):
     assert not [path for path in install.venv.iterdir() if path.name.startswith(".tmp")]
 
 
-def test_an_unverified_bundle_is_called_so(install):
-    """Without a list of signers nobody may believe that there was a check."""
+def test_an_unverified_bundle_is_reported_as_unverified(install):
+    """Without a list of signers, no one must believe that signatures were checked."""
     assert "UNVERIFIED: no signature was checked" in install("--verify-only").stdout
 
 
-def test_a_second_run_does_nothing(install):
-    """What is all there is left alone."""
+def test_a_second_run_changes_nothing(install):
+    """A complete environment is not changed."""
     assert install.set().returncode == 0
     before = small_bundle.snapshot(install.venv)
     done = install.set()
@@ -142,7 +142,7 @@ def test_a_second_run_does_nothing(install):
     "shell", [("dash",), ("bash", "--posix"), ("busybox", "sh"), ("ksh",), ("zsh", "--emulate", "sh")]
 )
 def test_every_shell_runs_it(install, shell):
-    """It is POSIX, and not of one shell."""
+    """It uses only what POSIX defines."""
     if shutil.which(shell[0]) is None:
         pytest.skip("%s is not here" % shell[0])
     done = install("--list", shell=shell)
@@ -150,8 +150,8 @@ def test_every_shell_runs_it(install, shell):
     assert "(here: here)" in done.stdout
 
 
-def test_what_is_missing_in_an_environment_is_mended(install):
-    """Already installed is what is really there, not what was once written down."""
+def test_a_missing_package_is_installed_again(install):
+    """The environment itself is checked, not a record of it."""
     assert install.set().returncode == 0
     for path in install.venv.glob("lib/python*/site-packages/part-2.0.dist-info/METADATA"):
         path.write_text(path.read_text().replace("Version: 2.0", "Version: 1.9"))
@@ -172,8 +172,8 @@ def test_another_version_of_the_set_replaces_the_first(bundle, install, pip):
     assert (version_of(install.venv), version_of(install.venv, "part")) == ("1.1", "3")
 
 
-def test_a_half_made_environment_is_made_anew(install):
-    """A run that was killed leaves a folder that is known as ours, and the next run finishes."""
+def test_an_unfinished_environment_is_rebuilt(install):
+    """A killed run leaves a marked folder, and the next run completes it."""
     install.venv.mkdir()
     (install.venv / ".airgap-venv").write_text("")
     (install.venv / "bin").mkdir()
@@ -182,8 +182,8 @@ def test_a_half_made_environment_is_made_anew(install):
     assert version_of(install.venv) == "1.0"
 
 
-def test_the_role_knows_the_environment_as_its_own(bundle, install, pip):
-    """A host that was installed by hand can be handed over to Ansible: nothing changes."""
+def test_locked_venv_accepts_the_environment(bundle, install, pip):
+    """Ansible can take over a host that was installed without it: nothing changes."""
     assert install.set().returncode == 0
     arguments = {
         "path": str(install.venv),
@@ -203,7 +203,7 @@ def test_the_role_knows_the_environment_as_its_own(bundle, install, pip):
 
 
 def test_uv_installs_the_same(bundle, install, pip):
-    """With uv in the bundle the environment is the one that pip makes."""
+    """With uv from the bundle, the environment equals the one that pip creates."""
     try:
         uv = small_bundle.installed_wheel("uv")
     except PackageNotFoundError:
@@ -217,8 +217,8 @@ def test_uv_installs_the_same(bundle, install, pip):
     assert "Already installed" in install.set().stdout
 
 
-def test_a_bundle_without_uv_says_how_to_get_it(install):
-    """--uv needs what the bundle may not have."""
+def test_a_bundle_without_uv_is_an_error_with_the_fix(install):
+    """--uv needs uv in the bundle."""
     refused(install.set("--uv"), "carries no uv", "stage_tools: [uv]")
     assert not install.venv.exists()
 
@@ -227,7 +227,7 @@ def test_a_bundle_without_uv_says_how_to_get_it(install):
 
 
 def test_install_holds_files_of_the_release_byte_for_byte(bundle):
-    """Anyone can compare them; what is compared is what runs."""
+    """Anyone can compare the files that run with a release."""
     release = pathlib.Path(_program.__file__).parent.parent
     files = [path for path in (bundle / "install").rglob("*") if path.is_file()]
     assert len(files) > 10
@@ -238,7 +238,7 @@ def test_install_holds_files_of_the_release_byte_for_byte(bundle):
 
 @pytest.mark.parametrize("version", interpreters.VERSIONS)
 def test_every_supported_python_installs_with_it(bundle, install, version):
-    """It needs the standard library of 3.8 and nothing else."""
+    """It needs only the standard library of Python 3.8."""
     python = interpreters.find(version)
     shutil.rmtree(bundle)
     interpreters.bundle(bundle, python)
@@ -249,8 +249,8 @@ def test_every_supported_python_installs_with_it(bundle, install, version):
     assert "Already installed" in install.set(python=python).stdout
 
 
-def test_nothing_but_the_listed_sources_is_ever_loaded(bundle, install, tmp_path):
-    """Whoever checks the sums by hand does not see a file too many: bytecode, a library, a package, a stranger's json."""
+def test_only_the_listed_sources_are_loaded(bundle, install, tmp_path):
+    """sha256sum does not see additional files: bytecode, a library, a package, another json module."""
     folder = bundle / "install"
     mark = tmp_path / "owned"
     evil = "open(%r, 'w').close()\n" % str(mark)
@@ -277,8 +277,8 @@ def test_nothing_but_the_listed_sources_is_ever_loaded(bundle, install, tmp_path
         assert not (folder / name / "__pycache__").exists()
 
 
-def test_another_ansible_on_the_host_is_not_asked(install, bundle, tmp_path):
-    """A host may have this collection, in another version; what runs is what came with install.sh."""
+def test_another_ansible_on_the_host_is_not_used(install, bundle, tmp_path):
+    """A host may have another version of this collection; the files next to install.sh are the ones that run."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "host")], check=True)
     (packages,) = (tmp_path / "host").glob("lib/python*/site-packages")
     (packages / "ansible_collections").mkdir()
@@ -288,7 +288,7 @@ def test_another_ansible_on_the_host_is_not_asked(install, bundle, tmp_path):
 
 
 def test_install_sh_of_a_release_checks_a_bundle(bundle, tmp_path):
-    """Whoever does not trust the bundle runs the program of a release, or of a bundle before, with --bundle."""
+    """If you do not trust a bundle, run the program of a release on it, with --bundle."""
     script = os.path.join(small_bundle.ROLE, "install.sh")
     command = ["sh", script, "--python", sys.executable, "--verify-only", "--bundle", str(bundle)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, cwd="/", text=True)
@@ -301,8 +301,8 @@ def test_install_sh_of_a_release_checks_a_bundle(bundle, tmp_path):
     assert "install/_wheels/_lock.py has sha256" in done.stderr
 
 
-def test_install_sh_alone_says_what_it_lacks(bundle, tmp_path):
-    """It needs the folder beside it."""
+def test_install_sh_without_its_folder_names_the_folder(bundle, tmp_path):
+    """It needs the folder install/ next to it."""
     (tmp_path / "alone").mkdir()
     shutil.copy(str(bundle / "install.sh"), str(tmp_path / "alone"))
     done = subprocess.run(
@@ -315,20 +315,20 @@ def test_install_sh_alone_says_what_it_lacks(bundle, tmp_path):
 # --- what cannot be installed -----------------------------------------------------------------------------------------
 
 
-def test_an_unknown_set_is_answered_with_those_that_are_there(install):
-    """The user sees what to write."""
+def test_the_error_for_an_unknown_set_lists_the_sets(install):
+    """The user sees the valid names."""
     refused(install.set(name="bsae"), "no set bsae", "airgap-pip, base")
     refused(install(), "Name a set", "base")
 
 
 def test_a_target_that_does_not_fit_is_named_with_the_reason(install):
-    """The user sees what the bundle is for, and what is here."""
+    """The user sees the targets of the bundle and the host's own."""
     refused(install.set("--target", "other"), "other (python is 3.8, here 3.", "that fit: here")
     refused(install.set("--target", "moon"), "no target moon", "here, other")
 
 
-def test_no_fitting_target_lists_all(bundle, install, pip):
-    """A bundle for other machines says for which."""
+def test_the_error_without_a_fitting_target_lists_all_targets(bundle, install, pip):
+    """The error for another machine's bundle names its targets."""
     shutil.rmtree(bundle)
     wheel = make_wheel("native", "1", tag="cp38-cp38-manylinux_2_17_s390x")
     targets = [{"name": "mainframe", "python": "3.8.1", "arch": "s390x", "libc": "glibc-2.31"}]
@@ -336,8 +336,8 @@ def test_no_fitting_target_lists_all(bundle, install, pip):
     refused(install.set(), "No target of the set base fits", "mainframe (arch is s390x, here")
 
 
-def test_a_lock_with_a_wheel_for_another_interpreter_is_refused_before_anything_is_made(bundle, install, pip):
-    """A target may fit by its description and its wheels may not."""
+def test_a_lock_with_a_wheel_for_another_interpreter_is_refused_before_anything_is_changed(bundle, install, pip):
+    """A target may fit although its wheels do not."""
     shutil.rmtree(bundle)
     wheel = make_wheel("native", "1", tag="cp38-cp38-win_amd64")
     small_bundle.write(bundle, {"airgap-pip": {"here": [pip]}, "base": {"here": [wheel]}}, [small_bundle.here()])
@@ -345,25 +345,25 @@ def test_a_lock_with_a_wheel_for_another_interpreter_is_refused_before_anything_
     assert not install.venv.exists()
 
 
-def test_the_list_names_sets_targets_and_the_one_that_fits(install):
-    """--list answers what can be installed here."""
+def test_the_list_names_sets_targets_and_the_fitting_target(install):
+    """--list shows what can be installed here."""
     done = install("--list")
     assert done.returncode == 0
     assert "base  for here, other  (here: here)" in done.stdout
 
 
-def test_no_python_or_an_old_one_is_said(install, tmp_path):
-    """The first thing that can be missing is Python itself."""
+def test_a_missing_or_old_python_is_named(install, tmp_path):
+    """Python itself may be missing."""
     refused(install(python="/nowhere/python3"), "there is no /nowhere/python3 here", "--python")
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\ncase "$*" in *exit*) exit 1;; esac\necho 3.6.8\n')
     old.chmod(0o755)
     refused(install(python=str(old)), "is Python 3.6.8, and 3.8 is the oldest")
     old.write_text("#!/bin/sh\nexit 3\n")
-    refused(install(python=str(old)), "does not run as a Python")
+    refused(install(python=str(old)), "does not run as Python")
 
 
-def test_a_folder_that_is_not_ours_is_left_alone(install):
+def test_a_folder_of_something_else_is_not_changed(install):
     """Neither a user's files nor another tool's environment are overwritten."""
     install.venv.mkdir()
     (install.venv / "thesis.txt").write_text("mine")
@@ -376,7 +376,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(install):
 
 
 def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):
-    """Installing as somebody who may not says so, and what to do."""
+    """Without write access, the error names the folder and the fix."""
     # The kernel lets not even root make a folder there.
     folder = "/sys/airgap" if os.geteuid() == 0 else str(tmp_path / "closed/airgap")
     if os.geteuid() != 0:
@@ -385,16 +385,16 @@ def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):
     refused(done, folder + " cannot be written: ", "Run as a user who may", "--venv")
 
 
-def test_a_full_disk_is_seen_before_anything_is_made(bundle, install, monkeypatch):
-    """What cannot fit is not begun."""
+def test_a_full_disk_is_detected_before_anything_is_created(bundle, install, monkeypatch):
+    """An installation that cannot fit is not started."""
     monkeypatch.setattr(_bundle_venv.shutil, "disk_usage", lambda path: (10, 10, 0))
     with pytest.raises(AirgapError, match="The disk of .* is full"):
         _program.main(str(bundle), ["base", "--venv", str(install.venv)])
     assert not install.venv.exists()
 
 
-def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install, monkeypatch):
-    """The error says so, and nothing half-made is taken for finished."""
+def test_a_disk_that_fills_up_leaves_an_environment_that_the_next_run_completes(bundle, install, monkeypatch):
+    """The error names the disk, and an unfinished environment is not treated as complete."""
     real = _bundle_venv.run
 
     def run(argv):
@@ -409,8 +409,8 @@ def test_a_disk_that_fills_up_leaves_what_the_next_run_finishes(bundle, install,
     assert "Installed into" in install.set().stdout
 
 
-def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install, monkeypatch, tmp_path):
-    """Which disk is full is told; what pip needs for itself lies beside the environment."""
+def test_a_full_tmp_is_not_reported_as_the_disk_of_the_environment(bundle, install, monkeypatch, tmp_path):
+    """The full disk is named, and pip's temporary files are in the environment."""
     real = _bundle_venv.run
     places = []
 
@@ -432,8 +432,8 @@ def test_a_full_tmp_is_not_taken_for_the_disk_of_the_environment(bundle, install
         _program.main(str(bundle), ["base", "--venv", str(install.venv)])
 
 
-def test_two_runs_at_once_do_not_mix(install):
-    """The second one says that the first is at work."""
+def test_a_second_run_at_the_same_time_fails(install):
+    """The second one reports the first."""
     install.venv.mkdir()
     with open(install.venv / ".airgap-venv", "w", encoding="utf-8") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
@@ -444,7 +444,7 @@ def test_two_runs_at_once_do_not_mix(install):
 
 
 def evil_pip(mark):
-    """Return a wheel whose pip leaves a mark when it is run."""
+    """Return a wheel whose pip writes a file when it is run."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("pip/__main__.py", "open(%r, 'w').close()\n" % str(mark))
@@ -452,7 +452,7 @@ def evil_pip(mark):
 
 
 def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, install, pip, monkeypatch, tmp_path):
-    """What is run and installed are copies that were hashed while they were made."""
+    """Copies that were hashed while they were written are run and installed."""
     real = _bundle_venv.run
 
     def run(argv):
@@ -469,7 +469,7 @@ def test_a_file_that_is_changed_after_it_was_checked_is_never_used(bundle, insta
 
 
 def test_a_file_that_is_changed_before_it_is_copied_is_refused_by_name(bundle, install, monkeypatch):
-    """The copy has another sum, and nothing stays behind."""
+    """The copy has another sum, and nothing is left."""
     monkeypatch.setattr(_bundle_venv, "check_space", lambda *_arguments: flip(bundle / APP))
     with pytest.raises(AirgapError, match="app-1.0.* has sha256"):
         _program.main(str(bundle), ["base", "--venv", str(install.venv)])
@@ -478,7 +478,7 @@ def test_a_file_that_is_changed_before_it_is_copied_is_refused_by_name(bundle, i
 
 
 def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_path):
-    """locked_venv as well: between hash and use the wheel can be another one."""
+    """The wheel can be replaced between its check and its use."""
     wheel = bundle / "wheels" / pip[0]
     (tmp_path / "evil").write_bytes(evil_pip(tmp_path / "owned"))
     arguments = {
@@ -513,9 +513,7 @@ def test_the_module_runs_a_copy_of_pip_that_it_hashed(bundle, install, pip, tmp_
 
 
 @pytest.mark.parametrize(("status", "reason"), [(403, "it forbids this host or user"), (404, "the index has no file")])
-def test_the_module_tells_a_page_that_the_index_does_not_give_from_one_that_is_not_there(
-    install, bundle, pip, status, reason
-):
+def test_the_module_distinguishes_a_page_that_cannot_be_read_from_a_missing_one(install, bundle, pip, status, reason):
     index = SimpleIndex()
     index.trouble["app"] = [status] * 1000
     arguments = {
@@ -536,7 +534,7 @@ def test_the_module_tells_a_page_that_the_index_does_not_give_from_one_that_is_n
 
 
 def test_the_module_does_not_run_the_python_of_an_environment_that_others_can_change(install, bundle, pip, tmp_path):
-    """Whoever can write there would be run as the one who looks."""
+    """Otherwise anyone who can write there could run programs as the user who runs the module."""
     (install.venv / "bin").mkdir(parents=True)
     (install.venv / ".airgap-venv").write_text("")
     (install.venv / "bin/python").write_text("#!/bin/sh\ntouch %s\n" % (tmp_path / "owned"))
@@ -560,13 +558,13 @@ def test_the_module_does_not_run_the_python_of_an_environment_that_others_can_ch
 
 
 def test_a_bundle_that_others_can_change_is_refused_by_name(bundle, install, tmp_path):
-    """Who installs as root must not take what somebody else can change meanwhile."""
+    """A run as root must not use files that someone else can change in between."""
     (bundle / APP).chmod(0o666)
     refused(install("--verify-only"), APP, "its mode 0666 lets others write", "cp -r")
     (bundle / APP).chmod(0o644)
     os.link(str(bundle / APP), str(tmp_path / "outside"))
     refused(install("--verify-only"), APP, "hard link", "cp -r")
-    # Where a reception links what it has already is no folder of the user's.
+    # Only a reception may link files that it already has; this folder is the user's.
     (tmp_path / "incoming").mkdir()
     (tmp_path / "outside").rename(tmp_path / "incoming/app")
     refused(install("--verify-only"), APP, "hard link", "cp -r")
@@ -577,7 +575,7 @@ def test_a_bundle_that_others_can_change_is_refused_by_name(bundle, install, tmp
     assert install("--verify-only").returncode == 0
 
 
-def test_an_environment_that_others_can_change_is_left_alone(install):
+def test_an_environment_that_others_can_change_is_refused(install):
     """Its Python would be run."""
     install.venv.mkdir()
     (install.venv / ".airgap-venv").write_text("")
@@ -585,8 +583,8 @@ def test_an_environment_that_others_can_change_is_left_alone(install):
     refused(install.set(), str(install.venv), "its mode 0777 lets others write", "--venv")
 
 
-def test_a_name_cannot_speak_to_the_terminal(bundle, install):
-    """Escape sequences and ends of lines in a name are shown, not done."""
+def test_a_name_cannot_control_the_terminal(bundle, install):
+    """Escape sequences and line ends in a name are shown as text."""
     (bundle / "wheels/\x1b]0;owned\x07\nVerified\u202e").write_bytes(b"")
     done = install("--verify-only")
     refused(done, "\\x1b]0;owned\\x07\\x0aVerified\\u202e")
@@ -604,14 +602,14 @@ def flip(path):
 
 
 def rename_in_sums(bundle, old, new):
-    """Make the sums name a file otherwise."""
+    """Rename a file in the sums."""
     text = (bundle / "SHA256SUMS").read_text()
     assert old in text
     (bundle / "SHA256SUMS").write_text(text.replace(old, new))
 
 
 def change_manifest(bundle, change):
-    """Change the manifest, and make its id and its sum right again."""
+    """Change the manifest, and correct its id and its sum."""
     manifest = json.loads((bundle / "manifest.json").read_text())
     change(manifest)
     manifest["id"] = _manifest.identify(manifest)
@@ -675,7 +673,7 @@ BROKEN = {
         "'wheels/app-1.0-py3-none-any.whl' and 'wheels/APP-1.0-py3-none-any.whl', which are one file",
     ),
     "a name with no place": (lambda root: rename_in_sums(root, "README.md", ".bashrc"), "does not belong in a bundle"),
-    "sums that were cut off": (
+    "truncated sums": (
         lambda root: (root / "SHA256SUMS").write_bytes((root / "SHA256SUMS").read_bytes()[:-1]),
         "SHA256SUMS is not a list of sums: it does not end",
     ),
@@ -705,7 +703,7 @@ BROKEN = {
         ),
         "manifest.json is not JSON: the key 'format' is in one object twice",
     ),
-    "a lock that names what is not there": (
+    "a lock that names a missing file": (
         lambda root: (
             (root / "locks/base/here.txt").write_text(
                 (root / "locks/base/here.txt").read_text().replace("app-1.0", "app-1.1")
@@ -718,8 +716,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_bundle_that_is_not_whole_is_refused_by_name(bundle, install, what):
-    """Nothing is installed from it, and the file that is wrong is named."""
+def test_a_damaged_bundle_is_refused_by_name(bundle, install, what):
+    """Nothing is installed from it, and the wrong file is named."""
     break_it, name = BROKEN[what]
     break_it(bundle)
     before = small_bundle.snapshot(bundle) if "pipe" not in what else None
@@ -734,7 +732,7 @@ def test_a_bundle_that_is_not_whole_is_refused_by_name(bundle, install, what):
 
 @pytest.fixture(name="officers", scope="module")
 def officers_fixture(tmp_path_factory):
-    """Return two officers and a stranger, each as private key and line, and the file of those who may sign."""
+    """Return two officers and an unknown signer, each as private key and line, and the file of allowed signers."""
     folder = tmp_path_factory.mktemp("keys")
     found = {name: small_bundle.key(folder, name) for name in ("alice", "bob", "eve")}
     found["file"] = str(folder / "allowed")
@@ -744,7 +742,7 @@ def officers_fixture(tmp_path_factory):
 
 
 def test_two_officers_verify_a_bundle(bundle, install, officers):
-    """Each key that signed is named, and what is verified is not called unverified."""
+    """Each key that signed is named, and the bundle is not reported as unverified."""
     for name in ("alice", "bob"):
         small_bundle.sign(bundle, officers[name][0])
     done = install.set("--allowed-signers", officers["file"], "--required", "2")
@@ -774,7 +772,7 @@ SIGNED = {
 
 @pytest.mark.parametrize("what", SIGNED)
 def test_too_few_good_signatures_are_refused_with_the_reason(bundle, install, officers, what):
-    """Whatever does not count is named with its reason."""
+    """Each rejected signature is named with its reason."""
     act, words = SIGNED[what]
     if what not in ("nobody", "one of two", "one key twice"):
         small_bundle.sign(bundle, officers["alice"][0])
@@ -784,7 +782,7 @@ def test_too_few_good_signatures_are_refused_with_the_reason(bundle, install, of
 
 
 def test_a_key_and_a_certificate_of_it_are_one_signer(bundle, install, officers, tmp_path):
-    """A certificate names the key that it certifies, which counts once."""
+    """A certificate names the key that it certifies, which is counted once."""
     private = officers["alice"][0]
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "ca")], check=True)
     small_bundle.sign(bundle, private)
@@ -808,8 +806,8 @@ def test_a_key_and_a_certificate_of_it_are_one_signer(bundle, install, officers,
     refused(install("--verify-only", "--allowed-signers", str(allowed), "--required", "2"), "same key twice")
 
 
-def test_a_revoked_key_does_not_count(bundle, install, officers, tmp_path):
-    """Who lost a key names it in a file."""
+def test_a_revoked_key_is_rejected(bundle, install, officers, tmp_path):
+    """A lost key is listed in a file."""
     small_bundle.sign(bundle, officers["alice"][0])
     revoked = tmp_path / "revoked"
     shutil.copy(officers["alice"][0] + ".pub", revoked)
@@ -818,8 +816,8 @@ def test_a_revoked_key_does_not_count(bundle, install, officers, tmp_path):
     refused(install(*arguments, "--revoked", str(revoked)), "SHA256SUMS.sig", "revoked")
 
 
-def test_an_expired_key_does_not_count(bundle, install, officers, tmp_path):
-    """valid-before of ssh-keygen(1) holds; an ssh-keygen that does not know it passes the line over."""
+def test_an_expired_key_is_rejected(bundle, install, officers, tmp_path):
+    """valid-before of ssh-keygen(1) is respected; an ssh-keygen that does not know it ignores the line."""
     small_bundle.sign(bundle, officers["alice"][0])
     name, kind, public = officers["alice"][1].split()
     (tmp_path / "allowed").write_text('%s valid-before="20200101" %s %s\n' % (name, kind, public))
@@ -829,8 +827,8 @@ def test_an_expired_key_does_not_count(bundle, install, officers, tmp_path):
 
 
 @pytest.mark.parametrize("change", [b"\n", b"-----BEGIN SSH SIGNATURE-----\n", b"\0" * 9])
-def test_anything_beside_signatures_is_refused(bundle, install, officers, change):
-    """Another reader could take it for a signature; this holds without a list of signers, too."""
+def test_anything_but_signatures_is_refused(bundle, install, officers, change):
+    """Another reader could treat it as a signature. It is refused without a list of signers too."""
     small_bundle.sign(bundle, officers["alice"][0])
     with open(bundle / "SHA256SUMS.sig", "ab") as stream:
         stream.write(change)
@@ -839,7 +837,7 @@ def test_anything_beside_signatures_is_refused(bundle, install, officers, change
 
 
 def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
-    """One signature has one spelling, so that its bytes cannot change unseen: ssh-keygen takes other line ends."""
+    """A signature has one spelling, so that its bytes cannot change unnoticed: ssh-keygen accepts other line ends."""
     small_bundle.sign(bundle, officers["alice"][0])
     path = bundle / "SHA256SUMS.sig"
     begin, *text, end = path.read_text().splitlines()
@@ -848,8 +846,8 @@ def test_a_signature_in_another_spelling_is_refused(bundle, install, officers):
     refused(install("--verify-only", "--allowed-signers", officers["file"]), "SHA256SUMS.sig: block 1")
 
 
-def test_without_ssh_keygen_nothing_is_called_verified(bundle, officers, monkeypatch, capsys):
-    """A check that cannot be made is no check that was passed."""
+def test_without_ssh_keygen_nothing_is_reported_as_verified(bundle, officers, monkeypatch, capsys):
+    """A check that cannot run has not passed."""
     small_bundle.sign(bundle, officers["alice"][0])
     monkeypatch.setattr(_verified_bundle._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
     assert _program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
@@ -858,8 +856,8 @@ def test_without_ssh_keygen_nothing_is_called_verified(bundle, officers, monkeyp
     assert "erified" not in said.out
 
 
-def test_a_wrong_call_ends_with_two(install, officers):
-    """A mistake in the call is told from a bundle that is refused."""
+def test_wrong_arguments_exit_with_two(install, officers):
+    """Wrong arguments have another exit status than a refused bundle."""
     calls = (
         ["--required", "2"],
         ["--required", "0", "--allowed-signers", officers["file"]],
@@ -886,8 +884,8 @@ def delta_fixture(bundle, tmp_path, pip):
     return base, first
 
 
-def test_a_delta_names_the_base_that_it_misses(install, delta):
-    """What it does not carry is in another bundle, whose id is said."""
+def test_a_delta_names_its_missing_base(install, delta):
+    """Files that it does not carry are in another bundle, whose id is named."""
     done = install("--verify-only")
     assert done.returncode == 0
     assert "adds to the bundle %s, which has 2 of its files" % delta[1] in done.stdout
@@ -896,7 +894,7 @@ def test_a_delta_names_the_base_that_it_misses(install, delta):
 
 
 def test_a_delta_is_installed_with_its_base(bundle, install, delta):
-    """The rest is taken from the base, or from files that were put beside its own."""
+    """The other files come from the base, or from files that were copied next to its own."""
     assert install.set("--base", str(delta[0])).returncode == 0
     assert version_of(install.venv) == "1.1"
     shutil.rmtree(install.venv)
@@ -906,12 +904,12 @@ def test_a_delta_is_installed_with_its_base(bundle, install, delta):
     assert install.set().returncode == 0
 
 
-@pytest.mark.parametrize("beside", [False, True])
-def test_a_damaged_file_of_a_base_is_refused_by_name(bundle, install, delta, beside):
-    """The manifest of the delta vouches for it, wherever it lies."""
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_damaged_file_of_a_base_is_refused_by_name(bundle, install, delta, copied):
+    """The manifest of the delta has its sum, wherever the file is."""
     part = "wheels/part-2.0-py3-none-any.whl"
     flip(delta[0] / part)
-    if beside:
+    if copied:
         shutil.copy(delta[0] / part, bundle / part)
     refused(install.set("--base", str(delta[0])), part)
     assert not install.venv.exists()

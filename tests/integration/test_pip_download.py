@@ -54,7 +54,7 @@ def test_unchanged_inputs_ask_the_index_for_nothing(download, index):
     assert index.requests == []
 
 
-def test_each_page_and_each_file_is_asked_for_once_for_all_targets(download, index):
+def test_each_page_and_each_file_is_requested_once_for_all_targets(download, index):
     download()
     assert "/files/extra-1-py3-none-any.whl" in index.requests
     assert sorted(index.requests) == sorted(set(index.requests))
@@ -76,7 +76,7 @@ def test_new_target_leaves_the_other_locks_alone(download):
     assert (download.locks / "old.txt").read_bytes() == before
 
 
-def test_damaged_file_in_the_pool_is_fetched_again_and_said(download):
+def test_damaged_file_in_the_pool_is_fetched_again_and_reported(download):
     download()
     path = download.pool / "backport-1.2-py3-none-any.whl"
     path.write_bytes(b"half a whe")
@@ -86,19 +86,19 @@ def test_damaged_file_in_the_pool_is_fetched_again_and_said(download):
     assert path.read_bytes() == make_wheel("backport", "1.2")[1]
 
 
-def test_check_mode_says_what_would_come_and_writes_nothing(download):
+def test_check_mode_reports_the_downloads_and_writes_nothing(download):
     result = download(check=True)
     assert result["changed"] is True
     assert "backport-1.2-py3-none-any.whl" in result["downloaded"]
     assert not download.parent.exists()
 
 
-def test_wrong_content_under_a_promised_hash_is_refused_and_nothing_is_written(download, index):
+def test_wrong_content_for_a_hash_is_refused_and_nothing_is_written(download, index):
     index.promised["backport-1.2-py3-none-any.whl"] = "0" * 64
     result = download()
     assert result["failed"]
     assert "backport" in result["msg"]
-    assert "do not go on" in result["msg"]
+    assert "Find out why before you continue" in result["msg"]
     assert os.listdir(str(download.pool)) == []
     assert os.listdir(str(download.locks)) == []
 
@@ -121,7 +121,7 @@ def test_conflict_shows_who_asks_for_what(download, index):
     assert "other 1 depends on native<2" in result["msg"]
 
 
-def test_requirement_that_no_marker_lets_in_is_warned_of(download):
+def test_requirement_that_applies_to_no_target_is_warned_of(download):
     result = download(targets=[OLD], requirements=["app", "winlib; sys_platform == 'win32'"])
     assert "winlib" in str(result["warnings"])
 
@@ -186,7 +186,7 @@ def test_requirement_that_forces_a_version_moves_it(download, index):
     assert pins(download(targets=[OLD], requirements=["app>=2"]), "old") == ["app==2.0"]
 
 
-def test_refresh_takes_the_newest(download, index):
+def test_refresh_uses_the_newest(download, index):
     download(targets=[OLD])
     index.add("app", "2.0")
     result = download(targets=[OLD], refresh=True)
@@ -195,7 +195,7 @@ def test_refresh_takes_the_newest(download, index):
     assert download(targets=[OLD], refresh=True)["changed"] is False
 
 
-def test_upgrade_moves_only_what_is_named_and_what_that_forces(download, index):
+def test_upgrade_moves_only_the_named_project_and_what_it_forces(download, index):
     download(targets=[OLD])
     index.add("backport", "1.3")
     index.add("extra", "2")
@@ -208,17 +208,17 @@ def test_upgrade_moves_only_what_is_named_and_what_that_forces(download, index):
     assert pins(download(targets=[OLD], upgrade=["app"]), "old")[:2] == ["app==1.1", "backport==1.3"]
 
 
-def test_upgrade_of_what_no_lock_has_is_said_and_resolves_nothing(download):
+def test_upgrade_of_a_project_that_no_lock_has_is_reported_and_resolves_nothing(download):
     download(targets=[OLD])
     result = download(targets=[OLD], upgrade=["blackport"])
     assert (result["not_locked"], result["resolved"], result["changed"]) == (["blackport"], [], False)
 
 
-def test_option_inside_a_requirements_file_is_said_and_not_dropped(download, tmp_path):
+def test_option_inside_a_requirements_file_is_refused_and_not_ignored(download, tmp_path):
     path = tmp_path / "requirements.txt"
     path.write_text("app\n--index-url https://index.example/simple\n")
     result = download(requirements=None, requirements_files=[str(path)])
-    assert "requirements.txt, line 2: the option --index-url does not count in a file here" in result["msg"]
+    assert "requirements.txt, line 2: the option --index-url cannot be set in a file" in result["msg"]
 
 
 def test_hash_in_a_requirements_file_is_enforced(download, tmp_path, index):
@@ -250,7 +250,7 @@ def test_uv_asks_the_index_for_nothing_when_nothing_changed(download, index):
     assert index.requests == []
 
 
-def test_uv_is_warned_of_where_a_marker_asks_for_the_release_which_it_does_not_know(download, index):
+def test_uv_causes_a_warning_if_a_marker_needs_the_release_of_the_system(download, index):
     index.add("driver", "1", requires=["extra; platform_release >= '5'"])
     result = download(requirements=["app", "driver"], targets=[OLD], resolver="uv")
     assert "driver-1-py3-none-any.whl" in str(result["warnings"])
@@ -289,13 +289,13 @@ def test_two_sets_that_want_two_files_under_one_name_are_refused_and_the_first_s
         assert part in result["msg"]
     assert {path: path.read_bytes() for path in download.parent.glob("*/**/*.*")} == before
     assert "Two different files have the name" in json.dumps(download(check=True, **wanted)["warnings"])
-    # A set that is still to come is judged when it comes.
-    assert "failed" not in download(beside=[], **wanted)
-    again = download(targets=[OLD], requirements=["probe @ " + urls[0]], beside=["other"])
+    # A later set is compared when it is staged.
+    assert "failed" not in download(other_locks=[], **wanted)
+    again = download(targets=[OLD], requirements=["probe @ " + urls[0]], other_locks=["other"])
     assert "locks/other/old.txt" in again["msg"]
 
 
-def test_what_lies_beside_the_locks_and_is_none_stops_nothing(download):
+def test_files_next_to_the_locks_that_are_not_locks_are_ignored(download):
     notes = download.parent / "locks/notes"
     notes.mkdir(parents=True)
     os.mkfifo(str(notes / "pipe.txt"))
@@ -310,16 +310,16 @@ def test_what_lies_beside_the_locks_and_is_none_stops_nothing(download):
     assert "app-1.0-py3-none-any.whl" in removed
 
 
-def test_lock_of_a_target_that_is_gone_does_not_count_where_the_locks_that_do_are_named(download, urls):
+def test_lock_of_a_removed_target_is_ignored_if_the_valid_locks_are_named(download, urls):
     download(targets=[OLD, NEW], requirements=["probe @ " + urls[0]])
     other = {"requirements": ["probe @ " + urls[1]], "lock_dest": str(download.parent / "locks/other")}
     download(targets=[NEW], requirements=["app"])
-    assert "locks/base/old.txt" in download(targets=[NEW], beside=["base"], **other)["msg"]
-    assert "locks/base/old.txt" in download(targets=[NEW], beside=["base/new", "base/old"], **other)["msg"]
-    assert "failed" not in download(targets=[NEW], beside=["base/new", "base/gone"], **other)
+    assert "locks/base/old.txt" in download(targets=[NEW], other_locks=["base"], **other)["msg"]
+    assert "locks/base/old.txt" in download(targets=[NEW], other_locks=["base/new", "base/old"], **other)["msg"]
+    assert "failed" not in download(targets=[NEW], other_locks=["base/new", "base/gone"], **other)
 
 
-def test_file_under_a_name_of_which_the_inside_has_another_content_is_refused(download, urls, tmp_path):
+def test_file_that_the_base_has_with_other_content_is_refused(download, urls, tmp_path):
     there = {"path": "wheels/probe-1.0-py3-none-any.whl", "sha256": "a" * 64, "origin": "https://before.example/probe"}
     base = tmp_path / "base.json"
     base.write_text(json.dumps({"format": 1, "id": "b" * 32, "files": [there]}))
@@ -349,7 +349,7 @@ def test_secret_of_the_environment_and_a_query_are_in_no_lock_log_result_or_bund
     assert "# root: probe @ %s%s\n" % (files, name) in lock
     assert "# root: spare @ %s${PLACE}/%s\n" % (files, spare) in lock
     assert " %s${PLACE}/%s\n" % (files, spare) in lock
-    # A lock that holds is enough to fetch them again, and a file that cannot be had is named without the secret.
+    # An up-to-date lock is enough to fetch them again, and a file that cannot be fetched is named without the secret.
     del index.files[name]
     (download.pool / name).unlink()
     (download.pool / spare).unlink()
@@ -379,13 +379,13 @@ def test_secret_of_the_environment_and_a_query_are_in_no_lock_log_result_or_bund
     assert "canary" not in seen, seen[seen.index("canary") - 300 :][:400]
 
 
-def test_uv_is_warned_of_once_where_markers_ask_for_the_release_which_it_does_not_know(download, index, tmp_path):
+def test_uv_causes_one_warning_for_all_markers_on_the_release_of_the_system(download, index, tmp_path):
     names = ["driver%d" % number for number in range(5)]
     for name in names:
         index.add(name, "1", requires=["extra; platform_release >= '5'"])
     result = download(requirements=["app", *names], targets=[OLD], resolver="uv")
     (warning,) = [str(one) for one in result["warnings"] if "platform_release" in str(one)]
     assert "driver0-1-py3-none-any.whl" in warning
-    assert "and 2 more, which %s names" % (tmp_path / "pip.log") in warning
+    assert "and 2 more, listed in %s" % (tmp_path / "pip.log") in warning
     assert "app-1.0" not in warning
     assert "driver4-1-py3-none-any.whl" in (tmp_path / "pip.log").read_text()

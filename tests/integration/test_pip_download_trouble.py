@@ -29,11 +29,11 @@ def snapshot(folder):
     }
 
 
-def test_index_that_is_down_is_named_with_the_mend(download):
+def test_index_that_is_down_is_named_with_the_fix(download):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = "http://127.0.0.1:%d/simple/" % taken.getsockname()[1]
-        # pip says why only when it tries again, as it does five times by default.
+        # pip reports the reason only when it retries, five times by default.
         result = download(targets=[OLD], index_url=url, environment={"PIP_RETRIES": "1"})
     assert result["failed"]
     assert "target old" in result["msg"]
@@ -42,14 +42,14 @@ def test_index_that_is_down_is_named_with_the_mend(download):
 
 
 @pytest.mark.parametrize("trouble", [500, 503, "half"])
-def test_answer_that_fails_once_is_asked_for_again(download, index, trouble):
+def test_request_that_fails_once_is_repeated(download, index, trouble):
     index.trouble[BACKPORT] = [trouble]
     result = download(targets=[OLD], environment={"PIP_RETRIES": "2"})
     assert "backport==1.2" in pins(result, "old")
 
 
 @pytest.mark.parametrize("trouble", [500, "half"])
-def test_answer_that_always_fails_ends_with_the_files_name_and_writes_nothing(download, index, trouble):
+def test_request_that_always_fails_ends_with_the_files_name_and_writes_nothing(download, index, trouble):
     index.trouble[BACKPORT] = [trouble] * 1000
     result = download(targets=[OLD], environment={"PIP_RETRIES": "1", "PIP_RESUME_RETRIES": "1"})
     assert result["failed"]
@@ -59,7 +59,7 @@ def test_answer_that_always_fails_ends_with_the_files_name_and_writes_nothing(do
 
 @pytest.fixture(name="emptied")
 def emptied_fixture(download):
-    """Return download after a run whose pool was lost: its lock holds, so that nothing is resolved, and all is fetched."""
+    """Return download after a run whose pool was lost: its lock is up to date, so everything is fetched without resolving."""
     download(targets=[OLD])
     for path in download.pool.iterdir():
         path.unlink()
@@ -89,29 +89,29 @@ def test_file_that_never_arrives_is_named_and_no_other_enters_the_pool(emptied, 
     assert list(emptied.pool.iterdir()) == []
 
 
-def test_file_that_the_index_has_exchanged_is_refused_and_no_other_enters_the_pool(emptied, index):
+def test_file_that_the_index_has_replaced_is_refused_and_no_other_enters_the_pool(emptied, index):
     index.files[BACKPORT] = make_wheel("backport", "1.2", payload=b"exchanged")[1]
     result = emptied(targets=[OLD])
     assert "backport" in result["msg"]
-    assert "do not go on" in result["msg"]
+    assert "Find out why before you continue" in result["msg"]
     assert list(emptied.pool.iterdir()) == []
 
 
-def test_pip_whose_insides_have_moved_fetches_all_the_same(emptied, tmp_path):
+def test_pip_with_changed_internals_still_fetches(emptied, tmp_path):
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\ncase "$1" in *fetch.py) exit 1;; esac\nexec %s "$@"\n' % sys.executable)
     python.chmod(0o755)
     assert len(emptied(targets=[OLD], python=str(python))["downloaded"]) == 5
 
 
-def test_what_waited_to_fetch_is_gone_when_uv_finds_no_versions(download):
+def test_process_that_waits_to_fetch_is_ended_if_uv_finds_no_versions(download):
     run = download.start(targets=[OLD], requirements=["nope"], resolver="uv")
     assert "nope" in json.loads(run.communicate()[0])["msg"]
     with pytest.raises(ProcessLookupError):
         os.killpg(run.pid, 0)
 
 
-def test_index_that_is_slower_than_the_timeout_is_said(download, index):
+def test_index_that_is_slower_than_the_timeout_is_reported(download, index):
     index.trouble[BACKPORT] = [5.0] * 1000
     started = time.monotonic()
     result = download(targets=[OLD], environment={"PIP_DEFAULT_TIMEOUT": "1"})
@@ -121,10 +121,10 @@ def test_index_that_is_slower_than_the_timeout_is_said(download, index):
     assert snapshot(download.parent) == {}
 
 
-def test_local_wheel_of_the_right_name_and_the_wrong_content_gets_nowhere(download, tmp_path):
+def test_local_wheel_with_the_correct_name_and_other_content_is_refused(download, tmp_path):
     folder = tmp_path / "local"
     folder.mkdir()
-    (folder / BACKPORT).write_bytes(b"this is no wheel")
+    (folder / BACKPORT).write_bytes(b"this is not a wheel")
     result = download(targets=[OLD], find_links=[str(folder)])
     if result.get("failed"):
         assert BACKPORT in result["msg"]
@@ -135,14 +135,14 @@ def test_local_wheel_of_the_right_name_and_the_wrong_content_gets_nowhere(downlo
 def test_broken_wheel_that_nothing_else_can_replace_is_refused_by_name(download, tmp_path):
     folder = tmp_path / "local"
     folder.mkdir()
-    (folder / "solo-1.0-py3-none-any.whl").write_bytes(b"this is no wheel")
+    (folder / "solo-1.0-py3-none-any.whl").write_bytes(b"this is not a wheel")
     result = download(targets=[OLD], requirements=["solo"], find_links=[str(folder)])
     assert result["failed"]
     assert "solo" in result["msg"]
     assert snapshot(download.parent) == {}
 
 
-def test_yanked_version_is_not_chosen_and_a_lock_that_holds_it_is_warned_of(download, index):
+def test_yanked_version_is_not_chosen_and_a_lock_that_pins_it_is_warned_of(download, index):
     name = index.add("backport", "1.3")
     index.yanked.add(name)
     assert "backport==1.2" in pins(download(targets=[OLD]), "old")
@@ -200,7 +200,7 @@ def test_run_that_is_killed_at_any_point_leaves_whole_files_and_a_rerun_converge
     assert snapshot(download.parent) == whole
 
 
-def test_two_runs_into_one_pool_do_not_meet(download, index):
+def test_two_runs_with_one_pool_run_one_after_the_other(download, index):
     runs = [download.start(), download.start()]
     answers = [json.loads(run.communicate()[0]) for run in runs]
     assert sorted(answer["changed"] for answer in answers) == [False, True]
@@ -233,7 +233,7 @@ def foreign_fixture(index, tmp_path):
 
 @pytest.mark.parametrize("kind", ["sdist", "vcs", "folder"])
 @pytest.mark.parametrize("resolver", ["pip", "uv"])
-def test_nothing_of_a_project_runs_outside_of_stage_build_and_the_entry_is_said(
+def test_nothing_of_a_project_runs_outside_of_stage_build_and_the_entry_is_in_the_message(
     download, foreign, index, resolver, kind
 ):
     references, mark = foreign
@@ -241,13 +241,13 @@ def test_nothing_of_a_project_runs_outside_of_stage_build_and_the_entry_is_said(
     wanted = ["thing @ %s ; sys_platform == 'linux'" % references[kind]]
     result = download(targets=[OLD], requirements=wanted, resolver=resolver, check=kind == "sdist")
     assert result.get("failed"), result
-    assert "requirements: thing @ %s is no wheel" % references[kind] in result["msg"]
+    assert "requirements: thing @ %s is not a wheel" % references[kind] in result["msg"]
     assert "add to stage_build: {name: thing, %s: " % ("vcs" if kind == "vcs" else "source") in result["msg"]
     assert not mark.exists()
     assert index.requests == []
 
 
-def test_what_is_no_wheel_and_no_target_needs_is_no_error(download, foreign):
+def test_source_that_no_target_needs_is_accepted(download, foreign):
     references, mark = foreign
     wanted = ["app", "thing @ %s ; sys_platform == 'win32'" % references["sdist"]]
     assert "app==1.0" in pins(download(targets=[OLD], requirements=wanted), "old")
@@ -274,26 +274,26 @@ def test_constraint_by_url_that_would_be_built_is_refused_with_its_file(download
     given = {"requirements": ["thing"], "constraints_files": [str(tmp_path / "limits.txt")]}
     result = download(targets=[OLD], resolver=resolver, **given)
     assert result.get("failed"), result
-    assert "limits.txt, line 1: thing @ %s is no wheel" % references["sdist"] in result["msg"].replace(
+    assert "limits.txt, line 1: thing @ %s is not a wheel" % references["sdist"] in result["msg"].replace(
         "requirements and ", ""
     )
     assert not mark.exists()
 
 
 @pytest.mark.parametrize("resolver", ["pip", "uv"])
-@pytest.mark.parametrize(("status", "mend"), [(401, "user and password"), (403, "may read")])
-def test_page_that_an_index_does_not_give_is_no_absence(download, index, resolver, status, mend):
+@pytest.mark.parametrize(("status", "fix"), [(401, "user and password"), (403, "may read")])
+def test_page_that_an_index_does_not_give_is_not_an_absent_one(download, index, resolver, status, fix):
     index.trouble["backport"] = [status] * 1000
     result = download(targets=[OLD], resolver=resolver, check=status == 401)
     assert result.get("failed"), result
-    assert "backport" in result["msg"] and str(status) in result["msg"] and mend in result["msg"], result["msg"]
-    assert "nothing named" not in result["msg"]
+    assert "backport" in result["msg"] and str(status) in result["msg"] and fix in result["msg"], result["msg"]
+    assert "has no project" not in result["msg"]
     assert snapshot(download.parent) == {}
 
 
 @pytest.fixture(name="private")
 def private_fixture(index):
-    """Return an index of the site's own, which has a project that the first has as well."""
+    """Return a private index that has a project of the first one as well."""
     private = SimpleIndex()
     private.add("app", "0.1")
     private.add("mine", "1.0")
@@ -311,14 +311,14 @@ def test_index_that_does_not_answer_does_not_leave_its_names_to_another(download
 
 
 @pytest.mark.parametrize("resolver", ["pip", "uv"])
-def test_index_that_forbids_what_it_has_not_got_has_not_got_it(download, private, resolver):
+def test_index_that_forbids_unknown_projects_does_not_have_them(download, private, resolver):
     for name in ("app", "backport", "native", "extra", "oldonly", "airgap-asks-what-there-is"):
         private.trouble[name] = [403] * 1000
     result = download(targets=[OLD], requirements=["app", "mine"], extra_index_urls=[private.url], resolver=resolver)
     assert {"app==1.0", "mine==1.0"} < set(pins(result, "old"))
 
 
-def test_index_on_plain_http_that_pip_ignores_is_not_one_that_has_nothing(download):
+def test_index_on_plain_http_that_pip_ignores_is_not_an_empty_one(download):
     result = download(targets=[OLD], index_url="http://index.invalid/simple/")
     assert "the index http://index.invalid gave no answer" in result["msg"]
     assert "trusted-host" in result["msg"]

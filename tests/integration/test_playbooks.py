@@ -156,7 +156,7 @@ def test_node_queries_the_index_before_its_pip_conf_is_written(control, index):
     rc, said = control.play("nodes", "--tags", "pip_conf", **wrong)
     assert rc != 0, said
     assert path.read_text() == "[global]\ntimeout = 7\n"
-    assert "here gets no index at http://127.0.0.1:9/simple/: Connection refused" in said
+    assert "here does not reach an index at http://127.0.0.1:9/simple/: Connection refused" in said
     assert "pip_conf_index_address" in said
     rc, said = control.play("nodes", "--tags", "pip_conf", "--check", **wrong)
     assert rc == 0, said
@@ -201,7 +201,7 @@ def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(
         ("none", "There is no bundle in {place}/bundle on idx"),
         ("file", "{place}/bundle cannot be read: Not a directory"),
         ("other target", "has no pip for the target here, it has pip for other"),
-        ("empty lock", "locks/airgap-pip/here.txt of the bundle on idx pins no pip"),
+        ("empty lock", "locks/airgap-pip/here.txt of the bundle on idx does not pin pip"),
     ],
 )
 def test_missing_lock_is_reported_with_its_reason(control, tmp_path, kind, said_is):

@@ -29,7 +29,7 @@ from ansible_collections.airgap.python.plugins.modules.%s import main
 with patch_module_args(json.loads(sys.argv[1])):
     main()
 """
-# Stands for the real one: gives a wheel another platform tag, or says that it cannot.
+# In place of the real one: gives a wheel another platform tag, or reports that it cannot.
 AUDITWHEEL = b"""
 import os, shutil, sys
 if __name__ == "__main__":
@@ -55,7 +55,7 @@ def module(which, check=False, environment=(), **arguments):
 
 @pytest.fixture(name="index")
 def index_fixture():
-    """Return an index with a project that has an sdist only, and with what its build needs."""
+    """Return an index with a project that has only an sdist, and with the requirements of its build."""
     index = SimpleIndex()
     index.add("buildtool", "1.2")
     index.add("buildtool", "1.3")
@@ -93,7 +93,7 @@ def resolver_fixture(request):
 
 @pytest.fixture(name="download")
 def download_fixture(index, resolver, tmp_path):
-    """Return a function that downloads for targets, with wheels that were built."""
+    """Return a function that downloads for targets, with built wheels."""
 
     def download(requirements, targets=(SAME, OLD, WINDOWS), **options):
         return module(
@@ -149,7 +149,7 @@ def pin(result, target, name):
         return [one for one in _lock.parse_pins(stream.read()) if one.name == name][0]
 
 
-def test_sdist_is_built_and_its_record_says_from_what_and_with_what(build, index, tmp_path):
+def test_sdist_is_built_and_its_record_has_the_source_and_the_build_requirements(build, index, tmp_path):
     result = build("onlysdist")
     assert result["changed"] is True
     written = record(result)
@@ -165,7 +165,7 @@ def test_sdist_is_built_and_its_record_says_from_what_and_with_what(build, index
     assert sorted(os.listdir(str(tmp_path / "built"))) == ["onlysdist-1.0-py3-none-any.whl", "onlysdist.json"]
 
 
-def test_second_build_does_nothing_and_asks_nothing(build, index):
+def test_second_build_changes_nothing_and_makes_no_request(build, index):
     build("onlysdist")
     before = list(index.requests)
     index.add_sdist("onlysdist", "2.0")
@@ -175,7 +175,7 @@ def test_second_build_does_nothing_and_asks_nothing(build, index):
     assert index.requests == before
 
 
-def test_newer_sdist_is_taken_only_when_asked_for(build, index):
+def test_newer_sdist_is_used_only_with_refresh(build, index):
     build("onlysdist")
     assert build("onlysdist", refresh=True)["changed"] is False
     index.add_sdist("onlysdist", "2.0")
@@ -185,7 +185,7 @@ def test_newer_sdist_is_taken_only_when_asked_for(build, index):
     assert build("onlysdist", refresh=True)["wheel"].endswith("onlysdist-3.0-py3-none-any.whl")
 
 
-def test_other_version_is_built_and_takes_the_place_of_the_first(build, tmp_path):
+def test_other_version_is_built_and_replaces_the_first(build, tmp_path):
     build("onlysdist")
     result = build("onlysdist", version="0.9")
     assert result["wheel"].endswith("onlysdist-0.9-py3-none-any.whl")
@@ -193,7 +193,7 @@ def test_other_version_is_built_and_takes_the_place_of_the_first(build, tmp_path
     assert sorted(os.listdir(str(tmp_path / "built"))) == ["onlysdist-0.9-py3-none-any.whl", "onlysdist.json"]
 
 
-def test_constraint_on_what_builds_counts_makes_stale_and_is_told(build, index):
+def test_changed_build_constraint_builds_again_and_is_recorded(build, index):
     index.add_sdist("oldfashioned", "1.0", build_requires=["buildtool"])
     assert record(build("oldfashioned"))["build_requirements"] == [{"name": "buildtool", "version": "1.3"}]
     result = build("oldfashioned", build_constraints=["buildtool<1.3"])
@@ -201,7 +201,7 @@ def test_constraint_on_what_builds_counts_makes_stale_and_is_told(build, index):
     assert result["build_requirements"] == [{"name": "buildtool", "version": "1.2"}]
     assert result["origin"].endswith("&build-constraints=buildtool%3C1.3")
     assert build("oldfashioned", build_constraints=["buildtool<1.3"])["changed"] is False
-    assert "is no constraint" in build("oldfashioned", build_constraints=["-r x"])["msg"]
+    assert "is not a valid constraint" in build("oldfashioned", build_constraints=["-r x"])["msg"]
     assert "build_constraints" in build("oldfashioned", build_constraints=["buildtool<1"])["msg"]
 
 
@@ -216,12 +216,12 @@ def test_damaged_wheel_is_built_again_with_the_same_bytes(build, tmp_path):
 def test_sdist_with_another_sha256_is_refused(build, tmp_path):
     result = build("onlysdist", version="1.0", sha256="0" * 64)
     assert result["failed"]
-    assert "promised sha256" in result["msg"]
+    assert "required SHA-256" in result["msg"]
     assert os.listdir(str(tmp_path / "built")) == []
 
 
 @pytest.mark.parametrize("name", ["onlysdist", "buildtool"])
-def test_page_that_the_index_does_not_give_is_no_missing_sdist(build, index, name):
+def test_page_that_the_index_does_not_give_is_not_a_missing_sdist(build, index, name):
     index.trouble[name] = [403] * 100
     result = build("onlysdist")
     assert result["failed"]
@@ -280,7 +280,7 @@ def test_branch_tag_and_short_commit_are_refused_by_name(build, repository):
     assert "missing" in build("forked", vcs=url)["msg"]
 
 
-def test_branch_that_bears_the_name_of_a_commit_is_not_built(build, repository):
+def test_branch_with_the_name_of_a_commit_is_not_built(build, repository):
     url, commit, git = repository
     git("commit", "--quiet", "--allow-empty", "--message=two")
     git("branch", commit)
@@ -312,10 +312,10 @@ def test_folder_of_the_control_host_is_built_once_until_it_changes(index, tmp_pa
     write(folder, make_source("owntool", "1.1"))
     assert play()["wheel"].endswith("owntool-1.1-py3-none-any.whl")
     os.symlink("/etc/passwd", str(folder / "link"))
-    assert "leads out of the source folder" in play()["msg"]
+    assert "points out of the source folder" in play()["msg"]
 
 
-def test_wheel_without_compiled_code_serves_every_target_and_second_run_does_nothing(build, download, index):
+def test_wheel_without_compiled_code_fits_every_target_and_second_run_does_nothing(build, download, index):
     result = build("onlysdist")
     index.add("app", "1.0", requires=["onlysdist"])
     first = download(["app"], built=[result["record"]])
@@ -327,9 +327,7 @@ def test_wheel_without_compiled_code_serves_every_target_and_second_run_does_not
     assert index.requests == before
 
 
-def test_built_wheels_serve_a_lock_with_hashes_that_knows_only_their_source(
-    build, download, repository, index, tmp_path
-):
+def test_built_wheels_fit_a_lock_with_hashes_of_their_source_only(build, download, repository, index, tmp_path):
     url, commit, dummy = repository
     records = [build("onlysdist")["record"], build("forked", vcs="%s@%s" % (url, commit))["record"]]
     index.add("app", "1.0")
@@ -357,10 +355,10 @@ def test_wheel_that_is_not_what_its_record_says_is_refused(build, download):
     result = build("onlysdist")
     with open(result["wheel"], "ab") as stream:
         stream.write(b"more")
-    assert "is not what its record says" in download(["onlysdist"], built=[result["record"]])["msg"]
+    assert "is not the wheel that its record describes" in download(["onlysdist"], built=[result["record"]])["msg"]
 
 
-def test_compiled_wheel_gets_true_tags_and_serves_its_own_kind_only(build, download, index):
+def test_compiled_wheel_gets_correct_tags_and_fits_its_own_kind_only(build, download, index):
     index.add_sdist("native", "1.0", tag=LINUX_TAG)
     result = build("native")
     assert result["tags"] == ["%s-%s-manylinux_2_17_x86_64" % (NODOT, NODOT)]
@@ -391,7 +389,7 @@ def test_compiled_wheel_from_a_commit_is_refused_for_a_foreign_target_even_if_an
     assert "windows (os is linux, here windows)" in refused["msg"]
 
 
-def test_library_that_cannot_be_put_into_the_wheel_is_named(build, index, tmp_path):
+def test_library_that_cannot_be_copied_into_the_wheel_is_named(build, index, tmp_path):
     index.add_sdist("odd", "1.0", tag=LINUX_TAG)
     result = build("odd")
     assert result["failed"]
@@ -399,7 +397,7 @@ def test_library_that_cannot_be_put_into_the_wheel_is_named(build, index, tmp_pa
     assert os.listdir(str(tmp_path / "built")) == []
 
 
-def test_project_without_a_wheel_that_nobody_builds_is_an_error_with_targets_and_the_newest_that_has_one(
+def test_project_without_a_wheel_that_is_not_built_is_an_error_with_targets_and_the_newest_that_has_one(
     download, index
 ):
     index.add("native", "1.0", tag="cp38-cp38-manylinux_2_17_x86_64")
@@ -414,5 +412,5 @@ def test_project_without_a_wheel_that_nobody_builds_is_an_error_with_targets_and
     assert "stage_build" in message
 
 
-def test_project_that_does_not_exist_is_said_so(download):
-    assert "The index has nothing named nope" in download(["nope"])["msg"]
+def test_project_that_does_not_exist_is_reported_as_such(download):
+    assert "The index has no project nope" in download(["nope"])["msg"]

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Resolve many packages for many targets with plain pip, with ours and with uv, judge each result, print the table.
+"""Resolve many packages for many targets with plain pip, with this collection and with uv; check each result; print the table.
 
-Two judges that know nothing of each other look at what each way chose: the
-walk of _closure over the files' metadata, and uv, offline, over a pool that
-holds just these files (with their metadata, and nothing else in them). A
-third, where the lab is up, is the real pip in the real interpreter of its
-nodes with Python 3.9 and 3.13.
+Two independent checks verify what each engine chose: the closure check of
+_closure over the files' metadata, and uv, offline, with a pool of exactly these
+files (reduced to their metadata). If the lab is up, a third check is the real
+pip in the real interpreter of its nodes with Python 3.9 and 3.13.
 
-Resolutions are kept in --work for a day, so a run that was stopped goes on.
+Resolutions are cached in --work for a day, so an interrupted run can continue.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 import zipfile
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))
@@ -30,6 +30,7 @@ sys.path[:0] = [os.path.join(ROOT, ".collections")]
 
 from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _settings
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock, _packaging
@@ -56,14 +57,14 @@ KEPT = 24 * 3600
 
 
 class Tools:
-    """pip and uv in an environment of their own, newer than what a checkout happens to have."""
+    """pip and uv in an environment of their own, newer than those of the checkout."""
 
     def __init__(self, work, pip, uv):
         self.work = work
         self.python = os.path.join(work, "venv", "bin", "python")
         self.uv = os.path.join(work, "venv", "bin", "uv")
         if not os.path.exists(self.uv):
-            say("Making %s with %s and %s" % (os.path.join(work, "venv"), pip, uv))
+            show("Creating %s with %s and %s" % (os.path.join(work, "venv"), pip, uv))
             subprocess.run([sys.executable, "-m", "venv", "--clear", os.path.join(work, "venv")], check=True)
             subprocess.run([self.python, "-m", "pip", "install", "--quiet", "--upgrade", pip, uv], check=True)
         pip = _command.Pip(self.python, {}, None)
@@ -75,7 +76,7 @@ class Tools:
 
     @staticmethod
     def call(command, environment):
-        """Run a command; return its status and all it said."""
+        """Run a command; return its status and its whole output."""
         done = subprocess.run(
             command,
             env=dict(environment),
@@ -87,7 +88,7 @@ class Tools:
         return done.returncode, done.stdout.decode("utf-8", "replace")
 
     def pip(self, target, lines, scratch, as_target, *more):
-        """Resolve with pip, as it is or seeing the target's markers; return its report, or why there is none."""
+        """Resolve with pip, with its own or the target's markers; return its report, or why there is none."""
         listing = os.path.join(scratch, "requirements.txt")
         with open(listing, "w", encoding="utf-8") as stream:
             stream.writelines(line + "\n" for line in lines)
@@ -99,8 +100,10 @@ class Tools:
             ]
             with open(start[1], "w", encoding="utf-8") as stream:
                 json.dump(target.markers(), stream)
-        arguments = start + _pip_resolution.resolve_arguments(target, [listing], [], [], scratch) + list(more)
-        rc, said = self.call([self.python] + arguments, _settings.environment(self.settings, os.environ))
+        arguments = (
+            start + _pip_resolution.resolve_arguments(target, EngineInputs([listing], [], []), scratch) + list(more)
+        )
+        rc, said = self.call([self.python] + arguments, _settings.pip_environment(self.settings, os.environ))
         if rc != 0:
             return None, _pip_resolution.why_unresolved(said, target, "cannot be resolved")
         with open(os.path.join(scratch, "report.json"), encoding="utf-8") as stream:
@@ -128,8 +131,8 @@ class Tools:
         return dict(pin_key(*pin) for pin in pins), ""
 
 
-def say(text):
-    """Show progress at once."""
+def show(text):
+    """Print a line at once."""
     print(text, flush=True)
 
 
@@ -140,12 +143,12 @@ def read(path):
 
 
 def pin_key(name, version):
-    """Return name and version in the one spelling that can be compared."""
+    """Return name and version in their normalized spelling."""
     return _lock.normalize(name), canonical(version)
 
 
 def metadata_text(declared):
-    """Return METADATA with what counts, from the metadata in pip's report (PEP 566, JSON form)."""
+    """Return the METADATA that a resolution needs, from the metadata in pip's report (PEP 566, JSON form)."""
     lines = ["Metadata-Version: 2.1", "Name: " + declared["name"], "Version: " + declared["version"]]
     if declared.get("requires_python"):
         lines.append("Requires-Python: " + declared["requires_python"])
@@ -165,7 +168,7 @@ def files_of(report):
 
 
 def make_stubs(files, folder):
-    """Make a wheel for each file that holds its metadata and nothing else."""
+    """Write a wheel for each file that contains only its metadata."""
     for name, version, filename, metadata in files:
         info = "%s.dist-info" % "-".join(filename.split("-")[:2])
         parts = {info + "/METADATA": metadata, info + "/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"}
@@ -176,8 +179,8 @@ def make_stubs(files, folder):
                 archive.writestr(zipfile.ZipInfo(path, (2026, 1, 1, 0, 0, 0)), text)
 
 
-def judge_by_walk(packaging, package, target, files):
-    """Return the verdict of the walk over the metadata, and what it found."""
+def check_closure(packaging, package, target, files):
+    """Return the verdict of the closure check, and what it found."""
     proof = _closure.check(
         packaging, [package], [], [_closure.Wheel(*one) for one in files], target.name, target.markers(), target.tags()
     )
@@ -187,14 +190,14 @@ def judge_by_walk(packaging, package, target, files):
 
 
 def compare(found, files):
-    """Return the verdict over what uv took from a pool that holds just these files."""
+    """Return the verdict on what uv chose from a pool of exactly these files."""
     if found is None:
         return "incomplete"
     return "whole" if set(found) == {_lock.normalize(one[0]) for one in files} else "bloated"
 
 
-def judge_by_uv(tools, package, target, triple, files):
-    """Return uv's verdict, offline, over a pool with just these files."""
+def check_with_uv(tools, package, target, triple, files):
+    """Return the verdict of uv, offline, on a pool of exactly these files."""
     with tempfile.TemporaryDirectory() as scratch:
         pool = os.path.join(scratch, "pool")
         os.mkdir(pool)
@@ -206,7 +209,7 @@ def judge_by_uv(tools, package, target, triple, files):
 
 def resolve_case(tools, package, target, triple):
     """Return what each engine chose for one package and target: files, or the reason why there are none."""
-    case = {}
+    case: t.Dict[str, t.Dict[str, t.Any]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for engine in ENGINES:
             folder = os.path.join(scratch, engine)
@@ -230,8 +233,8 @@ def resolve_case(tools, package, target, triple):
     return case
 
 
-def kept_case(tools, package, target, triple):
-    """Return a case that is kept, or resolve it and keep it."""
+def cached_case(tools, package, target, triple):
+    """Return a cached case, or resolve it and cache it."""
     identity = json.dumps([package, target.as_dict(), triple, tools.versions, tools.settings.get("index-url")])
     path = os.path.join(
         tools.work, "cases", target.name, "%s-%s.json" % (package, hashlib.sha256(identity.encode()).hexdigest()[:12])
@@ -246,27 +249,27 @@ def kept_case(tools, package, target, triple):
     return case
 
 
-def judge_case(tools, packaging, package, target, triple, case, nodes):
-    """Return for each engine its verdict, what the judges found, whether they agree, and whether its pins are uv's."""
+def check_case(tools, packaging, package, target, triple, case, nodes):
+    """Return for each engine its verdict, what was found, the verdict of each check, and whether its pins are uv's."""
     results = {}
     uv_pins = {pin_key(*one[:2]) for one in case["uv"]["files"]} if case["uv"]["files"] is not None else None
     for engine in ENGINES:
         files = case[engine]["files"]
         if files is None:
-            results[engine] = {"verdict": "failed", "found": [case[engine]["reason"]], "judges": {}, "equal": False}
+            results[engine] = {"verdict": "failed", "found": [case[engine]["reason"]], "checks": {}, "equal": False}
             continue
-        verdict, found = judge_by_walk(packaging, package, target, files)
-        judges = {"walk": verdict}
-        judges["uv"], said = judge_by_uv(tools, package, target, triple, files)
+        verdict, found = check_closure(packaging, package, target, files)
+        checks = {"closure": verdict}
+        checks["uv"], reasons = check_with_uv(tools, package, target, triple, files)
         if target.name in nodes.hosts:
-            judges["node"] = nodes.judge(target, package, engine, files)
+            checks["node"] = nodes.check(target, package, engine, files)
         equal = {pin_key(*one[:2]) for one in files} == uv_pins
-        results[engine] = {"verdict": verdict, "found": found or said, "judges": judges, "equal": equal}
+        results[engine] = {"verdict": verdict, "found": found or reasons, "checks": checks, "equal": equal}
     return results
 
 
 class Nodes:
-    """The nodes of the lab that stand for a target: their own interpreter, and the newest pip that it runs."""
+    """The nodes of the lab whose interpreter is that of a target, each with the newest pip that it runs."""
 
     KNOWN = {"linux39": "airgap-node39", "linux313": "airgap-node313"}
     FOLDER = "/var/tmp/airgap-matrix"
@@ -285,21 +288,23 @@ class Nodes:
             host = self.KNOWN.get(target.name)
             if rc == 0 and host in said.split():
                 self.hosts[target.name] = host
-                self.bring_pip(target, host)
-        say("Judged on a node: %s" % (", ".join(sorted(self.hosts)) or "nothing, for the lab is not up (make lab)"))
+                self.copy_pip(target, host)
+        show(
+            "Checked on a node: %s" % (", ".join(sorted(self.hosts)) or "nothing, because the lab is not up (make lab)")
+        )
 
-    def bring_pip(self, target, host):
-        """Put a pip on the host that its interpreter can run."""
+    def copy_pip(self, target, host):
+        """Copy a pip that the host's interpreter can run to the host."""
         with tempfile.TemporaryDirectory() as scratch:
             command = [self.tools.python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
             command += ["--python-version", target.python, "--dest", scratch, "pip"]
-            subprocess.run(command, env=_settings.environment(self.tools.settings, os.environ), check=True)
+            subprocess.run(command, env=_settings.pip_environment(self.tools.settings, os.environ), check=True)
             self.pips[target.name] = "%s/%s" % (self.FOLDER, os.listdir(scratch)[0])
             subprocess.run(["podman", "exec", host, "mkdir", "-p", self.FOLDER], check=True)
             subprocess.run(["podman", "cp", scratch + "/.", "%s:%s" % (host, self.FOLDER)], check=True)
 
-    def judge(self, target, package, engine, files):
-        """Return what the node's pip says of a pool with just these files: whole, or incomplete."""
+    def check(self, target, package, engine, files):
+        """Return the verdict of the node's pip on a pool of exactly these files: whole, or incomplete."""
         host = self.hosts[target.name]
         place = "%s/%s-%s" % (self.FOLDER, package, engine)
         with tempfile.TemporaryDirectory() as scratch:
@@ -320,21 +325,21 @@ class Nodes:
         return "whole" if rc == 0 else "incomplete"
 
     def close(self):
-        """Remove what was brought."""
+        """Remove the copied files."""
         for host in self.hosts.values():
             self.tools.call(["podman", "exec", host, "rm", "-rf", self.FOLDER], os.environ)
 
 
-def disagree(judges):
-    """Say whether judges that have an opinion differ; a real pip cannot tell that a file is too many."""
-    opinions = {verdict for name, verdict in judges.items() if verdict and name != "node"}
-    if judges.get("node"):
-        opinions.add("bloated" if judges["node"] == "whole" and opinions == {"bloated"} else judges["node"])
-    return len(opinions) > 1
+def disagree(checks):
+    """Return whether the checks differ; a real pip cannot detect that there is a file too many."""
+    verdicts = {verdict for name, verdict in checks.items() if verdict and name != "node"}
+    if checks.get("node"):
+        verdicts.add("bloated" if checks["node"] == "whole" and verdicts == {"bloated"} else checks["node"])
+    return len(verdicts) > 1
 
 
 def render(results, versions):
-    """Return the table, and below it each case that is not whole, as text."""
+    """Return the table, followed by each case that is not whole, as text."""
     possible = [key for key, one in results.items() if any(one[engine]["verdict"] != "failed" for engine in ENGINES)]
     lines = ["%d cases (package and target); wheels exist for %d of them." % (len(results), len(possible))]
     lines.append("Python %s, pip %s, uv %s." % (platform.python_version(), versions["pip"], versions["uv"]))
@@ -345,10 +350,10 @@ def render(results, versions):
         counts = [sum(one["verdict"] == verdict for one in mine) for verdict in VERDICTS]
         lines.append(header % tuple([TITLES[engine]] + counts + [sum(one["equal"] for one in mine)]))
     for engine in ENGINES:
-        said = [one[engine]["judges"].get("node", "") for one in results.values()]
-        if any(said):
-            counts = (TITLES[engine], said.count("whole"), said.count("incomplete"))
-            lines.append("%s: the real pip of the targets found %d whole and %d incomplete." % counts)
+        verdicts = [one[engine]["checks"].get("node", "") for one in results.values()]
+        if any(verdicts):
+            found = (TITLES[engine], verdicts.count("whole"), verdicts.count("incomplete"))
+            lines.append("%s: the real pip of the targets found %d whole and %d incomplete." % found)
     lines.append("")
     for (package, target), one in results.items():
         for engine in ENGINES:
@@ -363,15 +368,15 @@ def render(results, versions):
                 )
             elif not mine["equal"]:
                 lines.append("%s: %s for %s has other pins than uv" % (TITLES[engine], package, target))
-            if disagree(mine["judges"]):
-                lines.append("the judges differ on %s, %s for %s: %s" % (engine, package, target, mine["judges"]))
+            if disagree(mine["checks"]):
+                lines.append("the checks differ on %s, %s for %s: %s" % (engine, package, target, mine["checks"]))
     return "\n".join(lines)
 
 
-def is_right(results):
-    """Say whether ours is whole wherever wheels exist, and the judges agree everywhere."""
+def is_expected(results):
+    """Return whether this collection's result is whole wherever wheels exist, and the checks agree everywhere."""
     for one in results.values():
-        if any(disagree(one[engine]["judges"]) for engine in ENGINES):
+        if any(disagree(one[engine]["checks"]) for engine in ENGINES):
             return False
         if one["ours"]["verdict"] != "whole" and any(one[engine]["verdict"] == "whole" for engine in ENGINES):
             return False
@@ -385,10 +390,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--packages", nargs="*", default=PACKAGES, help="a slice of the packages")
     parser.add_argument("--targets", nargs="*", default=[one["name"] for one, dummy in TARGETS])
-    parser.add_argument("--work", default=os.path.join(ROOT, ".cache", "matrix"), help="where results are kept")
-    parser.add_argument("--pip", default="pip", help="the pip to install, as pip==26.3")
+    parser.add_argument("--work", default=os.path.join(ROOT, ".cache", "matrix"), help="folder of cached results")
+    parser.add_argument("--pip", default="pip", help="the pip to install, such as pip==26.3")
     parser.add_argument("--uv", default="uv", help="the uv to install")
-    parser.add_argument("--fresh", action="store_true", help="resolve again what is kept")
+    parser.add_argument("--fresh", action="store_true", help="ignore cached results")
     options = parser.parse_args()
     if options.fresh:
         shutil.rmtree(os.path.join(options.work, "cases"), ignore_errors=True)
@@ -401,8 +406,8 @@ def main():
 
     def work(one):
         package, target, triple = one
-        case = kept_case(tools, package, target, triple)
-        judged = judge_case(tools, packaging, package, target, triple, case, nodes)
+        case = cached_case(tools, package, target, triple)
+        judged = check_case(tools, packaging, package, target, triple, case, nodes)
         return package, target, case, judged
 
     results = {}
@@ -412,11 +417,11 @@ def main():
             shown = [
                 "%s %s %.1f s" % (engine, judged[engine]["verdict"], case[engine]["seconds"]) for engine in ENGINES
             ]
-            say("[%d/%d] %s for %s: %s" % (number, len(cases), package, target.name, ", ".join(shown)))
+            show("[%d/%d] %s for %s: %s" % (number, len(cases), package, target.name, ", ".join(shown)))
     nodes.close()
-    say("")
-    say(render(results, tools.versions))
-    return 0 if is_right(results) else 1
+    show("")
+    show(render(results, tools.versions))
+    return 0 if is_expected(results) else 1
 
 
 if __name__ == "__main__":

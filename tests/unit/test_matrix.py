@@ -37,20 +37,20 @@ WEB = {"name": "web", "version": "1"}
     "declared, verdict",
     [((APP, BACKPORT), "whole"), ((APP,), "incomplete"), ((APP, BACKPORT, WEB), "bloated")],
 )
-def test_the_walk_judges_what_pip_reported(declared, verdict):
+def test_the_closure_check_verifies_the_report_of_pip(declared, verdict):
     files = matrix.files_of(report(*declared))
-    assert matrix.judge_by_walk(_packaging.load(), "app", OLD, files)[0] == verdict
+    assert matrix.check_closure(_packaging.load(), "app", OLD, files)[0] == verdict
 
 
 @pytest.mark.parametrize(
     "found, verdict",
     [(None, "incomplete"), ({"app": "1", "backport": "1"}, "whole"), ({"app": "1"}, "bloated")],
 )
-def test_uv_judges_by_what_it_took_from_the_pool(found, verdict):
+def test_uv_verifies_by_what_it_chose_from_the_pool(found, verdict):
     assert matrix.compare(found, matrix.files_of(report(APP, BACKPORT))) == verdict
 
 
-def test_the_pool_of_the_second_judge_holds_the_same_metadata(tmp_path):
+def test_the_pool_of_the_second_check_holds_the_same_metadata(tmp_path):
     files = matrix.files_of(report(APP))
     matrix.make_stubs(files, str(tmp_path))
     path = tmp_path / "app-1.0-py3-none-any.whl"
@@ -61,37 +61,37 @@ def test_the_pool_of_the_second_judge_holds_the_same_metadata(tmp_path):
         assert "app-1.0.dist-info/RECORD" in archive.namelist()
 
 
-def judged(verdict="whole", **judges):
+def result(verdict="whole", **checks):
     """Return one engine's result."""
-    return {"verdict": verdict, "found": [verdict + " because"], "judges": judges, "equal": verdict == "whole"}
+    return {"verdict": verdict, "found": [verdict + " because"], "checks": checks, "equal": verdict == "whole"}
 
 
 @pytest.mark.parametrize(
-    "judges, differ",
+    "checks, differ",
     [
-        ({"walk": "whole", "uv": "whole"}, False),
-        ({"walk": "whole", "uv": "incomplete"}, True),
-        ({"walk": "whole", "uv": "whole", "node": "incomplete"}, True),
-        ({"walk": "whole", "uv": "whole", "node": ""}, False),
-        ({"walk": "bloated", "uv": "bloated", "node": "whole"}, False),
+        ({"closure": "whole", "uv": "whole"}, False),
+        ({"closure": "whole", "uv": "incomplete"}, True),
+        ({"closure": "whole", "uv": "whole", "node": "incomplete"}, True),
+        ({"closure": "whole", "uv": "whole", "node": ""}, False),
+        ({"closure": "bloated", "uv": "bloated", "node": "whole"}, False),
     ],
 )
-def test_judges_that_differ_are_seen(judges, differ):
-    assert matrix.disagree(judges) is differ
+def test_checks_that_differ_are_reported(checks, differ):
+    assert matrix.disagree(checks) is differ
 
 
 def test_ours_must_be_whole_wherever_wheels_exist():
-    whole, lost = judged(walk="whole", uv="whole"), judged("failed")
-    assert matrix.is_right({("a", "t"): {"plain": lost, "ours": whole, "uv": whole}})
-    assert matrix.is_right({("a", "t"): {"plain": lost, "ours": lost, "uv": lost}})
-    assert not matrix.is_right({("a", "t"): {"plain": lost, "ours": lost, "uv": whole}})
+    whole, lost = result(closure="whole", uv="whole"), result("failed")
+    assert matrix.is_expected({("a", "t"): {"plain": lost, "ours": whole, "uv": whole}})
+    assert matrix.is_expected({("a", "t"): {"plain": lost, "ours": lost, "uv": lost}})
+    assert not matrix.is_expected({("a", "t"): {"plain": lost, "ours": lost, "uv": whole}})
     for verdict in ("incomplete", "bloated"):
-        mine = judged(verdict, walk=verdict, uv=verdict)
-        assert not matrix.is_right({("a", "t"): {"plain": lost, "ours": mine, "uv": lost}})
+        mine = result(verdict, closure=verdict, uv=verdict)
+        assert not matrix.is_expected({("a", "t"): {"plain": lost, "ours": mine, "uv": lost}})
 
 
 def test_table_counts_cases_that_wheels_can_satisfy_and_names_the_others():
-    whole, lost, less = judged(), judged("failed"), judged("incomplete")
+    whole, lost, less = result(), result("failed"), result("incomplete")
     results = {
         ("a", "t"): {"plain": less, "ours": whole, "uv": whole},
         ("b", "t"): {"plain": lost, "ours": lost, "uv": lost},
@@ -106,7 +106,7 @@ def test_table_counts_cases_that_wheels_can_satisfy_and_names_the_others():
 
 
 def test_table_tells_what_the_real_pip_found_where_it_was_asked():
-    asked = judged(walk="whole", uv="whole", node="whole")
-    text = matrix.render({("a", "t"): {"plain": judged(), "ours": asked, "uv": asked}}, {"pip": "1", "uv": "2"})
+    asked = result(closure="whole", uv="whole", node="whole")
+    text = matrix.render({("a", "t"): {"plain": result(), "ours": asked, "uv": asked}}, {"pip": "1", "uv": "2"})
     assert "airgap.python: the real pip of the targets found 1 whole and 0 incomplete." in text
     assert "pip download's way: the real pip" not in text

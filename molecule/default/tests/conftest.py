@@ -20,7 +20,7 @@ BUNDLE = "/srv/airgap/bundle"
 
 
 def run(command, **options):
-    """Run a command on this machine; return its status and all that it printed."""
+    """Run a command on this machine; return its status and its output."""
     options.setdefault("cwd", ROOT)
     process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
     return types.SimpleNamespace(rc=process.returncode, out=process.stdout.decode("utf-8", "replace"))
@@ -53,12 +53,12 @@ def play(*arguments, environment=None, inventory=INVENTORY, **options):
 
 
 def index_url(path=""):
-    """Return a URL of the index as its own host sees it."""
+    """Return a URL of the index on its own host."""
     return "http://127.0.0.1:3141/" + path
 
 
 def fetch(path, accept="application/json"):
-    """Return the JSON that the index answers, asked on its own host."""
+    """Return the JSON that the index responds to a request from its own host."""
     code = (
         "import urllib.request as r; "
         "print(r.urlopen(r.Request(%r, headers={'Accept': %r}), timeout=30).read().decode())"
@@ -68,12 +68,12 @@ def fetch(path, accept="application/json"):
 
 
 def served():
-    """Return how many changes the index has seen; it grows with every upload and every setting."""
+    """Return the serial of the index, which grows with every upload and every setting."""
     return fetch("+status")["result"]["serial"]
 
 
 def wait_for_index(seconds=60):
-    """Wait until the index answers; say whether it did."""
+    """Wait until the index answers; return whether it did."""
     for _unused in range(seconds):
         if (
             on("index", "python3 -c \"import urllib.request as r; r.urlopen('%s', timeout=5)\"" % index_url("+api")).rc
@@ -93,7 +93,7 @@ def lock_pins(set_name, target):
 
 @pytest.fixture(name="kept_bundle")
 def kept_bundle_fixture():
-    """Put the bundle of the bastion back after a test that damages it."""
+    """Restore the bundle of the bastion after a test that damages it."""
     read("bastion", "rm -rf /srv/airgap/kept && cp -a %s /srv/airgap/kept" % BUNDLE)
     yield
     read("bastion", "rm -rf %s && mv /srv/airgap/kept %s" % (BUNDLE, BUNDLE))

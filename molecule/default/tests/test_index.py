@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the index host promises: a sandboxed unit that is not root, comes back, and tells no secret."""
+"""The index host: a sandboxed unit that does not run as root, restarts, and reveals no secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from conftest import BUNDLE, fetch, lock_pins, on, play, read, run, wait_for_index
 
 UNIT = "devpi-server.service"
-# Every file with a secret in it, which only root and devpi may read.
+# Every file that holds a secret; only root and devpi may read them.
 SECRETS = "find /etc/devpi-server -type f \\( -name '*password*' -o -name '*secret*' \\)"
 
 
@@ -37,7 +37,7 @@ def test_unit_is_sandboxed():
     assert read("index", "systemctl show --value -p NoNewPrivileges " + UNIT) == "yes"
 
 
-def test_unit_comes_back_when_the_server_dies():
+def test_unit_restarts_when_the_server_dies():
     pid = read("index", "systemctl show --value -p MainPID " + UNIT)
     read("index", "kill -9 " + pid)
     assert wait_for_index()
@@ -51,7 +51,7 @@ def test_index_survives_a_reboot_of_its_host():
     assert fetch("airgap/prod/+simple/flask/", "application/vnd.pypi.simple.v1+json") == before
 
 
-def test_index_holds_nothing_but_the_bundle_and_no_way_upstream():
+def test_index_holds_only_the_bundle_and_has_no_way_upstream():
     assert "root/pypi" not in str(fetch(""))
     config = fetch("airgap/prod?no_projects=")["result"]
     assert (config["bases"], config["volatile"]) == ([], False)
@@ -67,7 +67,7 @@ def test_index_publishes_what_each_wheel_requires_of_python():
     assert [one["requires-python"] for one in files if one["filename"].startswith("flask-%s-" % version)] == [">=3.9"]
 
 
-def test_strangers_create_no_user():
+def test_user_without_a_login_cannot_create_users():
     code = (
         "import urllib.request as r; "
         "r.urlopen(r.Request('http://127.0.0.1:3141/stranger', data=b'{\\\"password\\\": \\\"x\\\"}', method='PUT', "
@@ -77,7 +77,7 @@ def test_strangers_create_no_user():
     assert "HTTP Error 403" in result.out
 
 
-def test_secrets_are_readable_by_nobody_else():
+def test_secrets_are_readable_only_by_their_owner():
     for path in secrets():
         assert read("index", "stat -c %a " + path) in ("400", "600"), path
         assert read("index", "stat -c %U " + path) in ("root", "devpi"), path
@@ -90,7 +90,7 @@ def test_no_secret_is_in_the_journal_a_command_line_or_the_environment():
         assert value not in read("index", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"), path
 
 
-def test_no_secret_is_in_a_verbose_log_of_a_run_that_makes_them_all(tmp_path):
+def test_no_secret_is_in_a_verbose_log_of_a_run_that_generates_all_of_them(tmp_path):
     log = tmp_path / "ansible.log"
     environment = {"ANSIBLE_LOG_PATH": str(log)}
     before = secrets()
@@ -108,20 +108,20 @@ def test_no_secret_is_in_a_verbose_log_of_a_run_that_makes_them_all(tmp_path):
 
 
 def refusal(*arguments):
-    """Return what the playbook says when it refuses, after checking that it changed nothing."""
+    """Return the output of a playbook that refuses, after checking that it changed nothing."""
     result = play("playbooks/index.yml", *arguments)
     assert result.hosts["index"]["failed"] == 1, result.out[-2000:]
     assert result.changed == 0, result.out[-2000:]
     return " ".join(result.out.split())
 
 
-def test_port_that_is_taken_is_named_before_anything_is_changed():
+def test_port_in_use_is_named_before_anything_is_changed():
     read("index", "systemd-run --unit=squatter python3 -m http.server 3999 --directory /run")
     try:
         said = refusal("-e", "devpi_port=3999")
     finally:
         read("index", "systemctl stop squatter")
-    assert "Port 3999 on this host is taken" in said
+    assert "Port 3999 on this host is in use" in said
     assert "set devpi_port to a free port" in said
 
 
@@ -146,16 +146,16 @@ def test_host_without_systemd_is_refused_before_anything_is_changed():
         said = refusal()
     finally:
         read("index", "mv /run/systemd/aside /run/systemd/system")
-    assert "is not run by systemd" in said
+    assert "does not run systemd" in said
 
 
 def main_pid():
-    """Return the process that serves, which a restart would change."""
+    """Return the pid of the server, which a restart would change."""
     return read("index", "systemctl show --value -p MainPID " + UNIT)
 
 
 def left_over():
-    """Return what a change that ended, well or not, may not leave behind."""
+    """Return files that a change must not leave behind, whether it succeeded or failed."""
     return read(
         "index",
         "ls -d /opt/airgap/*.former /opt/airgap/*.new /etc/systemd/system/*.former /etc/systemd/system/*.kept "
@@ -165,7 +165,7 @@ def left_over():
 
 @pytest.fixture(name="untouched")
 def untouched_fixture():
-    """Check that the index serves by the same process and the same files after what is refused."""
+    """Check that the index still runs with the same process and files after a refusal."""
     state = "sha256sum /etc/devpi-server/* %s; stat -c '%%n %%U %%G %%a' /etc/devpi-server/* /var/lib/devpi-server" % (
         "/etc/systemd/system/" + UNIT
     )
@@ -176,8 +176,8 @@ def untouched_fixture():
     assert left_over() == ""
 
 
-def test_all_that_would_take_the_index_down_is_refused_at_once(untouched):
-    """A foreign account, places that the sandbox hides, options that contradict, an address that is not here."""
+def test_everything_that_would_take_the_index_down_is_refused_at_once(untouched):
+    """Another account, paths that the sandbox hides, contradicting options, an address of another host."""
     read(
         "index",
         "useradd --create-home --comment Jane --shell /bin/bash pypi && mkdir /home/big && ln -s /home/big /srv/big",
@@ -195,30 +195,30 @@ def test_all_that_would_take_the_index_down_is_refused_at_once(untouched):
         assert read("index", "getent passwd pypi") == account
     finally:
         read("index", "userdel --remove pypi 2> /dev/null; rm -r /home/big /srv/big")
-    assert "user id" in said and "is somebody else's" in said
-    assert "/home/big/devpi in truth" in said and "hides /home" in said
+    assert "user id" in said and "was not created by this role" in said
+    assert "really /home/big/devpi" in said and "hides /home" in said
     assert "devpi_venv is /home/ops/venv" in said
     assert "devpi_options has listen" in said and "Set devpi_host to the list of addresses" in said
     assert "IPv6 is off here" in said
 
 
-def test_what_would_not_start_is_tried_beside_the_index_which_goes_on(untouched):
+def test_configuration_that_would_not_start_is_tried_next_to_the_running_index(untouched):
     options = {"devpi_options": {"storage": "nowhere"}, "devpi_wait_timeout": 3000}
     result = play("playbooks/index.yml", "-e", json.dumps(options))
     said = " ".join(result.out.split())
     assert result.failed == 1
     assert "The backend 'nowhere' can't be found" in said
-    assert "which was not stopped; everything is as it was" in said
+    assert "which was not stopped; everything is as before" in said
     assert "FAILED - RETRYING" not in said
 
 
 def test_option_that_devpi_does_not_know_is_refused(untouched):
     result = play("playbooks/index.yml", "-e", json.dumps({"devpi_options": {"trheads": 5}}))
     assert result.failed == 1
-    assert "knows no option trheads" in result.out
+    assert "does not know the option trheads" in result.out
 
 
-def test_start_that_fails_brings_the_former_index_back():
+def test_failed_start_restores_the_former_index():
     drop_in = "/etc/systemd/system/%s.d" % UNIT
     config = read("index", "sha256sum /etc/devpi-server/devpi-server.yml /etc/systemd/system/" + UNIT)
     # The trial has the drop-in too, with its own configuration in it where the path is written out.
@@ -234,14 +234,14 @@ def test_start_that_fails_brings_the_former_index_back():
     said = " ".join(result.out.split())
     assert result.failed == 1
     assert (
-        "The former unit, configuration and environment are back, and the index answers at http://127.0.0.1:3141"
+        "The former unit, configuration and environment are restored, and the index answers at http://127.0.0.1:3141"
         in said
     )
     assert read("index", "sha256sum /etc/devpi-server/devpi-server.yml /etc/systemd/system/" + UNIT) == config
     assert wait_for_index() and left_over() == ""
 
 
-def test_index_listens_on_one_address_alone_and_on_a_port_below_1024():
+def test_index_listens_on_a_single_address_and_on_a_port_below_1024():
     result = play("playbooks/index.yml", "-e", "devpi_host=10.213.71.20", "-e", "devpi_port=80")
     assert result.failed == 0, result.out[-2000:]
     assert "got 0 files" in " ".join(result.out.split())
@@ -258,10 +258,10 @@ def test_index_listens_on_two_addresses():
         assert read("index", 'python3 -c "%s"' % (code % address)) == "200"
 
 
-def test_restart_that_got_lost_is_made_up_for_and_then_nothing_changes():
+def test_missing_restart_is_done_at_the_next_run_and_then_nothing_changes():
     assert play("playbooks/index.yml").failed == 0
     pid = main_pid()
-    # As if a run had been broken off between writing the configuration and the restart.
+    # As if a run had been interrupted between writing the configuration and the restart.
     read("index", "touch /etc/devpi-server/devpi-server.yml")
     assert play("playbooks/index.yml").changed == 1
     assert main_pid() != pid and wait_for_index()
@@ -270,8 +270,8 @@ def test_restart_that_got_lost_is_made_up_for_and_then_nothing_changes():
     assert result.out.count("TASK [") <= 25, result.out
 
 
-def test_check_mode_passes_on_half_a_host():
-    """The account is gone, configuration and data are there; the account comes back with the number of its data."""
+def test_check_mode_passes_on_an_incomplete_host():
+    """The account is missing, configuration and data exist; the account is created with the user id that owns the data."""
     read("index", "systemctl stop %s && userdel devpi" % UNIT)
     checked = play("playbooks/index.yml", "--check", "--diff")
     again = play("playbooks/index.yml")

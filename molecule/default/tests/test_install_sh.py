@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""install.sh on three Debians, with a shell and Python alone: no Ansible, no pip, no ensurepip, no index."""
+"""install.sh on three Debians, with only a shell and Python: no Ansible, no pip, no ensurepip, no index."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sign(folder, name):
 
 @pytest.fixture(name="bundle", scope="module")
 def bundle_fixture(tmp_path_factory):
-    """Stage a small bundle with uv, let two officers sign it, and lay it on the nodes."""
+    """Stage a small bundle with uv, let two officers sign it, and copy it to the nodes."""
     sets = [{"name": "tool", "requirements": ["jmespath", "pyyaml"]}]
     folder = str(tmp_path_factory.mktemp("alone"))
     try:
@@ -36,7 +36,7 @@ def bundle_fixture(tmp_path_factory):
         result = play("playbooks/stage.yml", "-e", json.dumps(values))
         assert result.failed == 0, result.out[-2000:]
         assert run(["podman", "cp", "airgap-internet:%s/bundle" % ELSEWHERE, folder]).rc == 0
-        # What the lab's own officers signed does not count here.
+        # The signature of the lab's own officer is not wanted here.
         run(["rm", "-f", folder + "/bundle/SHA256SUMS.sig"])
         sign(folder, "alice")
         sign(folder, "bob")
@@ -53,7 +53,7 @@ def bundle_fixture(tmp_path_factory):
 
 
 def as_ops(node, command):
-    """Run a command on a node as somebody who is not root."""
+    """Run a command on a node as a user who is not root."""
     return on(node, "cd / && runuser -u ops -- sh -c '%s'" % command)
 
 
@@ -72,10 +72,10 @@ def test_a_user_installs_a_verified_set_on_a_debian_without_pip(bundle, node):
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_uv_of_the_bundle_installs_the_same_where_it_can_run(bundle, node):
+def test_uv_of_the_bundle_installs_the_same_if_it_can_run(bundle, node):
     result = as_ops(node, "%s tool --uv --venv %s/with-uv" % (SCRIPT, ELSEWHERE))
     if node == "node39":
-        # Debian 11 has Python 3.9 without distutils, which uv asks it for.
+        # Debian 11 has Python 3.9 without distutils, which uv needs.
         assert result.rc == 1
         assert "distutils" in result.out and "leave out --uv" in result.out
         assert on(node, "test -e %s/with-uv" % ELSEWHERE).rc != 0
@@ -86,7 +86,7 @@ def test_uv_of_the_bundle_installs_the_same_where_it_can_run(bundle, node):
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_each_target_is_found_and_others_are_not_taken(bundle, node):
+def test_the_nodes_target_is_found_and_others_are_refused(bundle, node):
     listing = on(node, SCRIPT + " --list").out
     assert "tool  for node39, node311, node313  (here: %s)" % node in listing
     other = "node313" if node != "node313" else "node39"
@@ -96,7 +96,7 @@ def test_each_target_is_found_and_others_are_not_taken(bundle, node):
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_who_may_not_write_is_told_to_name_another_folder(bundle, node):
+def test_error_for_a_folder_without_write_access_names_the_folder(bundle, node):
     result = as_ops(node, SCRIPT + " tool --venv /opt/airgap-alone")
     assert result.rc == 1
     assert "/opt/airgap-alone cannot be written: Permission denied" in result.out

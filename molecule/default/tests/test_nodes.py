@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node gets: its own lock's versions, that import, from the index and from nowhere else."""
+"""A node gets the versions of its own lock from the index only, and they can be imported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INSTALLED = [(node, "base") for node in NODES] + [("node311", "kubespray"), ("no
 
 
 @pytest.mark.parametrize(("node", "name"), INSTALLED)
-def test_node_imports_what_it_was_to_install_at_the_locked_versions(node, name):
+def test_node_imports_its_packages_in_the_locked_versions(node, name):
     python = "/opt/airgap/%s/bin/python" % name
     read(node, "%s -c 'import %s'" % (python, IMPORTS[name]))
     code = "import importlib.metadata as m, json; print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
@@ -36,12 +36,12 @@ def test_markers_were_those_of_the_node():
     assert "importlib-metadata" not in lock_pins("base", "node313")
 
 
-def test_node39_has_no_set_that_is_not_for_it():
+def test_node39_does_not_have_a_set_for_other_targets():
     assert on("node39", "test -e /opt/airgap/kubespray").rc != 0
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_pip_of_a_user_on_the_node_asks_the_index_inside(node):
+def test_pip_of_a_user_on_the_node_uses_the_index_inside(node):
     listing = read(node, "/opt/airgap/base/bin/pip config list")
     assert "global.index-url='http://10.213.71.20:3141/airgap/prod/+simple/'" in listing
     assert read(node, "stat -c %a:%U /etc/pip.conf") == "644:root"
@@ -53,11 +53,11 @@ def test_package_that_was_never_staged_is_missing_at_once(node):
     result = on(node, "/opt/airgap/base/bin/pip download --no-deps -d /tmp/x django")
     assert result.rc != 0
     assert "No matching distribution found for django" in result.out
-    # The promise is an answer instead of a time-out: pip waits 15 s for the first of those, and tries five times.
+    # The index must respond instead of timing out: pip waits 15 s for a time-out, and tries five times.
     assert time.monotonic() - started < 15
 
 
-def test_node_that_fits_no_target_is_told_which_to_add():
+def test_error_for_a_node_without_a_target_shows_the_entry_to_add():
     targets = [{"name": "other", "python": "3.12.1", "os": "linux", "arch": "x86_64", "libc": "glibc-2.36"}]
     result = play("playbooks/nodes.yml", "--limit", "node39", "-e", json.dumps({"airgap_targets": targets}))
     assert result.failed
@@ -65,14 +65,14 @@ def test_node_that_fits_no_target_is_told_which_to_add():
     assert "airgap_targets" in result.out
 
 
-def test_venv_that_lost_a_package_is_mended_and_only_that():
+def test_environment_that_lost_a_package_is_repaired():
     read("node311", "rm -rf /opt/airgap/base/lib/python3*/site-packages/flask*")
     result = play("playbooks/nodes.yml", "--limit", "node311")
     assert (result.failed, result.changed) == (0, 1)
     read("node311", "/opt/airgap/base/bin/python -c 'import flask'")
 
 
-def test_settings_of_a_user_that_win_are_named_and_none_of_them_stops_us():
+def test_overriding_settings_of_a_user_are_reported_and_do_not_stop_the_run():
     read(
         "node311",
         "mkdir -p /home/ops/.config/pip && printf '[global]\\nno-index = true\\n' > /home/ops/.config/pip/pip.conf",
@@ -91,13 +91,13 @@ def test_settings_of_a_user_that_win_are_named_and_none_of_them_stops_us():
         read("node311", "rm -rf /home/ops/.config/pip /root/.netrc && mv /root/environment.before /etc/environment")
     said = " ".join(result.out.split())
     assert result.failed == 0, result.out[-2000:]
-    assert "node311: ~/.config/pip/pip.conf of ops changes what /etc/pip.conf says: pip asks no index" in said
-    assert "/etc/environment changes what /etc/pip.conf says: pip asks the index through the proxy" in said
+    assert "node311: ~/.config/pip/pip.conf of ops overrides /etc/pip.conf: pip uses no index" in said
+    assert "/etc/environment overrides /etc/pip.conf: pip reaches the index through the proxy" in said
     assert "~/.netrc of root" in said
 
 
 def test_pip_conf_trusts_a_certificate_with_https_and_the_host_only_with_http():
-    # Looked at in check mode: the lab's index speaks http.
+    # In check mode, because the lab's index uses http.
     https = [
         "-e",
         "pip_conf_index_url=https://index.example/airgap/prod/+simple/",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three packages that plain `pip download` gets wrong, really installed by the real pip of two nodes.
+"""Three packages that plain `pip download` gets wrong, installed by the real pip of two nodes.
 
-`make matrix` judges many more by their metadata; here the judges are the nodes.
+`make matrix` compares many more packages by their metadata; here the nodes install them.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from conftest import on, play, read, run
 ELSEWHERE = "/var/tmp/airgap-slice"
 PACKAGES = ("flask", "pytest", "devpi-server")
 NODES = ("node39", "node313")
-# On which node plain pip's answer lacks something, as measured.
+# The nodes and packages for which plain pip downloads too little, as measured.
 PLAINLY_WRONG = [("node39", "flask"), ("node39", "pytest"), ("node313", "devpi-server")]
 PIP = "/srv/airgap/stage/venv/bin/python -m pip"
 
 
 def install(node, package, folder, arguments):
-    """Install in a new environment of the node, from a folder and nothing else."""
+    """Install in a new environment of the node, from a folder only."""
     venv = "%s/venv-%s" % (ELSEWHERE, package)
     read(node, "rm -rf %s && python3 -m venv --without-pip %s" % (venv, venv))
     lock = read(node, "tail -1 %s/bundle/locks/airgap-pip/%s.txt" % (ELSEWHERE, node))
     pip = "%s/bundle/wheels/%s" % (ELSEWHERE, lock.split("  # ")[1].split(" ")[0])
-    # As the module does on a Debian without distutils.
+    # The same switch that locked_venv uses on a Debian without distutils.
     switch = "import sysconfig, sys, runpy; sysconfig._PIP_USE_SYSCONFIG = True; sys.path.insert(0, sys.argv[1]); "
     switch += "sys.argv = ['pip'] + sys.argv[2:]; runpy.run_module('pip', run_name='__main__')"
     command = '%s/bin/python -c "%s" %s install --no-index --find-links %s %s' % (venv, switch, pip, folder, arguments)
@@ -36,7 +36,7 @@ def install(node, package, folder, arguments):
 
 @pytest.fixture(name="bundle", scope="module")
 def bundle_fixture(tmp_path_factory):
-    """Stage the packages apart from the site, and lay the bundle on the nodes."""
+    """Stage the packages separately from the site, and copy the bundle to the nodes."""
     sets = [{"name": package, "requirements": [package], "targets": list(NODES)} for package in PACKAGES]
     values = json.dumps({"airgap_dir": ELSEWHERE, "airgap_sets": sets})
     folder = str(tmp_path_factory.mktemp("slice"))
@@ -56,7 +56,7 @@ def bundle_fixture(tmp_path_factory):
 
 @pytest.mark.parametrize("package", PACKAGES)
 @pytest.mark.parametrize("node", NODES)
-def test_what_was_staged_for_a_node_installs_there_whole(bundle, node, package):
+def test_bundle_for_a_node_installs_there_completely(bundle, node, package):
     lock = "%s/bundle/locks/%s/%s.txt" % (ELSEWHERE, package, node)
     result = install(node, package, ELSEWHERE + "/bundle/wheels", "--require-hashes -r " + lock)
     assert result.rc == 0, result.out[-1500:]
@@ -64,12 +64,12 @@ def test_what_was_staged_for_a_node_installs_there_whole(bundle, node, package):
 
 
 @pytest.mark.parametrize(("node", "package"), PLAINLY_WRONG)
-def test_what_plain_pip_downloads_for_the_same_node_does_not_install(bundle, node, package):
+def test_files_that_plain_pip_downloads_for_the_same_node_do_not_install(bundle, node, package):
     with open(bundle + "/bundle/manifest.json", encoding="utf-8") as stream:
         raw = [one for one in json.load(stream)["targets"] if one["name"] == node][0]
     folder = "%s/plain-%s-%s" % (ELSEWHERE, node, package)
     arguments = " ".join(_target_parser.parse(raw)[0].pip_arguments())
-    # Plain pip says nothing and ends well.
+    # Plain pip reports nothing and succeeds.
     read("internet", "%s download -q --only-binary :all: -d %s %s %s" % (PIP, folder, arguments, package))
     assert run(["podman", "cp", "airgap-internet:" + folder, bundle]).rc == 0
     assert (

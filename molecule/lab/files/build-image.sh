@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Builds one base image from Debian's packages and gives it its tag when it is whole.
+# Builds one base image from Debian's packages and tags it when it is complete.
 #
 #   build-image.sh TAG SUITE PACKAGE,PACKAGE,… [MIRROR]
 #
@@ -17,7 +17,7 @@ if id=$(podman image inspect --format '{{.Id}}' "$tag" 2> /dev/null); then
     exit 0
 fi
 
-# Whatever lies here was left by a run that was killed: the lock is ours.
+# This run has the lock, so a killed run left whatever is here.
 rm -rf --one-file-system "$work"
 trap 'rm -rf --one-file-system "$work"' EXIT
 trap 'exit 1' INT TERM HUP

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs inside a container as root, at each start: makes it a host that ssh reaches as on a real site.
+# Runs in a container as root at each start, and configures it as a host that ssh reaches like a real one.
 #
 #   sh -s HOST SSH_FROM PUBLIC_KEY
 #
-# SSH_FROM is the one address that may come in, or "any". Prints the host's public keys.
+# SSH_FROM is the only address from which ssh is accepted, or "any". Prints the host's public keys.
 set -eu
 host=$1 from=$2 key=$3
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inside the lab's internet host: take what read-way-out.py printed, and try it with a real download.
+"""On the lab's internet host: apply the output of read-way-out.py, and try it with a real download.
 
 Prints "changed" or "unchanged".
 """

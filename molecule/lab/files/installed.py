@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On a node: print, as JSON, its Python, what each venv under a folder holds, and pip's index.
+"""On a node: print, as JSON, its Python, the packages of each environment in a folder, and pip's index.
 
 installed.py INSTALL_DIR
 """
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Asked of each venv's own interpreter.
+# Run by each environment's own interpreter.
 LIST = """
 import importlib.metadata, json
 print(json.dumps(sorted("%s==%s" % (d.metadata["Name"], d.version) for d in importlib.metadata.distributions())))

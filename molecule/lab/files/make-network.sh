@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Makes a podman network without a name server, unless it is there as it should be.
+# Creates a podman network without a name server, unless it exists with these settings.
 #
 #   make-network.sh NAME SUBNET INTERNAL(true|false)
 #
-# Prints "made" or "present". A network of that name with another subnet is an older lab's:
-# it goes, and its containers with it.
+# Prints "made" or "present". A network of that name with another subnet belongs to an older lab:
+# it is removed with its containers.
 set -eu
 name=$1 subnet=$2 internal=$3
 if podman network exists "$name"; then

@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Finds the flags that podman needs on this machine by trying a container, the usual way first.
+# Finds the flags that podman needs on this machine by starting a container, without flags first.
 #
 #   podman-flags.sh IMAGE CREATE_OPTION…
 #
-# The container runs $PODMAN_PROBE, or looks whether the image can be a host of the lab.
+# The container runs $PODMAN_PROBE, or checks whether the image can be a host of the lab.
 # Prints the flags of podman itself on line 1 and those of `podman create` on line 2; both may be empty.
 set -u
 image=$1
 shift
 
-# Asked of the image: what a host is made of, and that a unit's sandbox (mount namespaces) really works.
+# The image must have what a host needs, and a unit's sandbox (mount namespaces) must work.
 # shellcheck disable=SC2016 # The container expands it.
 probe='for tool in /sbin/init sshd sudo ip python3; do
   PATH=$PATH:/usr/sbin command -v $tool > /dev/null || { echo "the image has no $tool" >&2; exit 3; }

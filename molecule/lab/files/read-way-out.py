@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Print, as JSON, how this machine reaches a package index: for the lab's internet host.
 
-Only what belongs to the connection goes along: never a folder of this machine.
+It prints settings of the connection only, never a folder of this machine.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs ssh of this machine in a container's network: to the far side it comes from there.
+# Runs this machine's ssh in a container's network, so that the connection comes from the container's address.
 #
 #   ssh-from.sh CONTAINER SSH_ARGUMENT…
 set -eu

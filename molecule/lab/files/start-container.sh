@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Starts a container, and makes it first when there is none or one made from something else.
+# Starts a container. Creates it first if it does not exist or has another definition.
 #
 #   start-container.sh NAME LABEL podman [FLAG…] create OPTION… IMAGE
 #
@@ -26,14 +26,14 @@ case $state in
         ;;
     "$label "*) ;;
     *)
-        # Too little is known of a container that another recipe or a killed run left.
+        # A container from another definition or a killed run is replaced.
         podman rm --force --time 0 --ignore "$name" > /dev/null
-        # "podman [FLAG…] create" stands in front of the options: ours go right behind it.
+        # The options of this script follow "podman [FLAG…] create".
         create=
         for word; do
             shift
             case $word in
-                # A host keeps its hardware address when it is rebooted; with a new one its neighbours would miss it for minutes.
+                # A host keeps its hardware address when it reboots; with a new one, its neighbours would not reach it for minutes.
                 --network=*:ip=*) word=$word,mac=$(hardware_address "${word##*:ip=}") ;;
             esac
             set -- "$@" "$word"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On an inside host: really try to get out, and print as JSON what happened.
+"""On an inside host: try to connect to the outside, and print the results as JSON.
 
 try-way-out.py NAME ADDRESS PORT
 """
@@ -9,12 +9,12 @@ import socket
 import sys
 import time
 
-# A way that is shut must be shut at once: packets that get lost look like a slow network.
+# A connection must be refused at once: lost packets would look like a slow network.
 PATIENCE = 3
 
 
 def attempt(way):
-    """Return whether a way is open, what the system said, and after how many seconds."""
+    """Return whether a connection is possible, the system's message, and after how many seconds."""
     start = time.monotonic()
     try:
         way()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On the lab's internet host: print, as JSON, where its pip goes: {"name": …, "address": …, "port": …}.
+"""On the lab's internet host: print, as JSON, the index that its pip uses: {"name": …, "address": …, "port": …}.
 
-The address has answered: what fails inside with the same one fails for want of a way, not of a server.
+The address has answered, so a failure inside with the same address means that there is no route, not that there is no
+server.
 """
 
 import configparser
@@ -13,7 +14,7 @@ from pathlib import Path
 
 
 def pip_default():
-    """Return the index that pip itself goes to, out of the pip that Debian keeps for ensurepip."""
+    """Return pip's default index, from the pip that Debian ships for ensurepip."""
     for folder in ("/usr/share/python-wheels", "/usr/lib/python3/dist-packages/ensurepip/_bundled"):
         for wheel in Path(folder).glob("pip-*.whl"):
             sys.path.insert(0, str(wheel))

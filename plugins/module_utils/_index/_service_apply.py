@@ -227,11 +227,11 @@ class Service:
         if was == "activating":
             # Whether it can start does not depend on this run, so the run does not wait for it.
             self.systemd.systemctl("restart", "--no-block", self.systemd.name)
-            return "Unit, configuration and environment are restored, and systemd goes on trying to start the server."
+            return "The former unit, configuration and environment are restored, and systemd goes on trying to start the server."
         if was not in ("active", "reloading"):
             if self.was_stopped:
                 self.systemd.systemctl("stop", self.systemd.name)
-            return "Unit, configuration and environment are restored, and the server is stopped, as it was before."
+            return "The former unit, configuration and environment are restored, and the server is stopped, as it was before."
         return self.restart_former()
 
     def restart_former(self) -> str:
@@ -242,10 +242,10 @@ class Service:
             self.systemd.start("restart", urls, self.timeout)
         except AirgapError as error:
             return (
-                "Unit, configuration and environment are restored, but the server does not run with them either: %s"
+                "The former unit, configuration and environment are restored, but the server does not run with them either: %s"
                 % error
             )
-        return "Unit, configuration and environment are restored, and the index answers at %s." % urls[0]
+        return "The former unit, configuration and environment are restored, and the index answers at %s." % urls[0]
 
     def try_roll_back(self) -> str:
         """Restore what can be restored; return what came of that as a part of an error message."""

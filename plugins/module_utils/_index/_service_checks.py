@@ -236,7 +236,7 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
     if ".serverversion" not in data.names:
         if found.former_data_dir and not data.names:
             return [
-                "The index on this host has its data in %s, and devpi_data_dir is %s, where there are none. To move them, stop "
+                "The index on this host has its data in %s, and devpi_data_dir is %s, which holds no data. To move them, stop "
                 "the server ('systemctl stop devpi-server'), move the content of the one folder to the other, and run this "
                 "again. To start with an empty index, play teardown first, which keeps the data."
                 % (found.former_data_dir, where)
@@ -244,7 +244,7 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
         secret = found.entries.get(wanted.secret_path)
         if not data.names and wanted.unit_path in found.entries and secret is not None and not secret.empty:
             return [
-                "An index was set up on this host (%s exists), and there are no data in %s any more: is its disk mounted? "
+                "An index was set up on this host (%s exists), but %s holds no data any more: is its disk mounted? "
                 "Mount it, and run this again. To start with an empty index, play teardown first."
                 % (wanted.unit_path, where)
             ]

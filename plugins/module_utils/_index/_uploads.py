@@ -65,7 +65,7 @@ def plan_upload(index: str, wheels: t.Sequence[Wheel], listing: Listing) -> Uplo
 def check_uploaded(index: str, wheels: t.Sequence[Wheel], listing: Listing) -> None:
     """Raise AirgapError unless the index lists each wheel with its hash and its Requires-Python.
 
-    The server believes the form that it receives, so a successful upload is no evidence.
+    The server believes the form that it receives, so a successful upload proves nothing.
     """
     declared: t.Dict[t.Tuple[str, str], t.Set[str]] = {}
     for wheel in wheels:

@@ -43,7 +43,7 @@ class Environment(_venv.Environment):
         """Run pip again, verbosely: only then does it report pages that it could not read and treated as missing."""
         if self.options.no_index or not _failure.not_found(output):
             return ""
-        pages = _index_pages.of_pip(self.run(argv + ["-vv"])[1])
+        pages = _index_pages.unread_by_pip(self.run(argv + ["-vv"])[1])
         return "".join("%s: %s\n" % one for one in sorted(pages.items()))
 
 

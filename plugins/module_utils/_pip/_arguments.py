@@ -1,38 +1,38 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The flags of pip that are used here, each with its reason, and those that every call of pip gets. No I/O happens here."""
+"""The options of pip that are used here, each with its reason, and those that every call of pip gets. No I/O happens here."""
 
 from __future__ import annotations
 
 import typing as t
 
-# Nobody is there to answer: without this, pip waits for a password until the run is stopped.
+# Without this, pip prompts for a password and waits until the run is stopped.
 NO_INPUT = "--no-input"
-# Asks the index for a newer pip, which is one more request, and prints a notice that is read as output.
+# The check for a newer pip is one more request, and its notice would be read as output.
 NO_VERSION_CHECK = "--disable-pip-version-check"
 # A bar is redrawn with control characters, which a log keeps.
 NO_PROGRESS_BAR = "--progress-bar=off"
 # Building a source runs its code.
 ONLY_WHEELS = "--only-binary=:all:"
-# Each file is compared with the hash that the lock or the index names; a file without one is refused.
+# Each file is compared with the hash in the lock or on the index; a file without one is refused.
 REQUIRE_HASHES = "--require-hashes"
-# What is asked for is complete, so that whatever else pip would add is an error.
+# The requirements are complete, so that pip must add nothing.
 NO_DEPENDENCIES = "--no-deps"
-# A cache of the user would decide what is used, and would be filled.
+# The user's cache must neither decide what is used nor be filled.
 NO_CACHE = "--no-cache-dir"
 # Everything is in find-links; there is no network.
 NO_INDEX = "--no-index"
-# Resolves and installs nothing, as if nothing were installed here.
+# Resolves without installing, as if nothing were installed here.
 RESOLVE_ONLY = ("--dry-run", "--ignore-installed")
-# Installs the same version again, which came from another file.
+# Installs the same version again from another file.
 REINSTALL = "--force-reinstall"
 
-# The commands of pip that know --progress-bar.
+# The commands of pip that have --progress-bar.
 _SHOW_PROGRESS = ("install", "download", "wheel")
 
 
 def pip_arguments(command: str, *more: str) -> t.List[str]:
-    """Return pip's arguments for a command: what every call gets, then ``more``."""
+    """Return pip's arguments for a command: those of every call, then ``more``."""
     always = [NO_INPUT, NO_VERSION_CHECK]
     if command in _SHOW_PROGRESS:
         always.append(NO_PROGRESS_BAR)

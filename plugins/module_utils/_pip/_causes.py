@@ -17,9 +17,9 @@ FULL = "the disk is full"
 
 
 class Cause(t.NamedTuple):
-    """A sign in pip's output, and what it means in each place: what has happened, and the fix.
+    """A pattern in pip's output, and its meaning in each place: what happened, and the fix.
 
-    ``shows`` is the pattern of the lines that show it; by default these are pip's errors.
+    ``shows`` is the pattern of the lines to show; by default, pip's errors.
     """
 
     sign: str
@@ -28,7 +28,7 @@ class Cause(t.NamedTuple):
 
 
 class Trouble(t.NamedTuple):
-    """Why an index gave no answer to a request: a sign in the reason, what "it" (the index) did, and two fixes."""
+    """Why an index gave no answer to a request: a pattern in the reason, what "it" (the index) did, and two fixes."""
 
     sign: str
     what: str
@@ -38,7 +38,7 @@ class Trouble(t.NamedTuple):
 
 _CHECK_URLS = "index_url and extra_index_urls (stage_index_url, stage_extra_index_urls)"
 _CHECK_LOGIN = "Check the user and the password in index_url"
-_TROUBLES = (
+TROUBLES = (
     Trouble(
         r"not a trusted",
         "pip ignores an index on plain http",
@@ -47,25 +47,25 @@ _TROUBLES = (
     ),
     Trouble(
         r"Content-Type",
-        "it sent what is not a page of an index, maybe a page to log in",
+        "it sent something that is not a page of an index, maybe a login page",
         "Check %s, and the proxy" % _CHECK_URLS,
         "Check index_url",
     ),
     Trouble(
         r"\b407\b|[Pp]roxy|tunnel error",
-        "the proxy does not let the request pass",
-        "Check proxy (stage_proxy), with user and password if it asks for them",
+        "the proxy does not pass the request on",
+        "Check proxy (stage_proxy), with user and password if it requires them",
         "Check index_url: pip uses no proxy here",
     ),
     Trouble(
         r"\b401\b",
-        "it asks for a user and password, or refuses those that it got",
+        "it requires a user and password, or refuses those that it got",
         "Check user and password in %s" % _CHECK_URLS,
         _CHECK_LOGIN,
     ),
     Trouble(
         r"\b403\b",
-        "it forbids this host or user to read that",
+        "it forbids this host or user to read the page",
         "Check what the user in index_url or extra_index_urls (stage_index_url, stage_extra_index_urls) may read, and "
         "whether the index blocks the project",
         _CHECK_LOGIN,
@@ -79,8 +79,8 @@ _TROUBLES = (
     Trouble(
         r"[Cc]ertificate|CERTIFICATE|SSL|ssl\b|TLS|corrupt message",
         "its certificate is not trusted here",
-        "Name the file of the authority that signed it in cert (stage_cert)",
-        "Name the file of the authority that signed it in cert",
+        "Name the certificate file of its authority in cert (stage_cert)",
+        "Name the certificate file of its authority in cert",
     ),
     Trouble(
         r"resolve|name resolution|getaddrinfo|Name or service|nodename|dns error|lookup address",
@@ -90,8 +90,8 @@ _TROUBLES = (
     ),
     Trouble(
         r"\b5\d\d\b",
-        "it has trouble of its own",
-        "Try again later, or ask who runs it. Check that this host reaches the index: index_url, proxy, cert",
+        "it has an internal error",
+        "Try again later, or ask its operator. Check that this host reaches the index: index_url, proxy, cert",
         "Read its log",
     ),
     Trouble(
@@ -107,23 +107,23 @@ _TROUBLES = (
         "Check that it runs and that this host reaches it",
     ),
 )
-_WRONG_HASH = "DO NOT MATCH THE HASHES"
-_NO_SPACE = r"No space left|Errno 28\b|Disk quota exceeded|Errno 122\b"
+WRONG_HASH = "DO NOT MATCH THE HASHES"
+NO_SPACE = r"No space left|Errno 28\b|Disk quota exceeded|Errno 122\b"
 _NOT_FOUND = r"No matching distribution found|Could not find a version that satisfies"
 _ANOTHER_NAME = r"has inconsistent name|produced metadata for project name"
 _OWN_TARGET = "Use the lock of this host's own target"
-# The order matters: the first that is found counts. pip says that it found nothing after every failed request, too, so
-# that requests come before _NOT_FOUND.
-_BEFORE_REQUESTS = (
+# The order matters: the first match applies. pip also reports after every failed request that it found nothing, so
+# requests come before _NOT_FOUND.
+BEFORE_REQUESTS = (
     Cause(r"Cannot find command 'git'", {BUILDING: ("", "Install git on the internet host.")}),
     Cause(
-        _WRONG_HASH,
+        WRONG_HASH,
         {
             STAGING: (
-                "the file does not have the promised hash",
-                "The index served another file than it promised; do not go on before you know why.",
+                "the file does not have the expected hash",
+                "The index served another file than the expected one. Find out why before you continue.",
             ),
-            BUILDING: ("the source does not have the promised sha256", "Do not go on before you know why."),
+            BUILDING: ("the source does not have the required SHA-256", "Find out why before you continue."),
             INSTALLING: (
                 "a file is not the one that the lock names",
                 "If the file's name is not the one in the lock, the lock is another target's. Otherwise publish the bundle "
@@ -140,17 +140,17 @@ _BEFORE_REQUESTS = (
         },
     ),
     Cause(
-        _NO_SPACE,
+        NO_SPACE,
         {
-            STAGING: (FULL, "Free some space on the file system of dest, and run again: what is there is kept."),
+            STAGING: (FULL, "Free some space on the file system of dest, and run again: existing files are kept."),
             BUILDING: (FULL, "Free some space on the file system of dest, and run again."),
             INSTALLING: (FULL, "Free some space, and run again."),
         },
-        shows=_NO_SPACE,
+        shows=NO_SPACE,
     ),
 )
-_AFTER_REQUESTS = (
-    Cause(_ANOTHER_NAME, {BUILDING: ("", "Write the name that the project itself has.")}, shows=_ANOTHER_NAME),
+AFTER_REQUESTS = (
+    Cause(_ANOTHER_NAME, {BUILDING: ("", "Write the name that the project gives itself.")}, shows=_ANOTHER_NAME),
     Cause(
         _NOT_FOUND,
         {
@@ -191,7 +191,7 @@ _AFTER_REQUESTS = (
         shows=r"Permission denied|Errno 13\b",
     ),
 )
-_URL_IN_A_WHEEL = (
-    "a package requires another by a URL, to which pip goes whatever find_links holds",
-    "Stage the set again: staging names the package, and what to do.",
+URL_IN_A_WHEEL = (
+    "a package requires another by a URL, which pip requests whatever find_links contains",
+    "Stage the set again: staging names the package and the fix.",
 )

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pip of one interpreter, run with the settings that count: the one place that runs it."""
+"""pip of one interpreter with the settings that apply: the only place that runs pip on the internet host."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _resolve_error, _settings
+from ansible_collections.airgap.python.plugins.module_utils._pip import _failure, _settings
 from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
-# The oldest pip whose report and markers this was tried on.
+# The oldest pip whose report and markers are tested.
 OLDEST_PIP = (23, 2)
-# How an interpreter runs pip by its own name.
+# The arguments by which an interpreter runs pip.
 MODULE = ("-m", "pip")
-# How often pip is asked before a failure of the net counts.
+# How often pip is run before a failure of the network is final.
 TRIES = 3
-# What the interpreter is asked: the version of its pip, the folder that pip is imported from, and its own prefix.
-WHO = """
+# Prints the version of the interpreter's pip, the folder that pip is imported from, and the interpreter's prefix.
+DESCRIBE_PIP = """
 import json, os, sys
 import pip
 print(json.dumps([pip.__version__, os.path.dirname(os.path.dirname(os.path.abspath(pip.__file__))), sys.prefix]))
@@ -38,9 +39,9 @@ def run_logged(
     secrets: t.Mapping[str, str],
     seconds_at_most: t.Optional[float] = None,
 ) -> t.Tuple[int, str]:
-    """Run a command; return its status and output, which also go to the log, without secrets.
+    """Run a command; return its status and output, which are also logged without secrets.
 
-    One that takes longer than ``seconds_at_most`` is ended, with the status 124 of timeout(1).
+    A command that takes longer than ``seconds_at_most`` is stopped, with the status 124 of timeout(1).
     """
     started = time.time()
     try:
@@ -79,44 +80,44 @@ def log_text(text: str, log: t.Optional[str], secrets: t.Mapping[str, str]) -> N
 
 
 def config_files(prefix: str, variables: t.Mapping[str, str]) -> t.List[str]:
-    """Return where pip looks for its configuration, the weakest first, for an interpreter with this prefix.
+    """Return the paths of pip's configuration files, the weakest first, for an interpreter with this prefix.
 
-    By pip's documentation, "Configuration files": asking pip itself takes as long as all else that an unchanged run does.
+    By pip's documentation, "Configuration files": running pip to list them would take as long as the rest of an unchanged run.
     """
     home = os.path.expanduser("~")
-    mine = os.path.join(variables.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pip")
+    user = os.path.join(variables.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pip")
     everyone = [os.path.join(one, "pip") for one in (variables.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)]
     everyone.append("/etc")
     if sys.platform == "darwin":
         everyone = ["/Library/Application Support/pip"]
-        mine = os.path.join(home, "Library/Application Support/pip")
-        if not os.path.isdir(mine):
-            mine = os.path.join(home, ".config/pip")
+        user = os.path.join(home, "Library/Application Support/pip")
+        if not os.path.isdir(user):
+            user = os.path.join(home, ".config/pip")
     named = variables.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         return []
-    # A file that is named stands in for those of the user.
-    users = [] if named and os.path.exists(named) else [os.path.join(home, ".pip"), mine]
+    # A file in PIP_CONFIG_FILE replaces those of the user.
+    users = [] if named and os.path.exists(named) else [os.path.join(home, ".pip"), user]
     return [os.path.join(folder, "pip.conf") for folder in everyone + users + [prefix]] + ([named] if named else [])
 
 
 class Pip:
-    """pip of one interpreter, with the settings that count."""
+    """pip of one interpreter, with the settings that apply."""
 
     def __init__(self, python: str, options: t.Mapping[str, t.Any], log: t.Optional[str]) -> None:
         self.python = python
         self.log = log
         self.settings: t.Dict[str, str] = {}
         self.found: t.Dict[str, str] = {}
-        rc, out = self.call(["-c", WHO], os.environ)
+        rc, out = self.call(["-c", DESCRIBE_PIP], os.environ)
         if rc != 0:
-            raise _resolve_error.ResolveError(
+            raise AirgapError(
                 "%s has no pip: %s. Name a virtual environment that has one (virtualenv)."
                 % (python, out.strip().rpartition("\n")[2])
             )
         self.version, self.folder, prefix = json.loads(out.strip().splitlines()[-1])
         if release(self.version) < OLDEST_PIP:
-            raise _resolve_error.ResolveError(
+            raise AirgapError(
                 "%s has pip %s and %d.%d or newer is needed. Upgrade pip there." % ((python, self.version) + OLDEST_PIP)
             )
         texts = [self.config_text(path) for path in config_files(prefix, os.environ) if os.path.isfile(path)]
@@ -125,10 +126,10 @@ class Pip:
 
     @staticmethod
     def config_text(path: str) -> str:
-        """Return the text of a configuration file; of ours, that of the file that was there before."""
+        """Return the text of a configuration file; for one that the role pip_conf wrote, that of its backup."""
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
-        if _settings.is_ours(text):
+        if _settings.is_written_by_pip_conf(text):
             return (read_if_exists(path + ".before-airgap") or b"").decode("utf-8")
         return text
 
@@ -142,49 +143,49 @@ class Pip:
         variables: t.Optional[t.Mapping[str, str]] = None,
         program: t.Sequence[str] = MODULE,
     ) -> t.Tuple[int, str]:
-        """Run pip, or a program that runs it, with more variables, and log it; no secret is in what it says."""
-        environment = _settings.environment(self.settings, os.environ)
+        """Run pip, or a program that runs it, with more variables, and log it; return its status and its output without secrets."""
+        environment = _settings.pip_environment(self.settings, os.environ)
         environment.update(variables or {})
         rc, out = run_logged([self.python, *program, *arguments], environment, self.log, self.secrets())
         return rc, _secrets.hide(out, self.secrets())
 
-    def run_patiently(
+    def run_with_retries(
         self,
         arguments: t.Sequence[str],
         variables: t.Optional[t.Mapping[str, str]] = None,
         program: t.Sequence[str] = MODULE,
     ) -> t.Tuple[int, str]:
-        """Run pip, and again where its failure may pass; pip's own retries end where an answer has begun."""
+        """Run pip, and again after a temporary failure; pip itself does not retry once a response has started."""
         for number in range(TRIES):
             rc, out = self.run(arguments, variables, program)
-            if rc == 0 or not _failure.is_passing(out):
+            if rc == 0 or not _failure.is_temporary(out):
                 break
             if number + 1 < TRIES:
                 time.sleep(number + 1)
         return rc, out
 
-    def take_out_passwords(self) -> _secrets.PlainSettings:
-        """Take the passwords out of the settings, for what pip starts itself (see out_of_settings); the log hides them as before."""
+    def remove_passwords(self) -> _secrets.PlainSettings:
+        """Remove the passwords from the settings, for programs that pip starts (see out_of_settings); the log still hides them."""
         self.found = self.secrets()
         plain = _secrets.out_of_settings(self.settings)
         self.settings = plain.settings
         return plain
 
     def secrets(self) -> t.Dict[str, str]:
-        """Return the passwords in the settings, and what was found to be secret in what is asked for; and what is shown."""
+        """Return the passwords in the settings and the secrets in requirements, each with what is shown in its place."""
         return dict(self.found, **_secrets.masks(_secrets.passwords(self.settings.values())))
 
 
-def interpreter(params: t.Mapping[str, t.Any]) -> str:
+def interpreter_path(params: t.Mapping[str, t.Any]) -> str:
     """Return the interpreter whose pip a module runs, by its options."""
     if params["virtualenv"]:
         return os.path.join(params["virtualenv"], "bin", "python")
     return params["python"] or sys.executable
 
 
-def pip_of(module: AnsibleModule) -> Pip:
-    """Return the pip that a module's options name; its warnings are given, and its passwords hidden in the result."""
-    pip = Pip(interpreter(module.params), module.params, module.params["log"])
+def pip_for_module(module: AnsibleModule) -> Pip:
+    """Return the pip that a module's options name; pass its warnings on, and hide its passwords in the result."""
+    pip = Pip(interpreter_path(module.params), module.params, module.params["log"])
     for warning in pip.warnings:
         module.warn(warning)
     module.no_log_values.update(pip.secrets())

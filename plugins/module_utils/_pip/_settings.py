@@ -9,23 +9,23 @@ import os
 import re
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._pip._resolve_error import ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
-# pip's settings that say how to reach an index. All others change what is resolved, and count
-# only when the module is told of them.
+# pip's settings for reaching an index. All others change what is resolved, and apply
+# only if they are options of the module.
 CONNECTION = ("cert", "client-cert", "keyring-provider", "proxy", "retries", "timeout", "trusted-host")
 INDEXES = ("index-url", "extra-index-url")
-# The first words of the file that the role pip_conf writes.
-OUR_CONFIG = "# Written by Ansible, role airgap.python.pip_conf."
+# The start of the file that the role pip_conf writes.
+PIP_CONF_HEADER = "# Written by Ansible, role airgap.python.pip_conf."
 
 
-def is_ours(text: str) -> bool:
-    """Say whether a configuration file was written by the role pip_conf.
+def is_written_by_pip_conf(text: str) -> bool:
+    """Return whether the role pip_conf wrote a configuration file.
 
-    Where one machine plays all parts, that file names the index inside, which
-    must not become the index that is staged from.
+    If one machine has all roles, that file names the index inside, which must not
+    become the index that is staged from.
     """
-    return OUR_CONFIG in text
+    return PIP_CONF_HEADER in text
 
 
 def parse_settings(texts: t.Iterable[str], variables: t.Mapping[str, str]) -> t.Dict[str, str]:
@@ -39,7 +39,7 @@ def parse_settings(texts: t.Iterable[str], variables: t.Mapping[str, str]) -> t.
         try:
             parser.read_string(text)
         except configparser.Error as error:
-            raise ResolveError("A configuration file of pip cannot be read: %s." % error) from error
+            raise AirgapError("A configuration file of pip cannot be read: %s." % error) from error
     settings: t.Dict[str, str] = {}
     for section in ("global", "install", "download"):
         if parser.has_section(section):
@@ -55,10 +55,10 @@ def parse_settings(texts: t.Iterable[str], variables: t.Mapping[str, str]) -> t.
 def choose_settings(
     settings: t.Mapping[str, str], options: t.Mapping[str, t.Any]
 ) -> t.Tuple[t.Dict[str, str], t.List[str]]:
-    """Return the settings that pip shall see, from the host's and the module's options, and warnings.
+    """Return the settings that pip gets, from the host's settings and the module's options, and warnings.
 
-    Indexes of the host count unless the options name one. Local folders among
-    them do not: what is staged must not depend on what happens to lie there.
+    Indexes of the host are used unless the options name one. Local folders among
+    them are not: what is staged must not depend on what happens to be in a folder.
     """
     chosen = {key: settings[key] for key in CONNECTION if settings.get(key)}
     warnings = []
@@ -73,11 +73,11 @@ def choose_settings(
                 chosen[key] = " ".join(kept)
             if local:
                 warnings.append(
-                    "pip's setting %s names %s, which is left out: not an index on http." % (key, ", ".join(local))
+                    "pip's setting %s names %s, which is ignored: it is not an index on http." % (key, ", ".join(local))
                 )
     if settings.get("find-links"):
         warnings.append(
-            "pip's setting find-links (%s) is left out. Name the folder in find_links if its wheels are wanted."
+            "pip's setting find-links (%s) is ignored. Name the folder in find_links if its wheels are wanted."
             % settings["find-links"].replace("\n", " ").strip()
         )
     if options.get("extra_index_urls"):
@@ -88,11 +88,11 @@ def choose_settings(
     return chosen, warnings
 
 
-def environment(settings: t.Mapping[str, str], inherited: t.Mapping[str, str]) -> t.Dict[str, str]:
+def pip_environment(settings: t.Mapping[str, str], inherited: t.Mapping[str, str]) -> t.Dict[str, str]:
     """Return the environment for pip: these settings, no configuration file, no other PIP_ variable.
 
-    Settings go by environment variables because URLs and proxies may hold
-    passwords, which must not stand in a command line.
+    Settings are passed as environment variables because URLs and proxies may
+    contain passwords, which must not be in a command line.
     """
     kept = {key: value for key, value in inherited.items() if not key.startswith("PIP_")}
     kept.update({"PIP_" + key.upper().replace("-", "_"): value for key, value in settings.items()})

@@ -12,31 +12,31 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import _bui
 from ansible_collections.airgap.python.plugins.module_utils._secrets import public, without_password, without_secrets
 
 
-def stage_build_entry(name: str, reference: str) -> str:
-    """Return the sentences with the entry of stage_build that makes a project from what a requirement's URL or path names."""
+def build_advice(name: str, reference: str) -> str:
+    """Return how to get a project of which a requirement names a URL or path: mostly an entry of stage_build."""
     parts = urllib.parse.urlsplit(reference.partition("#")[0])
     if urllib.parse.unquote(parts.path).endswith(".whl"):
         if parts.scheme in ("", "file"):
-            return "Put the wheel into a folder of the internet host, and name that in stage_find_links."
+            return "Copy the wheel to a folder of the internet host, and name that folder in stage_find_links."
         return "Require %s @ %s." % (name, without_secrets(reference.partition("#")[0]))
     if "+" in parts.scheme and not parts.scheme.startswith("git+"):
         return "Check it out into a folder, and add to stage_build: {name: %s, source: FOLDER}." % name
     return "Add to stage_build: %s." % _build_advice.build_entry(name, reference)
 
 
-def instead(name: str, reference: str) -> str:
-    """Return how a project is had of which a line of a requirements file names the source."""
-    return "%s Then write %s in place of the line." % (stage_build_entry(name, reference), name)
+def replacement_advice(name: str, reference: str) -> str:
+    """Return how to get a project of which a line of a requirements file names the source, and what to write in that line."""
+    return "%s Then write %s in place of the line." % (build_advice(name, reference), name)
 
 
 def is_wheel(reference: str) -> bool:
-    """Say whether what a requirement names by URL or path is a wheel, which is taken as it is; all else is built."""
+    """Return whether a requirement's URL or path names a wheel, which is used as it is; everything else is built."""
     parts = urllib.parse.urlsplit(reference)
     return "+" not in parts.scheme and parts.path.endswith(".whl")
 
 
 def build_entry(name: str, reference: str = "") -> str:
-    """Return the entry of stage_build for a project, and what to do first for what stands in its place.
+    """Return the entry of stage_build for a project, and how to fill in its placeholders.
 
     ``reference`` is the URL or path that a requirement names, "" for the sdist of an index.
     """
@@ -46,7 +46,7 @@ def build_entry(name: str, reference: str = "") -> str:
     parts = urllib.parse.urlsplit(base)
     filename = urllib.parse.unquote(parts.path.rstrip("/").rpartition("/")[2])
     if base.startswith("git+"):
-        # The user that ssh logs in as is no secret, and needed.
+        # The user that ssh logs in as is not a secret, and is needed.
         user = parts.scheme == "git+ssh" and urllib.parse.urlsplit(reference).username
         netloc = "%s@%s" % (user, parts.netloc) if user else parts.netloc
         path, at, revision = parts.path.rpartition("@")
@@ -71,26 +71,26 @@ def build_entry(name: str, reference: str = "") -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a string as YAML reads it in a flow mapping."""
+    """Return a string as a YAML scalar in a flow mapping."""
     return text if re.match(r"^[A-Za-z./][A-Za-z0-9._/+-]*$", text) else json.dumps(text)
 
 
-def told_own(where: str, name: str, reference: str) -> str:
-    """Say of a requirement of the set itself that it is no wheel, and what to write in its place."""
+def set_refusal_message(where: str, name: str, reference: str) -> str:
+    """Return why a requirement of the set that is not a wheel is refused, and what to write instead."""
     return (
-        "%s: %s is no wheel. It would have to be built, which runs its code, and nothing is built but what stage_build "
-        "names. Require %s by its name, and add to stage_build: %s"
+        "%s: %s is not a wheel. It would have to be built, which runs its code, and only what stage_build names is "
+        "built. Require %s by its name, and add to stage_build: %s"
         % (where, shown_reference(name, reference), name or "it", build_entry(name or "NAME", reference))
     )
 
 
-def told_transitive(asker: str, name: str, reference: str) -> str:
-    """Say of a requirement by URL in a wheel's own metadata that it cannot be met without a network, and what to do."""
+def transitive_refusal_message(asker: str, name: str, reference: str) -> str:
+    """Return why a requirement by URL in a wheel's own metadata is refused, and what to do."""
     also = "" if is_wheel(reference) else " And, as %s has no wheel, add: %s" % (name, build_entry(name, reference))
     project = re.split(r"[-= ]", asker)[0]
     return (
-        "%s requires %s: whatever a bundle holds, pip on a node would go to that URL. Nothing was fetched from it. Take "
-        "another version of %s, or build it from a source that requires %s by its name: add to stage_build %s.%s"
+        "%s requires %s: whatever a bundle contains, pip on a node would request that URL. Nothing was fetched from it. "
+        "Use another version of %s, or build it from a source that requires %s by its name: add to stage_build %s.%s"
         % (asker, shown_reference(name, reference), project, name, build_entry(project, "../" + project), also)
     )
 

@@ -22,46 +22,46 @@ from ansible_collections.airgap.python.plugins.module_utils._secrets import with
 from ansible_collections.airgap.python.plugins.module_utils._versions import release
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
-# The first pip with --build-constraint. Those before hand PIP_CONSTRAINT on to the environment of a build.
+# The first pip with --build-constraint. Older ones pass PIP_CONSTRAINT on to the environment of a build.
 BUILD_CONSTRAINT = (25, 3)
 
 
-def find_arguments(wanted: Order, listing: str, report: str) -> t.List[str]:
-    """Return pip's arguments that find the sdist of a project and write its URL and hash into a report."""
+def find_sdist_arguments(wanted: Order, listing: str, report: str) -> t.List[str]:
+    """Return pip's arguments to find the sdist of a project and write its URL and hash to a report."""
     arguments = pip_arguments("install", *RESOLVE_ONLY, NO_DEPENDENCIES, NO_CACHE, "--no-binary", wanted.name)
     return arguments + ["--report", report, "--requirement", listing]
 
 
-def find_line(wanted: Order) -> str:
+def sdist_requirement(wanted: Order) -> str:
     """Return the requirement that finds a project's sdist."""
     line = wanted.name + ("==" + wanted.version if wanted.version else "")
     return line + (" --hash=sha256:" + wanted.sha256 if wanted.sha256 else "")
 
 
-def read_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
-    """Return URL and SHA-256 of the one sdist in pip's report."""
+def read_sdist_report(report: t.Mapping[str, t.Any], name: str) -> t.Tuple[str, str]:
+    """Return URL and SHA-256 of the sdist in pip's report."""
     for item in report.get("install", []):
         info = item["download_info"]
         sha256 = info.get("archive_info", {}).get("hashes", {}).get("sha256", "")
         if _lock.normalize(item["metadata"]["name"]) == name and sha256:
             return without_password(info["url"]), sha256
-    raise AirgapError("%s: pip reported no sdist with a sha256. Name an index that gives one (PEP 503)." % name)
+    raise AirgapError("%s: pip reported no sdist with a SHA-256. Name an index that publishes one (PEP 503)." % name)
 
 
 def build_arguments(listing: str, dest: str) -> t.List[str]:
-    """Return pip's arguments that build one wheel in an environment of its own (PEP 517), and tell all about it."""
+    """Return pip's arguments to build one wheel in an isolated environment (PEP 517), with verbose output."""
     arguments = pip_arguments("wheel", "--verbose", NO_DEPENDENCIES, NO_CACHE)
     return arguments + ["--wheel-dir", dest, "--requirement", listing]
 
 
 def tool_arguments(dest: str, report: str, *tools: str) -> t.List[str]:
-    """Return pip's arguments that install tools into a folder, and write their versions into a report."""
+    """Return pip's arguments to install tools to a folder, and write their versions to a report."""
     arguments = pip_arguments("install", ONLY_WHEELS, NO_CACHE)
     return arguments + ["--target", dest, "--report", report, *tools]
 
 
-def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:
-    """Return the arguments and the variables by which pip heeds a file of constraints where it installs what builds."""
+def constraint_options(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str], t.Dict[str, str]]:
+    """Return the arguments and the variables by which pip applies a file of constraints to what it installs for a build."""
     if not wanted.build_constraints:
         return [], {}
     return (
@@ -71,8 +71,8 @@ def constrain(wanted: Order, pip_version: str, path: str) -> t.Tuple[t.List[str]
     )
 
 
-def build_line(wanted: Order, url: str, sha256: str) -> str:
-    """Return the requirement that builds a source and nothing else; older pips take no NAME @ before git+file://."""
+def source_requirement(wanted: Order, url: str, sha256: str) -> str:
+    """Return the requirement that builds a source and nothing else; older pips refuse NAME @ before git+file://."""
     if wanted.kind == "vcs":
         fragment = "#subdirectory=" + wanted.subdirectory if wanted.subdirectory else ""
         return "%s@%s%s" % (wanted.vcs, wanted.commit, fragment)
@@ -80,18 +80,18 @@ def build_line(wanted: Order, url: str, sha256: str) -> str:
 
 
 def resolved_commit(output: str) -> str:
-    """Return the commit that pip says it built, or ""."""
+    """Return the commit that pip reported to have built, or ""."""
     found = re.findall(r"Resolved \S+ to commit ([0-9a-f]{40,64})\b", output)
     return found[-1] if found else ""
 
 
 def build_requirements(output: str) -> t.List[t.Dict[str, str]]:
-    """Return what pip installed into the environment of a build, from what it said.
+    """Return the projects that pip installed into the environment of a build, read from its output.
 
-    ``pip wheel`` writes no report. But it runs ``pip install`` for the build's
-    environment and, if verbose, shows what that says: its last line names each
-    project with its version. Raises AirgapError where projects were
-    installed and that line is missing.
+    ``pip wheel`` writes no report. It runs ``pip install`` for the build's
+    environment and, if verbose, shows the output of that: the last line names
+    each project with its version. Raises AirgapError if projects were installed
+    and that line is missing.
     """
     found: t.Dict[str, str] = {}
     for line in re.findall(r"^.*?\bSuccessfully installed (.+)$", output, re.MULTILINE):
@@ -103,21 +103,21 @@ def build_requirements(output: str) -> t.List[t.Dict[str, str]]:
         for name in line.split(","):
             if _lock.normalize(name.strip()) not in found:
                 raise AirgapError(
-                    "pip did not say which version of %s it built with. Stage with an older pip (stage_pip)."
+                    "pip did not report which version of %s it built with. Stage with an older pip (stage_pip)."
                     % name.strip()
                 )
     return [{"name": name, "version": found[name]} for name in sorted(found)]
 
 
-def external(output: str) -> str:
-    """Return why auditwheel cannot repair a wheel: mostly a library that it does not find."""
+def repair_failure(output: str) -> str:
+    """Return why auditwheel cannot repair a wheel: usually a library that it does not find."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if re.search(r"[Cc]annot repair|could not be located|too-recent", line)]
-    return (told or lines or ["auditwheel said nothing"])[-1].rstrip(".")
+    reasons = [line for line in lines if re.search(r"[Cc]annot repair|could not be located|too-recent", line)]
+    return (reasons or lines or ["auditwheel gave no output"])[-1].rstrip(".")
 
 
-def grafted(output: str) -> t.List[str]:
-    """Return the libraries of the host that auditwheel has put into a wheel."""
+def grafted_libraries(output: str) -> t.List[str]:
+    """Return the libraries of the host that auditwheel has copied into a wheel."""
     return sorted(set(re.findall(r"Grafting: (\S+) ->", output)))
 
 

@@ -12,9 +12,9 @@ import urllib.parse
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
-# What an archive in a wheel is dated: 2020-01-01, a time that every zip tool can write.
+# The time of the files in a wheel: 2020-01-01, which every zip tool can write.
 SOURCE_DATE_EPOCH = 1577836800
-# Version control data and caches, which no build needs.
+# Version control data and caches: no build needs them.
 SKIPPED = (".git", ".hg", ".svn", "__pycache__")
 SKIPPED_AT_THE_TOP = (".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 BUILD_OUTPUT = ("build", "dist")
@@ -25,9 +25,9 @@ _SDISTS = (".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 
 
 class Order(t.NamedTuple):
-    """What shall be built. ``kind`` is sdist, vcs or source; fields that say nothing are empty.
+    """What must be built. ``kind`` is sdist, vcs or source; fields that do not apply are empty.
 
-    ``build_constraints`` hold for what is installed to build it, in order of their text.
+    ``build_constraints`` constrain what is installed to build it, sorted.
     """
 
     name: str
@@ -42,32 +42,35 @@ class Order(t.NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """Whether a site chose the very source, so that nothing of that name on an index may take its place."""
+        """Whether the site chose the source itself, so that no project of that name on an index may replace it."""
         return self.kind != "sdist"
 
 
-def order(raw: t.Mapping[str, t.Any]) -> Order:
+def parse_order(raw: t.Mapping[str, t.Any]) -> Order:
     """Return what an entry of stage_build asks for; raises AirgapError for one that cannot be built."""
     name = str(raw.get("name") or "")
     if not _NAME.match(name):
-        raise AirgapError("stage_build: %r is no name of a project (PEP 508)." % (raw.get("name"),))
+        raise AirgapError("stage_build: %r is not a valid name of a project (PEP 508)." % (raw.get("name"),))
     version, sha256 = str(raw.get("version") or ""), str(raw.get("sha256") or "").lower()
     vcs, source_name = str(raw.get("vcs") or ""), str(raw.get("source_name") or "")
     if vcs and source_name:
         raise AirgapError("stage_build: %s has both vcs and source. Name one." % name)
     if version and (vcs or source_name):
         raise AirgapError(
-            "stage_build: %s has a version and a source of its own, which says its version itself. Leave version out."
-            % name
+            "stage_build: %s has a version and a vcs or source, which has its own version. Remove version." % name
         )
     if version and not _VERSION.match(version):
-        raise AirgapError("stage_build: %s: %r is no version. Write one, such as 1.2, and no range." % (name, version))
+        raise AirgapError(
+            "stage_build: %s: %r is not a valid version. Write one version, such as 1.2, not a range." % (name, version)
+        )
     if sha256 and not re.match(r"^[0-9a-f]{64}$", sha256):
         raise AirgapError("stage_build: %s: sha256 must be 64 hex digits; it is %r." % (name, raw.get("sha256")))
     if sha256 and vcs:
-        raise AirgapError("stage_build: %s: the commit in vcs vouches for the content. Leave sha256 out." % name)
+        raise AirgapError("stage_build: %s: the commit in vcs already identifies the content. Remove sha256." % name)
     if sha256 and not version and not source_name:
-        raise AirgapError("stage_build: %s has a sha256, which is that of one version. Name the version, too." % name)
+        raise AirgapError(
+            "stage_build: %s has a sha256, which belongs to one version. Name the version as well." % name
+        )
     commit = subdirectory = ""
     if vcs:
         vcs, commit, subdirectory = _split_vcs(name, vcs)
@@ -76,14 +79,14 @@ def order(raw: t.Mapping[str, t.Any]) -> Order:
     for one in constraints:
         if not _CONSTRAINT.match(one):
             raise AirgapError(
-                "stage_build: %s: %r in build_constraints is no constraint. Write a name and versions, such as "
+                "stage_build: %s: %r in build_constraints is not a valid constraint. Write a name and versions, such as "
                 "setuptools<82." % (name, one)
             )
     return Order(_lock.normalize(name), kind, version, sha256, vcs, commit, subdirectory, source_name, constraints)
 
 
 def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
-    """Return repository, commit and subdirectory of a URL as pip writes it (pip documentation, "VCS Support")."""
+    """Return repository, commit and subdirectory of a URL in pip's form (pip documentation, "VCS Support")."""
     base, _hash, fragment = url.partition("#")
     parts = urllib.parse.urlsplit(base)
     dummy, at, commit = parts.path.rpartition("@")
@@ -91,7 +94,7 @@ def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
         raise AirgapError("stage_build: %s: vcs must begin with git+https://, git+ssh:// or git+file://." % name)
     if parts.password or (parts.username and parts.scheme != "git+ssh"):
         raise AirgapError(
-            "stage_build: %s: vcs holds a password or token, which command lines would show. Leave it out, and give it "
+            "stage_build: %s: vcs holds a password or token, which command lines would show. Remove it, and give it "
             "to git on the internet host (git-credential(1), or ~/.netrc)." % name
         )
     if not at or not re.match(r"^[0-9a-f]{40}$", commit):
@@ -102,15 +105,15 @@ def _split_vcs(name: str, url: str) -> t.Tuple[str, str, str]:
         )
     match = re.match(r"^(?:subdirectory=([A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*))?$", fragment)
     if match is None or ".." in (match.group(1) or "").split("/"):
-        raise AirgapError("stage_build: %s: of what may follow # in vcs, only subdirectory=PATH is known." % name)
+        raise AirgapError("stage_build: %s: after # in vcs, only subdirectory=PATH is supported." % name)
     return base[: -len("@" + commit)], commit, match.group(1) or ""
 
 
 def is_skipped(path: str, may_be_output: bool) -> bool:
-    """Say whether a file or folder of a source folder, by its relative path, is left behind.
+    """Return whether a file or folder of a source folder, by its relative path, is not copied.
 
-    ``may_be_output`` tells that it is a folder without an __init__.py, as the
-    output of builds is.
+    ``may_be_output`` is true for a folder without an __init__.py, as the output
+    of a build is.
     """
     name = os.path.basename(path)
     if name in SKIPPED or name.endswith((".pyc", ".egg-info")):
@@ -119,5 +122,5 @@ def is_skipped(path: str, may_be_output: bool) -> bool:
 
 
 def is_sdist(name: str) -> bool:
-    """Say whether a file's name is that of an archive that pip takes for a source."""
+    """Return whether a file has the name of an archive that pip accepts as a source."""
     return name.endswith(_SDISTS)

@@ -19,17 +19,17 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 FORMAT = 1
 
 
-def origin(wanted: Order, url: str, sha256: str) -> str:
-    """Return where a built wheel comes from, as locks and manifest say it: no path of a machine, no password."""
-    place = _source(wanted, url, sha256)
+def build_origin(wanted: Order, url: str, sha256: str) -> str:
+    """Return where a built wheel comes from, as locks and the manifest show it: without paths of this machine and passwords."""
+    place = _source_origin(wanted, url, sha256)
     if not wanted.build_constraints:
         return place
     constraints = urllib.parse.quote(",".join(wanted.build_constraints), safe="=,.!~")
     return "%s%sbuild-constraints=%s" % (place, "&" if "#" in place else "#", constraints)
 
 
-def _source(wanted: Order, url: str, sha256: str) -> str:
-    """Return what a wheel is built from, as locks and manifest say it."""
+def _source_origin(wanted: Order, url: str, sha256: str) -> str:
+    """Return what a wheel is built from, as locks and the manifest show it."""
     if wanted.kind == "vcs":
         parts = urllib.parse.urlsplit(wanted.vcs)
         place = without_password(wanted.vcs)
@@ -42,11 +42,11 @@ def _source(wanted: Order, url: str, sha256: str) -> str:
     return "built:%s#sha256=%s" % (public(url.partition("#")[0]), sha256)
 
 
-def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version: str) -> t.Dict[str, t.Any]:
-    """Return all that decides what a build gives; the same inputs are not built again."""
+def build_inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version: str) -> t.Dict[str, t.Any]:
+    """Return everything that decides the result of a build; the same inputs are not built again."""
     order_now = dict(wanted._asdict(), build_constraints=list(wanted.build_constraints))
     if not wanted.build_constraints:
-        # As in the records of those that had none.
+        # As in the records of wheels that were built without constraints.
         del order_now["build_constraints"]
     return {
         "order": order_now,
@@ -57,15 +57,15 @@ def inputs(wanted: Order, source_sha256: str, host: _target.Target, pip_version:
 
 
 def needs_repair(wheel_tags: t.Iterable[str]) -> bool:
-    """Say whether a platform tag of a wheel names Linux but no C library, so that nobody knows where it runs."""
+    """Return whether a platform tag of a wheel names Linux but no C library, so that it is unknown where the wheel runs."""
     return any(tag.split("-")[2].startswith("linux_") for tag in wheel_tags)
 
 
-def unfit(wheel_tags: t.Iterable[str], host: _target.Target, target: _target.Target) -> str:
-    """Say why a target must not use a wheel with these tags that was built on ``host``; "" if it may.
+def misfit_reason(wheel_tags: t.Iterable[str], host: _target.Target, target: _target.Target) -> str:
+    """Return why a target must not use a wheel with these tags that was built on ``host``, or "" if it can.
 
-    A wheel without compiled code is for every target. Of the others, the C
-    library is the platform tag's business, which auditwheel has proved; a
+    A wheel without compiled code fits every target. For the others, the
+    platform tag, which auditwheel has verified, decides about the C library; the
     patch version of Python makes no difference to compiled code.
     """
     parts = [tag.split("-") for tag in wheel_tags]
@@ -85,7 +85,7 @@ def unfit(wheel_tags: t.Iterable[str], host: _target.Target, target: _target.Tar
     return reason
 
 
-class Built(t.NamedTuple):
+class BuiltWheel(t.NamedTuple):
     """A built wheel, from its record."""
 
     path: str
@@ -101,7 +101,7 @@ class Built(t.NamedTuple):
 
 
 def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
-    """Return a record; raises AirgapError for one that this version does not know."""
+    """Return a record; raises AirgapError for one that is not valid or of another format."""
     try:
         record = json.loads(text)
         good = record["format"] == FORMAT and all(
@@ -113,34 +113,36 @@ def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
     except (ValueError, KeyError, TypeError, AttributeError):
         good = False
     if not good:
-        raise AirgapError("%s is no record of a built wheel. Remove it, and build the wheel again." % where)
+        raise AirgapError("%s is not a record of a built wheel. Remove it, and build the wheel again." % where)
     return record
 
 
-def built(text: str, where: str) -> Built:
-    """Return what a record says of the wheel beside it."""
+def parse_built_wheel(text: str, where: str) -> BuiltWheel:
+    """Return the wheel that a record next to it describes."""
     record = read_record(text, where)
     host = _target_parser.parse(dict(record["inputs"]["host"], name="here"))[0]
     path = os.path.join(os.path.dirname(where), record["filename"])
     own = Order(**record["inputs"]["order"]).is_own
     name, version, filename, sha256 = (record[key] for key in ("name", "version", "filename", "sha256"))
-    return Built(
+    return BuiltWheel(
         path, name, version, filename, sha256, record["size"], record["origin"], own, host, tuple(record["tags"])
     )
 
 
-def digest_lines(wheels: t.Iterable[Built]) -> t.List[str]:
-    """Return what a resolution's digest must know of built wheels: their names and content."""
+def digest_lines(wheels: t.Iterable[BuiltWheel]) -> t.List[str]:
+    """Return the names and the SHA-256 of built wheels, on which a lock depends."""
     return sorted("built %s sha256:%s" % (one.filename, one.sha256) for one in wheels)
 
 
-def constraint(wheel: Built, path: str) -> str:
-    """Return the constraint that lets pip take this very file for its project and no other."""
+def exact_constraint(wheel: BuiltWheel, path: str) -> str:
+    """Return the constraint by which pip uses exactly this file for its project."""
     return "%s @ file://%s#sha256=%s" % (wheel.name, urllib.parse.quote(path), wheel.sha256)
 
 
-def claim(pins: t.Iterable[_lock.Pin], wheels: t.Iterable[Built], target: _target.Target) -> t.List[_lock.Pin]:
-    """Return the pins with the origin of those that were built; it is never a path.
+def with_build_origins(
+    pins: t.Iterable[_lock.Pin], wheels: t.Iterable[BuiltWheel], target: _target.Target
+) -> t.List[_lock.Pin]:
+    """Return the pins, of which those of built wheels have the origin of the build instead of a path.
 
     Raises AirgapError where a project of the site's own source came from an index.
     """
@@ -152,30 +154,30 @@ def claim(pins: t.Iterable[_lock.Pin], wheels: t.Iterable[Built], target: _targe
             pin = pin._replace(origin=wheel.origin)
         elif wheel is not None and wheel.is_own:
             raise AirgapError(
-                "target %s: %s %s from %s was chosen, but stage_build makes %s %s from %s. Something else has that name "
-                "there; give the project another name, or another version."
+                "target %s: %s %s from %s was chosen, but stage_build builds %s %s from %s. Another project has that name "
+                "there. Give the project another name, or another version."
                 % (target.name, pin.name, pin.version, pin.origin, wheel.name, wheel.version, wheel.origin)
             )
         claimed.append(pin)
     return claimed
 
 
-def mentioned(wheels: t.Iterable[Built], output: str) -> t.Set[str]:
-    """Return the names of the projects that can only be had as built wheels and of which a failed engine speaks."""
+def mentioned_projects(wheels: t.Iterable[BuiltWheel], output: str) -> t.Set[str]:
+    """Return the projects that exist only as built wheels and that the output of a failed engine names."""
     words = {_lock.normalize(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", output)}
     return {one.name for one in wheels if one.is_own and one.name in words}
 
 
-def told_unfit(wheels: t.Iterable[Built], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
-    """Say which of the built wheels of these projects cannot serve which targets, and what to do; "" if all can."""
-    names, said = set(names), []
+def misfit_message(wheels: t.Iterable[BuiltWheel], names: t.Iterable[str], targets: t.Iterable[_target.Target]) -> str:
+    """Return which built wheels of these projects do not fit which targets, and what to do; "" if all fit."""
+    names, sentences = set(names), []
     for wheel in wheels:
-        reasons = ["%s (%s)" % (one.name, unfit(wheel.tags, wheel.host, one)) for one in targets]
+        reasons = ["%s (%s)" % (one.name, misfit_reason(wheel.tags, wheel.host, one)) for one in targets]
         reasons = [one for one in reasons if not one.endswith("()")]
         if wheel.name in names and reasons:
-            said.append(
-                "%s was built on the internet host as %s, which serves only its own kind of target, not %s. Give the set "
-                "other targets, require a version that has a wheel there, or build it on such a machine and name its "
-                "folder in find_links." % (wheel.name, wheel.filename, ", ".join(reasons))
+            sentences.append(
+                "%s was built on the internet host as %s, which fits only targets of that host's kind, not %s. Give the "
+                "set other targets, require a version that has a wheel there, or build it on such a machine and name "
+                "its folder in find_links." % (wheel.name, wheel.filename, ", ".join(reasons))
             )
-    return " ".join(said)
+    return " ".join(sentences)

@@ -17,10 +17,10 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip
 
 
 class Fetcher:
-    """Fetches many files at a time through pip's own session, in one process (see _pip_fetch).
+    """Fetches many files at a time with pip's own session, in one process (see _pip_fetch).
 
-    That process is started at once and told later what to fetch: importing pip
-    takes longer than fetching a hundred files from a near index.
+    That process is started early and gets its list of URLs later: importing pip
+    takes longer than fetching a hundred files from a nearby index.
     """
 
     def __init__(self, pip: Pip, scratch: str, at_a_time: int) -> None:
@@ -33,34 +33,34 @@ class Fetcher:
         self.command = [pip.python, script, self.folder, str(at_a_time)] + pip_arguments("download")
         self.process = subprocess.Popen(
             self.command,
-            env=_settings.environment(pip.settings, os.environ),
+            env=_settings.pip_environment(pip.settings, os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
 
     def fetch(self, urls: t.Sequence[str], report_progress: t.Callable[[int], None]) -> t.List[str]:
-        """Return for each URL the path of its file, which is unchecked, and not there where it could not be fetched.
+        """Return the path of the file of each URL; it is not verified, and missing if it could not be fetched.
 
-        report_progress() is called with the number of files that are there, twice a second. This can be done once.
+        report_progress() is called with the number of files so far, twice a second. Can be called once.
         """
         started = time.time()
-        said = self.ask(("".join(url + "\n" for url in urls)).encode("utf-8"))
-        while said is None:
+        output = self.wait_briefly(("".join(url + "\n" for url in urls)).encode("utf-8"))
+        while output is None:
             report_progress(sum(name.isdigit() for name in os.listdir(self.folder)))
-            said = self.ask(None)
-        out = said.decode("utf-8", "replace")
+            output = self.wait_briefly(None)
+        out = output.decode("utf-8", "replace")
         log_command(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
         return [os.path.join(self.folder, str(number)) for number in range(len(urls))]
 
-    def ask(self, text: t.Optional[bytes]) -> t.Optional[bytes]:
-        """Return all that the process has said where it ends within half a second."""
+    def wait_briefly(self, text: t.Optional[bytes]) -> t.Optional[bytes]:
+        """Return the output of the process if it ends within half a second, else None."""
         try:
             return self.process.communicate(text, timeout=0.5)[0]
         except subprocess.TimeoutExpired:
             return None
 
     def close(self) -> None:
-        """End the process, whether it was told to fetch or not."""
+        """End the process, whether or not it has fetched anything."""
         self.process.kill()
         self.process.communicate()

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The requirements of one set on their way to an engine and back: what it reads, and which line of which file it means."""
+"""The requirements of one set as an engine reads them, and the lines of the user's files that its messages mean."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import (
 
 REQUIREMENTS = "requirements.txt"
 CONSTRAINTS = "constraints.txt"
-# Where requirements stand that are an option of the module: no file needs to be named.
+# The place of requirements that are an option of the module: there is no file to name.
 OPTION = "requirements"
 
 
+class EngineInputs(t.NamedTuple):
+    """What an engine reads: files of requirements, files of constraints, and folders with wheels."""
+
+    requirements: t.Sequence[str]
+    constraints: t.Sequence[str]
+    find_links: t.Sequence[str]
+
+
 class Inputs:
-    """Requirements and constraints of all files, in two files of a scratch folder, one a line."""
+    """Requirements and constraints of all files, written to two files in a scratch folder, one per line."""
 
     def __init__(self, parsed: _requirements_file.Parsed, built: t.Mapping[str, t.Tuple[str, str]]) -> None:
         self.requirements = parsed.requirements
@@ -32,34 +40,34 @@ class Inputs:
             self.where[line.text] = line.where
 
     def check(self, read: t.Callable[[str], t.Any]) -> None:
-        """Raise AirgapError for all lines that no engine could take; ``read`` raises ValueError (PEP 508)."""
+        """Raise AirgapError for all lines that no engine can read; ``read`` raises ValueError (PEP 508)."""
         _requirement_checks.refuse_unreadable(self.requirements + self.constraints, read)
 
     def write(self, folder: str) -> t.Tuple[t.List[str], t.List[str]]:
         """Write the files for an engine; return those of requirements, and those of constraints.
 
-        pip and uv differ in which files they can read and how; both read these.
+        pip and uv differ in which files they read, and how; both read these.
         """
         paths: t.Tuple[t.List[str], t.List[str]] = ([], [])
         is_hashed = any(line.hashes for line in self.requirements)
-        # Where a constraint has a hash, pip wants one of everything; the files that were chosen are compared here.
+        # If one constraint has a hash, pip requires one of everything; the chosen files are compared here instead.
         constraints = [line._replace(hashes=()) for line in self.constraints]
         for found, name, lines in zip(paths, (REQUIREMENTS, CONSTRAINTS), (self.requirements, constraints)):
-            # An empty file of constraints is something that uv warns of.
+            # uv warns of an empty file of constraints.
             if lines or name == REQUIREMENTS:
                 found.append(os.path.join(folder, name))
                 with open(found[0], "w", encoding="utf-8") as stream:
                     for line in lines:
-                        stream.write(_requirement.for_engine(line, self.built, is_hashed) + "\n")
+                        stream.write(_requirement.engine_line(line, self.built, is_hashed) + "\n")
         return paths
 
     def label(self, text: str) -> str:
-        """Return a requirement with its place, if it stands in a file."""
+        """Return a requirement with its place, if it is in a file."""
         where = self.where.get(text, OPTION)
         return text if where == OPTION else "%s (%s)" % (text, where)
 
     def place_in(self, message: str, requirement: str) -> str:
-        """Return a message of the proof in which a requirement or constraint has its place."""
+        """Return a message of the closure check in which a requirement or constraint has its place."""
         return re.sub(
             r"(the (?:requirement|constraint) )%s" % re.escape(requirement),
             lambda match: match.group(1) + self.label(requirement),
@@ -69,36 +77,36 @@ class Inputs:
         )
 
     def relocate(self, message: str, folder: str) -> str:
-        """Return an engine's message in which lines of our files are those of the user."""
+        """Return an engine's message in which lines of the scratch files are replaced by those of the user's files."""
         lines = {REQUIREMENTS: self.requirements, CONSTRAINTS: self.constraints}
 
         def line_of(match: t.Match[str]) -> str:
             some, number = lines[match.group("name")], int(match.group("number"))
             return self.label(some[number - 1].text) if 0 < number <= len(some) else match.group()
 
-        ours = re.escape(folder + os.sep) + r"(?:[^\s/]+/)?"
+        scratch_file = re.escape(folder + os.sep) + r"(?:[^\s/]+/)?"
         message = re.sub(
-            r"(?:-[rc] )?%s(?P<name>%s|%s) \(line (?P<number>\d+)\)" % (ours, REQUIREMENTS, CONSTRAINTS),
+            r"(?:-[rc] )?%s(?P<name>%s|%s) \(line (?P<number>\d+)\)" % (scratch_file, REQUIREMENTS, CONSTRAINTS),
             line_of,
             message,
         )
-        return re.sub(r"`?%s\S*`?" % ours, "the set's requirements", message)
+        return re.sub(r"`?%s\S*`?" % scratch_file, "the set's requirements", message)
 
     def places(self, output: str) -> t.List[str]:
-        """Return the lines, with their places, of which an engine speaks when it fails."""
+        """Return the lines, with their places, that the output of a failed engine names."""
         found = []
-        for mentioned in _requirement.mentioned(output):
+        for mentioned in _requirement.mentioned_requirements(output):
             for line in self.requirements + self.constraints:
-                if line.where != OPTION and line.where in _requirement.places([line], mentioned):
+                if line.where != OPTION and line.where in _requirement.places_of([line], mentioned):
                     found.append(self.label(line.text))
         return list(dict.fromkeys(found))
 
-    def lacking(self, answers: t.Mapping[str, t.Iterable[str]]) -> t.Dict[str, t.List[str]]:
-        """Return, of target to requirements that no file meets there, each line with its targets."""
-        told: t.Dict[str, t.List[str]] = {}
-        for target, missing in answers.items():
+    def unmet_lines(self, unmet: t.Mapping[str, t.Iterable[str]]) -> t.Dict[str, t.List[str]]:
+        """Return, from target to requirements that no file meets there, each such line with its targets."""
+        lines: t.Dict[str, t.List[str]] = {}
+        for target, missing in unmet.items():
             for mentioned in missing:
                 for line in self.requirements:
-                    if _requirement.places([line], mentioned):
-                        told.setdefault(self.label(line.text), []).append(target)
-        return told
+                    if _requirement.places_of([line], mentioned):
+                        lines.setdefault(self.label(line.text), []).append(target)
+        return lines

@@ -21,10 +21,10 @@ def digest_inputs(
     find_links: t.Sequence[str],
     engine: str,
 ) -> str:
-    """Return the SHA-256 of all that a resolution depends on and that the site decides.
+    """Return the SHA-256 of everything that a resolution depends on and that the site decides.
 
-    Requirements and constraints are those of all files, with their hashes; in
-    which file and in what order they stand makes no difference.
+    Requirements and constraints are those of all files, with their hashes; their
+    file and order make no difference.
     """
     described = {
         "requirements": sorted(set(requirements)),
@@ -37,8 +37,8 @@ def digest_inputs(
     return "sha256:" + sha256_bytes(json.dumps(described, sort_keys=True).encode("utf-8"))
 
 
-def neighbours(names: t.Set[str], requires: t.Mapping[str, t.Set[str]]) -> t.Set[str]:
-    """Return what an upgrade may have to move: all that the projects require, and all that require them."""
+def affected_by_upgrade(names: t.Set[str], requires: t.Mapping[str, t.Set[str]]) -> t.Set[str]:
+    """Return what an upgrade may have to move: everything that the projects require, and everything that requires them."""
     parents: t.Dict[str, t.Set[str]] = {}
     for parent, children in requires.items():
         for child in children:

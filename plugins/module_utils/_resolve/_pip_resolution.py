@@ -20,13 +20,14 @@ from ansible_collections.airgap.python.plugins.module_utils._pip._arguments impo
 )
 from ansible_collections.airgap.python.plugins.module_utils._pip._causes import STAGING
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import diagnose
-from ansible_collections.airgap.python.plugins.module_utils._pip._resolve_error import RefusedError, ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
+from ansible_collections.airgap.python.plugins.module_utils._resolve._resolve_error import RefusedError, ResolveError
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
-def refused(output: str) -> t.Optional[RefusedError]:
+def parse_refusal(output: str) -> t.Optional[RefusedError]:
     """Return what the runner of pip refused (see _pip_runner), if that is why pip failed."""
     match = re.search(r"airgap refuses (\{.*\})\s*$", output, re.MULTILINE)
     if match is None:
@@ -37,35 +38,33 @@ def refused(output: str) -> t.Optional[RefusedError]:
 
 def resolve_arguments(
     target: Target,
-    requirements: t.Sequence[str],
-    constraints: t.Sequence[str],
-    find_links: t.Sequence[str],
+    inputs: EngineInputs,
     scratch: str,
 ) -> t.List[str]:
-    """Return pip's arguments that resolve requirement files for a target into scratch/report.json."""
+    """Return pip's arguments to resolve requirements files for a target and write scratch/report.json."""
     arguments = pip_arguments("install", *RESOLVE_ONLY, ONLY_WHEELS)
     arguments += ["--target", os.path.join(scratch, "nowhere"), "--report", os.path.join(scratch, "report.json")]
     arguments += target.pip_arguments()
-    arguments += options("--find-links", find_links)
-    return arguments + options("--requirement", requirements) + options("--constraint", constraints)
+    arguments += options("--find-links", inputs.find_links)
+    return arguments + options("--requirement", inputs.requirements) + options("--constraint", inputs.constraints)
 
 
 def fetch_arguments(target: Target, listing: str, dest: str) -> t.List[str]:
-    """Return pip's arguments that fetch the files of a listing, each with its hash."""
+    """Return pip's arguments to fetch the files of a listing, each with its hash."""
     arguments = pip_arguments("download", NO_DEPENDENCIES, ONLY_WHEELS, REQUIRE_HASHES, "--dest", dest)
     return arguments + target.pip_arguments() + ["--requirement", listing]
 
 
 def fetch_line(pin: _lock.Pin) -> str:
-    """Return the requirement that fetches just one file."""
+    """Return the requirement that fetches exactly one file."""
     return "%s @ %s --hash=sha256:%s" % (pin.name, pin.origin, pin.sha256)
 
 
 def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.Pin]:
     """Return the pins in pip's installation report; sizes are not known yet and are 0, origins may hold secrets.
 
-    Raises ResolveError where pip was not asked for this target's markers, or
-    names a file without SHA-256.
+    Raises ResolveError if pip evaluated other markers than this target's, or names
+    a file without SHA-256.
     """
     expected = target.markers()
     answered = report.get("environment", {})
@@ -81,10 +80,10 @@ def read_report(report: t.Mapping[str, t.Any], target: Target) -> t.List[_lock.P
         name = _lock.normalize(item["metadata"]["name"])
         filename = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
         if not filename.endswith(".whl"):
-            raise ResolveError("target %s: %s is no wheel. Name a version that has one." % (target.name, filename))
+            raise ResolveError("target %s: %s is not a wheel. Name a version that has one." % (target.name, filename))
         if "sha256" not in hashes:
             raise ResolveError(
-                "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
+                "target %s: the index gives no SHA-256 for %s. Name an index that does (PEP 503)."
                 % (target.name, filename)
             )
         pins.append(_lock.Pin(name, item["metadata"]["version"], hashes["sha256"], filename, 0, url.partition("#")[0]))
@@ -103,10 +102,10 @@ def why_unresolved(output: str, target: Target, what: str, log: str = "") -> str
     return "target %s: %s: %s %s" % (target.name, what, "; ".join(part for part in (cause, *lines) if part), fix)
 
 
-def yanked(output: str) -> t.List[str]:
-    """Return "NAME VERSION" of what pip took although its index has yanked it (PEP 592), because a pin holds on to it.
+def yanked_versions(output: str) -> t.List[str]:
+    """Return "NAME VERSION" of what pip chose although its index has yanked it (PEP 592), because it is pinned.
 
-    Read from pip's warning; the report of a dry run does not say so.
+    Read from pip's warning; the report of a dry run does not show it.
     """
     found = re.findall(r"is a yanked version: '([^']+)' candidate \(version ([^ )]+)", output)
     return ["%s %s" % one for one in found]
@@ -120,7 +119,7 @@ def unknown_extras(output: str) -> t.List[t.Tuple[str, str, str]]:
 
 
 def asks_for_extra(requirement: str, extra: str) -> bool:
-    """Say whether a requirement asks for an extra, in whatever spelling."""
+    """Return whether a requirement asks for an extra, in any spelling."""
     match = re.match(r"^[^\[;@]*\[([^\]]*)\]", requirement)
     extras = match.group(1).split(",") if match else []
     return _lock.normalize(extra) in [_lock.normalize(one.strip()) for one in extras]

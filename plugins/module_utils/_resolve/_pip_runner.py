@@ -3,20 +3,21 @@
 """Run pip so that it evaluates environment markers for a target.
 
 pip's ``--platform`` and ``--python-version`` choose wheels for another
-interpreter, but markers are evaluated for the running one (pypa/pip issue
-11664). This file runs in the interpreter that holds pip:
+interpreter, but it evaluates markers for the running one (pypa/pip issue
+11664). This file runs in pip's interpreter:
 ``python _pip_runner.py ENVIRONMENT.json pip-arguments...``. It replaces the
-marker environment of pip's own copy of packaging, proves that pip asks for
-it, and then runs pip. It needs nothing but pip.
+marker environment of pip's vendored packaging, verifies that pip uses it, and
+then runs pip. It needs nothing but pip.
 
-``--only-binary`` holds for what comes from an index. What a URL, a repository or
-a folder gives is built, which runs its code, so pip is made to refuse it first.
+``--only-binary`` applies to what comes from an index. pip would build what comes
+from a URL, a repository or a folder, which runs its code, so it is made to
+refuse these first.
 
 With ``AIRGAP_SHARED`` in the environment, resolutions that run at the same time
-or one after another ask for each page of an index and for each file once: both
-lie in that folder. Where a new pip has moved what this needs, pip just asks
-itself. With ``AIRGAP_LOOK``, nothing is resolved: each requirement that no file
-of the index meets is printed on a line that begins with NONE.
+or one after another request each page of an index and each file once, and share
+them in that folder. If a new pip has moved what this needs, each pip makes its
+own requests. With ``AIRGAP_LOOK``, nothing is resolved: each requirement that no
+file of the index meets is printed on a line that starts with NONE.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ import typing as t
 import urllib.parse
 
 MOVED = 97
-# A page of an index could not be read, which pip takes for a project that is not there.
+# A page of an index could not be read, which pip treats as a project that does not exist.
 UNREAD = 98
-# The file beside the environment that says which.
+# The file, next to that of the environment, that lists these pages.
 PAGES = "pages.json"
 SHARED = "AIRGAP_SHARED"
-# What pip says before the description (JSON) of what it would have had to build.
+# Precedes the description (JSON) of what pip would have to build.
 REFUSED = "airgap refuses "
 LOOK = "AIRGAP_LOOK"
 NONE = "airgap: there is none of "
-# How many files are asked for before pip needs them, at a time; pip's pool keeps ten connections.
+# How many files are requested at a time before pip needs them; pip's pool keeps ten connections.
 AHEAD = 8
 
 
@@ -60,8 +61,8 @@ def install(environment: dict) -> None:
     markers.default_environment = target_environment
 
 
-def is_asked(environment: dict) -> bool:
-    """Say whether a marker that only ``environment`` fulfils is true for pip's requirements."""
+def is_used(environment: dict) -> bool:
+    """Return whether a marker that only ``environment`` fulfils is true for pip's requirements."""
     from pip._vendor.packaging.markers import Marker
     from pip._vendor.packaging.requirements import Requirement
 
@@ -71,14 +72,14 @@ def is_asked(environment: dict) -> bool:
         direct = Marker("platform_version == '%s'" % nonce).evaluate({"extra": ""})
         parsed = Requirement("x; platform_version == '%s'" % nonce).marker
         return bool(direct and parsed and parsed.evaluate({"extra": ""}))
-    except Exception:  # whatever a new pip raises, it means that the ground moved
+    except Exception:  # whatever a new pip raises, it has changed what this relies on
         return False
     finally:
         install(environment)
 
 
-def guard() -> bool:
-    """Make pip refuse what is no wheel, and what a wheel requires by a URL, before it is fetched; say whether it can be."""
+def refuse_sources() -> bool:
+    """Make pip refuse what is not a wheel, and what a wheel requires by a URL, before it is fetched; return False if it cannot."""
     try:
         preparer: t.Any = importlib.import_module("pip._internal.operations.prepare").RequirementPreparer
         error: t.Any = importlib.import_module("pip._internal.exceptions").InstallationError
@@ -89,7 +90,7 @@ def guard() -> bool:
         return False
 
     def is_transitive(requirement: t.Any) -> bool:
-        # A link alone may be that of the index or of a constraint, which the asker knows nothing of.
+        # A link alone may come from the index or from a constraint, not from the parent's metadata.
         asker = requirement.comes_from
         return bool(getattr(requirement.req, "url", None) and asker and not isinstance(asker, str))
 
@@ -114,7 +115,7 @@ def guard() -> bool:
 
 
 class Pages:
-    """Notes which pages of indexes could not be read, and which indexes gave any; pip goes on without a word."""
+    """Records which pages of indexes could not be read, and which indexes gave any; pip itself ignores them silently."""
 
     def __init__(self) -> None:
         collector: t.Any = importlib.import_module("pip._internal.index.collector")
@@ -123,7 +124,7 @@ class Pages:
         self.read = collector._get_index_content
         self.unread: t.Dict[str, str] = {}
         self.answered: t.Set[str] = set()
-        # What is asked for ahead, in other threads, may be of no use; the resolver asks in this one.
+        # Other threads request pages in advance that may not be needed; the resolver runs in the main thread.
         self.needed: t.Set[str] = set()
         find = finder.find_all_candidates
 
@@ -137,7 +138,7 @@ class Pages:
         collector._get_index_content = self.page
 
     def failed(self, link: t.Any, reason: t.Any, meth: t.Any = None) -> None:
-        """Note a failure, unless it is that there is no such page."""
+        """Record a failure, unless the page does not exist."""
         status = getattr(getattr(reason, "response", None), "status_code", None)
         if status != 404:
             self.unread[plain(link.url)] = str(reason)
@@ -151,7 +152,7 @@ class Pages:
         return page
 
     def write(self, path: str) -> bool:
-        """Write what was noted of projects that the resolver needs; say whether something failed that pip must not pass over. Of 403, who reads this judges."""
+        """Write what was recorded of projects that the resolver needs; return whether pip must fail. The reader of the file decides about 403."""
         unread = {
             url: self.unread[url] for url in list(self.unread) if url.rstrip("/").rpartition("/")[2] in self.needed
         }
@@ -170,7 +171,7 @@ def plain(url: str) -> str:
 
 @contextlib.contextmanager
 def one_at_a_time(path: str) -> t.Iterator[None]:
-    """Hold a name against the other threads and processes that want to fetch the same."""
+    """Lock a name against the other threads and processes that fetch the same file."""
     handle = os.open(path + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -180,18 +181,18 @@ def one_at_a_time(path: str) -> t.Iterator[None]:
 
 
 def write_whole(path: str, data: bytes) -> None:
-    """Write a file that appears whole."""
+    """Write a file aside and rename it."""
     with open(path + ".new", "wb") as stream:
         stream.write(data)
     os.rename(path + ".new", path)
 
 
 class Shared:
-    """Index pages and wheels, each asked for once, and before the resolver comes to them.
+    """Index pages and wheels, each requested once, and before the resolver needs them.
 
-    What is asked for ahead is a guess: the newest wheel that one requirement
-    and the constraints allow. The resolver decides as it always does, and
-    finds the guess in the folder where it was right.
+    What is requested in advance is a guess: the newest wheel that one requirement
+    and the constraints allow. The resolver decides as always, and finds the file
+    in the folder if the guess was correct.
     """
 
     def __init__(self, folder: str) -> None:
@@ -217,12 +218,12 @@ class Shared:
         prepare.get_http_url = self.get
 
         def resolve(asked: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
-            return self.ask_ahead_and_resolve(asked, roots, *arguments, **options)
+            return self.prefetch_and_resolve(asked, roots, *arguments, **options)
 
         resolver.resolve = resolve
 
-    def ask_ahead_and_resolve(self, resolver: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
-        """Ask for what the roots need, unless other resolutions did, then resolve."""
+    def prefetch_and_resolve(self, resolver: t.Any, roots: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+        """Request what the roots need, unless another resolution has, then resolve."""
         if os.environ.get(LOOK):
             self.print_unmet(resolver.factory._finder, roots)
         if os.listdir(self.pages):
@@ -235,11 +236,11 @@ class Shared:
                 if root.constraint:
                     name = root.req.name.lower()
                     self.constraints[name] = self.constraints.get(name, root.req.specifier) & root.req.specifier
-            self.expect([root.req for root in wanted if not root.constraint])
+            self.prefetch([root.req for root in wanted if not root.constraint])
         return self.resolve(resolver, roots, *arguments, **options)
 
     def print_unmet(self, finder: t.Any, roots: t.Iterable[t.Any]) -> None:
-        """Print which of the roots no file of the index meets, and end."""
+        """Print which of the roots no file of the index meets, and exit."""
         linked = {root.req.name.lower() for root in roots if root.req and root.link}
         plain = [root for root in roots if root.req and not root.constraint and root.match_markers()]
         asked = [root.req for root in plain if root.req.name.lower() not in linked]
@@ -259,28 +260,28 @@ class Shared:
         with one_at_a_time(path):
             if os.path.exists(path):
                 with open(path, "rb") as stream:
-                    return pickle.loads(stream.read())  # a file of this run's own folder, which is closed to others
+                    return pickle.loads(stream.read())  # a file of this run's own folder, which only its user can write
             page = self.ask_page(link, session=session, **options)
             if page is not None:
                 write_whole(path, pickle.dumps(page))
             return page
 
     def get(self, link: t.Any, download: t.Any, download_dir: t.Any = None, hashes: t.Any = None) -> t.Any:
-        """Return a file as pip's own function does; pip checks the hash of one that is there already."""
+        """Return a file as pip's own function does; pip verifies the hash of one that exists."""
         if not link.is_wheel or not link.hash or os.path.basename(link.filename) != link.filename:
             return self.ask_file(link, download, download_dir, hashes)
         path = os.path.join(self.files, link.filename)
         with one_at_a_time(path):
-            there = self.check(link, self.files, hashes)
-            if there:
-                return self.file(there, None)
+            existing = self.check(link, self.files, hashes)
+            if existing:
+                return self.file(existing, None)
             answer = self.ask_file(link, download, download_dir, hashes)
             shutil.copyfile(answer.path, path + ".new")
             os.rename(path + ".new", path)
             return answer
 
-    def expect(self, requirements: t.Iterable[t.Any]) -> None:
-        """Ask for what requirements need that hold here."""
+    def prefetch(self, requirements: t.Iterable[t.Any]) -> None:
+        """Request what those requirements need whose markers are true."""
         for one in requirements:
             if (
                 one.url is None
@@ -288,20 +289,20 @@ class Shared:
                 and (one.marker is None or one.marker.evaluate({"extra": ""}))
             ):
                 self.asked_for.add(str(one))
-                self.ahead.submit(self.guess, one)
+                self.ahead.submit(self.fetch_likely_wheel, one)
 
-    def guess(self, requirement: t.Any) -> None:
-        """Download what the resolver is likely to choose for a requirement, and go on with what that needs."""
+    def fetch_likely_wheel(self, requirement: t.Any) -> None:
+        """Download what the resolver is likely to choose for a requirement, and request what that needs."""
         with contextlib.suppress(Exception):
             specifier = requirement.specifier & self.constraints.get(requirement.name.lower(), requirement.specifier)
             best = self.finder.find_best_candidate(requirement.name, specifier).best_candidate
             if best is not None:
                 path = self.get(best.link, self.download, None, best.link.as_hashes()).path
-                self.expect(dependencies(path))
+                self.prefetch(dependencies(path))
 
 
 def dependencies(path: str) -> t.List[t.Any]:
-    """Return what a wheel requires, as pip's packaging reads it."""
+    """Return what a wheel requires, as read by pip's packaging."""
     import email
     import zipfile
 
@@ -314,16 +315,16 @@ def dependencies(path: str) -> t.List[t.Any]:
 
 
 def share(folder: str) -> None:
-    """Have pip share pages and files through a folder, if this pip lets it."""
+    """Make pip share pages and files through a folder, if this pip allows it."""
     with contextlib.suppress(ImportError, AttributeError):
         Shared(folder)
 
 
 def main() -> int:
-    """Read the environment, check that it counts, run pip."""
+    """Read the environment, verify that pip uses it, run pip."""
     with open(sys.argv[1]) as stream:
         environment = json.load(stream)
-    missing = "evaluate markers" if not is_asked(environment) else "prepare files" if not guard() else ""
+    missing = "evaluate markers" if not is_used(environment) else "prepare files" if not refuse_sources() else ""
     if os.environ.get(SHARED):
         share(os.environ[SHARED])
     pages = None
@@ -346,7 +347,7 @@ def main() -> int:
         status = status or UNREAD
     sys.stdout.flush()
     sys.stderr.flush()
-    # What was asked for ahead and is not here yet is of no use any more; nobody waits for it.
+    # Do not wait for files that were requested in advance and are no longer needed.
     os._exit(status)
 
 

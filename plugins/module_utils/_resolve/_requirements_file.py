@@ -18,9 +18,9 @@ import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import instead
+from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import replacement_advice
 from ansible_collections.airgap.python.plugins.module_utils._resolve._requirement import (
-    _VARIABLE,
+    VARIABLE,
     Line,
     parse_requirement,
 )
@@ -28,13 +28,13 @@ from ansible_collections.airgap.python.plugins.module_utils._secrets import with
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
-# Behind it stands where a line stood on the machine that it was brought from.
+# It precedes the place of a line on the machine that the line was copied from.
 ORIGIN = "  # airgap: "
 _SHORT = {"-i": "--index-url", "-f": "--find-links", "-r": "--requirement", "-c": "--constraint", "-e": "--editable"}
 
 
 class Option(t.NamedTuple):
-    """An option in a file; ``value`` may hold a password."""
+    """An option in a file; ``value`` may contain a password."""
 
     name: str
     value: str
@@ -42,10 +42,10 @@ class Option(t.NamedTuple):
 
 
 class Parsed(t.NamedTuple):
-    """What files hold together.
+    """The content of all files together.
 
-    ``files`` has the text of each file that was read, by its path; ``secrets`` what must not be seen anywhere, and what
-    stands for it.
+    ``files`` has the text of each file that was read, by its path; ``secrets`` maps each value that must not be shown
+    anywhere to its replacement.
     """
 
     requirements: t.Tuple[Line, ...]
@@ -56,12 +56,12 @@ class Parsed(t.NamedTuple):
 
 
 def logical_lines(text: str) -> t.Iterator[t.Tuple[int, str]]:
-    """Yield (number, line) with continued lines joined and comments gone; empty lines are left out."""
+    """Yield (number, line) with continued lines joined, without comments and empty lines."""
     parts: t.List[str] = []
     first = 0
     for number, raw in enumerate(text.lstrip("\ufeff").splitlines(), 1):
         first = first if parts else number
-        # As for pip, a line that is all comment goes on nowhere.
+        # As for pip, a comment line is not continued.
         alone = _COMMENT.match(raw) is not None
         if raw.endswith("\\") and not alone:
             parts.append(raw.strip("\\"))
@@ -76,7 +76,7 @@ def logical_lines(text: str) -> t.Iterator[t.Tuple[int, str]]:
         yield first, line
 
 
-# What a file may begin with, the longer ones first: the mark of UTF-16 begins that of UTF-32.
+# Byte order marks, the longer ones first: the mark of UTF-32 starts with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -89,7 +89,7 @@ _MARKS = (
 def decode(data: bytes) -> str:
     """Return the text of a requirements file: by its byte order mark, by a coding in its first two lines, or UTF-8, as pip does.
 
-    Raises UnicodeDecodeError, and LookupError for a coding that there is not.
+    Raises UnicodeDecodeError, and LookupError for an unknown coding.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -108,7 +108,7 @@ def read_file(path: str) -> str:
 
 
 class _Reader:
-    """Reads files and those that they name."""
+    """Reads files and the files that they name."""
 
     def __init__(self, read: t.Callable[[str], str], variables: t.Mapping[str, str]) -> None:
         self.read = read
@@ -120,60 +120,60 @@ class _Reader:
         self.secrets: t.Dict[str, str] = {}
         self.errors: t.List[str] = []
 
-    def take(self, raw: str, where: str, constraint: bool) -> None:
-        """Take a requirement or constraint, or note what is wrong with it, without the values of its variables."""
+    def add_requirement(self, raw: str, where: str, constraint: bool) -> None:
+        """Add a requirement or constraint, or record what is wrong with it, without the values of its variables."""
         line = self.expand(raw)
         try:
-            found = self.line(raw, where)
+            found = self.read_requirement(raw, where)
             extras = re.match(r"^([A-Za-z0-9._-]+)\s*\[[^\]]*\]\s*", found.text) if constraint else None
             if extras:
                 raise AirgapError(
-                    "%s: the constraint %s has an extra, and a constraint only says which versions are allowed. "
+                    "%s: the constraint %s has an extra, but a constraint can only restrict versions. "
                     "Write %s%s." % (where, found.text, extras.group(1), found.text[extras.end() :])
                 )
             (self.constraints if constraint else self.requirements).append(found)
         except AirgapError as error:
-            said = str(error)
+            message = str(error)
             if line != raw:
-                said = "%s: %r cannot be read with its variables filled in. Correct it, or what they hold." % (
+                message = "%s: %r cannot be read after its variables are expanded. Correct it, or their values." % (
                     where,
                     raw,
                 )
-            self.errors.append(said)
+            self.errors.append(message)
 
     def expand(self, line: str) -> str:
-        """Return a line with ${NAME} replaced where the variable is set, as pip does."""
-        return _VARIABLE.sub(lambda match: self.variables.get(match.group("name")) or match.group(), line)
+        """Return a line in which each ${NAME} whose variable is set is replaced, as pip does."""
+        return VARIABLE.sub(lambda match: self.variables.get(match.group("name")) or match.group(), line)
 
-    def line(self, written: str, where: str) -> Line:
-        """Return a requirement, and note what is secret in it."""
+    def read_requirement(self, written: str, where: str) -> Line:
+        """Return a requirement, and record what is secret in it."""
         line = parse_requirement(self.expand(written), where, written)
         if line.url:
-            values = {name: self.variables.get(name, "") for name in _VARIABLE.findall(written)}
+            values = {name: self.variables.get(name, "") for name in VARIABLE.findall(written)}
             self.secrets.update(_secrets.masks(_secrets.passwords([line.url])))
             for name, value in values.items():
                 if len(value) >= _secrets.SHORTEST:
                     self.secrets.update({one: "${%s}" % name for one in (value, urllib.parse.quote(value))})
         return line
 
-    def file(self, path: str, constraint: bool, inside: t.Tuple[str, ...] = (), named_in: str = "") -> None:
-        """Read a file and those that it names; ``named_in`` is the line that names it."""
-        begin = named_in + ": " if named_in else ""
+    def read_file(self, path: str, constraint: bool, inside: t.Tuple[str, ...] = (), named_in: str = "") -> None:
+        """Read a file and the files that it names; ``named_in`` is the line that names it."""
+        prefix = named_in + ": " if named_in else ""
         if path in inside:
             raise AirgapError(
-                "%s%s names itself, by way of %s. Remove one of the -r or -c lines." % (begin, path, ", ".join(inside))
+                "%s%s includes itself through %s. Remove one of the -r or -c lines." % (prefix, path, ", ".join(inside))
             )
         if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", path):
             raise AirgapError(
-                "%s%s is a file on the net. Fetch it yourself, read it, and name the copy."
-                % (begin, without_secrets(path))
+                "%s%s is a file on the network. Download it, read it, and name the copy."
+                % (prefix, without_secrets(path))
             )
         if path not in self.files:
             try:
                 self.files[path] = self.read(path)
             except (OSError, UnicodeDecodeError, LookupError) as error:
                 raise AirgapError(
-                    "%s%s cannot be read: %s. Name a file that is there, in UTF-8 or UTF-16." % (begin, path, error)
+                    "%s%s cannot be read: %s. Name a file that exists, in UTF-8 or UTF-16." % (prefix, path, error)
                 ) from error
         physical = self.files[path].lstrip("\ufeff").splitlines()
         for number, raw in logical_lines(self.files[path]):
@@ -181,12 +181,14 @@ class _Reader:
             origin = physical[number - 1].partition(ORIGIN)[2].strip()
             where = origin or "%s, line %d" % (path, number)
             if line.startswith("-"):
-                self.option(line, raw, where, path, constraint, inside)
+                self.read_option(line, raw, where, path, constraint, inside)
             else:
-                self.take(raw, where, constraint)
+                self.add_requirement(raw, where, constraint)
 
-    def option(self, line: str, raw: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]) -> None:
-        """Follow -r and -c, take an editable as the requirement that it is, note all others."""
+    def read_option(
+        self, line: str, raw: str, where: str, path: str, constraint: bool, inside: t.Tuple[str, ...]
+    ) -> None:
+        """Follow -r and -c, refuse an editable project, and record all other options."""
         name, value = self.split_option(line)
         if name in ("--requirement", "--constraint"):
             try:
@@ -195,31 +197,31 @@ class _Reader:
                 raise AirgapError("%s: a quote is not closed (%s). Close it." % (where, error)) from error
             if len(words) != 1:
                 raise AirgapError(
-                    "%s: %s must be followed by one file, and is by %d. If its path has spaces, put it in quotes."
+                    "%s: %s must be followed by one file, not by %d. If the path has spaces, put it in quotes."
                     % (where, name, len(words))
                 )
             value = words[0]
             if "://" not in value:
                 value = os.path.normpath(os.path.join(os.path.dirname(path), value))
             # As for pip, -r in a constraints file requires.
-            self.file(value, name == "--constraint", inside + (path,), where)
+            self.read_file(value, name == "--constraint", inside + (path,), where)
         elif name == "--editable":
-            self.editable(self.split_option(raw)[1], where)
+            self.refuse_editable(self.split_option(raw)[1], where)
         else:
             self.options.append(Option(name, value, where))
 
-    def editable(self, value: str, where: str) -> None:
-        """Note that what is editable cannot be had, and how else it can."""
+    def refuse_editable(self, value: str, where: str) -> None:
+        """Record that a project cannot be editable, and what to write instead."""
         egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+)", value)
         direct = re.match(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\]\s*)?@\s*(?=\S+:|[./])", value)
         name = egg.group(1) if egg else direct.group(1) if direct else "NAME"
         reference = value[direct.end() :] if direct else re.sub(r"\[[^\]]*\]$", "", value)
-        mend = instead(name, reference)
+        fix = replacement_advice(name, reference)
         if "://" not in reference:
-            # Tools that export a lock write the project itself so.
-            mend = mend[:-1] + "; or remove it, if only what the project requires is wanted and stands in the file."
+            # Tools that export a lock write the project itself in this form.
+            fix = fix[:-1] + "; or remove it, if only the project's requirements are wanted and the file has them."
         self.errors.append(
-            "%s: %s is editable, which no other machine can install. %s" % (where, without_secrets(value), mend)
+            "%s: %s is editable, which no other machine can install. %s" % (where, without_secrets(value), fix)
         )
 
     @staticmethod
@@ -238,10 +240,10 @@ def parse(
     read: t.Callable[[str], str],
     variables: t.Optional[t.Mapping[str, str]] = None,
 ) -> Parsed:
-    """Return what requirement strings, requirements files and constraints files hold together.
+    """Return the content of requirement strings, requirements files and constraints files together.
 
-    ``read`` returns the text of a file, ``variables`` are those that files may
-    name as ${NAME}. Raises AirgapError.
+    ``read`` returns the text of a file, ``variables`` has the values of ${NAME}.
+    Raises AirgapError.
     """
     reader = _Reader(read, variables or {})
     for text in requirements:
@@ -249,16 +251,16 @@ def parse(
             if line.startswith("-"):
                 name, value = reader.split_option(line)
                 if name == "--editable":
-                    reader.editable(value, "requirements")
+                    reader.refuse_editable(value, "requirements")
                 else:
-                    mend = _mend(Option(name, value, ""), "")
-                    reader.errors.append("The requirement %r is an option of pip. %s" % (without_secrets(line), mend))
+                    fix = _option_fix(Option(name, value, ""), "")
+                    reader.errors.append("The requirement %r is an option of pip. %s" % (without_secrets(line), fix))
                 continue
-            reader.take(line, "requirements", False)
+            reader.add_requirement(line, "requirements", False)
     for path in files:
-        reader.file(path, False)
+        reader.read_file(path, False)
     for path in constraints_files:
-        reader.file(path, True)
+        reader.read_file(path, True)
     if reader.errors:
         raise AirgapError(*reader.errors)
     return Parsed(
@@ -266,7 +268,7 @@ def parse(
     )
 
 
-# Where what an option says has its place; no option hides in a file.
+# The variables that replace an option in a file.
 _PLACES = {
     "--requirement": "requirements_files (requirements_file of a set)",
     "--constraint": "constraints_files (constraints_file of a set)",
@@ -275,36 +277,36 @@ _PLACES = {
     "--find-links": "find_links (stage_find_links in the role stage)",
     "--trusted-host": "the configuration of pip on the internet host",
 }
-_WHEELS = "Remove it: nothing but wheels is taken, save what stage_build lists."
-_BUILDS = "Remove it: nothing is built but what stage_build lists."
-# What is to be done for an option that has no such place.
-_MENDS = {
+_WHEELS = "Remove it: only wheels are used, except for what stage_build lists."
+_BUILDS = "Remove it: only what stage_build lists is built."
+# The fix for an option that no variable replaces.
+_FIXES = {
     "--only-binary": _WHEELS,
     "--prefer-binary": _WHEELS,
-    "--require-hashes": "Remove it: hashes in a file are always kept to.",
-    "--pre": "Remove it, and name the pre-releases that you want, such as NAME>=2.0rc1.",
+    "--require-hashes": "Remove it: hashes in a file are always enforced.",
+    "--pre": "Remove it, and require the pre-releases that you want, such as NAME>=2.0rc1.",
     "--no-index": "Remove it, and name folders with wheels in find_links (stage_find_links in the role stage).",
     "--config-settings": _BUILDS,
     "--global-option": _BUILDS,
 }
 
 
-def _mend(option: Option, remove: str = " Remove it from the file.") -> str:
-    """Return what to do for an option that stands where none counts."""
+def _option_fix(option: Option, remove: str = " Remove it from the file.") -> str:
+    """Return how to replace an option in a file."""
     if option.name in _PLACES:
-        return "Its place is %s.%s" % (_PLACES[option.name], remove)
+        return "Use %s instead.%s" % (_PLACES[option.name], remove)
     if option.name != "--no-binary":
-        return _MENDS.get(option.name, "Remove it: it is a setting of the pip of another machine.")
+        return _FIXES.get(option.name, "Remove it: it is a setting of pip on another machine.")
     names = [normalize(name.strip()) for name in option.value.split(",") if name.strip()]
     if not names or any(name.startswith(":") for name in names):
-        return "Remove it. Add to stage_build those that you want built, such as {name: NAME}."
+        return "Remove it. Add the projects that must be built to stage_build, such as {name: NAME}."
     return "Remove it. Add to stage_build: %s." % ", ".join("{name: %s}" % name for name in names)
 
 
 def refuse_options(parsed: Parsed) -> None:
-    """Raise AirgapError for all options in files: options count for the whole resolution, not for a file."""
+    """Raise AirgapError for all options in files: an option applies to the whole resolution, not to a file."""
     errors = [
-        "%s: the option %s does not count in a file here. %s" % (option.where, option.name, _mend(option))
+        "%s: the option %s cannot be set in a file. %s" % (option.where, option.name, _option_fix(option))
         for option in parsed.options
     ]
     if errors:

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the tools' tables of a pyproject.toml say that a name comes from: a commit, a folder, a URL, an index.
+"""Where the tools' tables of a pyproject.toml take a project from: a commit, a folder, a URL, an index.
 
-The name alone would be taken from the site's index, where it may be somebody
-else's. So each of these is refused with the way to have it. Tables are those of
+By its name alone, the project would come from the site's index, where someone
+else may own the name. So each of these is refused, with what to do. Tables are those of
 uv ("Managing dependencies"), Poetry ("Dependency specification", "Repositories")
 and PDM ("Configure the Project"). No I/O happens here.
 """
@@ -17,15 +17,15 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import stage_build_entry
+from ansible_collections.airgap.python.plugins.module_utils._resolve._build_advice import build_advice
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets, without_user
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 
-INDEX_MEND = "Name it in stage_index_url (one that serves the public projects, too) or stage_extra_index_urls"
+INDEX_FIX = "Name it in stage_index_url (if it also serves the public projects) or stage_extra_index_urls"
 
 
 class Index(t.NamedTuple):
-    """An index in a pyproject.toml; ``names`` are patterns of the only names that come from it, None is all names."""
+    """An index in a pyproject.toml; ``names`` are patterns of the names that come from it, None means all names."""
 
     table: str
     name: str
@@ -33,7 +33,7 @@ class Index(t.NamedTuple):
     names: t.Optional[t.Tuple[str, ...]]
 
     def shown(self) -> str:
-        """Return how messages call it."""
+        """Return the index as messages show it."""
         return " ".join(part for part in (self.name, "(%s)" % without_secrets(self.url) if self.url else "") if part)
 
 
@@ -46,7 +46,7 @@ def _tool(document: t.Mapping[str, t.Any], *keys: str) -> t.Any:
 
 
 def _listed(value: t.Any) -> t.List[t.Any]:
-    """Return a value that may stand alone or in a list as a list."""
+    """Return a value that may be a list or a single element as a list."""
     return value if isinstance(value, list) else [value] if value else []
 
 
@@ -67,7 +67,7 @@ def _indexes(document: t.Mapping[str, t.Any]) -> t.List[Index]:
 
 
 def _sources(document: t.Mapping[str, t.Any]) -> t.Iterator[t.Tuple[str, str, t.Mapping[str, t.Any]]]:
-    """Yield (table, normalized name, source) of what is said of single names."""
+    """Yield (table, normalized name, source) of the entries for single names."""
     tables = [("[tool.uv.sources]", _tool(document, "uv", "sources"))]
     tables.append(("[tool.poetry.dependencies]", _tool(document, "poetry", "dependencies")))
     for group in _tool(document, "poetry", "group"):
@@ -81,7 +81,7 @@ def _sources(document: t.Mapping[str, t.Any]) -> t.Iterator[t.Tuple[str, str, t.
 
 
 def _reference(source: t.Mapping[str, t.Any], where: str) -> str:
-    """Return a source that is no index as a URL or path, as a requirement would name it; "" for an index or a mere version."""
+    """Return a source as the URL or path of a requirement; "" for an index or a version."""
     if source.get("git"):
         url = str(source["git"])
         if not re.match(r"^[a-z+]+://", url):
@@ -98,22 +98,22 @@ def _reference(source: t.Mapping[str, t.Any], where: str) -> str:
 
 
 def _plain(url: str) -> str:
-    """Return a URL in the form in which two are compared."""
+    """Return a URL in the form in which URLs are compared."""
     parts = urllib.parse.urlsplit(without_user(url))
     return "%s://%s%s" % (parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"))
 
 
-def judge(
+def check_sources(
     document: t.Mapping[str, t.Any],
     names: t.Iterable[str],
     build: t.Iterable[t.Mapping[str, t.Any]],
     indexes: t.Iterable[str],
     where: str,
 ) -> t.List[str]:
-    """Return warnings of what a pyproject.toml says of the sources of the wanted names; raises AirgapError with all refusals.
+    """Return warnings about the sources of the wanted names in a pyproject.toml; raises AirgapError with all refusals.
 
-    ``build`` are the entries of stage_build: a name with a source of the site's
-    own is taken from nowhere else. ``indexes`` are the URLs that the site stages from.
+    ``build`` are the entries of stage_build: a project with a vcs or source there
+    comes from nowhere else. ``indexes`` are the URLs that the site stages from.
     """
     wanted = list(dict.fromkeys(normalize(name) for name in names))
     own = {normalize(str(one.get("name", ""))) for one in build if one.get("vcs") or one.get("source")}
@@ -123,14 +123,13 @@ def judge(
     def from_index(table: str, name: str, index: Index) -> None:
         if _plain(index.url) not in site:
             refused.append(
-                "%s takes %s from the index %s, and here the site's indexes count, where %s may be somebody else's. "
-                "%s, or build it: %s"
-                % (table, name, index.shown(), name, INDEX_MEND, stage_build_entry(name, "FOLDER"))
+                "%s takes %s from the index %s, but only the site's indexes are used, where %s may be someone else's. "
+                "%s, or build it: %s" % (table, name, index.shown(), name, INDEX_FIX, build_advice(name, "FOLDER"))
             )
         elif len(site) > 1:
             warnings.append(
-                "%s: %s takes %s from the index %s alone. Here all indexes count alike, and the highest version wins: "
-                "look at where %s comes from, or name one index that serves all."
+                "%s: %s takes %s from the index %s only. Here all indexes are equal, and the highest version wins: "
+                "check where %s comes from, or name one index that serves everything."
                 % (where, table, name, index.shown(), name)
             )
 
@@ -142,8 +141,8 @@ def judge(
         label = source.get("index") or source.get("source")
         if reference:
             refused.append(
-                "%s takes %s from %s, and here it would come from the index, where it may be somebody else's. %s"
-                % (table, name, without_secrets(reference), stage_build_entry(name, reference))
+                "%s takes %s from %s, but here it would come from the index, where it may be someone else's. %s"
+                % (table, name, without_secrets(reference), build_advice(name, reference))
             )
         elif label and normalize(str(label)) != "pypi":
             named = [one for one in known if one.name == label] or [Index(table, str(label), "", ())]
@@ -152,8 +151,8 @@ def judge(
         if index.names is None:
             if index.url and _plain(index.url) not in site:
                 refused.append(
-                    "%s names the index %s, and no index hides in a file here. %s, or remove it from the file."
-                    % (index.table, index.shown(), INDEX_MEND)
+                    "%s names the index %s, but a file cannot set an index. %s, or remove it from the file."
+                    % (index.table, index.shown(), INDEX_FIX)
                 )
             continue
         for name in wanted:
@@ -167,8 +166,8 @@ def judge(
     ):
         if value:
             warnings.append(
-                "%s: %s count for nothing here: what projects require of each other is kept. Write versions that fit "
-                "them as constraints of the set." % (where, table)
+                "%s: %s are ignored: the projects' own requirements apply. Write versions that fit them as constraints of "
+                "the set." % (where, table)
             )
     return warnings
 
@@ -179,5 +178,5 @@ def normalize_pattern(text: str) -> str:
 
 
 def constraints(document: t.Mapping[str, t.Any]) -> t.List[str]:
-    """Return what uv's table constrains."""
+    """Return the constraints in uv's table."""
     return [str(one) for one in _listed(_tool(document, "uv", "constraint-dependencies"))]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""uv as the engine that resolves: what it is asked for a target, and what its answer means. No I/O happens here."""
+"""uv as the engine that resolves: its arguments for a target, and the meaning of its output. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.airgap.python.plugins.module_utils._pip._failure import diagnose_uv
-from ansible_collections.airgap.python.plugins.module_utils._pip._resolve_error import RefusedError, ResolveError
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
+from ansible_collections.airgap.python.plugins.module_utils._resolve._resolve_error import RefusedError, ResolveError
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_password
 from ansible_collections.airgap.python.plugins.module_utils._target._target import Target
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -32,10 +33,10 @@ PLATFORMS = {
 
 
 def platform(target: Target) -> str:
-    """Return uv's name for a target's platform; raises ResolveError where uv has none.
+    """Return uv's name for a target's platform; raises ResolveError if uv has none.
 
-    uv knows some C library versions; the next older one is a platform whose
-    every wheel the target accepts.
+    uv knows some C library versions; the target accepts every wheel for the next
+    older one.
     """
     if target.implementation != "cpython":
         raise ResolveError("target %s: uv resolves for CPython only. Use resolver: pip." % target.name)
@@ -52,7 +53,7 @@ def platform(target: Target) -> str:
 
 
 def variables(settings: t.Mapping[str, str], target: Target, inherited: t.Mapping[str, str]) -> t.Dict[str, str]:
-    """Return the environment for uv that says what pip's settings say. Passwords stay out of the command line."""
+    """Return the environment by which uv gets pip's settings; passwords must not be in the command line."""
     kept = {
         key: value for key, value in inherited.items() if not key.startswith(("PIP_", "UV_")) or key == "UV_CACHE_DIR"
     }
@@ -70,37 +71,35 @@ def variables(settings: t.Mapping[str, str], target: Target, inherited: t.Mappin
     if target.os == "macos":
         kept["MACOSX_DEPLOYMENT_TARGET"] = target.os_version
     kept["LC_ALL"] = "C.UTF-8"
-    # Which pages uv could not read is said nowhere else.
+    # Only the trace shows which pages uv could not read.
     kept["RUST_LOG"] = "uv_client=trace"
     return kept
 
 
 def resolve_arguments(
     target: Target,
-    requirements: t.Sequence[str],
-    constraints: t.Sequence[str],
-    find_links: t.Sequence[str],
+    inputs: EngineInputs,
     scratch: str,
 ) -> t.List[str]:
-    """Return uv's arguments that resolve requirement files for a target into scratch/pylock.toml.
+    """Return uv's arguments to resolve requirements files for a target and write scratch/pylock.toml.
 
-    Every index counts alike, as for pip; nothing but wheels is taken.
+    All indexes are equal, as for pip; only wheels are used.
     """
     arguments = ["pip", "compile", "--no-config", "--no-header", "--only-binary", ":all:"]
     arguments += ["--index-strategy", "unsafe-best-match", "--no-python-downloads"]
     arguments += ["--python-version", target.python, "--python-platform", platform(target)]
     arguments += ["--format", "pylock.toml", "--output-file", os.path.join(scratch, "pylock.toml")]
-    for folder in find_links:
+    for folder in inputs.find_links:
         arguments += ["--find-links", folder]
-    for path in constraints:
+    for path in inputs.constraints:
         arguments += ["--constraint", path]
-    return arguments + list(requirements)
+    return arguments + list(inputs.requirements)
 
 
 def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target, folder: str) -> t.List[_lock.Pin]:
-    """Return the pins in a pylock.toml (PEP 751), of each package the wheel that fits the target best; origins may hold secrets.
+    """Return the pins in a pylock.toml (PEP 751), for each package the wheel that fits the target best; origins may contain secrets.
 
-    ``folder`` is where the lock lies; local wheels are named relative to it.
+    ``folder`` is the folder of the lock; local wheels are named relative to it.
     Raises ResolveError for a package without a fitting wheel or without SHA-256.
     """
     # Late: an unchanged run does without.
@@ -110,7 +109,7 @@ def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target,
     pins = []
     for package in lock.get("packages", []):
         ranked = []
-        # What a constraint names by its URL is an archive of its own.
+        # A wheel that a constraint names by its URL is an "archive" of the package.
         for wheel in package.get("wheels", []) + ([package["archive"]] if "archive" in package else []):
             url = wheel.get("url") or "file://" + urllib.parse.quote(
                 os.path.normpath(os.path.join(folder, wheel["path"]))
@@ -129,7 +128,7 @@ def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target,
         sha256 = wheel.get("hashes", {}).get("sha256")
         if not sha256:
             raise ResolveError(
-                "target %s: the index gives no sha256 for %s. Name an index that does (PEP 503)."
+                "target %s: the index gives no SHA-256 for %s. Name an index that does (PEP 503)."
                 % (target.name, filename)
             )
         pins.append(_lock.Pin(_lock.normalize(package["name"]), package["version"], sha256, filename, 0, url))
@@ -137,12 +136,12 @@ def read_lock(packaging: Packaging, lock: t.Mapping[str, t.Any], target: Target,
 
 
 def without_trace(output: str) -> str:
-    """Return what uv says without the trace of its requests."""
+    """Return uv's output without the trace of its requests."""
     return "".join(line for line in output.splitlines(True) if not re.match(r"\s*(?:TRACE|DEBUG|INFO) ", line))
 
 
-def refused(output: str) -> t.Optional[RefusedError]:
-    """Return the requirement by URL, repository or folder that uv did not take, if that is why it failed."""
+def parse_refusal(output: str) -> t.Optional[RefusedError]:
+    """Return the requirement by URL, repository or folder that uv refused, if that is why it failed."""
     flat = " ".join(output.split())
     url = re.search(r"Consider adding `(\S+) @ ([^`\s]+)", flat)
     if url:
@@ -157,13 +156,15 @@ def refused(output: str) -> t.Optional[RefusedError]:
     return None
 
 
-def names_one_of_many(output: str) -> bool:
-    """Say whether uv ended at the first requirement that cannot be had, or read: pip reads name===1.1build1, uv does not."""
+def stops_at_first(output: str) -> bool:
+    """Return whether uv stopped at the first requirement that it cannot meet or read: pip reads name===1.1build1, uv does not."""
     return "No solution found" in output or "Couldn't parse requirement" in output
 
 
 def why_unresolved(output: str, target: Target) -> str:
     """Return why uv failed for a target, and the fix."""
     cause, lines, fix = diagnose_uv(output)
-    said = "%s (%s)." % (cause, " ".join(lines)) if cause else "the requirements cannot be resolved: " + " ".join(lines)
-    return "target %s: %s %s" % (target.name, said, fix)
+    message = (
+        "%s (%s)." % (cause, " ".join(lines)) if cause else "the requirements cannot be resolved: " + " ".join(lines)
+    )
+    return "target %s: %s %s" % (target.name, message, fix)

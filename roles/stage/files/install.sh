@@ -1,30 +1,30 @@
 #!/bin/sh
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Checks the bundle that this file lies in, and installs a requirement set from it.
+# Verifies the bundle that this file is in, and installs a requirement set from it.
 # Needs a POSIX shell and Python 3.8 or newer; for signatures, ssh-keygen of OpenSSH 8.2 or newer.
 set -eu
 
 usage() {
     cat <<'TEXT'
 Usage: sh install.sh SET [OPTION]...      install a requirement set
-       sh install.sh --list               show the sets, and the target that this Python is
-       sh install.sh --verify-only        check the bundle, and do no more
+       sh install.sh --list               show the sets, and the target of this Python
+       sh install.sh --verify-only        verify the bundle, and stop
 
-The names and the sums of all files are checked first, each time.
+Every run first verifies the names and the sums of all files.
 
   --allowed-signers FILE  who may sign, in the format of ssh-keygen(1), ALLOWED SIGNERS
   --required N            how many of them must have signed (default: 1)
-  --revoked FILE          keys that do not count any more, one a line
-  --python PY             the interpreter that shall get the packages (default: python3)
+  --revoked FILE          keys that are no longer valid, one a line
+  --python PY             the interpreter that gets the packages (default: python3)
   --venv DIR              where the virtual environment goes (default: /opt/airgap/SET)
   --target T              the target whose lock is used (default: the closest that fits)
   --bundle DIR            the bundle (default: the folder of this file)
   --base DIR              a bundle that this one adds to; can be given several times
-  --uv                    install with the uv that the bundle carries, and not with pip
+  --uv                    install with the bundle's uv instead of pip
   -h, --help              show this
 
-It ends with 0 when all is done, 1 when something is wrong, 2 when the call is.
+Exit status: 0 for success, 1 for an error, 2 for wrong arguments.
 TEXT
 }
 
@@ -47,12 +47,12 @@ for argument; do
 done
 
 if ! command -v "$python" >/dev/null 2>&1; then
-    echo "install.sh: there is no $python here. Install Python 3.8 or newer, or name another with --python." >&2
+    echo "install.sh: $python was not found. Install Python 3.8 or newer, or name another with --python." >&2
     exit 1
 fi
-# -I would be no option to a Python 2; with -c it imports nothing from the folder that one is in but what is asked for.
+# Python 2 does not know -I. With -c nothing is imported from the current folder but the modules named here.
 if ! version=$("$python" -E -s -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null); then
-    echo "install.sh: $python does not run as a Python. Name another with --python." >&2
+    echo "install.sh: $python does not run as Python. Name another with --python." >&2
     exit 1
 fi
 if ! "$python" -E -s -c 'import sys; sys.exit(sys.version_info < (3, 8))'; then
@@ -61,13 +61,13 @@ if ! "$python" -E -s -c 'import sys; sys.exit(sys.version_info < (3, 8))'; then
 fi
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-# In a bundle; in a release of the collection the same files lie elsewhere.
+# In a bundle they are in install/, in a release of the collection in plugins/module_utils.
 case $here in
     */roles/stage/files) program=${here%/roles/stage/files}/plugins/module_utils ;;
     *) program=$here/install ;;
 esac
 if ! [ -f "$program/_install/_program.py" ]; then
-    echo "install.sh: $here/install is missing, and it holds the program that this script starts. Copy both together." >&2
+    echo "install.sh: $here/install is missing, which holds the program that this script starts. Copy both together." >&2
     exit 1
 fi
 "$python" -I -B - "$program" "$here" "$@" <<'PYTHON'
@@ -81,7 +81,7 @@ PACKAGE = "ansible_collections.airgap.python.plugins.module_utils"
 
 
 class Sources(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
-    """Loads .py files of one folder, and nothing else that may lie there: no bytecode, no library, nothing of another name."""
+    """Loads the .py files of one folder and nothing else in it: no bytecode, no library, no other name."""
 
     def find_spec(self, name, _path=None, _target=None):
         if (PACKAGE + ".").startswith(name + "."):

@@ -47,14 +47,14 @@ def test_project_never_requires_itself(site):
     assert site("pyproject.toml", {"pyproject.toml": PROJECT}, extras=["all"]) == ["six", "attrs"]
 
 
-def test_source_beside_a_name_is_refused_unless_the_site_builds_it(site):
+def test_source_of_a_name_is_refused_unless_the_site_builds_it(site):
     with pytest.raises(AnsibleError, match=r"pyproject.toml.* takes six from git\+https"):
         site("pyproject.toml", {"pyproject.toml": PROJECT + GIT})
     build = [{"name": "six", "vcs": "git+https://git.example/six.git@" + "0" * 40}]
     assert site("pyproject.toml", build=build) == ["six"]
 
 
-def test_index_that_is_pips_own_default_may_stand_in_a_project_of_a_site_that_names_none(site):
+def test_index_that_is_pips_default_is_accepted_in_a_project_of_a_site_that_names_none(site):
     default = pytest.importorskip("pip._internal.models.index").PyPI.simple_url
     source = '[[tool.pdm.source]]\nname = "any"\nurl = "%s/"\n'
     files = {"pyproject.toml": PROJECT + source % default}
@@ -70,7 +70,7 @@ def test_constraints_of_uv_in_a_project_constrain(site):
     assert site("pyproject.toml", {"pyproject.toml": PROJECT}, kind="constraints") == ["six<2"]
 
 
-def test_each_line_says_on_request_where_it_stands(site):
+def test_each_line_has_its_place_on_request(site):
     files = {"reqs/base.txt": "six>=1\n-r more.txt\n", "reqs/more.txt": "\nattrs==1 --hash=sha256:aa\n-c limits.txt\n"}
     files["reqs/limits.txt"] = "six<2\n"
     assert site("reqs/base.txt", files, origin=True) == [
@@ -103,6 +103,6 @@ def test_file_in_quotes_and_in_the_encodings_that_pip_reads_is_read(site):
         (b"-r my reqs.txt\n", "r.txt, line 1: .*quotes"),
     ],
 )
-def test_file_that_cannot_be_read_is_named_with_the_mend(site, content, said):
+def test_file_that_cannot_be_read_is_named_with_the_fix(site, content, said):
     with pytest.raises(AnsibleError, match=said):
         site("r.txt", {"r.txt": content})

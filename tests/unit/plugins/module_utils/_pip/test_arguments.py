@@ -15,7 +15,7 @@ PLUGINS = pathlib.Path(_arguments.__file__).parent.parent
 
 
 @pytest.mark.parametrize("command", ["install", "download", "wheel", "uninstall"])
-def test_pip_never_asks_never_looks_for_a_newer_one_and_draws_no_bar(command):
+def test_pip_never_prompts_checks_for_no_newer_version_and_draws_no_bar(command):
     arguments = _arguments.pip_arguments(command, "more")
     assert arguments[0] == command
     assert {"--no-input", "--disable-pip-version-check"} < set(arguments)

@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._pip import _command, _resolve_error
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._pip import _command
 
 
 @pytest.fixture(name="host")
@@ -31,7 +32,7 @@ def host_fixture(tmp_path, monkeypatch):
 def places():
     """Return the configuration files that pip itself says it reads, where it says each level, in its documented order."""
     out = subprocess.check_output([sys.executable, "-m", "pip", "config", "debug"], stderr=subprocess.DEVNULL).decode()
-    found = {}
+    found: dict = {}
     for line in out.splitlines():
         level = re.match(r"^([a-z_]+):$", line)
         if level:
@@ -43,7 +44,7 @@ def places():
 
 @pytest.mark.parametrize("named", [None, "named.conf", "missing.conf"])
 @pytest.mark.parametrize("home", [None, "elsewhere"])
-def test_configuration_files_are_those_that_pip_names(host, tmp_path, monkeypatch, named, home):
+def test_configuration_files_are_those_that_pip_reports(host, tmp_path, monkeypatch, named, home):
     host("named.conf", 1)
     if named:
         monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / named))
@@ -52,7 +53,7 @@ def test_configuration_files_are_those_that_pip_names(host, tmp_path, monkeypatc
     assert _command.config_files(sys.prefix, os.environ) == places()
 
 
-def test_the_strongest_configuration_file_counts(host, monkeypatch):
+def test_the_strongest_configuration_file_applies(host, monkeypatch):
     files = ["one/pip/pip.conf", "two/pip/pip.conf", ".pip/pip.conf", ".config/pip/pip.conf"]
     for number, path in enumerate(files):
         host(path, number)
@@ -61,13 +62,13 @@ def test_the_strongest_configuration_file_counts(host, monkeypatch):
     assert _command.Pip(sys.executable, {}, None).settings == {}
 
 
-def test_pip_is_known_by_its_version_and_its_folder(host):
+def test_pip_has_its_version_and_its_folder(host):
     pip = _command.Pip(sys.executable, {}, None)
     assert os.path.isdir(os.path.join(pip.folder, "pip", "_vendor"))
     assert re.match(r"\d+\.\d+", pip.version)
 
 
-def test_interpreter_without_pip_is_named_with_the_mend(host, tmp_path):
+def test_interpreter_without_pip_is_named_with_the_fix(host, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
-    with pytest.raises(_resolve_error.ResolveError, match="bare/bin/python has no pip.*virtualenv"):
+    with pytest.raises(AirgapError, match="bare/bin/python has no pip.*virtualenv"):
         _command.Pip(str(tmp_path / "bare/bin/python"), {}, None)

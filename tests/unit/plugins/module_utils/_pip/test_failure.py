@@ -52,10 +52,10 @@ HASH = """ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FI
         ("Traceback\nZeroDivisionError: x\n", "pip failed", "ZeroDivisionError: x"),
     ],
 )
-def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
-    said, lines, mend = _failure.diagnose(output, _causes.INSTALLING)
+def test_the_reason_of_pips_failure_is_recognized(output, reason, line):
+    said, lines, fix = _failure.diagnose(output, _causes.INSTALLING)
     assert reason in said
-    assert mend
+    assert fix
     assert lines
     assert line is None or line in lines
 
@@ -70,8 +70,8 @@ def test_the_reason_of_pips_failure_is_told_apart(output, reason, line):
     ],
 )
 def test_without_an_index_none_is_blamed(output):
-    reason, dummy, mend = _failure.diagnose(output, _causes.OFFLINE)
-    assert "index" not in reason + mend
+    reason, dummy, fix = _failure.diagnose(output, _causes.OFFLINE)
+    assert "index" not in reason + fix
     assert "index" in _failure.diagnose(output, _causes.INSTALLING)[0]
 
 
@@ -87,7 +87,7 @@ def test_without_an_index_none_is_blamed(output):
             "stage_proxy",
         ),
         ("429 Client Error: Too Many Requests", "too many requests", "index_url"),
-        ("503 Server Error: Unavailable", "trouble of its own", "who runs it"),
+        ("503 Server Error: Unavailable", "an internal error", "its operator"),
         ("410 Client Error: Gone", "refuses", "index_url"),
         ("There was a problem confirming the ssl certificate: self signed certificate", "not trusted", "stage_cert"),
         ("connection error: Failed to resolve 'h' ([Errno -2] Name or service not known)", "DNS", "index_url"),
@@ -99,7 +99,7 @@ def test_without_an_index_none_is_blamed(output):
         ),
         (
             "HTTPConnectionPool(host='127.0.0.1', port=40735): Max retries exceeded (too many 500 error responses)",
-            "trouble of its own",
+            "an internal error",
             "reaches the index",
         ),
         ("HTTPConnectionPool(host='h', port=407): timed out", "not answer", "proxy"),
@@ -107,10 +107,10 @@ def test_without_an_index_none_is_blamed(output):
         ("no answer from https://h/503/401/simple/app/: timed out", "not answer", "proxy"),
     ],
 )
-def test_reason_is_told_apart_with_the_variable_to_look_at(reason, what, look_at):
-    said, mend = _failure.why_unanswered(reason)
+def test_reason_is_recognized_with_the_variable_to_check(reason, what, look_at):
+    said, fix = _failure.why_unanswered(reason)
     assert what in said
-    assert look_at in mend
+    assert look_at in fix
 
 
 def test_requirement_is_read_from_pip_and_from_uv():
@@ -133,8 +133,8 @@ def test_requirement_is_read_from_pip_and_from_uv():
 @pytest.mark.parametrize(
     ("output", "staging", "installing", "building"),
     [
-        (HASH, "do not go on", "find out who changed the file", "Do not go on"),
-        ("OSError: [Errno 28] No space left on device\n", "what is there is kept", "Free some space", "dest"),
+        (HASH, "Find out why before you continue", "find out who changed the file", "Find out why before you continue"),
+        ("OSError: [Errno 28] No space left on device\n", "existing files are kept", "Free some space", "dest"),
         (NO_MATCH, "has a wheel for python 3.9", "Publish the bundle", "no such sdist"),
         ("ERROR: ResolutionImpossible: see\n", "ask for different versions", "own target", "Name a file in log"),
     ],
@@ -149,7 +149,7 @@ def test_the_fix_is_that_of_the_place_where_pip_failed(output, staging, installi
     assert len(set(fixes)) == 3
 
 
-def test_what_a_build_prints_is_not_taken_for_a_request_that_failed():
+def test_output_of_a_build_is_not_read_as_a_failed_request():
     said = _failure.diagnose("  x.c:1: warning: certificate timed out\nerror: command 'gcc' failed\n", "building")
     assert said.lines == ("error: command 'gcc' failed",)
     assert "compiler" in said.fix

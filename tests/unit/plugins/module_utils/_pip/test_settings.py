@@ -15,13 +15,13 @@ def test_settings_of_the_environment_outrank_the_command_and_the_command_outrank
     assert _settings.parse_settings([weak, strong], variables) == {"index-url": "https://c.example", "timeout": "180"}
 
 
-def test_file_of_the_role_pip_conf_is_known():
+def test_file_of_the_role_pip_conf_is_recognized():
     with open("roles/pip_conf/vars/main.yml", encoding="utf-8") as stream:
-        assert _settings.is_ours(stream.read())
-    assert not _settings.is_ours("[global]\nindex-url = https://a.example\n")
+        assert _settings.is_written_by_pip_conf(stream.read())
+    assert not _settings.is_written_by_pip_conf("[global]\nindex-url = https://a.example\n")
 
 
-def test_local_folders_of_the_host_are_left_out_and_said():
+def test_local_folders_of_the_host_are_ignored_with_a_warning():
     settings = {
         "find-links": "/opt/x",
         "extra-index-url": "file:///opt/y https://index.example/simple",
@@ -33,7 +33,7 @@ def test_local_folders_of_the_host_are_left_out_and_said():
     assert any("file:///opt/y" in warning for warning in warnings)
 
 
-def test_settings_that_change_what_is_resolved_do_not_count():
+def test_settings_that_change_what_is_resolved_are_ignored():
     chosen, dummy = _settings.choose_settings(
         {"pre": "1", "constraint": "/c.txt", "only-binary": "x", "proxy": "http://p"}, {}
     )
@@ -47,8 +47,10 @@ def test_named_index_replaces_every_index_of_the_host():
     }
 
 
-def test_secrets_go_by_environment_and_nothing_else_of_pip_does():
-    environment = _settings.environment({"index-url": "https://u:secret@a.example"}, {"PIP_PRE": "1", "PATH": "/bin"})
+def test_secrets_are_passed_in_the_environment_with_no_other_setting_of_pip():
+    environment = _settings.pip_environment(
+        {"index-url": "https://u:secret@a.example"}, {"PIP_PRE": "1", "PATH": "/bin"}
+    )
     assert environment["PIP_INDEX_URL"] == "https://u:secret@a.example"
     assert "PIP_PRE" not in environment
     assert environment["PIP_CONFIG_FILE"] == "/dev/null"

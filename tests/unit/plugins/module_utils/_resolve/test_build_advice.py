@@ -41,10 +41,13 @@ def test_entry_of_stage_build_is_ready_to_paste_and_has_no_secret(reference, ent
     assert _build_advice.build_entry("thing", reference) == entry
     pasted = yaml.safe_load(entry.split("}")[0] + "}")
     assert pasted["name"] == "thing"
-    assert "COMMIT" in entry or _build_order.order({**pasted, "source_name": pasted.pop("source", "")}).name == "thing"
+    assert (
+        "COMMIT" in entry
+        or _build_order.parse_order({**pasted, "source_name": pasted.pop("source", "")}).name == "thing"
+    )
 
 
-def test_only_a_file_that_is_called_a_wheel_is_one():
+def test_only_a_file_with_the_name_of_a_wheel_is_one():
     assert _build_advice.is_wheel("https://h/a-1-py3-none-any.whl?sig=x#sha256=0")
     for one in ("https://h/a.tar.gz?x=.whl", "git+https://h/a.whl", "file:///srv/a", "https://h/a.zip#egg=a.whl"):
         assert not _build_advice.is_wheel(one)

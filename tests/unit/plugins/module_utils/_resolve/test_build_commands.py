@@ -11,7 +11,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import _bui
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def test_build_requirements_are_all_that_pip_installed_whatever_stands_before():
+def test_build_requirements_are_everything_that_pip_installed():
     output = (
         "  Running command pip subprocess to install build dependencies\n"
         "  Installing collected packages: setuptools, ruamel.yaml\n"
@@ -27,7 +27,7 @@ def test_build_requirements_are_all_that_pip_installed_whatever_stands_before():
     assert _build_commands.build_requirements("Successfully built x\n") == []
 
 
-def test_build_requirement_whose_version_pip_does_not_say_is_an_error():
+def test_build_requirement_whose_version_pip_does_not_report_is_an_error():
     with pytest.raises(AirgapError, match="setuptools"):
         _build_commands.build_requirements("  Installing collected packages: setuptools\n  Installed it.\n")
 
@@ -37,13 +37,13 @@ def test_library_that_auditwheel_does_not_find_is_named():
         'INFO: {"libodd.so.7": null}\nTraceback:\n'
         'ValueError: Cannot repair wheel, because required library "libodd.so.7" could not be located\n'
     )
-    assert "libodd.so.7" in _build_commands.external(output)
-    assert _build_commands.grafted("DEBUG: Grafting: /lib/libodd.so.7 -> x.libs/libodd-1.so.7\n") == [
+    assert "libodd.so.7" in _build_commands.repair_failure(output)
+    assert _build_commands.grafted_libraries("DEBUG: Grafting: /lib/libodd.so.7 -> x.libs/libodd-1.so.7\n") == [
         "/lib/libodd.so.7"
     ]
 
 
-def test_commit_that_pip_built_is_read_from_what_it_says():
+def test_commit_that_pip_built_is_read_from_its_output():
     output = "  Resolved https://h.example/x.git to commit %s\n  Running command\n" % COMMIT
     assert _build_commands.resolved_commit(output) == COMMIT
     assert _build_commands.resolved_commit("Cloning\n") == ""

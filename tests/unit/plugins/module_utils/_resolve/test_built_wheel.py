@@ -4,47 +4,24 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_order, _built_wheel
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _built_wheel
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-HERE = _target_parser.parse({"name": "here", "python": "3.11.7", "libc": "glibc-2.36"})[0]
+from tests.unit.plugins.module_utils._resolve.examples import HERE, built
 
 
 def target(**fields):
-    """Return a target like this host but for some fields."""
+    """Return a target like this host, except for some fields."""
     return _target_parser.parse(dict({"name": "t", "python": "3.11.2", "libc": "glibc-2.36"}, **fields))[0]
-
-
-def built(filename="tool-1.0-py3-none-any.whl", **fields):
-    """Return a built wheel from a record."""
-    order = _build_order.order(fields.pop("order", {"name": "tool", "vcs": "git+https://h.example/tool@" + COMMIT}))
-    record = {
-        "format": 1,
-        "name": "tool",
-        "version": "1.0",
-        "filename": filename,
-        "sha256": "a" * 64,
-        "size": 3,
-        "tags": ["-".join(filename[: -len(".whl")].split("-")[-3:])],
-        "origin": "built:x",
-        "inputs": _built_wheel.inputs(order, "", HERE, "26.3"),
-    }
-    record.update(fields)
-    return _built_wheel.built(json.dumps(record), "/built/tool.json")
 
 
 @pytest.mark.parametrize("tags", [["py3-none-any"], ["py2-none-any", "py3-none-any"]])
 def test_wheel_without_compiled_code_fits_every_target(tags):
     for one in (target(os="windows", libc=""), target(python="3.8.0"), target(arch="aarch64")):
-        assert _built_wheel.unfit(tags, HERE, one) == ""
+        assert _built_wheel.misfit_reason(tags, HERE, one) == ""
 
 
 @pytest.mark.parametrize(
@@ -61,13 +38,13 @@ def test_wheel_without_compiled_code_fits_every_target(tags):
     ],
 )
 def test_compiled_wheel_fits_only_its_own_kind(fields, reason):
-    assert _built_wheel.unfit(["cp311-cp311-manylinux_2_17_x86_64"], HERE, target(**fields)) == reason
+    assert _built_wheel.misfit_reason(["cp311-cp311-manylinux_2_17_x86_64"], HERE, target(**fields)) == reason
 
 
-def test_compiled_wheel_with_a_stable_or_no_abi_is_for_other_minor_versions_too():
+def test_compiled_wheel_with_a_stable_or_no_abi_also_fits_other_minor_versions():
     for tag in ("cp38-abi3", "py3-none"):
-        assert _built_wheel.unfit([tag + "-manylinux_2_17_x86_64"], HERE, target(python="3.13.0")) == ""
-        assert _built_wheel.unfit([tag + "-manylinux_2_17_x86_64"], HERE, target(os="windows", libc=""))
+        assert _built_wheel.misfit_reason([tag + "-manylinux_2_17_x86_64"], HERE, target(python="3.13.0")) == ""
+        assert _built_wheel.misfit_reason([tag + "-manylinux_2_17_x86_64"], HERE, target(os="windows", libc=""))
 
 
 def test_only_linux_wheels_that_name_no_library_need_a_repair():
@@ -76,16 +53,16 @@ def test_only_linux_wheels_that_name_no_library_need_a_repair():
     assert not _built_wheel.needs_repair(["py3-none-any"])
 
 
-def test_project_from_a_source_of_the_site_is_taken_from_nowhere_else():
+def test_project_from_a_source_of_the_site_comes_from_nowhere_else():
     pins = [_lock.Pin("tool", "9.0", "b" * 64, "tool-9.0-py3-none-any.whl", 0, "https://h.example/tool-9.0.whl")]
     with pytest.raises(AirgapError, match="tool 9.0 from https://h.example/tool-9.0.whl was chosen"):
-        _built_wheel.claim(pins, [built()], target())
-    assert _built_wheel.claim(pins, [built(order={"name": "tool"})], target()) == pins
+        _built_wheel.with_build_origins(pins, [built()], target())
+    assert _built_wheel.with_build_origins(pins, [built(order={"name": "tool"})], target()) == pins
 
 
 def test_origin_of_a_built_file_is_its_source():
     pins = [_lock.Pin("tool", "1.0", "a" * 64, "tool-1.0-py3-none-any.whl", 0, "file:///srv/tool-1.0-py3-none-any.whl")]
-    assert _built_wheel.claim(pins, [built()], target())[0].origin == "built:x"
+    assert _built_wheel.with_build_origins(pins, [built()], target())[0].origin == "built:x"
 
 
 def test_digest_changes_with_the_content_of_a_built_wheel():
@@ -95,7 +72,7 @@ def test_digest_changes_with_the_content_of_a_built_wheel():
 def test_refused_targets_are_named_with_their_reasons():
     wheel = built("tool-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
     targets = [target(name="same"), target(name="desktop", os="windows", libc="")]
-    said = _built_wheel.told_unfit([wheel], ["tool"], targets)
+    said = _built_wheel.misfit_message([wheel], ["tool"], targets)
     assert "desktop (os is linux, here windows)" in said
     assert "same" not in said
-    assert _built_wheel.told_unfit([wheel], ["other"], targets) == ""
+    assert _built_wheel.misfit_message([wheel], ["other"], targets) == ""

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an engine says of our scratch files is said of the user's lines."""
+"""Messages of an engine about scratch files become messages about the user's lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def inputs_fixture():
     return _inputs.Inputs(parsed, {"old": ("1", "bb"), "flask": ("3", "cc")})
 
 
-def test_engine_reads_all_requirements_and_constraints_one_a_line_and_hashes_of_what_was_built(inputs, tmp_path):
+def test_engine_gets_one_requirement_or_constraint_per_line_with_hashes_of_built_wheels(inputs, tmp_path):
     (requirements,), (constraints,) = inputs.write(str(tmp_path))
     with open(requirements, encoding="utf-8") as stream:
         assert stream.read().splitlines() == [
@@ -48,20 +48,20 @@ def test_line_of_a_scratch_file_becomes_the_users(inputs):
         "  cause: Because you require six<2 and you require\n six>=1, we can conclude",
     ],
 )
-def test_lines_that_an_engine_speaks_of_are_told_with_their_places(inputs, said):
+def test_lines_that_an_engine_names_are_shown_with_their_places(inputs, said):
     assert sorted(inputs.places(said)) == ["six<2 (c.txt, line 1)", "six>=1 (base.txt, line 1)"]
 
 
-def test_requirement_and_constraint_have_their_place_in_what_the_proof_says(inputs):
+def test_requirement_and_constraint_have_their_place_in_messages_of_the_closure_check(inputs):
     said = "Flask 3 (asked for by the requirement six>=1) needs x"
     assert inputs.place_in(said, "six>=1") == "Flask 3 (asked for by the requirement six>=1 (base.txt, line 1)) needs x"
     assert inputs.place_in("The constraint six<2 counts", "six<2") == "The constraint six<2 (c.txt, line 1) counts"
     assert inputs.place_in("the requirement attrs counts", "attrs") == "the requirement attrs counts"
 
 
-def test_option_of_the_module_has_no_place_to_tell(inputs):
+def test_option_of_the_module_is_shown_without_a_place(inputs):
     assert inputs.places("The user requested attrs\n") == []
-    assert inputs.lacking({"old": ["attrs", "six>=1"], "new": ["six>=1"]}) == {
+    assert inputs.unmet_lines({"old": ["attrs", "six>=1"], "new": ["six>=1"]}) == {
         "attrs": ["old"],
         "six>=1 (base.txt, line 1)": ["old", "new"],
     }

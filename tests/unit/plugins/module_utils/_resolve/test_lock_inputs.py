@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lock holds until something that it depends on changes."""
+"""A lock is up to date until something that it depends on changes."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def test_digest_changes_with_each_input_and_not_with_the_targets_name():
     assert len({same, *others}) == 6
 
 
-def test_upgrade_may_move_what_requires_it_and_what_it_requires():
+def test_upgrade_can_move_what_requires_it_and_what_it_requires():
     requires = {"app": {"lib"}, "lib": {"leaf"}, "other": {"leaf"}, "alone": set()}
-    assert _lock_inputs.neighbours({"lib"}, requires) == {"app", "lib", "leaf"}
+    assert _lock_inputs.affected_by_upgrade({"lib"}, requires) == {"app", "lib", "leaf"}

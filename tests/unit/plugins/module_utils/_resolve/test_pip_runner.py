@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The runner makes the pip that is installed here evaluate the target's markers, and knows when it does not."""
+"""The runner makes the installed pip evaluate the target's markers, and detects if it does not."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from importlib.machinery import SourceFileLoader
 runner = SourceFileLoader("runner", %r).load_module()
 environment = json.loads(sys.argv[1])
 %s
-print(json.dumps(runner.is_asked(environment)))
+print(json.dumps(runner.is_used(environment)))
 from pip._internal.req.constructors import install_req_from_line
 print(json.dumps(install_req_from_line("x; python_version == '3.9' and extra == ''").match_markers()))
 """
 
 
 def probe(extra=""):
-    """Run the runner's check in an interpreter of its own; return what it says and what pip then does."""
+    """Run the runner's check in a separate interpreter; return its result and that of pip."""
     code = PROBE % (_pip_runner.__file__, extra)
     command = [sys.executable, "-W", "ignore", "-c", code, json.dumps(PYTHON39)]
     return [json.loads(line) for line in subprocess.check_output(command).decode().split()]
@@ -37,12 +37,12 @@ def test_pip_evaluates_markers_of_the_target():
     assert probe() == [True, True]
 
 
-def test_pip_that_moved_its_markers_is_noticed():
+def test_pip_that_moved_its_markers_is_detected():
     moved = "import pip._vendor.packaging.markers as m; m.Marker.evaluate = lambda self, environment=None: False"
     assert probe(moved)[0] is False
 
 
-def test_pip_that_raises_is_noticed():
+def test_pip_that_raises_is_detected():
     moved = "import pip._vendor.packaging.markers as m; m.Marker.evaluate = None"
     code = PROBE.split("from pip._internal", maxsplit=1)[0] % (_pip_runner.__file__, moved)
     out = subprocess.check_output([sys.executable, "-W", "ignore", "-c", code, json.dumps(PYTHON39)])

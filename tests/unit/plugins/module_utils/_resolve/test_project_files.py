@@ -20,7 +20,7 @@ PROJECT = {
 
 
 def texts(document, extras=(), groups=()):
-    """Return the requirements of a pyproject.toml, without where they stand."""
+    """Return the requirements of a pyproject.toml, without their places."""
     return [line.text for line in _project_files.pyproject(document, list(extras), list(groups), "p")]
 
 
@@ -47,7 +47,7 @@ CHATBOT = {
 }
 
 
-def test_projects_own_name_in_its_extras_stands_for_what_they_require_and_is_never_a_requirement():
+def test_projects_own_name_in_its_extras_means_what_they_require_and_is_never_a_requirement():
     assert texts(CHATBOT, ["web"]) == ["flask", "six", "uvicorn; sys_platform == 'linux'"]
     assert texts(CHATBOT, ["all"]) == [
         "flask",
@@ -72,7 +72,7 @@ def test_projects_own_name_among_its_dependencies_is_expanded_too():
     assert texts(project) == ["mypy", "six"]
 
 
-def test_extra_that_a_project_asks_of_itself_and_has_not_is_named_with_the_place():
+def test_unknown_extra_that_a_project_asks_of_itself_is_named_with_the_place():
     with pytest.raises(AirgapError, match="extra gone.* has no extra nope. It has all, db-driver"):
         texts(CHATBOT, ["gone"])
     dynamic = {"project": {"name": "x", "dependencies": ["six"], "dynamic": ["optional-dependencies"]}}
@@ -93,13 +93,13 @@ def test_extra_that_a_project_asks_of_itself_and_has_not_is_named_with_the_place
         ({"dependency-groups": {"x": [3]}}, [], ["x"], "PEP 735"),
     ],
 )
-def test_project_that_cannot_tell_is_refused_with_the_reason(document, extras, groups, said):
+def test_project_whose_requirements_are_unknown_is_refused_with_the_reason(document, extras, groups, said):
     with pytest.raises(AirgapError, match=said):
         _project_files.pyproject(document, extras, groups, "pyproject.toml")
 
 
 def lock(packages, **other):
-    """Return a lock file that PEP 751 permits, with these packages."""
+    """Return a lock file that is valid by PEP 751, with these packages."""
     return dict({"lock-version": "1.0", "created-by": "a test", "packages": packages}, **other)
 
 
@@ -152,7 +152,7 @@ def grouped(extras=(), groups=()):
     return [line.text for line in _project_files.pylock(GROUPED, "/site/pylock.toml", list(extras), list(groups))]
 
 
-def test_markers_of_a_lock_are_settled_by_the_groups_and_extras_that_are_asked_for():
+def test_markers_of_a_lock_are_evaluated_for_the_chosen_groups_and_extras():
     assert grouped() == ["always==1", "mine==1", "no==1 ; python_version < '3.9'"]
     assert grouped(groups=["DEV"]) == ["always==1", "mine==1", "dev==1"]
     assert grouped(extras=["web"]) == [
@@ -176,7 +176,7 @@ def test_markers_of_a_lock_are_settled_by_the_groups_and_extras_that_are_asked_f
         ("python_full_version=='3.*'and'x'not in extras", "python_full_version == '3.*'"),
     ],
 )
-def test_what_is_left_of_a_marker_is_for_the_target_to_say(marker, settled):
+def test_rest_of_a_marker_is_left_for_the_target(marker, settled):
     (text,) = pylock([package("a", marker=marker)])
     expected = settled.replace("(os_name == 'nt')", "os_name == 'nt'")
     assert text == "a==1 ; " + expected
@@ -196,7 +196,7 @@ def test_extra_or_group_that_a_lock_does_not_have_is_an_error_with_those_that_it
 
 
 @pytest.mark.parametrize("path", [".", "./", "..", "/site"])
-def test_project_itself_in_its_lock_is_no_requirement(path):
+def test_project_itself_in_its_lock_is_not_a_requirement(path):
     own = {"name": "chatbot", "directory": {"path": path, "editable": True}}
     assert pylock([own, package("six")]) == ["six==1"]
 
@@ -221,10 +221,11 @@ def test_package_that_a_lock_takes_from_a_source_is_refused_with_the_entry_unles
 
 
 def test_wheel_that_a_lock_takes_from_a_url_is_required_from_there_with_its_hash():
-    archive = {"url": "https://files.example/part-1-py3-none-any.whl", "hashes": {"sha256": "a" * 64}}
+    url = "https://files.example/part-1-py3-none-any.whl"
+    archive = {"url": url, "hashes": {"sha256": "a" * 64}}
     document = lock([{"name": "part", "version": "1", "archive": archive}])
     (line,) = _project_files.pylock(document, "pylock.toml")
-    assert (line.text, line.hashes) == ("part @ " + archive["url"], ("sha256:" + "a" * 64,))
+    assert (line.text, line.hashes) == ("part @ " + url, ("sha256:" + "a" * 64,))
 
 
 def test_package_without_a_wheel_is_left_to_the_targets_that_need_it():
@@ -234,14 +235,14 @@ def test_package_without_a_wheel_is_left_to_the_targets_that_need_it():
     assert (line.text, line.hashes) == ("old==1 ; os_name == 'nt'", ("sha256:" + "b" * 64,))
 
 
-def test_pylock_with_a_wheel_in_a_folder_gives_its_pin_and_hash_by_which_no_namesake_is_taken():
+def test_pylock_with_a_wheel_in_a_folder_gives_its_pin_and_hash_by_which_no_other_file_is_used():
     archive = {"path": "whl/m-1.0+mine-py3-none-any.whl", "hashes": {"sha256": "a" * 64}}
     document = lock([{"name": "m", "archive": archive}])
     (line,) = _project_files.pylock(document, "/site/pylock.toml")
     assert (line.text, line.hashes) == ("m==1.0+mine", ("sha256:" + "a" * 64,))
 
 
-def test_pylock_with_a_wheel_behind_a_signed_url_is_required_by_that_url():
+def test_pylock_with_a_wheel_at_a_signed_url_is_required_by_that_url():
     archive = {"url": "https://files.example/part-1-py3-none-any.whl?sig=x", "hashes": {"sha256": "a" * 64}}
     document = lock([{"name": "part", "version": "1", "archive": archive}])
     (line,) = _project_files.pylock(document, "pylock.toml")
@@ -251,15 +252,15 @@ def test_pylock_with_a_wheel_behind_a_signed_url_is_required_by_that_url():
 @pytest.mark.parametrize(
     "place", [{"url": "https://files.example/m-1-py3-none-any.whl"}, {"path": "m-1-py3-none-any.whl"}]
 )
-def test_pylock_with_a_wheel_without_a_hash_is_refused_with_what_gives_one(place):
-    with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* no sha256.*Lock it again"):
+def test_pylock_with_a_wheel_without_a_hash_is_refused_with_the_fix(place):
+    with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* no SHA-256.*Lock it again"):
         pylock([{"name": "m", "version": "1", "archive": dict(place, hashes={"sha512": "a" * 128})}])
     with pytest.raises(AirgapError, match="/site/pylock.toml, m: .* one hash must be provided.*Lock it again"):
         pylock([{"name": "m", "version": "1", "archive": dict(place, hashes={})}])
 
 
 def test_pylock_with_a_package_that_has_no_hash_or_of_another_format_is_refused_by_name():
-    with pytest.raises(AirgapError, match="old: .* no version or no sha256"):
+    with pytest.raises(AirgapError, match="old: .* no version or no SHA-256"):
         pylock([{"name": "old", "version": "1", "sdist": file("old-1.tar.gz", sha512="b" * 128)}])
     with pytest.raises(AirgapError, match="lock-version 2.0"):
         _project_files.pylock({"lock-version": "2.0"}, "pylock.toml")
@@ -303,7 +304,7 @@ def test_requirement_of_an_included_group_is_named_with_the_group_where_it_is_wr
     assert [line.where for line in lines] == ["p, [project] dependencies", "p, group test", "p, group typing"]
 
 
-def test_control_host_with_an_older_packaging_is_told_what_to_install_only_for_a_file_that_needs_it(monkeypatch):
+def test_older_packaging_on_the_control_host_is_an_error_only_for_a_file_that_needs_a_newer_one(monkeypatch):
     monkeypatch.setitem(sys.modules, "packaging.pylock", None)
     monkeypatch.setitem(sys.modules, "packaging.dependency_groups", None)
     assert texts(PROJECT, ["dot-env"]) == ["flask>=3", "python-dotenv"]

@@ -5,20 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement, _requirements_file
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement
 
-
-def parse(files, requirements=(), constraints=(), variables=None):
-    """Parse the file r.txt of a made-up disk."""
-
-    def read(path):
-        if path not in files:
-            raise FileNotFoundError(2, "No such file or directory", path)
-        return files[path]
-
-    first = ["r.txt"] if "r.txt" in files else []
-    return _requirements_file.parse(list(requirements), first, list(constraints), read, variables)
-
+from tests.unit.plugins.module_utils._resolve.examples import parse
 
 VARIABLES = {
     "TOKEN": "canary-1",
@@ -31,9 +20,9 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize("line", ["${ALL}", "demo @ ${BASE}/${FILE}", "${BASE}/${FILE}", "demo[x] @ ${BASE}/${FILE}"])
-def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(line):
+def test_engine_gets_the_expanded_url_and_never_the_name_alone(line):
     (parsed,) = parse({"r.txt": line + "\n"}, variables=VARIABLES).requirements
-    assert _requirement.for_engine(parsed, {}, False).endswith(" @ " + parsed.url)
+    assert _requirement.engine_line(parsed, {}, False).endswith(" @ " + parsed.url)
     assert parsed.url.startswith("https://canary/")
 
 
@@ -45,24 +34,24 @@ def test_engine_gets_the_url_that_a_variable_stands_for_and_never_the_mere_name(
         "demo @ ${BASE}/demo-1-py3-none-any.whl",
     ],
 )
-def test_line_that_is_passed_on_to_the_host_that_downloads_keeps_all_of_its_url(line):
-    assert _requirement.whole(parse({"r.txt": line + "\n"}).requirements[0]) == line
+def test_line_that_is_sent_to_the_internet_host_keeps_its_whole_url(line):
+    assert _requirement.with_full_url(parse({"r.txt": line + "\n"}).requirements[0]) == line
 
 
-def test_lines_for_the_engine_have_users_and_paths_that_the_proof_does_not_need():
+def test_lines_for_the_engine_have_users_and_paths_that_the_closure_check_does_not_need():
     parsed = parse(
         {"r.txt": "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt' --hash=sha256:aa\n"}
     )
     (line,) = parsed.requirements
     assert line.text == "demo @ https://host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
-    assert _requirement.whole(line) == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
+    assert _requirement.with_full_url(line) == "demo @ https://user:pw@host/demo-1.0-py3-none-any.whl ; os_name == 'nt'"
 
 
-def test_lines_of_a_requirement_are_found_by_what_an_engine_calls_it():
+def test_lines_of_a_requirement_are_found_by_the_spelling_of_an_engine():
     text = "distro-info===1.1build1\nFlask >= 3 ,<4 ; os_name == 'posix'\nflask[dotenv]>2\nsix\n"
     lines = parse({"r.txt": text}).requirements
-    assert _requirement.places(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
-    assert _requirement.places(lines, "flask<4,>=3") == ["r.txt, line 2"]
-    assert _requirement.places(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
-    assert _requirement.places(lines, "flask==9") == []
-    assert _requirement.places(lines, "six") == ["r.txt, line 4"]
+    assert _requirement.places_of(lines, "distro-info===1.1build1") == ["r.txt, line 1"]
+    assert _requirement.places_of(lines, "flask<4,>=3") == ["r.txt, line 2"]
+    assert _requirement.places_of(lines, "flask[dotenv]>2") == ["r.txt, line 3"]
+    assert _requirement.places_of(lines, "flask==9") == []
+    assert _requirement.places_of(lines, "six") == ["r.txt, line 4"]

@@ -6,19 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement_checks, _requirements_file
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _requirement_checks
 
-
-def parse(files, requirements=(), constraints=(), variables=None):
-    """Parse the file r.txt of a made-up disk."""
-
-    def read(path):
-        if path not in files:
-            raise FileNotFoundError(2, "No such file or directory", path)
-        return files[path]
-
-    first = ["r.txt"] if "r.txt" in files else []
-    return _requirements_file.parse(list(requirements), first, list(constraints), read, variables)
+from tests.unit.plugins.module_utils._resolve.examples import parse
 
 
 def test_variable_of_a_url_that_is_not_set_is_named_with_its_line():
@@ -27,7 +17,7 @@ def test_variable_of_a_url_that_is_not_set_is_named_with_its_line():
         _requirement_checks.refuse_unreadable([line], str)
 
 
-def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_to_write():
+def test_path_on_the_machine_where_a_list_was_written_is_refused_with_the_version_to_write():
     text = "numpy @ file:///croot/numpy_1/work/dist/numpy-1.26.4-cp311-cp311-linux_x86_64.whl#sha256=aa\n"
     text += "tool @ file:///home/conda/feedstock_root/tool_1/work ; os_name == 'nt'\nsix @ file:///there/six-1-py3-none-any.whl\n"
     lines = parse({"r.txt": text}).requirements
@@ -41,7 +31,7 @@ def test_file_of_the_machine_where_a_list_was_written_is_told_with_the_version_t
 
 
 def missing(text, variables=None):
-    """Return what is said of lines where no file is there but those below /there."""
+    """Return the message about lines if only files below /there exist."""
     try:
         lines = parse({"r.txt": text + "\n"}, variables=variables).requirements
         _requirement_checks.refuse_missing_files(lines, lambda path: path.startswith("/there/"))
@@ -50,7 +40,7 @@ def missing(text, variables=None):
     return ""
 
 
-def test_wheel_of_ones_own_that_is_not_there_is_not_exchanged_for_the_namesake_of_the_index():
+def test_missing_wheel_of_the_site_is_not_replaced_by_that_name_on_the_index():
     said = missing("probe @ file:///wheels/probe-1.0+mine-py3-none-any.whl")
     assert said.startswith(
         "r.txt, line 1: probe comes from /wheels/probe-1.0+mine-py3-none-any.whl, which is not on this"
@@ -61,13 +51,13 @@ def test_wheel_of_ones_own_that_is_not_there_is_not_exchanged_for_the_namesake_o
     assert "stage_build: {name: tool, source: " in missing("tool @ file:///home/me/tool")
 
 
-def test_file_whose_folder_a_variable_names_is_looked_for_where_it_is_and_told_as_it_is_written():
+def test_file_whose_folder_is_a_variable_is_found_by_its_value_and_shown_as_it_is_written():
     line = "probe @ file:///${DIR}/probe-1.0-py3-none-any.whl"
     assert missing(line, {"DIR": "there"}) == ""
     assert "comes from /${DIR}/probe-1.0" in missing(line, {"DIR": "canary"})
 
 
-def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_lines():
+def test_unreadable_requirements_are_all_reported_at_once_with_their_lines():
     def read(text):
         if "build" in text:
             raise ValueError("Invalid version")
@@ -81,7 +71,7 @@ def test_requirements_that_no_tool_could_read_are_told_all_at_once_with_their_li
 
 
 def other_hashes(text, have, **options):
-    """Return what is said where the file that an engine chose has this SHA-256."""
+    """Return the message if the file that an engine chose has this SHA-256."""
     try:
         _requirement_checks.refuse_other_hashes(parse({"r.txt": text + "\n"}).requirements, {"demo": have}, **options)
     except AirgapError as error:
@@ -90,17 +80,17 @@ def other_hashes(text, have, **options):
 
 
 @pytest.mark.parametrize("others", ["", " --hash=sha512:cc", " --hash=sha256:bb"])
-def test_file_of_another_hash_than_the_promised_is_refused_by_its_line(others):
+def test_file_without_one_of_the_required_hashes_is_refused_by_its_line(others):
     assert other_hashes("demo==1 --hash=sha256:aa" + others, "aa") == ""
     said = other_hashes("demo==1 --hash=sha256:aa" + others, "dd")
     assert "demo==1 (r.txt, line 1)" in said
-    assert "Do not go on" in said
+    assert "Find out why before you continue" in said
 
 
-def test_promise_in_another_algorithm_is_left_to_an_engine_that_keeps_to_it_and_refused_for_any_other():
+def test_hash_in_another_algorithm_is_left_to_an_engine_that_compares_it_and_refused_for_any_other():
     assert other_hashes("demo==1 --hash=sha512:aa --hash=sha384:bb", "dd", is_checked=True) == ""
     windows = "demo==1 ; os_name == 'nt' --hash=sha256:aa\ndemo==1 ; os_name != 'nt' --hash=sha512:bb"
     assert other_hashes(windows, "dd", is_checked=True) == ""
     said = other_hashes("demo==1 --hash=sha512:aa", "dd")
     assert "demo==1 (r.txt, line 1)" in said
-    assert "Write --hash=sha256:HEX behind it" in said
+    assert "Add --hash=sha256:HEX to it" in said

@@ -8,17 +8,7 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _build_advice, _requirements_file
 
-
-def parse(files, requirements=(), constraints=(), variables=None):
-    """Parse the file r.txt of a made-up disk."""
-
-    def read(path):
-        if path not in files:
-            raise FileNotFoundError(2, "No such file or directory", path)
-        return files[path]
-
-    first = ["r.txt"] if "r.txt" in files else []
-    return _requirements_file.parse(list(requirements), first, list(constraints), read, variables)
+from tests.unit.plugins.module_utils._resolve.examples import parse
 
 
 def texts(lines):
@@ -42,14 +32,14 @@ def test_markers_and_extras_stay_in_the_requirement():
     assert texts(parsed.requirements) == ["app[web,db] >= 1 ; python_version < '3.10' and sys_platform == 'linux'"]
 
 
-def test_hashes_are_told_apart_from_the_requirement():
+def test_hashes_are_separated_from_the_requirement():
     parsed = parse({"r.txt": "flask==3.1.1 ; python_version > '3' \\\n --hash=sha256:aa \\\n --hash sha256:bb\n"})
     assert parsed.requirements[0].text == "flask==3.1.1 ; python_version > '3'"
     assert parsed.requirements[0].hashes == ("sha256:aa", "sha256:bb")
 
 
 @pytest.mark.parametrize("line", ["flask --hash=sha256", "flask --hash=sha256:XY", "flask --index-url https://x"])
-def test_what_cannot_stand_behind_a_requirement_is_refused_with_its_line(line):
+def test_option_that_cannot_follow_a_requirement_is_refused_with_its_line(line):
     with pytest.raises(AirgapError, match="r.txt, line 2"):
         parse({"r.txt": "a\n%s\n" % line})
 
@@ -57,7 +47,7 @@ def test_what_cannot_stand_behind_a_requirement_is_refused_with_its_line(line):
 @pytest.mark.parametrize(
     "form", ["-r sub/more.txt", "--requirement sub/more.txt", "--requirement=sub/more.txt", "-rsub/more.txt"]
 )
-def test_named_files_are_read_beside_the_one_that_names_them(form):
+def test_included_files_are_relative_to_the_file_that_names_them(form):
     files = {"r.txt": form + "\na\n", "sub/more.txt": "b\n-c limits.txt\n", "sub/limits.txt": "c<2\n"}
     parsed = parse(files)
     assert texts(parsed.requirements) == ["b", "a"]
@@ -72,7 +62,7 @@ def test_requirements_named_in_a_constraints_file_require_as_for_pip():
 
 
 def test_files_that_name_each_other_are_refused():
-    with pytest.raises(AirgapError, match="b.txt, line 1: r.txt names itself"):
+    with pytest.raises(AirgapError, match="b.txt, line 1: r.txt includes itself"):
         parse({"r.txt": "-r b.txt\n", "b.txt": "-r r.txt\n"})
 
 
@@ -81,13 +71,13 @@ def test_missing_file_is_named_with_the_file_that_names_it():
         parse({"r.txt": "a\n-r b.txt\n"})
 
 
-def test_file_on_the_net_is_refused_without_its_password():
-    with pytest.raises(AirgapError, match="r.txt, line 1: .*is a file on the net") as error:
+def test_file_on_the_network_is_refused_without_its_password():
+    with pytest.raises(AirgapError, match="r.txt, line 1: .*is a file on the network") as error:
         parse({"r.txt": "-c https://user:s3cret@host/c.txt\n"})
     assert "s3cret" not in str(error.value)
 
 
-def test_options_are_told_with_their_place():
+def test_options_are_returned_with_their_place():
     text = "--index-url https://user:pw@host/simple\n-i https://other/simple\n--no-index\n--pre\n-f wheels\n--no-binary :all:\n"
     parsed = parse({"r.txt": text})
     assert [(option.name, option.where[-6:]) for option in parsed.options] == [
@@ -121,7 +111,7 @@ def test_direct_reference_gets_its_projects_name_and_loses_its_password(line, me
 
 
 @pytest.mark.parametrize("line", ["./folder", "../x", "https://host/download", "git+https://host/repo"])
-def test_reference_that_does_not_tell_its_project_is_refused(line):
+def test_reference_that_does_not_name_its_project_is_refused(line):
     with pytest.raises(AirgapError, match="NAME @ URL"):
         parse({"r.txt": line + "\n"})
 
@@ -131,7 +121,7 @@ def test_editable_is_refused():
         parse({"r.txt": "-e ./app\n"})
 
 
-def test_variables_are_filled_in_where_they_are_set():
+def test_variables_that_are_set_are_expanded():
     parsed = parse({"r.txt": "a==${VERSION}\nb @ https://${HOST}/b.zip\n"}, variables={"VERSION": "1.2"})
     assert texts(parsed.requirements) == ["a==1.2", "b @ https://${HOST}/b.zip"]
 
@@ -186,14 +176,14 @@ VARIABLES = {
         ("demo==${UNSET}", "demo==${UNSET}", "demo==${UNSET}"),
     ],
 )
-def test_what_came_from_the_environment_and_queries_do_not_leave_the_host(line, text, public):
+def test_values_of_the_environment_and_queries_do_not_leave_the_host(line, text, public):
     parsed = parse({"r.txt": line + "\n"}, variables=VARIABLES).requirements[0]
     assert parsed.text == text
     assert parsed.public == (text if public is None else public)
     assert "canary" not in parsed.text + parsed.public
 
 
-def test_url_itself_and_what_is_secret_in_it_are_known():
+def test_full_url_and_the_secrets_in_it_are_known():
     parsed = parse(
         {"r.txt": "demo @ https://u:pw@h/${TOKEN}/demo-1-py3-none-any.whl?sig=x\nb==${VERSION}\n"}, variables=VARIABLES
     )
@@ -201,7 +191,7 @@ def test_url_itself_and_what_is_secret_in_it_are_known():
     assert parsed.secrets == {"canary-1": "${TOKEN}", "pw": "********"}
 
 
-def test_identity_changes_with_the_file_that_is_asked_for_and_not_with_its_signature():
+def test_identity_changes_with_the_required_file_and_not_with_its_signature():
     def identity(line, **variables):
         return parse({"r.txt": line + "\n"}, variables=variables).requirements[0].identity
 
@@ -213,7 +203,7 @@ def test_identity_changes_with_the_file_that_is_asked_for_and_not_with_its_signa
     assert identity("demo @ https://u:pw@h/demo-1-py3-none-any.whl") == "demo @ https://h/demo-1-py3-none-any.whl"
 
 
-def test_lines_that_cannot_be_read_are_told_all_at_once():
+def test_lines_that_cannot_be_read_are_all_reported_at_once():
     with pytest.raises(AirgapError) as error:
         parse({"r.txt": "a\nhttps://host/download\nb --hash=sha256\n-e ./app\n-r more.txt\n", "more.txt": "../x\n"})
     said = str(error.value).split("\n")
@@ -233,13 +223,13 @@ def test_constraint_with_an_extra_is_refused_with_its_line():
 
 
 @pytest.mark.parametrize("line", ["./x-1.0-py3-none-any.whl", "wheels/x-1.0-py3-none-any.whl", "x @ ./x-1.0.tar.gz"])
-def test_relative_path_is_refused_with_its_line_and_where_such_wheels_have_their_place(line):
+def test_relative_path_is_refused_with_its_line_and_the_variable_for_such_wheels(line):
     with pytest.raises(AirgapError, match="r.txt, line 1: .*relative path") as error:
         parse({"r.txt": line + "\n"})
     assert "find_links" in str(error.value) or "stage_build" in str(error.value)
 
 
-def test_line_that_came_from_another_machine_is_called_by_its_place_there():
+def test_line_from_another_machine_has_its_place_there():
     text = "six  # airgap: my reqs/base.txt, line 7\nflask\nattrs --hash=sha256:aa  # airgap: p.toml, extra # web\n"
     parsed = parse({"r.txt": text})
     assert [line.where for line in parsed.requirements] == [
@@ -253,7 +243,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def refused(text):
-    """Return what is said of a file that is refused."""
+    """Return the message about a file that is refused."""
     with pytest.raises(AirgapError) as error:
         _requirements_file.refuse_options(parse({"r.txt": text}))
     return str(error.value)
@@ -275,14 +265,14 @@ def refused(text):
         ("-e git+https://git.example/x.git", "{name: NAME, vcs: "),
         ("-e x[web] @ git+https://git.example/x.git@%s" % COMMIT, "{name: x, vcs: "),
         ("-e ./app[web]", "{name: NAME, source: ./app}"),
-        ("-e .", "{name: NAME, source: .}. Then write NAME in place of the line; or remove it, if only what"),
+        ("-e .", "{name: NAME, source: .}. Then write NAME in place of the line; or remove it, if only"),
         ("git+https://git.example/x.git@%s" % COMMIT, '{name: NAME, vcs: "git+https://git.example/x.git@%s"}' % COMMIT),
         ("-e hg+https://hg.example/x#egg=x", "{name: x, source: FOLDER}"),
         ("./app", "{name: NAME, source: ./app}"),
         ("https://host/x-1.0.tar.gz", "{name: NAME, source: x-1.0.tar.gz}"),
     ],
 )
-def test_what_only_a_build_can_give_is_answered_with_the_ready_entry(line, entry):
+def test_requirement_that_must_be_built_is_refused_with_the_complete_entry(line, entry):
     said = refused("six\n%s\n" % line)
     assert said.startswith("r.txt, line 2: ")
     assert entry in said
@@ -290,31 +280,31 @@ def test_what_only_a_build_can_give_is_answered_with_the_ready_entry(line, entry
 
 
 @pytest.mark.parametrize(
-    ("line", "mend"),
+    ("line", "fix"),
     [
         ("--no-binary lxml", "Add to stage_build: {name: lxml}"),
         ("--no-binary=lxml,Py_Yaml", "Add to stage_build: {name: lxml}, {name: py-yaml}"),
-        ("--no-binary :all:", "Add to stage_build those that you want built, such as {name: NAME}"),
-        ("--only-binary :all:", "nothing but wheels is taken"),
-        ("--prefer-binary", "nothing but wheels is taken"),
-        ("--require-hashes", "hashes in a file are always kept to"),
+        ("--no-binary :all:", "Add the projects that must be built to stage_build, such as {name: NAME}"),
+        ("--only-binary :all:", "only wheels are used"),
+        ("--prefer-binary", "only wheels are used"),
+        ("--require-hashes", "hashes in a file are always enforced"),
         ("--pre", "NAME>=2.0rc1"),
         ("--no-index", "stage_find_links"),
         ("--config-settings x=y", "stage_build"),
-        ("--use-feature fast-deps", "of the pip of another machine"),
+        ("--use-feature fast-deps", "of pip on another machine"),
         ("-i https://user:pw@host/simple", "stage_index_url"),
     ],
 )
-def test_option_is_refused_with_what_takes_its_place(line, mend):
+def test_option_is_refused_with_its_replacement(line, fix):
     said = refused("six\n%s\n" % line)
     assert said.startswith("r.txt, line 2: the option ")
-    assert mend in said
+    assert fix in said
     assert "nothing takes its place" not in said
     assert "pw" not in said
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "fix"),
     [
         ("--no-binary lxml", "is an option.*stage_build: {name: lxml}"),
         ("-e git+https://git.example/x.git@%s#egg=x" % COMMIT, "editable.*stage_build: {name: x, vcs: "),
@@ -323,13 +313,13 @@ def test_option_is_refused_with_what_takes_its_place(line, mend):
         ("--index-url https://user:pw@host/simple", "is an option.*stage_index_url"),
     ],
 )
-def test_option_among_the_requirements_of_a_set_is_refused_with_what_takes_its_place(text, mend):
-    with pytest.raises(AirgapError, match=mend) as error:
+def test_option_among_the_requirements_of_a_set_is_refused_with_its_replacement(text, fix):
+    with pytest.raises(AirgapError, match=fix) as error:
         parse({}, requirements=["six", text])
     assert "pw" not in str(error.value)
 
 
-def test_all_options_are_told_at_once():
+def test_all_options_are_reported_at_once():
     assert refused("--pre\nsix\n--no-binary lxml\n").count("the option") == 2
 
 
@@ -352,7 +342,7 @@ def test_value_of_a_variable_is_in_no_message_about_its_line(line):
 
 def test_query_of_a_url_is_in_no_entry_that_is_shown():
     for url in ("https://host/x-1-py3-none-any.whl?sig=canary", "https://host/x-1.tar.gz?sig=canary"):
-        assert "canary" not in _build_advice.stage_build_entry("x", url)
+        assert "canary" not in _build_advice.build_advice("x", url)
     with pytest.raises(AirgapError) as error:
         parse({"r.txt": "https://host/download?sig=canary\n"})
     assert "canary" not in str(error.value)

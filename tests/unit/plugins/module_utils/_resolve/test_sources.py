@@ -14,7 +14,7 @@ PRIVATE = "https://user:s3cret@private.example/simple"
 
 def judge(tool, names=("six",), build=(), indexes=()):
     """Judge the tables of tools in a pyproject.toml; return the warnings."""
-    return _sources.judge({"tool": tool}, list(names), list(build), list(indexes), "/site/pyproject.toml")
+    return _sources.check_sources({"tool": tool}, list(names), list(build), list(indexes), "/site/pyproject.toml")
 
 
 def uv(source, **other):
@@ -45,13 +45,13 @@ def uv(source, **other):
         ({"poetry": {"dependencies": {"six": [{"version": "1", "source": "corp"}]}}}, "index corp"),
     ],
 )
-def test_source_of_a_wanted_name_is_refused_with_the_name_and_the_way(tool, said):
+def test_source_of_a_wanted_name_is_refused_with_the_name_and_the_fix(tool, said):
     with pytest.raises(AirgapError, match="/site/pyproject.toml.* takes six from") as error:
         judge(tool)
     assert said in str(error.value)
 
 
-def test_source_of_a_name_that_is_not_wanted_and_a_mere_version_are_no_matter():
+def test_source_of_a_name_that_is_not_wanted_and_a_version_are_accepted():
     assert judge(uv({"git": "https://git.example/six.git"}), names=["flask"]) == []
     assert judge({"poetry": {"dependencies": {"six": "^1.0", "python": "^3.9"}}}) == []
 
@@ -62,7 +62,7 @@ def test_all_sources_are_refused_at_once():
         judge(tool, names=["six", "attrs"])
 
 
-def test_source_that_stage_build_makes_of_the_sites_own_is_taken_and_one_from_the_index_is_not():
+def test_name_that_stage_build_builds_from_a_source_of_the_site_is_accepted_and_one_from_the_index_is_not():
     tool = uv({"git": "https://git.example/six.git"})
     assert judge(tool, build=[{"name": "Six", "vcs": "git+https://git.example/six.git@" + COMMIT}]) == []
     assert judge(tool, build=[{"name": "six", "source": "../six"}]) == []
@@ -80,7 +80,7 @@ def test_explicit_index_is_refused_without_its_password_unless_the_site_stages_f
     assert judge(INDEX, indexes=["https://private.example/simple/"]) == []
 
 
-def test_explicit_index_that_counts_beside_others_is_warned_of():
+def test_explicit_index_that_is_one_of_several_is_warned_of():
     (warning,) = judge(INDEX, indexes=["https://all.example/simple", "https://private.example/simple/"])
     assert "six" in warning
     assert "the highest version wins" in warning
@@ -103,7 +103,7 @@ def test_index_for_all_names_is_refused_as_it_is_in_a_requirements_file(tool):
     assert judge(tool, indexes=[PRIVATE]) == []
 
 
-def test_index_that_nothing_wanted_comes_from_is_no_matter():
+def test_index_that_nothing_wanted_comes_from_is_accepted():
     assert judge({"uv": {"index": [{"name": "corp", "url": PRIVATE, "explicit": True}]}}) == []
     assert judge({"poetry": {"source": [{"name": "corp", "url": PRIVATE, "priority": "explicit"}]}}) == []
     assert judge({"poetry": {"source": [{"name": "PyPI", "priority": "primary"}]}}) == []

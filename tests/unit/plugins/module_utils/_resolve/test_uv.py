@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._pip import _resolve_error
-from ansible_collections.airgap.python.plugins.module_utils._resolve import _uv
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _resolve_error, _uv
+from ansible_collections.airgap.python.plugins.module_utils._resolve._inputs import EngineInputs
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _packaging
 
@@ -41,13 +41,13 @@ def test_target_that_uv_does_not_know_is_refused_with_the_other_engine(changes):
         _uv.platform(target(**changes))
 
 
-def test_passwords_go_by_environment():
+def test_passwords_are_passed_in_the_environment():
     settings = {"index-url": "https://u:secret@a.example", "proxy": "http://p:secret@b.example", "timeout": "7"}
     found = _uv.variables(settings, target(), {"PIP_INDEX_URL": "x", "UV_INDEX_URL": "y", "PATH": "/bin"})
     assert found["UV_DEFAULT_INDEX"] == "https://u:secret@a.example"
     assert found["HTTPS_PROXY"] == "http://p:secret@b.example"
     assert "PIP_INDEX_URL" not in found and "UV_INDEX_URL" not in found
-    arguments = _uv.resolve_arguments(target(), ["r"], ["c"], ["/w"], "/s")
+    arguments = _uv.resolve_arguments(target(), EngineInputs(["r"], ["c"], ["/w"]), "/s")
     assert "secret" not in " ".join(arguments)
 
 
@@ -56,7 +56,7 @@ def wheel(filename, sha256="a" * 64):
     return {"url": "https://u:p@index.example/f/" + filename, "hashes": {"sha256": sha256} if sha256 else {}}
 
 
-def test_wheel_that_fits_best_is_taken_and_the_higher_build_of_two():
+def test_wheel_that_fits_best_is_chosen_and_the_higher_build_of_two():
     wheels = [
         wheel("x-1-py3-none-any.whl"),
         wheel("x-1-1-cp39-cp39-manylinux_2_17_x86_64.whl"),
@@ -73,5 +73,5 @@ def test_package_without_a_fitting_wheel_or_hash_is_refused_by_name():
     with pytest.raises(_resolve_error.ResolveError, match="uv chose x 1"):
         _uv.read_lock(PACKAGING, lock, target(), "/s")
     lock["packages"][0]["wheels"] = [wheel("x-1-py3-none-any.whl", "")]
-    with pytest.raises(_resolve_error.ResolveError, match="no sha256 for x-1-py3-none-any.whl"):
+    with pytest.raises(_resolve_error.ResolveError, match="no SHA-256 for x-1-py3-none-any.whl"):
         _uv.read_lock(PACKAGING, lock, target(), "/s")

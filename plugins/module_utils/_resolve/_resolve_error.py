@@ -8,9 +8,9 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 
 
 class ResolveError(AirgapError):
-    """Something cannot be resolved or fetched; the message names it, the reason and the mend.
+    """Something cannot be resolved or fetched; the message names it, the reason and the fix.
 
-    ``output`` is all that the engine said, where it was the engine that failed.
+    ``output`` is the whole output of the engine, if the engine failed.
     """
 
     def __init__(self, message: str, output: str = "") -> None:
@@ -19,11 +19,11 @@ class ResolveError(AirgapError):
 
 
 class UnreadError(ResolveError):
-    """An index did not answer about a project, so that nobody knows whether it has it."""
+    """An index did not answer about a project, so that it is unknown whether the index has it."""
 
 
 class RefusedError(ResolveError):
-    """A requirement by URL, repository or folder that an engine did not take.
+    """A requirement by URL, repository or folder that an engine refused.
 
     ``asker`` is the wheel or project that requires it, "" for a requirement or constraint of the set.
     """
