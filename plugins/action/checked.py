@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a module and check its answer.
 
-The modules of this collection that need no action plugin of their own link to this one. As airgap.python.checked it
-runs a module of ansible.builtin, with the action that this has.
+The modules of this collection without an action plugin of their own link to this one. As airgap.python.checked it
+runs a module of ansible.builtin, with that module's own action.
 """
 
 from __future__ import annotations
+
+import typing as t
 
 from ansible.errors import AnsibleAction, AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
@@ -17,15 +19,15 @@ class ActionModule(_answer.CheckedAction):
 
     TRANSFERS_FILES = True
 
-    def run(self, tmp=None, task_vars=None):
-        """Run it, and return what may be used of its answer."""
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+        """Run the module, and return what may be used of its answer."""
         super().run(tmp, task_vars)
         if self._task.action.rpartition(".")[2] != "checked":
             return self._execute_module(task_vars=task_vars)
         module, args = self._task.args.get("module"), self._task.args.get("args", {})
         if module not in _answer.BUILTIN or not isinstance(args, dict) or set(self._task.args) - {"module", "args"}:
             raise AnsibleActionFail(
-                "airgap.python.checked takes module, one of %s, and args, a dictionary; it got %s."
+                "airgap.python.checked needs module, one of %s, and args, a dictionary. It got %s."
                 % (", ".join(sorted(_answer.BUILTIN)), ", ".join(sorted(self._task.args)))
             )
         task = self._task.copy()
@@ -45,7 +47,7 @@ class ActionModule(_answer.CheckedAction):
         except AnsibleConnectionFailure:
             raise
         except AnsibleError as error:
-            # Such as the end of a script that has nothing to do.
+            # For example the end of a script that has nothing to do.
             if isinstance(error, AnsibleAction) and not isinstance(error, AnsibleActionFail):
                 raise
             answer = {"failed": True, "msg": str(error)}

@@ -1,24 +1,25 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the module, and say meanwhile what it is at: staging takes minutes, and a silent screen helps nobody."""
+"""Run the module and show its progress meanwhile: staging takes minutes, and a silent screen looks like a hang."""
 
 from __future__ import annotations
 
 import shlex
 import threading
+import typing as t
 
 from ansible.utils.display import Display
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
-# Seconds between two looks at what the module is doing.
+# Seconds between two reads of the progress file.
 INTERVAL = 10
 
 
 class ActionModule(_answer.CheckedAction):
-    """Show the line that the module keeps in its progress file, each time it is another."""
+    """Show the line in the module's progress file each time it changes."""
 
-    def run(self, tmp=None, task_vars=None):
-        """Run the module in this thread; another one looks."""
+    def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+        """Run the module in this thread and watch the progress file in another one."""
         super().run(tmp, task_vars)
         folder = self._make_tmp_path()
         path = self._connection._shell.join_path(folder, "progress")
@@ -32,13 +33,13 @@ class ActionModule(_answer.CheckedAction):
             watcher.join(INTERVAL)
             self._remove_tmp_path(folder)
 
-    def watch(self, path, done):
-        """Print each new line; a look that fails is no reason to stop the work."""
+    def watch(self, path: str, done: threading.Event) -> None:
+        """Print each new line; a failed read does not stop the work."""
         shown = b""
         while not done.wait(INTERVAL):
             try:
                 rc, out, _err = self._connection.exec_command("cat " + shlex.quote(path), sudoable=False)
-            except Exception:  # the connection is busy or gone: the module's own result will tell
+            except Exception:  # the connection is busy or lost: the module's own result will show it
                 continue
             if rc == 0 and out.strip() and out != shown:
                 shown = out

@@ -6,23 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: checked
-short_description: Run a module of ansible.builtin and check what the host answers
+short_description: Run a module of ansible.builtin and check the host's answer
 version_added: 0.1.0
 description:
-  - Ansible acts upon what a module returns. C(ansible_facts) become variables of the host, above those of the inventory,
-    and C(add_host) changes the inventory, whatever the module is. A host that was taken over may answer so.
-  - This keeps of the answer only what the roles of this collection use, with its types checked. Line ends and control
+  - Ansible acts on what a module returns. C(ansible_facts) become variables of the host, above those of the inventory,
+    and C(add_host) changes the inventory, whatever the module is. A compromised host may answer with them.
+  - Only what the roles of this collection use is kept of the answer, with its types checked. Line ends and control
     characters where they do not belong make the task fail, and texts for people are shown with escapes.
-  - V(get_url) and V(uri) use neither the proxies nor the netrc of the user that they run as, unless O(args) says so.
+  - V(get_url) and V(uri) use neither the proxies nor the netrc of the user that they run as, unless O(args) sets that.
   - The modules of this collection do the same with their own answers.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: As the module has it.
+    description: That of the module.
     support: full
   diff_mode:
-    description: As the module has it.
+    description: That of the module.
     support: full
 options:
   module:
@@ -42,7 +42,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Look for the report
+- name: Check whether the report exists
   airgap.python.checked:
     module: stat
     args:
@@ -56,7 +56,7 @@ rc:
   type: int
   returned: for this module
 stdout:
-  description: What it printed, of V(command), with control characters escaped. C(stderr) likewise.
+  description: The output of V(command), with control characters escaped. C(stderr) likewise.
   type: str
   returned: for this module
 stat:
@@ -68,7 +68,7 @@ content:
   type: str
   returned: for this module
 status:
-  description: The status of HTTP, of V(uri).
+  description: The HTTP status, of V(uri).
   type: int
   returned: for this module
 json:
@@ -80,8 +80,8 @@ json:
 from ansible.module_utils.basic import AnsibleModule
 
 
-def main():
-    """Say that this is an action."""
+def main() -> None:
+    """Fail: the action plugin does the work."""
     module = AnsibleModule(
         argument_spec={
             "module": {
@@ -104,7 +104,7 @@ def main():
         supports_check_mode=True,
     )
     module.fail_json(
-        msg="airgap.python.checked runs on the control host: name it in full, so that its action is found."
+        msg="airgap.python.checked runs on the control host. Write its full name in the task, so that Ansible finds its action."
     )
 
 

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host answers is data: the one place on the control host that every module's answer passes.
+"""A host's answer is data: the one place on the control host that every module's answer passes through.
 
-Ansible acts upon what a module returns: ``ansible_facts`` become variables of the host, above the inventory's,
-``add_host`` and ``add_group`` change the inventory, ``ansible_stats`` reach who started the run. A host that was taken over
-answers in place of a module. So of each answer only what the module documents is kept, with its type and form checked.
+Ansible acts on what a module returns: ``ansible_facts`` become variables of the host, above the inventory's,
+``add_host`` and ``add_group`` change the inventory, ``ansible_stats`` reach who started the run. A compromised host
+answers in place of a module. So only what the module documents is used of each answer, with its type and form checked.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_secrets
 from ansible_collections.airgap.python.plugins.module_utils._text import is_plain, shown
 
-# A host whose text is longer than this, in characters, is cut short; what is one line may not be longer than LINE.
+# A longer text for people, in characters, is cut; a value in one line may not be longer than LINE.
 TEXT = 100_000
 LINE = 65_536
-# A lock, sums or signatures, in characters: as much as a bundle's largest text takes in base64.
+# A lock, sums or signatures, in characters: the largest text of a bundle in base64.
 LARGEST = 96 * 1024 * 1024
-# All that a host prints for one task, in bytes.
+# Everything that a host prints for one task, in bytes.
 ALL = 2 * LARGEST
 DEEPEST = 16
 
-# What every module may say beside what it documents, for people. It is shown, and never used.
+# Texts for people that every module may return besides what it documents. They are shown and never used.
 SPOKEN = ("msg", "stdout", "stderr", "module_stdout", "module_stderr", "pip_output")
-# One long text without a line end that matters; who uses it parses it strictly.
+# Long encoded texts; their users parse them strictly.
 ENCODED = ("sums", "armor", "content")
-# What some keys must look like, wherever they stand in an answer.
+# The form that some keys must have, wherever they are in an answer.
 FORMS = {
     "id": r"([0-9a-f]{32})?",
     "base": r"([0-9a-f]{32})?",
@@ -49,7 +49,7 @@ FORMS = {
     "created": r"[0-9TZtz:+. -]*",
 }
 PATHS = ("path", "folder", "dest", "executable", "record", "wheel", "filename")
-# What the roles use of ansible.builtin's answers, and so all that is kept of them.
+# What the roles use of ansible.builtin's answers; the rest is dropped.
 BUILTIN: t.Dict[str, t.Any] = {
     "command": {"rc": int, "stdout": str, "stderr": str},
     "copy": {},
@@ -61,7 +61,7 @@ BUILTIN: t.Dict[str, t.Any] = {
     "template": {},
     "uri": {"status": int, "json": {"type": str}},
 }
-# What our own requests leave out: proxies and logins of the user that they run as.
+# Our own requests do not use the proxies and logins of the user that they run as.
 _DIRECTLY = {"use_proxy": False, "use_netrc": False}
 ARGUMENTS: t.Dict[str, t.Dict[str, t.Any]] = {"get_url": _DIRECTLY, "uri": _DIRECTLY}
 _TYPES: t.Dict[str, t.Any] = {
@@ -76,12 +76,12 @@ _TYPES: t.Dict[str, t.Any] = {
 
 
 class AnswerError(Exception):
-    """An answer is not what the module documents; the message names what is wrong with it."""
+    """An answer differs from what the module documents; the message names the difference."""
 
 
 def readable(text: str) -> str:
-    """Return a text of several lines with everything escaped that a terminal would act upon, but for line ends and tabs."""
-    # A terminal on the way ends lines with both.
+    """Return a text of several lines with everything escaped that a terminal would act on, except line ends and tabs."""
+    # A terminal in between ends lines with both characters.
     lines = text.replace("\r\n", "\n").split("\n")
     return "\n".join("\t".join(shown(part) for part in line.split("\t")) for line in lines)
 
@@ -105,7 +105,7 @@ def _kind(entry: t.Mapping[str, t.Any]) -> t.Any:
 def check(answer: t.Any, kinds: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     """Return what may be used of an answer; raises AnswerError where a value is not of its documented type and form."""
     if not isinstance(answer, dict):
-        raise AnswerError("an answer that is no object")
+        raise AnswerError("an answer that is not an object")
     kept: t.Dict[str, t.Any] = {key: answer[key] is True for key in ("changed", "failed") if key in answer}
     kept.update({key: _spoken(answer[key]) for key in SPOKEN if isinstance(answer.get(key), str)})
     for key, kind in dict({"rc": int}, **kinds).items():
@@ -126,14 +126,14 @@ def check(answer: t.Any, kinds: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         if isinstance(said, (list, tuple)) and said:
             kept.setdefault("warnings", []).extend(_spoken(_said(one))[:2000] for one in said[:20])
     if kept.get("failed"):
-        # Newer versions of Ansible put a module's message there, and what it was doing.
+        # Newer versions of Ansible put a module's message and its traceback there.
         reason = _said(answer.get("exception")) if answer.get("exception") else ""
-        kept["msg"] = kept.get("msg") or _spoken(reason) or "it failed and does not say why"
+        kept["msg"] = kept.get("msg") or _spoken(reason) or "it failed without a reason"
     return kept
 
 
 def _said(thing: t.Any) -> str:
-    """Return the text of a warning or an error, which Ansible keeps as a text or as an object with one in it."""
+    """Return the text of a warning or an error, which Ansible stores as a text or as an object that contains one."""
     if isinstance(thing, dict):
         return "Deprecated: %s" % thing.get("msg")
     event = getattr(thing, "event", None)
@@ -157,7 +157,7 @@ def _spoken(text: str) -> str:
 
 
 def _lenient(value: t.Any, depth: int) -> t.Any:
-    """Return what is only shown, such as a diff, in a form that a terminal takes."""
+    """Return a value that is only shown, such as a diff, without anything that a terminal would act on."""
     if isinstance(value, dict) and depth < DEEPEST:
         return {_spoken(str(key)): _lenient(one, depth + 1) for key, one in value.items()}
     if isinstance(value, (list, tuple)) and depth < DEEPEST:
@@ -168,20 +168,20 @@ def _lenient(value: t.Any, depth: int) -> t.Any:
 
 
 def _value(value: t.Any, kind: t.Any, key: str, depth: int) -> t.Any:
-    """Return a value whose type is right and whose texts have the form that their key asks for."""
+    """Return a value if its type is correct and its texts have the form that their keys require."""
     if depth > DEEPEST:
-        raise AnswerError("a %s that is nested too deep" % key)
+        raise AnswerError("a %s that is nested too deeply" % key)
     if value is None:
         return None
     if isinstance(kind, dict) or kind is dict:
         if not isinstance(value, dict):
-            raise AnswerError("a %s that is no dictionary" % key)
+            raise AnswerError("a %s that is not a dictionary" % key)
         known = kind if isinstance(kind, dict) else {}
         inner = {one: value[one] for one in known if one in value} if known else value
         return {_text(one, "key of " + key): _value(inner[one], known.get(one), one, depth + 1) for one in inner}
     if isinstance(kind, list):
         if not isinstance(value, (list, tuple)):
-            raise AnswerError("a %s that is no list" % key)
+            raise AnswerError("a %s that is not a list" % key)
         return [_value(one, kind[0], key, depth + 1) for one in value]
     if kind is None:
         return _value(value, _kind_of(value, key), key, depth)
@@ -189,10 +189,10 @@ def _value(value: t.Any, kind: t.Any, key: str, depth: int) -> t.Any:
         return value
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise AnswerError(
-            "a %s that is no %s" % (key, {str: "text", int: "number", float: "number", bool: "truth value"}[kind])
+            "a %s that is not a %s" % (key, {str: "text", int: "number", float: "number", bool: "boolean"}[kind])
         )
     if kind is int and abs(value) >= 1 << 63:
-        raise AnswerError("a %s of a size that nothing has" % key)
+        raise AnswerError("a %s that is too large to be true" % key)
     return _text(value, key) if kind is str else value
 
 
@@ -202,13 +202,13 @@ def _kind_of(value: t.Any, key: str) -> t.Any:
     for kind in (dict, bool, int, float, str):
         if isinstance(value, kind):
             return kind
-    raise AnswerError("a %s of a kind that JSON does not have" % key)
+    raise AnswerError("a %s of a type that JSON lacks" % key)
 
 
 def _text(value: t.Any, key: str) -> str:
     if not isinstance(value, str):
-        raise AnswerError("a %s that is no text" % key)
-    # A plain str again: tags that Ansible hangs on strings say what may be done with them.
+        raise AnswerError("a %s that is not a text" % key)
+    # A plain str: Ansible marks strings with tags that change how they are used.
     text = "".join(value)
     if key in ENCODED:
         if len(text) > LARGEST or not re.fullmatch(r"[A-Za-z0-9+/= \n-]*", text):
@@ -218,11 +218,11 @@ def _text(value: t.Any, key: str) -> str:
         raise AnswerError("a %s of %d characters" % (key, len(text)))
     if not is_plain(text):
         raise AnswerError("a %s with a line end or another control character: %s" % (key, _brief(text)))
-    # Nothing that is documented looks so; some versions of Ansible would run it where another host's play reads it.
+    # No documented value contains a template; some versions of Ansible would run it where another host's play reads it.
     if re.search(r"\{[{%#]", text):
         raise AnswerError("a %s with a template in it: %s" % (key, _brief(text)))
     if key in FORMS and not re.fullmatch(FORMS[key], text):
-        raise AnswerError("the %s %s, which cannot be one" % (key, _brief(text)))
+        raise AnswerError("the %s %s, which is not valid" % (key, _brief(text)))
     if key in PATHS and ".." in text.split("/"):
         raise AnswerError("the %s %s, which leads out of its folder" % (key, _brief(text)))
     return text
@@ -233,7 +233,7 @@ def _brief(text: str) -> str:
 
 
 def _readable_call(call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
-    """Return a method of a connection whose result and errors hold nothing that a terminal would act upon."""
+    """Return a method of a connection without anything in its result and errors that a terminal would act on."""
 
     def readable_call(*args: t.Any, **kwargs: t.Any) -> t.Any:
         try:
@@ -244,9 +244,7 @@ def _readable_call(call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
             return result
         rc, out, err = result
         if len(out) + len(err) > ALL:
-            raise AnsibleError(
-                "The host printed %d bytes for one task. Nothing of that is used." % (len(out) + len(err))
-            )
+            raise AnsibleError("The host printed %d bytes for one task. None of that is used." % (len(out) + len(err)))
         texts = [readable(to_text(one, errors="surrogateescape")) for one in (out, err)]
         return rc, to_bytes(_without_internals(texts[0])), to_bytes(texts[1])
 
@@ -254,7 +252,7 @@ def _readable_call(call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
 
 
 def _without_internals(text: str) -> str:
-    """Return a module's answer without keys that only Ansible itself may set; it warns of them with all that they hold."""
+    """Return a module's answer without keys that only Ansible itself may set; it would print their values in warnings."""
     try:
         answer = json.loads(_filter_non_json_lines(text, objects_only=True)[0])
     except (ValueError, RecursionError):
@@ -264,14 +262,14 @@ def _without_internals(text: str) -> str:
 
 
 class CheckedAction(ActionBase):
-    """An action whose module's answers are checked before anything else sees them."""
+    """An action that checks its module's answers before anything else reads them."""
 
-    # What the action takes from its module beside what is documented, key to type.
+    # What the action uses of its module's answer besides what is documented, key to type.
     between: t.Dict[str, t.Any] = {}
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
-        # What a host prints around a module's answer goes into Ansible's own warnings and errors.
+        # Ansible puts what a host prints around a module's answer into its own warnings and errors.
         if not hasattr(self._connection, "_airgap_is_readable"):
             self._connection._airgap_is_readable = True
             for name in ("exec_command", "put_file", "fetch_file"):
@@ -279,12 +277,12 @@ class CheckedAction(ActionBase):
                     setattr(self._connection, name, _readable_call(getattr(self._connection, name)))
 
     def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
-        """Refuse to begin where facts would set what is a setting; every action calls this before it does anything."""
+        """Refuse to start where facts would override settings; every action calls this first."""
         result = super().run(tmp, task_vars)
         shadowed = settings_among((task_vars or {}).get("ansible_facts") or {})
         if shadowed:
             raise AnsibleActionFail(
-                "%s has facts with the names of settings: %s. A host does not set these: clear its facts (the fact cache, "
+                "%s has facts with the names of settings: %s. A host must not set these: clear its facts (the fact cache, "
                 "set_fact with cacheable) and set them in the inventory."
                 % (self.host(task_vars or {}), ", ".join(shadowed))
             )
@@ -311,24 +309,24 @@ class CheckedAction(ActionBase):
     def checked(
         self, answer: t.Any, kinds: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any], action: ActionBase
     ) -> t.Dict[str, t.Any]:
-        """Return what may be used of an answer, or a failure that names the host. ``action`` is what ran the module."""
+        """Return what may be used of an answer, or a failure that names the host. ``action`` ran the module."""
         try:
             kept = dict(check(answer, kinds), **self.interpreter(action))
         except AnswerError as error:
             return {
                 "failed": True,
-                "msg": "%s answered %s with %s. Nothing of that answer is used. Find out what answers there in place of the module."
+                "msg": "%s answered %s with %s. None of that answer is used. Find out what answers there in place of the module."
                 % (self.host(task_vars), self._task.action, error),
             }
-        # Ansible prints a warning without the host that it is about, and the same one of two hosts once.
+        # Ansible prints a warning without its host, and the same warning of two hosts only once.
         if "warnings" in kept:
             kept["warnings"] = ["%s: %s" % (self.host(task_vars), one) for one in kept["warnings"]]
         return kept
 
     def interpreter(self, action: ActionBase) -> t.Dict[str, t.Any]:
-        """Return the Python that Ansible found on the host by itself, so that it does not look again at each task.
+        """Return the Python that Ansible discovered on the host, so that it does not search again at each task.
 
-        Never from another host than the one it is for: it is what Ansible runs there.
+        Never for a delegated task: the other host would choose what Ansible runs on this one.
         """
         path = getattr(action, "_discovered_interpreter", None)
         if self._task.delegate_to or not isinstance(path, str) or not re.fullmatch(r"/[A-Za-z0-9._/+-]+", path):
@@ -340,12 +338,12 @@ class CheckedAction(ActionBase):
         return self._task.delegate_to or str(task_vars.get("inventory_hostname", "the host"))
 
 
-# How variables of the collection begin, public, internal and registered ones.
+# How names of variables of the collection start, whether public, internal or registered.
 OURS = re.compile(
     r"_{0,2}(airgap|approve|devpi|history|install|kubespray|media|pip_conf|publish|stage|survey|teardown|transfer)_"
 )
 
 
 def settings_among(facts: t.Mapping[str, t.Any]) -> t.List[str]:
-    """Return the names of facts that would set a variable of the collection; facts outrank the inventory."""
+    """Return the names of facts that would override a variable of the collection; facts outrank the inventory."""
     return sorted(name for name in facts if OURS.match(str(name)))[:5]

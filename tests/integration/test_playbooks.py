@@ -63,7 +63,7 @@ def test_playbook_stops_if_its_group_is_empty_and_names_it(control):
     rc, said = control.play("nodes")
     assert rc != 0, said
     assert control.last.startswith(
-        "FAILED on localhost at 'Check that there are hosts to play on': No host is in the group"
+        "FAILED on localhost at 'Check that there are hosts to run on': No host is in the group"
     )
     assert "No host is in the group airgap_nodes" in said
     assert "It has webservers, airgap_bastion" in said
@@ -87,7 +87,7 @@ def test_hosts_are_printed_and_a_limit_that_leaves_none_stops_the_run(control):
     assert "node06, node07 and 2 more'" in said
     rc, said = control.play("nodes", "--tags", "none", "--limit", "idx")
     assert rc != 0, said
-    assert "--limit idx leaves out every host that this playbook is for: node00, node01" in said
+    assert "--limit idx leaves out every host that this playbook runs on: node00, node01" in said
     control.write(dict(groups, airgap_bastion=["hop"]))
     rc, said = control.play("transfer", "--tags", "none", "--limit", "hop")
     assert rc == 0, said

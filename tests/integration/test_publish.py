@@ -114,7 +114,7 @@ def test_import_that_fails_is_in_the_ledger_with_the_reason(publisher):
     (failed,) = publisher.imports()
     assert failed["result"] == "failed"
     assert "nobody/nothing" in failed["message"]
-    assert "Stop with what went wrong" in output
+    assert "Report the failure" in output
     rc, changed, output = publisher.play()
     assert rc == 0, output
     assert [one["result"] for one in publisher.imports()] == ["failed", "ok"]

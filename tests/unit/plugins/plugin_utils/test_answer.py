@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host answers passes one place, and of it only what is documented is used."""
+"""Every answer of a host passes through one place, and only what is documented is used of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import importlib
 import pathlib
 import re
 import types
+import typing as t
 
 import pytest
 import yaml
@@ -32,14 +33,14 @@ class Checked(_answer.CheckedAction):
 
 
 def tasks(content):
-    """Give every task of a tasks file or a playbook."""
+    """Return every task of a tasks file or a playbook."""
     for one in content or []:
         yield one
         for block in ("tasks", "pre_tasks", "post_tasks", "block", "rescue", "always", "handlers"):
             yield from tasks(one.get(block))
 
 
-def test_what_ansible_would_act_upon_is_dropped():
+def test_what_ansible_would_act_on_is_dropped():
     answer = {
         "changed": True,
         "id": "0" * 32,
@@ -62,7 +63,7 @@ def test_arguments_of_a_module_are_not_in_its_answer():
 @pytest.mark.parametrize(
     "deprecation", [{"msg": "six is old", "version": "2.24", "collection_name": "ansible.builtin"}, "six is old"]
 )
-def test_what_a_module_says_is_deprecated_is_shown_as_a_warning(deprecation):
+def test_deprecation_of_a_module_is_shown_as_a_warning(deprecation):
     kept = _answer.check({"warnings": ["one"], "deprecations": [deprecation]}, {})
     assert kept["warnings"][0] == "one"
     assert "six is old" in kept["warnings"][1]
@@ -79,7 +80,7 @@ def test_what_a_module_says_is_deprecated_is_shown_as_a_warning(deprecation):
         ({"index_url": "https://h.example/simple", "targets": [{"python": "3.11.2"}], "port": 3141}, True),
     ],
 )
-def test_module_that_is_given_a_secret_in_a_url_does_not_log_what_it_was_given(monkeypatch, args, is_logged):
+def test_module_does_not_log_a_secret_in_a_url_that_it_gets(monkeypatch, args, is_logged):
     def as_ansible_has_it(self, module_name, module_args, task_vars):
         module_args["_ansible_no_log"] = False
 
@@ -129,8 +130,8 @@ def test_a_value_of_another_type_or_form_is_refused_by_name(key, kind, value):
         _answer.check({key: value}, {key: kind})
 
 
-def test_nesting_without_end_is_refused():
-    value = {}
+def test_endless_nesting_is_refused():
+    value: t.Dict[str, t.Any] = {}
     for _step in range(100):
         value = {"a": value}
     with pytest.raises(_answer.AnswerError, match="nested"):
@@ -144,11 +145,11 @@ def test_texts_for_people_are_shown_with_escapes_and_cut():
     assert kept["diff"] == {"before": "\\x1b]0;x\\x07", "after": "ok\n"}
 
 
-def test_lines_that_a_terminal_ended_are_lines():
+def test_line_ends_of_a_terminal_are_line_ends():
     assert _answer.check({"stdout": "a\r\nb"}, _answer.BUILTIN["command"])["stdout_lines"] == ["a", "b"]
 
 
-def test_keys_of_ansible_itself_are_dropped_before_ansible_warns_of_them():
+def test_keys_of_ansible_itself_are_dropped_before_ansible_prints_them():
     text = _answer._without_internals(
         '{"changed": false, "\\u005fansible_x\\u001b": "\\u001b[2J", "add_host": {"a": "\\u001b"}}'
     )
@@ -172,7 +173,7 @@ def test_errors_of_a_connection_are_shown_with_escapes(call):
 
 
 @pytest.mark.parametrize("module", [*MODULES, "checked"])
-def test_no_action_begins_where_facts_would_be_settings(module, monkeypatch):
+def test_no_action_starts_where_facts_would_override_settings(module, monkeypatch):
     found = importlib.import_module("ansible_collections.airgap.python.plugins.action." + module)
     if found.ActionModule._requires_connection is False:
         return
@@ -239,7 +240,9 @@ def loader():
 
 def test_what_may_be_run_is_what_is_documented():
     text = (ROOT / "plugins/modules/checked.py").read_text()
-    document = yaml.safe_load(re.search(r'DOCUMENTATION = r"""(.*?)"""', text, re.DOTALL).group(1))
+    found = re.search(r'DOCUMENTATION = r"""(.*?)"""', text, re.DOTALL)
+    assert found
+    document = yaml.safe_load(found.group(1))
     assert sorted(document["options"]["module"]["choices"]) == sorted(_answer.BUILTIN)
 
 

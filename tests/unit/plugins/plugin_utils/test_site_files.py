@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A file that a setting names is looked for beside the inventory first, then beside the playbook."""
+"""A file that a setting names is searched for next to the inventory first, then next to the playbook."""
 
 from __future__ import annotations
 

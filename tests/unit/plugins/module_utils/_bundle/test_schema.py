@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import typing as t
 
 import jsonschema
 import pytest
@@ -33,7 +34,7 @@ GOOD = {
         }
     ],
 }
-WRONG = (
+WRONG: t.Tuple[t.Any, ...] = (
     None,
     True,
     False,
@@ -69,7 +70,7 @@ def changed(where, change):
     document = copy.deepcopy(GOOD)
     if not where:
         return change(document, None)
-    inside = document
+    inside: t.Any = document
     for key in where[:-1]:
         inside = inside[key]
     change(inside, where[-1])
@@ -155,7 +156,7 @@ def test_text_that_two_readers_could_read_differently_is_refused():
     ):
         with pytest.raises(AirgapError, match=said):
             _manifest.parse(text)
-    half = copy.deepcopy(GOOD)
+    half: t.Any = copy.deepcopy(GOOD)
     half["files"][0]["origin"] = "\ud800"
     with pytest.raises(AirgapError, match="invalid text"):
         _manifest.parse(json.dumps(half))

@@ -12,6 +12,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import _uploa
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata
 
 from tests.integration.simple_index import make_wheel
+from tests.unit.plugins.module_utils._bundle.test_manifest import seal
 
 
 def read_wheels(path, sha256):
@@ -53,3 +54,10 @@ def test_a_link_and_a_file_that_others_can_change_are_refused_by_name(wheel, tmp
     path.symlink_to(tmp_path / "aside")
     with pytest.raises(AirgapError, match="app-1.0.*a link"):
         read_wheels(path, sha256)
+
+
+def test_bundle_that_changed_after_it_was_verified_is_refused_with_both_ids(tmp_path):
+    manifest = seal(str(tmp_path))
+    assert _uploads.files_of_bundle(str(tmp_path), manifest["id"]) == manifest["files"]
+    with pytest.raises(AirgapError, match="is bundle %s, and bundle_id is %s" % (manifest["id"], "a" * 32)):
+        _uploads.files_of_bundle(str(tmp_path), "a" * 32)
