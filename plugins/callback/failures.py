@@ -14,7 +14,7 @@ author:
 description:
   - After the recap, prints one line for each failure that stopped a host, with the hosts and the task.
     The same failure on many hosts is one line. A rescued failure is not printed.
-  - The message is that of the task: the thing, the reason and the fix.
+  - The message is that of the task, which names the thing, the reason and the fix.
 requirements:
   - enabled in the configuration, as C(callbacks_enabled = airgap.python.failures)
 """

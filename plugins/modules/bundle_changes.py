@@ -33,7 +33,7 @@ options:
     required: true
   base:
     description:
-      - The bundle that this one adds to: a C(manifest.json), or an C(inventory.json) of an index host.
+      - The bundle that this one adds to, as a C(manifest.json) or as an C(inventory.json) of an index host.
       - An inventory does not list sets. Unless O(memory) has the manifest of that bundle, each lock is compared with all
         files of the inventory, and removed files are known only for the bundle as a whole.
     type: path

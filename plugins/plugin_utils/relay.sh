@@ -14,9 +14,10 @@
 
 folder=$2;
 umask 077;
-# mkdir fails if the folder exists, so nobody else owns it. It is removed when this ends, for whatever reason.
+# mkdir fails if the folder exists, so nobody else owns it. It is removed when this ends, for whatever reason; a second
+# signal must not end rm.
 mkdir "$folder" &&
-trap 'rm -rf "$folder"' EXIT HUP TERM &&
+trap 'trap "" HUP TERM; rm -rf "$folder"' EXIT HUP TERM &&
 mkfifo "$folder/pipe" &&
 {
   # To open a pipe blocks until its other end is opened, for ever if the module never does that. So after a time that is

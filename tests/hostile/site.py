@@ -37,7 +37,7 @@ GROUPS = {
 }
 ANSWERS = {
     "airgap.python.devpi : Check the host": {"changed": False},
-    "airgap.python.devpi : Run it and wait until it answers, seconds at most 60": {
+    "airgap.python.devpi : Start devpi-server and wait until it answers, timeout in seconds: 60": {
         "changed": True,
         "steps": ["config", "unit"],
         "restart": "it does not run",

@@ -354,7 +354,7 @@ def test_the_list_names_sets_targets_and_the_fitting_target(install):
 
 def test_a_missing_or_old_python_is_named(install, tmp_path):
     """Python itself may be missing."""
-    refused(install(python="/nowhere/python3"), "there is no /nowhere/python3 here", "--python")
+    refused(install(python="/nowhere/python3"), "/nowhere/python3 was not found", "--python")
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\ncase "$*" in *exit*) exit 1;; esac\necho 3.6.8\n')
     old.chmod(0o755)
@@ -642,7 +642,7 @@ BROKEN = {
     ),
     "bytecode in the sums": (
         lambda root: rename_in_sums(root, "install/_bundle/_schema.py", "install/_bundle/_schema.pyc"),
-        "install/_bundle/_schema.pyc', which has no place",
+        "install/_bundle/_schema.pyc', which does not belong in a bundle",
     ),
     "a flipped byte in the manifest": (lambda root: flip(root / "manifest.json"), "manifest.json"),
     "a missing wheel": (lambda root: (root / APP).unlink(), APP),
@@ -670,12 +670,12 @@ BROKEN = {
     "an absolute name": (lambda root: rename_in_sums(root, APP, "/etc/passwd"), "'/etc/passwd': it is not a relative"),
     "two names for one file": (
         lambda root: rename_in_sums(root, "part-2.0", "APP-1.0"),
-        "'wheels/app-1.0-py3-none-any.whl' and 'wheels/APP-1.0-py3-none-any.whl', which are one file",
+        "'wheels/app-1.0-py3-none-any.whl' and 'wheels/APP-1.0-py3-none-any.whl', which are the same file",
     ),
     "a name with no place": (lambda root: rename_in_sums(root, "README.md", ".bashrc"), "does not belong in a bundle"),
     "truncated sums": (
         lambda root: (root / "SHA256SUMS").write_bytes((root / "SHA256SUMS").read_bytes()[:-1]),
-        "SHA256SUMS is not a list of sums: it does not end",
+        "SHA256SUMS is not a list of sums: its last line is incomplete",
     ),
     "a newer format": (
         lambda root: change_manifest(root, lambda one: one.update(format=2)),
@@ -852,7 +852,7 @@ def test_without_ssh_keygen_nothing_is_reported_as_verified(bundle, officers, mo
     monkeypatch.setattr(_verified_bundle._signature.shutil, "which", lambda _name: "/nowhere/ssh-keygen")
     assert _program.start([str(bundle), "--verify-only", "--allowed-signers", officers["file"]]) == 1
     said = capsys.readouterr()
-    assert "ssh-keygen does not run on this host" in said.err and "openssh-client" in said.err
+    assert "ssh-keygen cannot be run on this host" in said.err and "openssh-client" in said.err
     assert "erified" not in said.out
 
 

@@ -46,10 +46,10 @@ def test_playbook_first_checks_the_groups_that_its_plays_are_for(name):
     assert first["ansible.builtin.import_playbook"] == "plays/groups.yml"
     needed = first["vars"]["_groups_needed"]
     for play in entries(path):
-        # What falls back to this machine, and what is chosen by name, is judged by the tests that play.
+        # A play for this machine, or with a computed pattern, is covered by the tests that run playbooks.
         if play["hosts"] == "localhost" or "{{" in play["hosts"]:
             continue
-        # A way without hops is one, too.
+        # A transfer without hops is valid, too.
         optional = set(first["vars"].get("_groups_optional", ()))
         assert any(names(play["hosts"]) & names(pattern) for pattern in needed), play["name"]
         assert names(play["hosts"]) <= optional.union(*map(names, needed)), play["name"]
