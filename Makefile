@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# `make` alone lists what there is to make.
+# `make` alone lists the targets.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -134,7 +134,7 @@ core-matrix: setup ## The demo under each ansible-core from 2.18 to 2.22, with s
 	@python tests/core/core_matrix.py --document $(if $(VERSIONS),--versions $(VERSIONS))
 
 .PHONY: core-ends
-core-ends: setup ## The same with one host, under the oldest and the newest ansible-core that run here beside that of .venv
+core-ends: setup ## The same with one host, under the oldest and the newest ansible-core that run here, apart from that of .venv
 	@$(say) "The oldest and the newest ansible-core that run here"
 	@python tests/core/core_matrix.py --ends --lab single --no-unit-tests
 
@@ -161,7 +161,7 @@ ee: setup ## Build an execution environment from Debian with ansible-builder and
 	@bash tests/ee/build.sh
 
 .PHONY: molecule
-molecule: setup ## All molecule scenarios, on the lab (which is made anew, and removed)
+molecule: setup ## All molecule scenarios, on the lab (which is created for it, and removed)
 	@$(say) "molecule"
 	@mkdir -p .cache; rc=0; molecule test --all 2>&1 | tee .cache/molecule.log || rc=$$?; \
 	if [ $$rc != 0 ]; then $(say) "What failed (all of it: .cache/molecule.log)"; \

@@ -84,7 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *args):
-        """Say nothing: what is asked for is no secret, and nobody reads it."""
+        """Print nothing: requests are not secret, and nobody reads them."""
 
 
 def watch(secrets, found_path):

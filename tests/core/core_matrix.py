@@ -2,7 +2,7 @@
 """Play the whole demo under each version of ansible-core that the collection supports, and print a table.
 
 For each version: a virtual environment with an interpreter that the version supports, the unit tests in it, a lab that is
-made anew, ``playbooks/survey.yml``, ``site.yml``, and ``site.yml`` again. The second run must change nothing, no run may
+created again, ``playbooks/survey.yml``, ``site.yml``, and ``site.yml`` again. The second run must change nothing, no run may
 print a deprecation warning, and no secret that the site was given may be found afterwards: not in the output with ``-vvv``,
 Ansible's log, the facts, the results that a callback writes, the registered variables, a command line on the internet host,
 the journals, the bundle or any other file that the collection writes for others to read.
@@ -520,7 +520,7 @@ def main() -> int:
     say("\n".join(table(rows)))
     if options.document:
         document(remember(rows), DOCUMENT)
-    # A version that cannot be played here is told, and is not a failure.
+    # A version that cannot be played here is reported, and is not a failure.
     return 0 if all(row.is_good() or row.missing for row in rows) else 1
 
 

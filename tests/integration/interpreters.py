@@ -23,7 +23,7 @@ def find(version):
     named = [shutil.which("python" + version), shutil.which("python3")]
     code = "import sys, venv; print(sys.implementation.name, '%d.%d' % sys.version_info[:2], sys.base_prefix == sys.prefix)"
     for path in map(str, [*kept, *filter(None, named)]):
-        # What is called so need not run: a version manager has a shim for a version that it has not.
+        # A program of this name need not run: a version manager has shims for versions that are not installed.
         done = subprocess.run([path, "-I", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         if done.returncode == 0 and done.stdout.decode().split() == ["cpython", version, "True"]:
             return os.path.abspath(path)

@@ -107,7 +107,7 @@ class SimpleIndex:
         self.files = {}
         self.promised = {}
         self.yanked = set()
-        # What goes wrong with a file, as often as it stands in the list: a status, "half" of it, or seconds to wait.
+        # What goes wrong with a file, as often as it is in the list: a status, "half" of it, or seconds to wait.
         self.trouble = {}
         # Files that are given only where the URL has this query or this folder in it.
         self.signed = {}

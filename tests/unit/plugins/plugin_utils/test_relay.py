@@ -173,7 +173,9 @@ def test_failure_on_the_sending_host_is_printed_apart_from_the_stream(tmp_path: 
     assert os.listdir(tmp_path) == []
 
 
-def test_module_that_ran_twice_sends_its_stream_once(tmp_path: pathlib.Path) -> None:
+def test_module_that_ran_twice_sends_its_stream_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The second one waits for a pipe that never comes.
+    monkeypatch.setattr(_pipe.Pipe.__init__, "__defaults__", (5.0,))
     folder = str(tmp_path / "pipe")
     (tmp_path / "a.whl").write_bytes(bytes(3000000))
     parts = [Part("a.whl", 0, 3000000)]
