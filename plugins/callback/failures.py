@@ -70,6 +70,10 @@ def reason(answer: t.Mapping[str, t.Any]) -> str:
         if isinstance(item, dict) and item.get("failed"):
             return reason(item)
     message = str(answer.get("msg") or answer.get("censored") or "it failed without a message")
+    # Of a command Ansible's message says only that it failed; the last line of its error output says why.
+    output = [line for line in str(answer.get("stderr") or "").splitlines() if line.strip()]
+    if output and "rc" in answer:
+        message = "%s: %s" % (message, output[-1])
     line = " ".join(readable(message).split())
     return line if len(line) <= LONGEST else line[:LONGEST] + " …"
 

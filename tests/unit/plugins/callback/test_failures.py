@@ -58,6 +58,12 @@ def test_unreachable_host_and_failed_item_are_printed(ended):
     assert said[1] == "FAILED on node1 at 'Loop': no"
 
 
+def test_of_a_command_the_last_line_of_its_error_output_is_printed(ended):
+    answer = {"msg": "non-zero return code", "rc": 1, "stderr": "Traceback:\n  …\nNo module named venv\n\n"}
+    ended.fail("idx", "Run", answer)
+    assert ended.end(["idx"]) == ["FAILED on idx at 'Run': non-zero return code: No module named venv"]
+
+
 def test_text_of_a_host_cannot_control_the_terminal(ended):
     ended.fail("idx", "Serve", {"msg": "\x1b[2Jno" + "x" * 9999})
     (line,) = ended.end(["idx"])
