@@ -80,7 +80,8 @@ class Rollback:
                 os.unlink(path)
 
     def _entries(self) -> t.List[t.Dict[str, t.Any]]:
-        return self._read().get("entries", [])
+        entries: t.List[t.Dict[str, t.Any]] = self._read().get("entries", [])
+        return entries
 
     def _read(self) -> t.Dict[str, t.Any]:
         data = read_if_exists(self.path)

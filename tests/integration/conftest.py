@@ -50,19 +50,26 @@ def index_fixture():
     index.stop()
 
 
-@pytest.fixture(name="download")
-def download_fixture(index, tmp_path):
-    """Return a function that runs the module as Ansible does; ``start`` of it only begins to."""
+class Download:
+    """Runs pip_download as Ansible does, into a bundle in a folder."""
 
-    def start(targets=(OLD, NEW, WINDOWS), check=False, environment=None, **options):
+    def __init__(self, index, folder):
+        self.index_url = index.url
+        self.log = folder / "pip.log"
+        self.parent = folder / "bundle"
+        self.pool = self.parent / "wheels"
+        self.locks = self.parent / "locks/base"
+
+    def start(self, targets=(OLD, NEW, WINDOWS), check=False, environment=None, **options):
+        """Return the process of a run that has begun."""
         arguments = {
             "requirements": ["app"],
-            "dest": str(tmp_path / "bundle/wheels"),
-            "lock_dest": str(tmp_path / "bundle/locks/base"),
+            "dest": str(self.pool),
+            "lock_dest": str(self.locks),
             "targets": list(targets),
-            "index_url": index.url,
+            "index_url": self.index_url,
             "python": sys.executable,
-            "log": str(tmp_path / "pip.log"),
+            "log": str(self.log),
         }
         arguments.update(options)
         arguments = {key: value for key, value in arguments.items() if value is not None}
@@ -76,11 +83,12 @@ def download_fixture(index, tmp_path):
             start_new_session=True,
         )
 
-    def download(*arguments, **options):
-        return json.loads(start(*arguments, **options).communicate()[0])
+    def __call__(self, *arguments, **options):
+        """Run the module; return its result."""
+        return json.loads(self.start(*arguments, **options).communicate()[0])
 
-    download.start = start
-    download.pool = tmp_path / "bundle/wheels"
-    download.locks = tmp_path / "bundle/locks/base"
-    download.parent = tmp_path / "bundle"
-    return download
+
+@pytest.fixture(name="download")
+def download_fixture(index, tmp_path):
+    """Return what runs the module against the index."""
+    return Download(index, tmp_path)

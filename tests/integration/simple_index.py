@@ -11,6 +11,7 @@ import socketserver
 import tarfile
 import threading
 import time
+import typing as t
 import zipfile
 
 
@@ -104,14 +105,14 @@ class SimpleIndex:
     """Serves wheels below /simple/; ``requests`` has every path that was asked for."""
 
     def __init__(self):
-        self.files = {}
-        self.promised = {}
-        self.yanked = set()
+        self.files: t.Dict[str, bytes] = {}
+        self.promised: t.Dict[str, str] = {}
+        self.yanked: t.Set[str] = set()
         # What goes wrong with a file, as often as it is in the list: a status, "half" of it, or seconds to wait.
-        self.trouble = {}
+        self.trouble: t.Dict[str, t.List[t.Union[int, float, str]]] = {}
         # Files that are given only where the URL has this query or this folder in it.
-        self.signed = {}
-        self.requests = []
+        self.signed: t.Dict[str, str] = {}
+        self.requests: t.List[str] = []
         index = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -128,15 +129,15 @@ class SimpleIndex:
                 else:
                     status, kind, body = 200, "application/octet-stream", index.files.get(parts[-1], b"")
                 size = len(body)
-                trouble = index.trouble.get(parts[-1])
-                trouble = trouble.pop(0) if trouble else None
+                troubles = index.trouble.get(parts[-1])
+                trouble = troubles.pop(0) if troubles else None
                 if index.signed.get(parts[-1], "") not in self.path:
                     trouble = 403
                 if trouble == "half":
                     body = body[: size // 2]
                 elif isinstance(trouble, float):
                     time.sleep(trouble)
-                elif trouble:
+                elif isinstance(trouble, int):
                     status, body, size = trouble, b"", 0
                 self.send_response(status)
                 self.send_header("Content-Type", kind)

@@ -41,11 +41,12 @@ def installed_wheel(project):
     """Return the file name and the bytes of the wheel that a project of this environment was installed from."""
     found = importlib.metadata.distribution(project)
     info = "%s-%s.dist-info" % (re.sub("-", "_", project), found.version)
-    wheel = found.read_text("WHEEL")
+    wheel, paths = found.read_text("WHEEL"), found.files
+    assert wheel and paths, "pip or uv did not install %s from a wheel" % project
     tags = re.findall(r"^Tag: (\S+)$", wheel, re.MULTILINE)
     parts = [".".join(dict.fromkeys(tag.split("-")[part] for tag in tags)) for part in range(3)]
     files = {}
-    for path in found.files:
+    for path in paths:
         name = str(path)
         if name.startswith("../"):
             # pip writes the programs of entry points itself; others come from the wheel.
@@ -58,7 +59,7 @@ def installed_wheel(project):
             and name.split("/")[1] in ("RECORD", "INSTALLER", "REQUESTED")
         ):
             continue
-        files[name] = path.locate().read_bytes()
+        files[name] = path.read_binary()
     record = ""
     for name, data in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")

@@ -12,6 +12,7 @@ import pwd
 import subprocess
 import sys
 import types
+import typing as t
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _files
@@ -268,7 +269,7 @@ class FakeSystemd:
 @pytest.fixture(name="log")
 def log_fixture(service, tmp_path, monkeypatch):
     """Return the commands that systemd receives."""
-    log = []
+    log: t.List[str] = []
     service.systemd = FakeSystemd("x.service", log)
     service.trial = FakeSystemd("x-trial.service", log)
     service.module = types.SimpleNamespace(params={"wait": 1})

@@ -425,7 +425,7 @@ def test_wheel_whose_metadata_disagree_with_its_name_is_refused_by_name(tmp_path
     (tmp_path / "SHA256SUMS").write_text(_sums.render(_sums.compute(str(tmp_path))))
     _verify.verify(str(tmp_path))
     with pytest.raises(AirgapError, match=filename):
-        _closure.check_bundle(str(tmp_path))
+        _closure.check_bundle(str(tmp_path), lambda message: None)
 
 
 def test_disk_that_is_not_mounted_or_has_no_bundle_is_named(way):

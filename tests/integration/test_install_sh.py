@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import typing as t
 import zipfile
 from importlib.metadata import PackageNotFoundError
 
@@ -55,14 +56,31 @@ def bundle_fixture(tmp_path, pip):
     return root
 
 
-@pytest.fixture(name="install")
-def install_fixture(bundle, tmp_path):
-    """Return a function that runs install.sh; ``venv`` is the environment that it installs into."""
+class Done(t.NamedTuple):
+    """What came of a run."""
 
-    def install(*arguments, shell=("sh",), python=sys.executable, environment=None, **options):
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def all(self) -> str:
+        """Return the whole output."""
+        return self.stdout + self.stderr
+
+
+class Install:
+    """Runs a bundle's install.sh; ``venv`` is the environment that ``set`` installs into."""
+
+    def __init__(self, bundle, venv):
+        self.program = bundle / "install.sh"
+        self.venv = venv
+
+    def __call__(self, *arguments, shell=("sh",), python=sys.executable, environment=None, **options):
+        """Run it with arguments."""
         # Another folder than the bundle's, as a user may well be in.
         done = subprocess.run(
-            [*shell, str(bundle / "install.sh"), "--python", python, *arguments],
+            [*shell, str(self.program), "--python", python, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -72,15 +90,17 @@ def install_fixture(bundle, tmp_path):
             env=dict(os.environ, **(environment or {})),
             **options,
         )
-        done.all = done.stdout + done.stderr
-        return done
+        return Done(done.returncode, done.stdout, done.stderr)
 
-    def install_set(*arguments, name="base", **options):
-        return install(name, "--venv", str(install.venv), *arguments, **options)
+    def set(self, *arguments, name="base", **options):
+        """Install a set into the environment."""
+        return self(name, "--venv", str(self.venv), *arguments, **options)
 
-    install.venv = tmp_path / "venv"
-    install.set = install_set
-    return install
+
+@pytest.fixture(name="install")
+def install_fixture(bundle, tmp_path):
+    """Return what runs the bundle's install.sh."""
+    return Install(bundle, tmp_path / "venv")
 
 
 def version_of(venv, module="app"):
@@ -594,6 +614,12 @@ def test_a_name_cannot_control_the_terminal(bundle, install):
 # --- bundles that are not whole ---------------------------------------------------------------------------------------
 
 
+def replace_by_pipe(path):
+    """Put a named pipe where a file is."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 def flip(path):
     """Change one byte of a file."""
     data = bytearray(path.read_bytes())
@@ -663,7 +689,7 @@ BROKEN = {
     ),
     "a pipe": (lambda root: os.mkfifo(root / "wheels/pipe"), "wheels/pipe"),
     "a pipe for the sums": (
-        lambda root: ((root / "SHA256SUMS").unlink(), os.mkfifo(root / "SHA256SUMS")),
+        lambda root: replace_by_pipe(root / "SHA256SUMS"),
         "SHA256SUMS",
     ),
     "a name that leads out": (lambda root: rename_in_sums(root, APP, "wheels/../../" + APP), "could lead out"),

@@ -9,13 +9,14 @@ import pathlib
 import re
 import subprocess
 import sys
+import typing as t
 
 import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
-TYPES = {
+TYPES: t.Dict[str, t.Union[type, t.Tuple[type, ...]]] = {
     "str": str,
     "path": str,
     "int": int,

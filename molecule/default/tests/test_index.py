@@ -31,8 +31,8 @@ def test_unit_is_enabled_active_and_not_root():
 
 def test_unit_is_sandboxed():
     line = read("index", "systemd-analyze --no-pager security %s | tail -1" % UNIT)
-    exposure = float(re.search(r"([0-9.]+) ", line).group(1))
-    assert exposure <= 1.5, line
+    exposure = re.search(r"([0-9.]+) ", line)
+    assert exposure and float(exposure.group(1)) <= 1.5, line
     assert read("index", "systemctl show --value -p ProtectSystem " + UNIT) == "strict"
     assert read("index", "systemctl show --value -p NoNewPrivileges " + UNIT) == "yes"
 

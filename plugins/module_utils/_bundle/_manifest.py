@@ -30,8 +30,9 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
 
     The structure is that of docs/manifest.schema.json.
     """
-    manifest = _json.parse(text, where)
-    number = manifest.get("format") if isinstance(manifest, dict) else None
+    document = _json.parse(text, where)
+    manifest: t.Dict[str, t.Any] = document if isinstance(document, dict) else {}
+    number = manifest.get("format")
     if not isinstance(number, int):
         raise AirgapError("%s is not a manifest: it lacks a format number. Fetch the bundle again." % where)
     if number != FORMAT:

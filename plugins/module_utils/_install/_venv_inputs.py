@@ -54,7 +54,7 @@ def inspect_path(module: AnsibleModule, path: str) -> _venv_plan.Found:
 
 def read_lock(module: AnsibleModule) -> t.Optional[str]:
     """Return the lock's text, or None if the file does not exist yet in check mode."""
-    content = module.params["lock_content"]
+    content: t.Optional[str] = module.params["lock_content"]
     if content is not None:
         # The lookup of a file removes the newline at its end.
         return content if content.endswith("\n") else content + "\n"

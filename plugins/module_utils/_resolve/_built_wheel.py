@@ -103,7 +103,7 @@ class BuiltWheel(t.NamedTuple):
 def read_record(text: str, where: str) -> t.Dict[str, t.Any]:
     """Return a record; raises AirgapError for one that is not valid or of another format."""
     try:
-        record = json.loads(text)
+        record: t.Dict[str, t.Any] = json.loads(text)
         good = record["format"] == FORMAT and all(
             isinstance(record[key], str) for key in ("name", "version", "filename", "sha256", "origin")
         )

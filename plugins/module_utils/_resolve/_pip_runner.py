@@ -51,17 +51,17 @@ NONE = "airgap: there is none of "
 AHEAD = 8
 
 
-def install(environment: dict) -> None:
+def install(environment: t.Dict[str, str]) -> None:
     """Make pip evaluate markers in ``environment`` (PEP 508 names to values)."""
     from pip._vendor.packaging import markers
 
-    def target_environment() -> dict:
+    def target_environment() -> t.Dict[str, str]:
         return dict(environment)
 
     markers.default_environment = target_environment
 
 
-def is_used(environment: dict) -> bool:
+def is_used(environment: t.Dict[str, str]) -> bool:
     """Return whether a marker that only ``environment`` fulfils is true for pip's requirements."""
     from pip._vendor.packaging.markers import Marker
     from pip._vendor.packaging.requirements import Requirement
@@ -137,8 +137,8 @@ class Pages:
         collector._handle_get_simple_fail = self.failed
         collector._get_index_content = self.page
 
-    def failed(self, link: t.Any, reason: t.Any, meth: t.Any = None) -> None:
-        """Record a failure, unless the page does not exist."""
+    def failed(self, link: t.Any, reason: t.Any, meth: t.Any = None) -> t.Any:
+        """Record a failure, unless the page does not exist; then do what pip's own function does."""
         status = getattr(getattr(reason, "response", None), "status_code", None)
         if status != 404:
             self.unread[plain(link.url)] = str(reason)

@@ -22,11 +22,12 @@ import re
 import subprocess
 import sys
 import sysconfig
+import typing as t
 
 LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 
 
-def full_version(info: tuple) -> str:
+def full_version(info: t.Tuple[int, int, int, str, int]) -> str:
     """Return a version_info in the form of PEP 440."""
     version = "%d.%d.%d" % info[:3]
     if info[3] != "final":
@@ -88,7 +89,7 @@ def distribution_allows(major: int, minor: int, arch: str) -> bool:
     return bool(getattr(_manylinux, legacy + "_compatible", True)) if legacy else True
 
 
-def refused_platforms() -> list:
+def refused_platforms() -> t.List[str]:
     """Return the platform tags that this interpreter refuses although its C library fits."""
     kind, dummy, version = libc().partition("-")
     if kind != "glibc":
@@ -102,7 +103,7 @@ def refused_platforms() -> list:
     return refused
 
 
-def abis() -> list:
+def abis() -> t.List[str]:
     """Return the ABI tags of this interpreter itself, the best first; none if they are unknown."""
     nodot = "%d%d" % sys.version_info[:2]
     suffix = sysconfig.get_config_var("EXT_SUFFIX") or ""
@@ -123,20 +124,20 @@ def abis() -> list:
 
 def macos() -> str:
     """Return the version of macOS, or ""."""
-    if sys.platform != "darwin":
-        return ""
-    version = platform.mac_ver()[0]
-    if version.startswith("10.16"):
-        # An interpreter built for an older macOS sees 10.16 unless it asks this way.
-        done = subprocess.run(
-            [sys.executable, "-sS", "-c", "import platform; print(platform.mac_ver()[0])"],
-            env={"SYSTEM_VERSION_COMPAT": "0"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            check=False,
-        )
-        version = done.stdout.decode("ascii", "replace").strip() or version
-    return version
+    if sys.platform == "darwin":
+        version = platform.mac_ver()[0]
+        if version.startswith("10.16"):
+            # An interpreter built for an older macOS sees 10.16 unless it asks this way.
+            done = subprocess.run(
+                [sys.executable, "-sS", "-c", "import platform; print(platform.mac_ver()[0])"],
+                env={"SYSTEM_VERSION_COMPAT": "0"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                check=False,
+            )
+            version = done.stdout.decode("ascii", "replace").strip() or version
+        return version
+    return ""
 
 
 def can_import(name: str) -> bool:
@@ -147,7 +148,7 @@ def can_import(name: str) -> bool:
         return False
 
 
-def report() -> dict:
+def report() -> t.Dict[str, t.Any]:
     """Return everything that this interpreter reports about itself."""
     version = full_version(sys.version_info)
     return {

@@ -18,6 +18,7 @@ requirements: []
 
 import json
 import os
+import typing as t
 
 from ansible.plugins.callback import CallbackBase
 
@@ -34,7 +35,8 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.variables = None
+        # A VariableManager, from the start of a play on; its dictionary of facts is private to ansible-core.
+        self.variables: t.Any = None
 
     def v2_playbook_on_play_start(self, play):
         """Keep a reference to what holds the variables."""

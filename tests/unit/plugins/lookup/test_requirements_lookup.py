@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 import yaml
 from ansible.errors import AnsibleError
@@ -26,7 +28,6 @@ def fixture_site(tmp_path):
         lookup.get_option = dict(DEFAULTS, **options).__getitem__
         return lookup.run([term], {"inventory_dir": str(tmp_path)})
 
-    ask.folder = tmp_path
     return ask
 
 
@@ -70,7 +71,7 @@ def test_constraints_of_uv_in_a_project_constrain(site):
     assert site("pyproject.toml", {"pyproject.toml": PROJECT}, kind="constraints") == ["six<2"]
 
 
-def test_each_line_has_its_place_on_request(site):
+def test_each_line_has_its_place_on_request(site, tmp_path):
     files = {"reqs/base.txt": "six>=1\n-r more.txt\n", "reqs/more.txt": "\nattrs==1 --hash=sha256:aa\n-c limits.txt\n"}
     files["reqs/limits.txt"] = "six<2\n"
     assert site("reqs/base.txt", files, origin=True) == [
@@ -82,11 +83,11 @@ def test_each_line_has_its_place_on_request(site):
         "six  # airgap: pyproject.toml, [project] dependencies",
         "attrs  # airgap: pyproject.toml, extra web",
     ]
-    assert site(str(site.folder / "reqs/limits.txt"), origin=True) == ["six<2  # airgap: reqs/limits.txt, line 1"]
+    assert site(str(tmp_path / "reqs/limits.txt"), origin=True) == ["six<2  # airgap: reqs/limits.txt, line 1"]
 
 
 def test_file_in_quotes_and_in_the_encodings_that_pip_reads_is_read(site):
-    files = {"r.txt": '-r "my reqs/base file.txt"\n-c my\\ reqs/limits.txt\n'}
+    files: t.Dict[str, t.Union[str, bytes]] = {"r.txt": '-r "my reqs/base file.txt"\n-c my\\ reqs/limits.txt\n'}
     files["my reqs/base file.txt"] = "six>=1 # caf\u00e9\r\n-r latin.txt\r\n".encode("utf-16")
     files["my reqs/latin.txt"] = "# -*- coding: latin-1 -*-\nattrs # caf\u00e9\n".encode("latin-1")
     files["my reqs/limits.txt"] = "\ufeffsix<2\n".encode("utf-16-be")

@@ -291,7 +291,7 @@ def test_nothing_in_a_manifest_can_stop_the_reader_with_a_traceback():
 def test_base_is_read_from_a_manifest_and_from_an_inventory(tmp_path):
     manifest = seal(tmp_path)
     base = _manifest.parse_base((tmp_path / "manifest.json").read_text(), "x")
-    assert base[:2] == (manifest["id"], {entry["sha256"] for entry in manifest["files"]})
+    assert base[:2] == (manifest["id"], frozenset(entry["sha256"] for entry in manifest["files"]))
     assert {(one.filename, one.sha256) for one in base.claims} == {
         (entry["path"].rpartition("/")[2], entry["sha256"]) for entry in manifest["files"]
     }

@@ -12,6 +12,7 @@ import http.server
 import json
 import os
 import threading
+import typing as t
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
@@ -25,9 +26,11 @@ class StandIn:
 
     def __init__(self):
         outer = self
-        self.answers = []
-        self.seen = []
-        self.connections = set()
+        # Status, document and headers of each.
+        self.answers: t.List[t.Tuple[int, t.Any, t.Dict[str, str]]] = []
+        # Method, path, headers and body of each.
+        self.seen: t.List[t.Tuple[str, str, t.Dict[str, str], bytes]] = []
+        self.connections: t.Set[t.Tuple[str, int]] = set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"

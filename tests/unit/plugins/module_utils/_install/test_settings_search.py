@@ -26,7 +26,6 @@ def search_fixture(tmp_path):
         found.run([str(tmp_path / one) for one in environments])
         return [tuple(one) for one in found.findings]
 
-    search.root = tmp_path
     return search
 
 
@@ -73,8 +72,8 @@ def test_broken_netrc_is_found_and_one_with_a_login_for_the_index(search):
     assert search(**{"home/bob/.netrc": "machine github.com login bob password hush\n"}) == []
 
 
-def test_pipe_device_and_huge_file_of_a_user_do_not_stop_the_search(search):
-    home = search.root / "home/eve"
+def test_pipe_device_and_huge_file_of_a_user_do_not_stop_the_search(search, tmp_path):
+    home = tmp_path / "home/eve"
     (home / ".config/pip").mkdir(parents=True)
     os.mkfifo(str(home / ".netrc"))
     (home / ".profile").symlink_to("/dev/zero")
@@ -82,14 +81,14 @@ def test_pipe_device_and_huge_file_of_a_user_do_not_stop_the_search(search):
     assert search() == []
 
 
-def test_pipe_is_not_even_opened(search, monkeypatch):
+def test_pipe_is_not_even_opened(search, monkeypatch, tmp_path):
     opened, real = [], os.open
 
     def record(path, flags, *more, **options):
         opened.append((path, flags))
         return real(path, flags, *more, **options)
 
-    home = search.root / "home/eve"
+    home = tmp_path / "home/eve"
     home.mkdir(parents=True)
     os.mkfifo(str(home / ".netrc"))
     monkeypatch.setattr(os, "open", record)

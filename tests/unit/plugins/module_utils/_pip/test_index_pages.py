@@ -26,7 +26,7 @@ def test_trace_of_uv_shows_which_pages_each_index_gave():
     )
     trace += line % ("403 Forbidden", "https://elsewhere.example/files/a-1.whl")
     pages = _index_pages.pages_of_uv(trace, [ONE.replace("//", "//u:pw@") + "/", TWO])
-    assert pages == ({ONE + "/app/": "401 Unauthorized"}, {TWO})
+    assert pages == _index_pages.Pages({ONE + "/app/": "401 Unauthorized"}, frozenset([TWO]))
     cached = "DEBUG Found fresh response for: %s/other/\n" % ONE
     assert _index_pages.pages_of_uv(trace + cached, [ONE, TWO]).answered == {ONE, TWO}
 
