@@ -471,7 +471,7 @@ def document(rows: t.Sequence[Row], where: str) -> None:
     told = ["%s, the lab's six hosts:" % machine, ""] + table(rows)
     text = read(where)
     begin, end = "<!-- begin: make core-matrix -->\n", "<!-- end: make core-matrix -->\n"
-    head, _, rest = text.partition(begin)
+    head, dummy, rest = text.partition(begin)
     tail = rest.partition(end)[2]
     with open(where, "w", encoding="utf-8") as stream:
         stream.write(head + begin + "\n".join(told) + "\n" + end + tail)

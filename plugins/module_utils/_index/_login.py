@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+import types
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -17,7 +18,7 @@ def devpi_module(
     options: Json,
     required_one_of: t.Sequence[t.Sequence[str]] = (),
     mutually_exclusive: t.Sequence[t.Sequence[str]] = (),
-    required_by: t.Optional[t.Mapping[str, t.Sequence[str]]] = None,
+    required_by: t.Mapping[str, t.Sequence[str]] = types.MappingProxyType({}),
 ) -> AnsibleModule:
     """Return a module with its own options and those of the doc fragment devpi."""
     return AnsibleModule(
@@ -32,7 +33,7 @@ def devpi_module(
         ),
         required_one_of=[["login_password", "login_password_file"], *required_one_of],
         mutually_exclusive=[["login_password", "login_password_file"], *mutually_exclusive],
-        required_by=required_by,
+        required_by=dict(required_by),
         supports_check_mode=True,
     )
 
