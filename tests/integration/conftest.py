@@ -61,7 +61,7 @@ class Download:
         self.locks = self.parent / "locks/base"
 
     def start(self, targets=(OLD, NEW, WINDOWS), check=False, environment=None, **options):
-        """Return the process of a run that has begun."""
+        """Return the process of a run that has started."""
         arguments = {
             "requirements": ["app"],
             "dest": str(self.pool),
