@@ -293,7 +293,7 @@ def test_a_wheel_under_another_name_stops_before_anything_is_sent(server, tmp_pa
     renamed = tmp_path / "demo-1.1-py3-none-any.whl"
     os.rename(entry["path"], renamed)
     result = server.upload([dict(entry, path=str(renamed))])
-    assert result["failed"] and "Version '1.0'" in result["msg"] and "'1.1'" in result["msg"]
+    assert result["failed"] and "Version in its METADATA is '1.0'" in result["msg"] and "'1.1'" in result["msg"]
 
 
 def test_a_file_of_a_base_is_not_treated_as_published(server, tmp_path):
