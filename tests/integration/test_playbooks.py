@@ -142,7 +142,7 @@ def test_index_host_that_is_a_node_may_use_its_own_index(control, index):
     index.trouble["+simple"] = [404]
     rc, said = control.play("nodes", "--tags", "pip_conf")
     assert (rc, path.exists()) == (2, False), said
-    assert "check airgap_index_name" in said
+    assert "Check airgap_index_name" in said
     rc, said = control.play("nodes", "--tags", "pip_conf")
     assert rc == 0, said
     assert "index-url = http://127.0.0.1:%d/" % port in path.read_text()
@@ -168,8 +168,8 @@ def test_node_queries_the_index_before_its_pip_conf_is_written(control, index):
     rc, said = control.play("nodes", "--tags", "pip_conf", **right)
     assert rc == 0, said
     assert index.url in path.read_text()
-    # A setting that overrides it is named.
-    assert "[WARNING]: here: %s changes what %s says: pip asks no index." % (own, path) in said
+    # A setting that overrides it is reported.
+    assert "[WARNING]: here: %s overrides %s: pip uses no index." % (own, path) in said
 
 
 def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(control):
