@@ -123,3 +123,8 @@ def test_no_room_imports_one_above_it() -> None:
 
     for room in ROOMS:
         above(room)
+
+
+def test_what_must_do_without_ansible_exists() -> None:
+    places = ROOT / "plugins/module_utils"
+    assert [one for one in WITHOUT_ANSIBLE if one != GROUND and not (places / one).exists()] == []
