@@ -43,7 +43,7 @@ TARGETS = [
 SETS: t.List[t.Dict[str, t.Any]] = [
     {"name": name, "requirements": ["x"], "targets": [one["name"] for one in TARGETS]} for name in ("base", "site")
 ]
-VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils import _manifest; _verify.verify(sys.argv[1])"
+VERIFY = "import sys; from ansible_collections.airgap.python.plugins.module_utils._bundle import _verify; _verify.verify(sys.argv[1])"
 
 
 def pack_installed(folder):
