@@ -148,7 +148,12 @@ def environment(core: Core, known: t.Mapping[t.Tuple[int, int], str]) -> str:
     folder = os.path.join(WORK, core.minor)
     with open(os.path.join(ROOT, "requirements.txt"), encoding="utf-8") as stream:
         lines = [line.strip() for line in stream if line.strip() and not line.startswith("#")]
-    asked = [line for line in lines if not line.startswith("ansible-core")] + [core.asked, "pytest", "jsonschema", "hypothesis"]
+    asked = [line for line in lines if not line.startswith("ansible-core")] + [
+        core.asked,
+        "pytest",
+        "jsonschema",
+        "hypothesis",
+    ]
     stamp, wanted = os.path.join(folder, "made-of.json"), json.dumps([fitting[0], asked])
     if read(stamp) != wanted:
         say("Making %s with %s" % (os.path.relpath(folder, ROOT), fitting[0]))
