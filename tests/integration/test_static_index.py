@@ -60,8 +60,8 @@ def check_sums(folder):
 def test_pip_downloads_from_plain_files(tmp_path):
     assert run(**stage(tmp_path, "1.0"))["changed"]
     url = "file://%s/static/current/airgap/prod/+simple/" % tmp_path
-    command = [sys.executable, "-m", "pip", "--isolated", "download", "-q", "-i", url, "-d", str(tmp_path / "out"), "app"]
-    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "pip", "--isolated", "download", "-q", "-i", url, "-d", str(tmp_path / "out")]
+    subprocess.run([*command, "app"], check=True)
     assert sorted(os.listdir(tmp_path / "out")) == ["app-1.0-py3-none-any.whl", "part-2.0-py3-none-any.whl"]
 
 
