@@ -223,8 +223,8 @@ class Snapshot:
 def copy_database(path: str, copy: str) -> None:
     """Copy an SQLite database that others may be writing to; raises AirgapError where it cannot be read.
 
-    A database in WAL mode that nobody has open cannot be read from a folder that is read-only here, unless SQLite is
-    told that nobody writes to it (https://www.sqlite.org/wal.html#readonly).
+    A database in WAL mode that no process uses cannot be read from a folder that is read-only here, unless SQLite
+    knows that there is no writer (https://www.sqlite.org/wal.html#readonly).
     """
     address = "file:%s?mode=ro" % quoted(path)
     try:

@@ -139,6 +139,16 @@ def test_unchanged_file_takes_no_space_again_and_nothing_is_linked_to_the_origin
     assert one.stat().st_ino == two.stat().st_ino != original.stat().st_ino
 
 
+def test_same_file_in_the_bundle_and_in_the_index_takes_its_space_once(site: Site) -> None:
+    bundle = site.root / "bundle/wheels"
+    bundle.mkdir(parents=True)
+    (bundle / "a.whl").write_bytes(b"wheel")
+    at = START + datetime.timedelta(seconds=9)
+    sources = [*site.sources, _snapshot.Source("bundle", str(site.root / "bundle"))]
+    one, two = pathlib.Path(_snapshot.create(str(site.backups), sources, at)).rglob("a.whl")
+    assert one.stat().st_ino == two.stat().st_ino
+
+
 def test_changed_file_is_copied_again_even_with_its_old_size_and_time(site: Site) -> None:
     (original,) = site.data.rglob("a.whl")
     site.back_up()
