@@ -231,13 +231,21 @@ def copy_database(path: str, copy: str) -> None:
         try:
             _copy_pages(address, copy)
         except sqlite3.OperationalError:
-            if os.path.exists(path + "-wal"):
+            if _is_in_use(path):
                 raise
             _copy_pages(address + "&immutable=1", copy)
-            if os.path.exists(path + "-wal"):
+            if _is_in_use(path):
                 raise Vanished(path) from None
     except sqlite3.Error as error:
-        raise AirgapError("The database %s cannot be copied: %s. Check the disk." % (path, error)) from error
+        raise AirgapError(
+            "The database %s cannot be copied: %s. If its server was killed, start it once, so that it repairs the "
+            "database; else check the disk." % (path, error)
+        ) from error
+
+
+def _is_in_use(path: str) -> bool:
+    """Return whether a writer has changes that are not in the main file of a database yet, or left such changes behind."""
+    return any(os.path.exists(path + ending) for ending in ("-wal", "-journal"))
 
 
 def _copy_pages(address: str, copy: str) -> None:

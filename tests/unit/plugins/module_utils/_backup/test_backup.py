@@ -107,6 +107,27 @@ def test_backup_of_a_running_index_holds_every_file_that_its_database_names(site
     assert _check.find_problems(str(backup)) == []
 
 
+def test_database_that_a_killed_server_left_half_written_is_not_backed_up_as_it_is(
+    site: Site, tmp_path: pathlib.Path
+) -> None:
+    path = str(tmp_path / "killed")
+    code = (
+        "import os, sqlite3; database = sqlite3.connect(%r, isolation_level=None); database.execute('PRAGMA cache_size=1');"
+        "database.execute('CREATE TABLE t (a)'); database.execute('BEGIN');"
+        "[database.execute('INSERT INTO t VALUES (zeroblob(4000))') for one in range(200)]; os.kill(os.getpid(), 9)"
+        % path
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert os.path.exists(path + "-journal")
+    copy = str(tmp_path / "copy")
+    # Root may repair it while it reads; a reader that may not write refuses it.
+    with contextlib.suppress(AirgapError):
+        _snapshot.copy_database(path, copy)
+        with contextlib.closing(sqlite3.connect(copy)) as opened:
+            assert opened.execute("SELECT count(*) FROM t").fetchone() == (0,)
+            assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 def test_only_root_can_read_a_backup(site: Site) -> None:
     assert site.back_up().stat().st_mode & 0o777 == 0o700
 
