@@ -34,7 +34,7 @@ UMask=0077
 
 # It reads everything and writes to the folder of the backups.
 ReadWritePaths={folder}
-CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+CapabilityBoundingSet={capability}
 DevicePolicy=closed
 IPAddressDeny=any
 KeyringMode=private
@@ -78,6 +78,22 @@ WantedBy=timers.target
 """
 
 
+def reading_capability(status: str) -> str:
+    """Return the capability with which root reads files of others (capabilities(7)), of those that this host has.
+
+    CAP_DAC_READ_SEARCH is enough. Where a container lacks it, CAP_DAC_OVERRIDE is left; the unit's sandbox keeps it from
+    writing.
+
+    Args:
+        status: What /proc/1/status contains (proc(5)); CapBnd is a bit mask in hex.
+    """
+    for line in status.splitlines():
+        name, dummy, value = line.partition(":")
+        if name == "CapBnd" and not int(value, 16) >> 2 & 1:
+            return "CAP_DAC_OVERRIDE"
+    return "CAP_DAC_READ_SEARCH"
+
+
 def wanted_files(params: t.Mapping[str, t.Any], program: bytes) -> t.Dict[str, bytes]:
     """Return path to content of everything that the timer needs."""
     config = {"folder": params["folder"], "keep": params["keep"], "sources": params["sources"]}
@@ -87,6 +103,7 @@ def wanted_files(params: t.Mapping[str, t.Any], program: bytes) -> t.Dict[str, b
         "program": PROGRAM,
         "config": CONFIG,
         "on_calendar": params["on_calendar"],
+        "capability": reading_capability((read_if_exists("/proc/1/status") or b"").decode("ascii", "replace")),
     }
     texts = {
         CONFIG: _json.render(config),
