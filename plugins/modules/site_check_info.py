@@ -116,8 +116,9 @@ checks:
       description: The number that was found, in seconds, percent, hours, days or files.
       type: float
 textfile:
-  description: The checks in the text format of Prometheus.
-  type: str
+  description: The checks in the text format of Prometheus, a line each.
+  type: list
+  elements: str
   returned: success
 """
 

@@ -258,9 +258,9 @@ def _run(name: str, step: t.Callable[[], t.List[Check]]) -> t.List[Check]:
         return [Check(name, False, str(error))]
 
 
-def render_textfile(checks: t.Sequence[Check], at: datetime.datetime) -> str:
-    """Return the checks in the text format of Prometheus, for the textfile collector of its node exporter."""
-    lines = [
+def render_textfile(checks: t.Sequence[Check], at: datetime.datetime) -> t.List[str]:
+    """Return the lines of the checks in the text format of Prometheus, for the textfile collector of its node exporter."""
+    return [
         "# HELP airgap_check_ok Whether a check of the index host passed.",
         "# TYPE airgap_check_ok gauge",
         *('airgap_check_ok{check="%s"} %d' % (_label(one.name), one.ok) for one in checks),
@@ -271,7 +271,6 @@ def render_textfile(checks: t.Sequence[Check], at: datetime.datetime) -> str:
         "# TYPE airgap_check_time_seconds gauge",
         "airgap_check_time_seconds %d" % at.timestamp(),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _label(text: str) -> str:
