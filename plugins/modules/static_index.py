@@ -121,6 +121,10 @@ former_bundle_id:
   description: The bundle that was served before; empty if there was none.
   type: str
   returned: success
+switched:
+  description: Whether another release is served now, or would be in check mode.
+  type: bool
+  returned: success
 release:
   description: The folder that is served; empty in check mode if it does not exist yet.
   type: str

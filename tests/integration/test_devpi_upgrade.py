@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import sys
@@ -11,8 +12,7 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _migration
 
-from tests.integration.devpi_server import NEXT, OWNER_PASSWORD, Server, install
-from tests.integration.devpi_server import devpi_bin as devpi_bin
+from tests.integration.devpi_server import NEXT, OWNER_PASSWORD, VERSION, Server, install
 from tests.integration.simple_index import make_wheel
 
 pytestmark = [
@@ -23,23 +23,17 @@ SIMPLE = "application/vnd.pypi.simple.v1+json"
 
 
 @pytest.fixture(name="server")
-def server_fixture(devpi_bin, tmp_path):
+def server_fixture(tmp_path):
     """Return a server of version 6 with two wheels."""
-    server = Server(devpi_bin, tmp_path, "--offline-mode").create().start()
+    server = Server(install(VERSION), tmp_path, "--offline-mode").create().start()
     server.create_index("airgap/prod")
     files = []
     for name, data in (make_wheel("app", "1.0"), make_wheel("lib", "2.0", requires_python=">=3.8")):
         (tmp_path / name).write_bytes(data)
-        files.append({"path": str(tmp_path / name), "sha256": _sha256(data)})
+        files.append({"path": str(tmp_path / name), "sha256": hashlib.sha256(data).hexdigest()})
     assert server.upload(files)["uploaded_count"] == 2
     yield server
     server.stop()
-
-
-def _sha256(data):
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
 
 
 def convert(server):
@@ -54,7 +48,7 @@ def pages(server):
     found = {}
     for project in ("app", "lib"):
         for one in server.get("/airgap/prod/+simple/%s/" % project, SIMPLE)["files"]:
-            found[one["filename"]] = (one["url"], one["hashes"], one.get("requires-python"))
+            found[one["filename"]] = (one["url"], one["hashes"], one.get("requires-python") or "")
     return found
 
 

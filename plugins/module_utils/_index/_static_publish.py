@@ -188,7 +188,7 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
     if not check_mode:
         for one in extra:
             index.remove(one)
-    return _result(index, wanted, former, before, name != served or not name or bool(extra), name, problems, extra)
+    return _result(index, wanted, former, before, name != served or not name, name, problems, extra)
 
 
 def _pip_of(index: StaticIndex, params: Params) -> t.List[t.Tuple[str, str]]:
@@ -323,7 +323,7 @@ def _result(
     wanted: Wanted,
     former: t.Optional[Release],
     before: t.Tuple[t.List[Source], t.List[str]],
-    changed: bool,
+    switched: bool,
     name: str,
     problems: t.List[str],
     extra: t.List[str],
@@ -332,7 +332,8 @@ def _result(
     new = [one for one in wanted.selection.served if (one.filename, one.sha256) not in had]
     after = _lines(wanted.release, wanted.selection.served)
     return {
-        "changed": changed,
+        "changed": switched or bool(extra),
+        "switched": switched,
         "bundle_id": wanted.release.bundle,
         "former_bundle_id": former.bundle if former is not None else "",
         "release": index.root(name) if name else "",

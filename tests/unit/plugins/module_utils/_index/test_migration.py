@@ -74,7 +74,8 @@ def test_old_data_come_back(data: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("step", range(12))
 def test_exchange_killed_at_any_step_is_undone(data: pathlib.Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    rename, done = os.rename, []
+    rename = os.rename
+    done: t.List[str] = []
 
     def killed(source: str, target: str) -> None:
         if len(done) == step:
@@ -97,7 +98,8 @@ def test_restore_killed_at_any_step_is_finished_by_the_next(
     data: pathlib.Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     _migration.exchange(str(data), 7)
-    rename, done = os.rename, []
+    rename = os.rename
+    done: t.List[str] = []
 
     def killed(source: str, target: str) -> None:
         if len(done) == step:
