@@ -19,7 +19,7 @@ import typing as t
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK
+from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_stream
 from ansible_collections.airgap.python.plugins.module_utils._index._names import index_path
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_login
 from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel import Wheel
@@ -265,6 +265,19 @@ class Client:
             raise AirgapError("%s %s: the response is not a JSON object. Check url." % (method, self.url(path)))
         return document
 
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 of a file that the server serves, of any size; "" if it does not serve it."""
+        try:
+            self._connection.request("GET", self.root + path, headers={"User-Agent": "airgap.python"})
+            response = self._connection.getresponse()
+            found = sha256_stream(t.cast(t.BinaryIO, response))
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise self._no_response("GET", path, error) from error
+        if response.will_close:
+            self._connection.close()
+        return found if response.status == 200 else ""
+
     def create(self, path: str, settings: Json, secret: t.Optional[Json] = None) -> None:
         """Create a user or an index; raises AirgapError if it exists."""
         secret = secret or {}
@@ -349,6 +362,35 @@ class Client:
         path = "%s/+simple/%s/" % (index_path(index), quote(project, safe=""))
         page = self.request("GET", path, missing_ok=True, accept=SIMPLE_JSON)
         return files_of_index(page or {}, self.url(path), self.root + index_path(index))
+
+    def download(self, path: str, dest: str) -> str:
+        """Write the file at a path of the server into a new file, and return its SHA-256."""
+        for left in range(TRIES - 1, -1, -1):
+            digest = hashlib.sha256()
+            try:
+                self._connection.request("GET", self.root + path, headers={"X-Devpi-Auth": self._token})
+                response = self._connection.getresponse()
+                if response.status != 200:
+                    body = response.read(LARGEST_RESPONSE)
+                    raise self.refusal("GET", path, Response(response.status, {}, body, response.reason))
+                with open(dest, "wb") as stream:
+                    chunk = response.read(CHUNK)
+                    while chunk:
+                        digest.update(chunk)
+                        stream.write(chunk)
+                        chunk = response.read(CHUNK)
+                return digest.hexdigest()
+            except http.client.HTTPException as error:
+                self._connection.close()
+                if not left:
+                    raise self._no_response("GET", path, error) from error
+            except OSError as error:
+                self._connection.close()
+                if not left or error.filename is not None:
+                    raise self._no_response("GET", path, error) from error
+            # Waits for a server that restarts.
+            self.request("GET", "/+api")
+        raise AssertionError("unreachable")
 
     def upload(self, index: str, wheel: Wheel) -> None:
         """Send one wheel and its metadata."""
