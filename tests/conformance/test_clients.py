@@ -91,7 +91,7 @@ def test_uv_installs_and_compiles_with_hashes(uv, index, project, environment, t
     options = ["--python", environment, "--default-index", index.url]
     uv("pip", "install", "-q", *options, pinned(project))
     (tmp_path / "in.txt").write_text(pinned(project) + "\n")
-    compiled = uv("pip", "compile", "--generate-hashes", "--no-header", *options, tmp_path / "in.txt")
+    compiled = uv("pip", "compile", "-q", "--generate-hashes", "--no-header", *options, tmp_path / "in.txt")
     assert "--hash=sha256:" + project[1]["sha256"] in compiled
     (tmp_path / "lock.txt").write_text(compiled)
     uv("pip", "sync", "--require-hashes", *options, tmp_path / "lock.txt")
