@@ -54,10 +54,13 @@ def login_user() -> str:
 
 
 def is_settled(ledger: _ledger.Ledger, bundle: Bundle, signers: t.Sequence[t.Mapping[str, str]]) -> bool:
-    """Return whether the last import was of exactly this bundle with exactly these signers, and succeeded."""
+    """Return whether the last import was of exactly this bundle with exactly these signers, and succeeded.
+
+    After a rollback, that is the last import of the bundle that is served again.
+    """
     if not ledger.imports or not ledger.done or ledger.imports[-1].result != _ledger.OK:
         return False
-    last = ledger.done[-1]
+    last = next((one for one in reversed(ledger.done) if one.id == ledger.served), ledger.done[-1])
     keys = {one.get("key") for one in last.signers}
     return (last.id, last.sums, keys) == (bundle.manifest["id"], bundle.sums, {one.get("key") for one in signers})
 
@@ -96,9 +99,11 @@ def _end(run: str, params: Params) -> Record:
 def plan_start(ledger: _ledger.Ledger, bundle: Bundle, params: Params) -> t.List[Record]:
     """Return the record to add before anything is published, none where the same import succeeded already.
 
-    Raises AirgapError if the bundle is older than the last one, or from the future.
+    Raises AirgapError if the bundle is older than the last one, from the future, or was taken back.
     """
     _succession.check(ledger, bundle.manifest, params["older_ok"], _clock.now())
+    if not params["older_ok"]:
+        _succession.check_rollback(ledger, bundle.manifest["id"])
     if not params["force"] and is_settled(ledger, bundle, params["signers"]):
         return []
     return [_begin(bundle, params)]
@@ -136,6 +141,26 @@ def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
         "recorded": bool(records),
         "run": records[0]["run"] if records else "",
     }
+
+
+def record_rollback(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
+    """Record that a bundle is served again, unless the ledger says so already; return the result of the module."""
+    ledger = _ledger.read(params["path"])
+    if ledger.served == params["id"]:
+        return {"changed": False, "replaced": ""}
+    record = {
+        "event": "rollback",
+        "run": uuid.uuid4().hex,
+        "when": _clock.render_precisely(_clock.now()),
+        "id": params["id"],
+        "replaced": ledger.served,
+        "operator": params["operator"],
+        "user": login_user(),
+        "published_to": params["index"],
+    }
+    if not check_mode:
+        _ledger.append(params["path"], [record])
+    return {"changed": True, "replaced": ledger.served}
 
 
 def end(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
