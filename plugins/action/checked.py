@@ -17,7 +17,7 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 class ActionModule(_answer.CheckedAction):
     """One module, one answer."""
 
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False
 
     def run(self, tmp: t.Optional[str] = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Run the module, and return what may be used of its answer."""

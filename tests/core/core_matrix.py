@@ -35,6 +35,8 @@ WORK = os.path.join(ROOT, ".cache", "core")
 DOCUMENT = os.path.join(ROOT, "docs", "ansible-core.md")
 PORT = 8099
 FOLDER = "/root/core-canary"
+# What the unit tests import besides requirements.txt.
+FOR_UNIT_TESTS = ("pytest", "jsonschema", "hypothesis", "license-expression")
 # What the secrets of a site may lie in: what the role brings for pip (mode 0600), what devpi and the saved pip.conf are.
 BY_DESIGN = re.compile(r"/stage/inputs/[^/]+\.txt$|^/etc/devpi-server/|^/etc/pip\.conf\.before-airgap$")
 SEARCHED = ("/srv", "/tmp", "/var/tmp", "/var/log", "/home", "/etc")
@@ -148,7 +150,7 @@ def environment(core: Core, known: t.Mapping[t.Tuple[int, int], str]) -> str:
     folder = os.path.join(WORK, core.minor)
     with open(os.path.join(ROOT, "requirements.txt"), encoding="utf-8") as stream:
         lines = [line.strip() for line in stream if line.strip() and not line.startswith("#")]
-    asked = [line for line in lines if not line.startswith("ansible-core")] + [core.asked, "pytest", "jsonschema", "hypothesis"]
+    asked = [line for line in lines if not line.startswith("ansible-core")] + [core.asked, *FOR_UNIT_TESTS]
     stamp, wanted = os.path.join(folder, "made-of.json"), json.dumps([fitting[0], asked])
     if read(stamp) != wanted:
         say("Making %s with %s" % (os.path.relpath(folder, ROOT), fitting[0]))

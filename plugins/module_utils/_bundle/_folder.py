@@ -9,7 +9,7 @@ import stat
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._access import check_folders_above, other_writers
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _links, _signature
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import NOT_A_FILE, open_plain
 
@@ -40,7 +40,8 @@ def check_owners(root: str, linked_from: t.Iterable[str] = ()) -> None:
 
     Through its folders and files, through a folder above it, or through another name of a file
     (a hard link) outside. Folders in ``linked_from`` may have such names: a reception
-    links files that the host has already.
+    links files that the host has already. So may the folders that are recorded next to the bundle or next to one of
+    those (see _links): a static index links the files that it serves.
     """
     check_folders_above(root)
     names: t.Dict[t.Tuple[int, int], int] = {}
@@ -55,7 +56,10 @@ def check_owners(root: str, linked_from: t.Iterable[str] = ()) -> None:
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
             linked[path] = status
             names[status.st_dev, status.st_ino] = names.get((status.st_dev, status.st_ino), 0) + 1
-    for folder in linked_from if linked else ():
+    folders = list(linked_from)
+    for folder in [root, *folders] if linked else ():
+        folders.extend(one for one in _links.read(folder) if one not in folders)
+    for folder in folders if linked else ():
         for _dummy, status in _statuses(folder) if os.path.isdir(folder) else ():
             if (status.st_dev, status.st_ino) in names:
                 names[status.st_dev, status.st_ino] += 1

@@ -19,6 +19,11 @@ FORMAT = 1
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
+def is_id(text: t.Any) -> bool:
+    """Return whether a value is a bundle's id."""
+    return isinstance(text, str) and _ID.match(text) is not None
+
+
 def identify(manifest: t.Mapping[str, t.Any]) -> str:
     """Return a bundle's id: 32 hex digits of the SHA-256 over its content, without id and time."""
     content = {key: value for key, value in manifest.items() if key not in ("id", "created")}
@@ -62,7 +67,7 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
 
 def _check_base(manifest: t.Mapping[str, t.Any], where: str) -> None:
     base = manifest.get("base")
-    if base is not None and (not isinstance(base, str) or not _ID.match(base)):
+    if base is not None and not is_id(base):
         raise AirgapError(
             "%s names a base that is not a bundle id: %r. Fetch the bundle again." % (where, str(base)[:80])
         )
@@ -99,7 +104,7 @@ def parse_base(text: str, where: str) -> Base:
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
             % (where, document["format"], FORMAT)
         )
-    if not isinstance(entries, list) or not _ID.match(str(document.get("id"))):
+    if not isinstance(entries, list) or not is_id(document.get("id")):
         raise AirgapError("%s is neither the manifest of a bundle nor an inventory: it lacks an id or files." % where)
     sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in entries]
     if not all(re.match(r"^[0-9a-f]{64}\Z", one) for one in sums):

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
-_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*$")
+_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.@-]*\Z")
 
 
 def check_user(name: str) -> str:

@@ -19,8 +19,8 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import
 LARGEST = 8 * 1024 * 1024
 
 
-def read(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
-    """Return the text of the one METADATA file in a wheel's .dist-info folder; ``opened`` is the open file, if any."""
+def read_bytes(path: str, opened: t.Optional[t.BinaryIO] = None) -> bytes:
+    """Return the one METADATA file in a wheel's .dist-info folder as it is; ``opened`` is the open file, if any."""
     try:
         with zipfile.ZipFile(opened or path) as archive:
             found = [
@@ -41,7 +41,12 @@ def read(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
         ) from error
     if len(data) > LARGEST:
         raise AirgapError("%s has more than %d bytes of METADATA. Do not trust this file." % (path, LARGEST))
-    return data.decode("utf-8", "replace")
+    return data
+
+
+def read(path: str, opened: t.Optional[t.BinaryIO] = None) -> str:
+    """Return the text of METADATA in a wheel; see read_bytes()."""
+    return read_bytes(path, opened).decode("utf-8", "replace")
 
 
 def headers(metadata: str) -> str:

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the roles static and publish promise for an index of static files. They are played on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration import small_bundle
+from tests.integration.test_closure import run as module
+from tests.integration.test_static_index import check_sums
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  roles:
+    - airgap.python.static
+    - airgap.python.publish
+"""
+
+
+class Site:
+    """The roles, and a bundle for them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.bundle = folder / "bundle"
+        (folder / "play.yml").write_text(PLAY)
+        self.stage("1.0")
+
+    def stage(self, version):
+        """Put a bundle in place; return its id."""
+        shutil.rmtree(self.bundle, ignore_errors=True)
+        wheels = [*small_bundle.application(version), small_bundle.installed_wheel("pip")]
+        return small_bundle.write(self.bundle, {"base": {"here": wheels}}, [small_bundle.here()])["id"]
+
+    def play(self, *arguments, **variables):
+        """Play the roles; return the status, how many tasks changed something, and the output."""
+        values = {
+            "ansible_python_interpreter": sys.executable,
+            "airgap_dir": str(self.folder),
+            "airgap_index_kind": "static",
+            "static_dir": str(self.folder / "static"),
+            "publish_operator": "olga",
+        }
+        values.update(variables)
+        settings = dict(
+            os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_FORCE_COLOR="0", ANSIBLE_PIPELINING="1"
+        )
+        command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", "localhost,", "-c", "local"]
+        command += ["-e", json.dumps(values), str(self.folder / "play.yml"), *arguments]
+        done = subprocess.run(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        output = done.stdout.decode()
+        changed = int(output.rpartition("changed=")[2].split()[0])
+        return done.returncode, changed, " ".join(output.split())
+
+    def imports(self):
+        """Return what the ledger has."""
+        return module("bundle_ledger_info", path=str(self.folder / "ledger.jsonl"))["imports"]
+
+
+@pytest.fixture(name="site")
+def site_fixture(tmp_path):
+    """Return a site that has published nothing yet."""
+    return Site(tmp_path)
+
+
+def test_bundle_is_published_and_recorded_and_a_second_run_changes_nothing_in_few_calls(site):
+    before = small_bundle.snapshot(site.folder)
+    rc, changed, output = site.play("--check")
+    assert rc == 0, output
+    assert "would get 3 files" in output
+    assert small_bundle.snapshot(site.folder) == before
+    rc, changed, output = site.play()
+    assert rc == 0, output
+    (done,) = site.imports()
+    assert (done["operator"], done["result"], done["uploaded"], done["files"]) == ("olga", "ok", 3, 3)
+    assert check_sums(site.folder) == done["id"]
+    before = small_bundle.snapshot(site.folder)
+    rc, changed, output = site.play("-vvv")
+    assert (rc, changed) == (0, 0), output
+    assert "got 0 files" in output
+    assert output.count(" EXEC ") <= 6, output
+    assert small_bundle.snapshot(site.folder) == before
+
+
+def test_index_that_someone_changed_is_put_right_and_that_is_in_the_ledger(site):
+    assert site.play()[0] == 0
+    page = site.folder / "static/current/airgap/prod/+simple/app/index.html"
+    page.write_text("nothing")
+    rc, changed, output = site.play("--check", "--diff")
+    assert rc == 0 and changed >= 1, output
+    assert "app/index.html was changed" in output
+    assert page.read_text() == "nothing"
+    rc, changed, output = site.play()
+    assert rc == 0, output
+    check_sums(site.folder)
+    assert [one["uploaded"] for one in site.imports()] == [3, 0]
+
+
+def test_next_bundle_replaces_the_first_and_a_failure_leaves_it_served(site):
+    assert site.play()[0] == 0
+    second = site.stage("2.0")
+    assert site.play(publish_keep=2)[0] == 0
+    assert check_sums(site.folder) == second
+    site.stage("3.0")
+    shutil.rmtree(site.folder / "static/releases")
+    (site.folder / "static/releases").write_text("in the way")
+    rc, changed, output = site.play()
+    assert rc == 2 and "in the way" not in output
+    assert site.imports()[-1]["result"] == "failed"
