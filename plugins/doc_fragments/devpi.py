@@ -21,18 +21,26 @@ options:
     type: str
     default: root
   login_password:
-    description: The password of O(login_user).
+    description:
+      - The password of O(login_user).
+      - Set one of this, O(login_password_file) and O(login_token).
     type: str
   login_password_file:
     description:
       - A file on the managed host with the password of O(login_user) in one line.
       - It is refused if anyone but its owner may read or write it.
     type: path
+  login_token:
+    description:
+      - A token of O(login_user), as C(devpi login) or a plugin of devpi-server for tokens creates it.
+    type: str
   ca_path:
     description: A PEM file on the managed host with the certificates to trust for an https O(url).
     type: path
   timeout:
-    description: How many seconds to wait for a connection to the server and for each response.
+    description:
+      - How many seconds to wait for a connection to the server and for each response.
+      - A server that restarts while the module runs is waited for, up to 60 seconds.
     type: int
     default: 60
 attributes:

@@ -39,6 +39,15 @@ options:
   email:
     description: The user's mail address. Not changed if not given; an empty string removes it.
     type: str
+  title:
+    description: The user's full name or role. Not changed if not given; an empty string removes it.
+    type: str
+  description:
+    description: A longer description. Not changed if not given; an empty string removes it.
+    type: str
+  custom_data:
+    description: Any value that devpi stores with the user and does not use. Not changed if not given; an empty one removes it.
+    type: raw
   state:
     description:
       - With V(present) the user exists, with V(absent) it does not.
@@ -54,6 +63,13 @@ EXAMPLES = r"""
     name: airgap
     password_file: /etc/devpi-server/airgap.password
     login_password_file: /etc/devpi-server/root.password
+
+- name: Change one's own password, as a user that has a token
+  airgap.python.devpi_user:
+    name: alice
+    password_file: /root/alice.password
+    login_user: alice
+    login_token: "{{ alice_token }}"
 
 - name: Remove a user
   airgap.python.devpi_user:
@@ -74,7 +90,16 @@ user:
     email:
       description: The mail address, or an empty string.
       type: str
-  sample: {name: airgap, email: ""}
+    title:
+      description: The title, or an empty string.
+      type: str
+    description:
+      description: The description, or an empty string.
+      type: str
+    custom_data:
+      description: The custom data, or an empty string.
+      type: raw
+  sample: {name: airgap, email: "", title: Publisher, description: "", custom_data: ""}
 """
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
@@ -96,6 +121,9 @@ def main() -> None:
                 "no_log": False,
             },
             "email": {"type": "str"},
+            "title": {"type": "str"},
+            "description": {"type": "str"},
+            "custom_data": {"type": "raw"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         mutually_exclusive=[["password", "password_file"]],

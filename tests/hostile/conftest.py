@@ -14,8 +14,8 @@ import pytest
 
 from tests.hostile.site import Site
 from tests.integration import small_bundle
+from tests.integration.devpi_server import ROOT_PASSWORD, devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.simple_index import SimpleIndex
-from tests.integration.test_devpi_modules import ROOT_PASSWORD, devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 
 PLAYED: t.List[int] = []
 

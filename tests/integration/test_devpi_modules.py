@@ -1,9 +1,7 @@
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The devpi modules against a real devpi-server on a loopback port.
+"""The devpi modules against a real devpi-server on a loopback port, of the current and of the next version.
 
-The server comes from PyPI into .cache/devpi-venv and is started and ended by
-the fixture. Leave these tests out with ``-m "not devpi_server"``.
+Leave these tests out with ``-m "not devpi_server"``.
 """
 
 from __future__ import annotations
@@ -14,128 +12,38 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 import time
-import urllib.request
-import venv
 import zipfile
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "devpi-venv"
-VERSION = "6.20.3"
-ROOT_PASSWORD = "root: 'secret' #1"
-OWNER_PASSWORD = "owner-secret-2"
+from tests.integration.devpi_server import (  # noqa: F401  # pylint: disable=unused-import
+    NEXT,
+    OWNER_PASSWORD,
+    ROOT_PASSWORD,
+    VERSION,
+    Server,
+    devpi_bin,
+    next_process,
+    process,
+)
+
 SIMPLE = "application/vnd.pypi.simple.v1+json"
 
 pytestmark = pytest.mark.devpi_server
 
 
-@pytest.fixture(scope="session")
-def devpi_bin():
-    """Return the folder of devpi's commands, installed once."""
-    stamp = CACHE / ("devpi-server-" + VERSION)
-    if not stamp.exists():
-        venv.create(CACHE, with_pip=True)
-        subprocess.run([CACHE / "bin" / "pip", "install", "--quiet", "devpi-server==" + VERSION], check=True)
-        stamp.touch()
-    return CACHE / "bin"
+@pytest.fixture(params=[VERSION, NEXT])
+def server(request):
+    """A server of each version, with the user airgap and the empty index airgap/prod."""
+    found = request.getfixturevalue("process" if request.param == VERSION else "next_process")
+    found.clear()
+    found.create_index("airgap/prod")
+    return found
 
 
-class Server:
-    """A running devpi-server and the folder with its passwords."""
-
-    def __init__(self, url, folder):
-        self.url = url
-        self.folder = folder
-
-    def get(self, path, accept="application/json"):
-        request = urllib.request.Request(self.url + path, headers={"Accept": accept})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
-    def run(self, module, check=False, diff=True, **args):
-        """Run a module as Ansible does on a managed host; return its result and its raw output."""
-        args = {"url": self.url, "_ansible_check_mode": check, "_ansible_diff": diff, **args}
-        if "login_password" not in args and "login_password_file" not in args:
-            args["login_password_file"] = str(self.folder / "root.password")
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible_collections.airgap.python.plugins.modules." + module],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": args}),
-            env={**os.environ, "PYTHONPATH": str(ROOT / ".collections")},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.stdout.strip().startswith("{"), done.stderr
-        for secret in (ROOT_PASSWORD, OWNER_PASSWORD):
-            shown = done.stdout.split('"invocation"')[0]
-            assert secret not in shown
-            assert json.dumps(secret)[1:-1] not in done.stdout
-        return json.loads(done.stdout)
-
-    def upload(self, files, index="airgap/prod", **args):
-        args.setdefault("login_user", "airgap")
-        args.setdefault("login_password", OWNER_PASSWORD)
-        return self.run("devpi_upload", index=index, files=files, **args)
-
-
-@pytest.fixture(scope="session")
-def process(devpi_bin, tmp_path_factory):
-    """Start a server, and end it by its process id."""
-    folder = tmp_path_factory.mktemp("devpi")
-    folder.chmod(0o700)
-    for name, text in (("root.password", ROOT_PASSWORD + "\n"), ("secret", os.urandom(32).hex())):
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o600)
-    quoted = ROOT_PASSWORD.replace("'", "''")
-    (folder / "init.yml").write_text(
-        "devpi-server:\n  serverdir: %s\n  no-root-pypi: true\n  root-passwd: '%s'\n" % (folder / "data", quoted)
-    )
-    subprocess.run([devpi_bin / "devpi-init", "-c", folder / "init.yml"], check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [devpi_bin / "devpi-server", "--serverdir", folder / "data", "--port", str(port), "--host", "127.0.0.1"]
-    command += [
-        "--secretfile",
-        folder / "secret",
-        "--argon2-memory-cost",
-        "8192",
-        "--restrict-modify",
-        "root",
-        "--offline-mode",
-    ]
-    with open(folder / "log", "wb") as log:
-        running = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    server = Server("http://127.0.0.1:%d" % port, folder)
-    try:
-        for _attempt in range(150):
-            try:
-                server.get("/+api")
-                break
-            except OSError:
-                assert running.poll() is None, (folder / "log").read_text()
-                time.sleep(0.2)
-        else:
-            pytest.fail((folder / "log").read_text())
-        yield server
-    finally:
-        running.terminate()
-        running.wait(timeout=20)
-
-
-@pytest.fixture
-def server(process):
-    """A server with the user airgap and the empty index airgap/prod."""
-    for index in (process.get("/").get("result", {}).get("airgap") or {}).get("indexes", {}):
-        assert "msg" not in process.run("devpi_index", name="airgap/" + index, state="absent", force=True)
-    process.run("devpi_user", name="airgap", state="absent")
-    process.run("devpi_user", name="airgap", password=OWNER_PASSWORD)
-    process.run("devpi_index", name="airgap/prod")
-    return process
+def is_next(server):
+    return NEXT in str(server.commands)
 
 
 def wheel(folder, name="demo", version="1.0", requires_python=">=3.9", extra="", content=b"x"):
@@ -174,6 +82,22 @@ def test_a_user_is_created_once_and_changed_only_if_it_differs(server):
     assert not server.run("devpi_user", name="other", state="absent")["changed"]
 
 
+def test_everything_that_devpi_stores_of_a_user_is_set_and_compared(server):
+    args = {
+        "name": "other",
+        "password": "first-secret",
+        "title": "Publisher",
+        "description": "Builds our packages",
+        "custom_data": {"team": "build"},
+    }
+    assert server.run("devpi_user", **args)["user"]["custom_data"] == {"team": "build"}
+    assert not server.run("devpi_user", **args)["changed"]
+    assert server.get("/other")["result"]["description"] == "Builds our packages"
+    changed = server.run("devpi_user", **dict(args, title="", custom_data={"team": "other"}))
+    assert changed["diff"]["before"]["title"] == "Publisher" and changed["diff"]["after"]["title"] == ""
+    assert "title" not in server.get("/other")["result"]
+
+
 def test_a_user_changes_its_own_password_and_an_interrupted_change_can_be_run_again(server):
     args = {"name": "airgap", "login_user": "airgap", "login_password": OWNER_PASSWORD, "password": "third-secret"}
     assert server.run("devpi_user", **args)["changed"]
@@ -205,6 +129,8 @@ def test_only_users_that_the_server_names_create_users(server):
 
 
 def test_an_index_is_created_with_closed_settings_and_stays_unchanged(server):
+    assert server.run("devpi_index", name="airgap/prod", state="absent")["changed"]
+    assert server.run("devpi_index", name="airgap/prod")["changed"]
     config = server.get("/airgap/prod")["result"]
     assert config["bases"] == [] and config["volatile"] is False
     assert config["acl_upload"] == ["airgap"] and config["acl_toxresult_upload"] == []
@@ -219,6 +145,175 @@ def test_an_index_gets_its_settings_and_the_diff_shows_them(server):
     assert server.run("devpi_index", **args)["changed"]
     assert not server.run("devpi_index", **dict(args, acl_upload=["airgap", "root"]))["changed"]
     assert server.get("/airgap/prod")["result"]["title"] == "Production"
+
+
+def test_every_setting_of_an_index_is_set_compared_and_shown(server):
+    args = {
+        "name": "airgap/prod",
+        "volatile": True,
+        "acl_upload": [":authenticated:"],
+        "acl_toxresult_upload": ["airgap"],
+        "title": "Production",
+        "description": "What nodes install",
+        "custom_data": {"owner": ["olga", 1]},
+    }
+    if is_next(server):
+        args.update(project_inheritance_rules=["allow all"], trust_inheritance_rules_from="type:not remote")
+    else:
+        args.update(mirror_whitelist=["Some.Project", "*"], mirror_whitelist_inheritance="union")
+    assert server.run("devpi_index", **args)["changed"]
+    again = server.run("devpi_index", **args)
+    assert not again["changed"], again["diff"]
+    stored = server.get("/airgap/prod")["result"]
+    assert stored["acl_upload"] == [":AUTHENTICATED:"] and stored["custom_data"] == {"owner": ["olga", 1]}
+    one = server.run("devpi_index", **dict(args, title="", custom_data={"owner": []}))
+    assert {key for key, value in one["diff"]["before"].items() if one["diff"]["after"][key] != value} == {
+        "title",
+        "custom_data",
+    }
+    assert not server.get("/airgap/prod")["result"].get("title")
+
+
+def test_a_mirror_has_the_name_and_the_settings_that_the_server_knows(server):
+    args = {
+        "name": "airgap/upstream",
+        "type": "mirror",
+        "mirror_url": "http://reader:upstream-secret@127.0.0.1:9/simple/",
+        "mirror_cache_expiry": 600,
+        "mirror_no_project_list": True,
+        "mirror_use_external_urls": False,
+        "mirror_web_url_fmt": "http://127.0.0.1:9/project/{name}/",
+        "title": "Upstream",
+    }
+    planned = server.run("devpi_index", check=True, **args)
+    assert planned["changed"] and planned["index"]["type"] == ("remote" if is_next(server) else "mirror")
+    done = server.run("devpi_index", **args)
+    assert done["changed"] and "upstream-secret" not in json.dumps(done)
+    again = server.run("devpi_index", **args)
+    assert not again["changed"], again["diff"]
+    stored = server.get("/airgap/upstream?no_projects=")["result"]
+    assert stored["remote_refresh_delay" if is_next(server) else "mirror_cache_expiry"] == 600
+    refused = server.run("devpi_index", **dict(args, type="stage"))
+    assert refused["failed"] and "mirror_cache_expiry is not a setting of an index of type stage" in refused["msg"]
+    refused = server.run("devpi_index", name="airgap/upstream")
+    assert refused["failed"] and "devpi cannot change that" in refused["msg"]
+    assert server.run("devpi_index", name="airgap/upstream", type="remote", state="absent")["changed"]
+
+
+def test_a_setting_that_the_server_does_not_know_is_refused_before_anything_changes(server):
+    foreign = "mirror_whitelist" if is_next(server) else "project_inheritance_rules"
+    refused = server.run("devpi_index", name="airgap/new", **{foreign: ["x"]})
+    assert refused["failed"]
+    assert "%s is not a setting of devpi-server %s" % (foreign, NEXT if is_next(server) else VERSION) in refused["msg"]
+    refused = server.run("devpi_index", name="airgap/new", acl_uplaod=["x"])
+    assert refused["failed"] and "acl_uplaod" in refused["msg"]
+    assert "new" not in server.get("/airgap")["result"]["indexes"]
+
+
+def test_the_words_of_devpi_are_in_the_error(server, tmp_path):
+    refused = server.run("devpi_index", name="airgap/prod", bases=["airgap/none"])
+    assert refused["failed"] and "base index 'airgap/none' does not exist" in refused["msg"]
+    server.create_index("other/dev")
+    refused = server.upload([wheel(tmp_path)], login_user="other")
+    assert refused["failed"] and "(no permission to submit)" in refused["msg"] and "acl_upload" in refused["msg"]
+
+
+def test_a_token_is_enough_to_log_in_and_a_dead_one_is_refused_by_name(server, tmp_path):
+    client = server.client()
+    tokens = {"airgap": client._new_token("airgap", OWNER_PASSWORD), "root": client._new_token("root", ROOT_PASSWORD)}
+    client.close()
+    done = server.upload([wheel(tmp_path)], login_password=None, login_token=tokens["airgap"])
+    assert done["uploaded_count"] == 1 and tokens["airgap"] not in json.dumps(done).split('"invocation"')[0]
+    assert server.run("devpi_index", name="airgap/prod", title="By token", login_token=tokens["root"])["changed"]
+    assert server.run("devpi_user", name="airgap", title="By token", login_token=tokens["root"])["changed"]
+    dead = server.run("devpi_index", name="airgap/prod", login_user="airgap", login_token="not-a-token-at-all")
+    assert dead["failed"] and "does not accept this token of user 'airgap'" in dead["msg"]
+    assert "not-a-token-at-all" not in dead["msg"]
+
+
+def test_a_restart_of_the_server_in_the_middle_is_survived(server, tmp_path, hard):
+    files = [wheel(tmp_path, "demo%d" % number, content=os.urandom(300_000)) for number in range(60)]
+    running = server.begin(
+        "devpi_upload", index="airgap/prod", files=files, login_user="airgap", login_password=OWNER_PASSWORD
+    )
+    while len(server.get("/airgap/prod")["result"]["projects"]) < 5:
+        assert running.poll() is None, running.communicate()
+    server.stop(hard)
+    server.start()
+    done = json.loads(running.communicate(timeout=100)[0])
+    assert done.get("uploaded_count") == 60, done
+    assert len(server.get("/airgap/prod")["result"]["projects"]) == 60
+
+
+def test_changes_survive_a_restart_that_forgets_all_tokens(server):
+    client = server.client()
+    server.stop()
+    (server.folder / "secret").write_text(os.urandom(32).hex())
+    server.start(wait=False)
+    client.create("/airgap/one", {"bases": [], "volatile": True})
+    server.stop(hard=True)
+    server.start(wait=False)
+    client.delete("/airgap/one")
+    client.close()
+    assert list(server.get("/airgap")["result"]["indexes"]) == ["prod"]
+
+
+def test_the_whole_server_is_read(server, tmp_path):
+    server.run("devpi_user", name="olga", password="olgas-secret", title="Publisher", email="olga@example.org")
+    server.create_index("olga/dev", bases=["airgap/prod"])
+    file, other = wheel(tmp_path), wheel(tmp_path, version="1.1rc1", requires_python="")
+    server.upload([file, other])
+    nobody = {"login_password": None}
+    found = server.run("devpi_info", gather=["users", "indexes", "versions", "files", "replica"], **nobody)
+    assert found["answers"] and not found["changed"] and found["version"] == (NEXT if is_next(server) else VERSION)
+    users = {user["name"]: user for user in found["users"]}
+    assert set(users) == {"root", "airgap", "olga"}
+    assert (users["olga"]["title"], users["olga"]["indexes"]) == ("Publisher", ["olga/dev"])
+    indexes = {index["name"]: index for index in found["indexes"]}
+    assert indexes["olga/dev"]["settings"]["bases"] == ["airgap/prod"]
+    assert {index["type"] for index in indexes.values()} == {"stage"}
+    assert found["versions"] == [{"index": "airgap/prod", "project": "demo", "versions": ["1.0", "1.1rc1"]}]
+    assert [(one["filename"], one["version"], one["sha256"], one["requires_python"]) for one in found["files"]] == [
+        ("demo-1.0-py3-none-any.whl", "1.0", file["sha256"], ">=3.9"),
+        ("demo-1.1rc1-py3-none-any.whl", "1.1rc1", other["sha256"], ""),
+    ]
+    assert found["replica"]["role"] == "primary" and found["replica"]["in_sync"]
+    assert found["replica"]["serial"] == found["serial"]
+    one = server.run("devpi_info", index="olga/dev", gather=["indexes", "files"], **nobody)
+    assert [index["name"] for index in one["indexes"]] == ["olga/dev"] and one["files"] == []
+    missing = server.run("devpi_info", index="olga/none", gather=["files"], **nobody)
+    assert missing["failed"] and "olga/none does not exist" in missing["msg"]
+
+
+def test_the_state_of_a_replica_is_read_on_both_sides(server, tmp_path, tmp_path_factory):
+    files = [wheel(tmp_path)]
+    primary = server
+    primary.upload(files)
+    replica = Server(server.commands, tmp_path_factory.mktemp("replica"), "--role", "replica")
+    replica.options += ("--primary-url", primary.url)
+    (replica.folder / "secret").write_bytes((primary.folder / "secret").read_bytes())
+    for path in (replica.folder, replica.folder / "secret"):
+        path.chmod(0o700)
+    subprocess.run(
+        [server.commands / "devpi-init", "--serverdir", replica.folder / "data", *replica.options], check=True
+    )
+    try:
+        replica.start()
+        nobody = {"login_password": None, "gather": ["replica", "files"]}
+        for _attempt in range(60):
+            copy = replica.run("devpi_info", **nobody)
+            assert "replica" in copy, copy
+            if copy["replica"]["in_sync"]:
+                break
+            time.sleep(0.5)
+        state = copy["replica"]
+        assert (state["role"], state["in_sync"], state["errors"]) == ("replica", True, []), state
+        assert state["primary_url"].rstrip("/") == primary.url and state["serial"] == state["primary_serial"]
+        assert [one["sha256"] for one in copy["files"]] == [files[0]["sha256"]]
+        watched = primary.run("devpi_info", **nobody)["replica"]
+        assert watched["role"] == "primary" and [one["address"] for one in watched["replicas"]] == ["127.0.0.1"]
+    finally:
+        replica.stop()
 
 
 def test_an_index_without_its_user_names_the_user(server):
@@ -329,10 +424,10 @@ def test_unusual_spellings_of_a_version_are_published_and_found_again(server, tm
     assert not server.upload([entry, local])["changed"]
 
 
-def test_pip_installs_what_was_published(server, tmp_path, devpi_bin):
+def test_pip_installs_what_was_published(server, tmp_path):
     server.upload([wheel(tmp_path, extra="Requires-Dist: other-demo\n"), wheel(tmp_path, "other_demo")])
     done = subprocess.run(
-        [devpi_bin / "pip", "--isolated", "install", "-q", "--no-cache-dir", "--target", tmp_path / "got"]
+        [server.commands / "pip", "--isolated", "install", "-q", "--no-cache-dir", "--target", tmp_path / "got"]
         + ["-i", server.url + "/airgap/prod/+simple/", "--trusted-host", "127.0.0.1", "demo"],
         env={"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull},
         capture_output=True,

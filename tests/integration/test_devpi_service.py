@@ -27,8 +27,8 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 from tests.integration import small_bundle
+from tests.integration.devpi_server import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.simple_index import make_wheel
-from tests.integration.test_devpi_modules import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.test_signatures import run
 
 MODULE = "ansible_collections.airgap.python.plugins.module_utils._index._service_inspect"

@@ -13,9 +13,9 @@ import sys
 
 import pytest
 
+from tests.integration.devpi_server import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.test_closure import index_fixture, seal, stage_fixture  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.test_closure import run as module
-from tests.integration.test_devpi_modules import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.test_signatures import Officer, state
 
 pytestmark = pytest.mark.devpi_server

@@ -26,21 +26,25 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel impor
 
 # A simple page of 10,000 files has about 4 MB. A larger response does not come from devpi.
 LARGEST_RESPONSE = 64 * 1024 * 1024
+# How often a server that has not responded yet is tried, and for how many seconds one that did: it may be restarting.
 TRIES = 3
+PATIENCE = 60
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 Json = t.Dict[str, t.Any]
 
 
 class LoginRefused(AirgapError):
-    """The server does not know this user with this password."""
+    """The server does not know this user with this password or token."""
 
 
 class Response(t.NamedTuple):
-    """A complete response of the server."""
+    """A complete response of the server; ``repeated`` if the same request may have reached the server before."""
 
     status: int
     headers: t.Mapping[str, str]
     body: bytes
+    reason: str = ""
+    repeated: bool = False
 
 
 class Listed(t.NamedTuple):
@@ -71,7 +75,11 @@ class Client:
         self.root = parts.path.rstrip("/")
         self.origin = "%s://%s" % (parts.scheme, parts.netloc)
         self.user = ""
+        # As the latest response named them: the version of devpi-server, and the serial of its latest change.
+        self.version = ""
+        self.serial = -1
         self._token = ""
+        self._credentials: t.Optional[t.Tuple[str, str]] = None
         self._connection: http.client.HTTPConnection
         if parts.scheme == "https":
             try:
@@ -98,16 +106,23 @@ class Client:
         path: str,
         body: t.Union[bytes, t.Callable[[], t.Iterator[bytes]], None] = None,
         headers: t.Optional[t.Mapping[str, str]] = None,
-        repeatable: bool = False,
     ) -> Response:
         """Return the server's response, whatever its status.
 
-        Only a request that may be sent twice (``repeatable``, or a GET) is sent again
-        after a broken connection or a 502, 503 or 504.
+        After a broken connection, a 502, 503 or 504, the request is sent again. All requests of
+        this client may be sent twice: the second one finds what the first one did, and its response says ``repeated``,
+        because "exists already" then means its own work.
         """
-        tries = TRIES if repeatable or method == "GET" else 1
-        for left in range(tries - 1, -1, -1):
+        give_up = time.monotonic() + PATIENCE
+        tries = 0
+        repeated = renewed = False
+        while True:
+            tries += 1
+            sent = False
             try:
+                if self._connection.sock is None:
+                    self._connection.connect()
+                sent = True
                 response = self.send_once(method, path, body, headers or {})
             except ssl.SSLCertVerificationError as error:
                 self._connection.close()
@@ -117,13 +132,24 @@ class Client:
                 ) from error
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
-                if not left:
+                if not self._may_try_again(tries, give_up):
                     raise self._no_response(method, path, error) from error
+                repeated = repeated or sent
             else:
-                if response.status not in (502, 503, 504) or not left:
-                    return response
-            time.sleep(0.5 * (tries - left))
-        raise AssertionError("unreachable")
+                if response.status in (502, 503, 504) and self._may_try_again(tries, give_up):
+                    repeated = True
+                elif response.status in (401, 403) and tries > 1 and self._credentials and not renewed:
+                    # A server without a file for its secret forgets all tokens when it restarts.
+                    renewed = True
+                    self.log_in(*self._credentials)
+                    continue
+                else:
+                    return response._replace(repeated=repeated)
+            time.sleep(min(0.5 * tries, 2))
+
+    def _may_try_again(self, tries: int, give_up: float) -> bool:
+        # A server that has responded before is waited for; an address where none responds is wrong more often than not.
+        return time.monotonic() < give_up if self.serial >= 0 else tries < TRIES
 
     def send_once(
         self,
@@ -132,6 +158,7 @@ class Client:
         body: t.Union[bytes, t.Callable[[], t.Iterator[bytes]], None],
         headers: t.Mapping[str, str],
     ) -> Response:
+        """Return the response to one request that is sent once."""
         sent = {"Accept": "application/json", "User-Agent": "airgap.python"}
         if self._token:
             sent["X-Devpi-Auth"] = self._token
@@ -151,7 +178,12 @@ class Client:
             )
         if response.will_close:
             self._connection.close()
-        return Response(response.status, {key.lower(): value for key, value in response.getheaders()}, data)
+        found = {key.lower(): value for key, value in response.getheaders()}
+        if "x-devpi-server-version" in found:
+            self.version = found["x-devpi-server-version"]
+            serial = found.get("x-devpi-serial", "")
+            self.serial = int(serial) if serial.isdigit() else 0
+        return Response(response.status, found, data, response.reason or "")
 
     def _no_response(self, method: str, path: str, error: Exception) -> AirgapError:
         reason = str(error) or type(error).__name__
@@ -201,17 +233,26 @@ class Client:
         body: t.Optional[Json] = None,
         missing_ok: bool = False,
         accept: str = "application/json",
-        repeatable: bool = False,
     ) -> t.Optional[Json]:
         """Return the JSON document of a response, or None for a 404 with ``missing_ok``."""
+        response = self.send_json(method, path, body, accept)
+        if response.status == 404 and missing_ok:
+            return None
+        return self.document(method, path, response)
+
+    def send_json(
+        self, method: str, path: str, body: t.Optional[Json] = None, accept: str = "application/json"
+    ) -> Response:
+        """Return the server's response to a request whose body is a JSON document, whatever its status."""
         headers = {"Accept": accept}
         data = None
         if body is not None:
             data = json.dumps(body).encode("utf-8")
             headers["Content-Type"] = "application/json"
-        response = self.send(method, path, data, headers, repeatable)
-        if response.status == 404 and missing_ok:
-            return None
+        return self.send(method, path, data, headers)
+
+    def document(self, method: str, path: str, response: Response) -> Json:
+        """Return the JSON document of a successful response; raises AirgapError for any other."""
         if not 200 <= response.status < 300:
             raise self.refusal(method, path, response)
         try:
@@ -224,6 +265,39 @@ class Client:
             raise AirgapError("%s %s: the response is not a JSON object. Check url." % (method, self.url(path)))
         return document
 
+    def create(self, path: str, settings: Json, secret: t.Optional[Json] = None) -> None:
+        """Create a user or an index; raises AirgapError if it exists."""
+        secret = secret or {}
+        response = self.send_json("PUT", path, dict(settings, **secret))
+        if response.status == 409 and response.repeated:
+            # It was created by the same request, before the connection broke.
+            for part in (settings, secret):
+                if part:
+                    self.request("PATCH", path, part)
+            return
+        self.document("PUT", path, response)
+
+    def delete(self, path: str) -> None:
+        """Remove what is at a path; raises AirgapError if nothing is there."""
+        response = self.send_json("DELETE", path)
+        if response.status == 404 and response.repeated:
+            return
+        if not 200 <= response.status < 300:
+            raise self.refusal("DELETE", path, response)
+
+    def use_token(self, user: str, token: str) -> None:
+        """Send a token that someone else got from the server; raises LoginRefused if it is not valid."""
+        self._credentials = None
+        self.user = user
+        self._token = base64.b64encode(("%s:%s" % (user, token)).encode("utf-8")).decode("ascii")
+        found = self.request("GET", "/+api") or {}
+        status = (found.get("result") or {}).get("authstatus") or [""]
+        if status[0] != "ok":
+            raise LoginRefused(
+                "%s: the server does not accept this token of user %r (%s). Tokens expire: get a new one with "
+                "'devpi login', or set login_password_file." % (self.url("/+api"), user, status[0] or "no status")
+            )
+
     def log_in(self, user: str, password: str) -> None:
         """Trade a password for a token that this connection sends from now on."""
         token = self._new_token(user, password)
@@ -234,6 +308,7 @@ class Client:
             )
         self.user = user
         self._token = base64.b64encode(("%s:%s" % (user, token)).encode("utf-8")).decode("ascii")
+        self._credentials = (user, password)
 
     def has_password(self, user: str, password: str) -> bool:
         """Return whether a user has this password; the connection's own login stays as it is."""
@@ -242,11 +317,12 @@ class Client:
     def _new_token(self, user: str, password: str) -> t.Optional[str]:
         body = json.dumps({"user": user, "password": password}).encode("utf-8")
         headers = {"Content-Type": "application/json"}
-        former, self._token = self._token, ""
+        former = self._token, self._credentials
+        self._token, self._credentials = "", None
         try:
-            response = self.send("POST", "/+login", body, headers, repeatable=True)
+            response = self.send("POST", "/+login", body, headers)
         finally:
-            self._token = former
+            self._token, self._credentials = former
         if response.status == 401:
             return None
         if response.status != 200:
@@ -275,7 +351,7 @@ class Client:
         return files_of_index(page or {}, self.url(path), self.root + index_path(index))
 
     def upload(self, index: str, wheel: Wheel) -> None:
-        """Send one wheel and its metadata. A failed upload is not sent again, because it changes the server."""
+        """Send one wheel and its metadata."""
         path = index_path(index) + "/"
         boundary = "airgap-" + secrets.token_hex(16)
         head, tail = multipart(wheel, boundary)
@@ -308,7 +384,10 @@ class Client:
 
 
 def _message(response: Response) -> str:
-    """Return the server's own message in one line of at most 300 characters."""
+    """Return the server's own message in one line of at most 300 characters.
+
+    devpi explains a refused upload in the status line alone: "409 demo-1.0.whl already exists in non-volatile index".
+    """
     text = response.body[:4096].decode("utf-8", "replace")
     try:
         document = json.loads(text)
@@ -316,6 +395,8 @@ def _message(response: Response) -> str:
     except ValueError:
         if "<" in text:
             text = ""
+    if not text.strip() and response.reason != http.client.responses.get(response.status):
+        text = response.reason
     return " ".join(text.split())[:300]
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names
+from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names, _settings
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json
-
-_SPECIAL_USERS = {":anonymous:": ":ANONYMOUS:", ":authenticated:": ":AUTHENTICATED:"}
 
 
 class IndexPlan(t.NamedTuple):
@@ -21,15 +20,6 @@ class IndexPlan(t.NamedTuple):
     settings: Json
     before: Json
     after: Json
-
-
-def _is_same_setting(key: str, one: t.Any, other: t.Any) -> bool:
-    # The order of bases decides which one wins; the order of an ACL means nothing.
-    if key.startswith("acl_"):
-        return sorted(set(one or [])) == sorted(set(other or []))
-    if key == "bases":
-        return list(one or []) == list(other or [])
-    return bool(one == other)
 
 
 def plan_index(
@@ -46,16 +36,21 @@ def plan_index(
     if state == "absent":
         return _plan_removal(name, current, force)
     if current is None:
+        if _settings.KINDS[wanted["type"]] == _settings.MIRROR and not any(key.endswith("_url") for key in wanted):
+            raise AirgapError(
+                "Index %s is a mirror and has no upstream. Set mirror_url to the address of a simple index." % name
+            )
         return IndexPlan("create", wanted, {}, dict(wanted))
-    if current.get("type") != wanted["type"]:
+    found = str(current.get("type"))
+    if _settings.KINDS.get(found) != _settings.KINDS[wanted["type"]]:
         raise AirgapError(
             "Index %s is of type %s, not %s, and devpi cannot change that. Choose another name, or remove it first."
-            % (name, current.get("type"), wanted["type"])
+            % (name, found, wanted["type"])
         )
     settings = {
         key: value
         for key, value in wanted.items()
-        if key != "type" and not _is_same_setting(key, current.get(key), value)
+        if key != "type" and not _settings.is_same(key, current.get(key), value)
     }
     shown = sorted(set(wanted) | {"type"})
     before = {key: current.get(key) for key in shown}
@@ -73,25 +68,7 @@ def _plan_removal(name: str, current: t.Optional[Json], force: bool) -> IndexPla
             % (name, len(projects), ", ".join(projects[:5]), ", ..." if len(projects) > 5 else "")
         )
     before = {key: value for key, value in current.items() if key != "projects"}
-    return IndexPlan("delete", {}, dict(before, projects=len(projects)), {})
-
-
-def wanted_settings(params: t.Mapping[str, t.Any], owner: str) -> Json:
-    """Return the settings that the options ask for, spelt as devpi stores them."""
-
-    def acl(names: t.Iterable[str]) -> t.List[str]:
-        return [_SPECIAL_USERS.get(name.lower(), name) for name in names]
-
-    settings = {
-        "type": params["type"],
-        "bases": params["bases"],
-        "volatile": params["volatile"],
-        "acl_upload": acl([owner] if params["acl_upload"] is None else params["acl_upload"]),
-        "acl_toxresult_upload": acl(params["acl_toxresult_upload"]),
-    }
-    if params["title"] is not None:
-        settings["title"] = params["title"]
-    return settings
+    return IndexPlan("delete", {}, before, {})
 
 
 def apply(client: Client, name: str, plan: IndexPlan) -> None:
@@ -103,14 +80,14 @@ def apply(client: Client, name: str, plan: IndexPlan) -> None:
             raise AirgapError(
                 "Index %s needs the user %s, which does not exist. Create it with devpi_user first." % (name, owner)
             )
-        client.request("PUT", path, plan.settings)
+        client.create(path, plan.settings)
     elif plan.action == "modify":
         client.request("PATCH", path, plan.settings)
     else:
         # devpi deletes volatile indexes only.
         if not plan.before.get("volatile"):
             client.request("PATCH", path, {"volatile": True})
-        client.request("DELETE", path)
+        client.delete(path)
 
 
 def ensure(module: AnsibleModule, client: Client) -> Json:
@@ -118,11 +95,16 @@ def ensure(module: AnsibleModule, client: Client) -> Json:
     params = module.params
     name = params["name"]
     owner = _names.split_index(name)[0]
-    for base in params["bases"]:
+    for base in params["bases"] or []:
         _names.split_index(base)
-    client.log_in(params["login_user"], _login.login_password(params))
-    current = client.get_index(name, projects=params["state"] == "absent")
-    plan = plan_index(name, params["state"], current, wanted_settings(params, owner), params["force"])
+    module.no_log_values.update(_secrets.passwords([params["mirror_url"]]))
+    _login.log_in(client, params)
+    current = client.get_index(name)
+    if current is not None and params["state"] == "absent" and not params["force"] and not current.get("volatile"):
+        current = client.get_index(name, projects=True)
+    wanted = {} if params["state"] == "absent" else _settings.wanted(params, owner, client.version)
+    plan = plan_index(name, params["state"], current, wanted, params["force"])
     if plan.action and not module.check_mode:
         apply(client, name, plan)
-    return {"changed": bool(plan.action), "index": plan.after, "diff": {"before": plan.before, "after": plan.after}}
+    before, after = _settings.shown(plan.before), _settings.shown(plan.after)
+    return {"changed": bool(plan.action), "index": after, "diff": {"before": before, "after": after}}

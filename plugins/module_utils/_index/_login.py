@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all devpi modules share: their options, the connection, and the password to log in with."""
+"""What all devpi modules share: their options, the connection, and the login."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ def devpi_module(
     required_one_of: t.Sequence[t.Sequence[str]] = (),
     mutually_exclusive: t.Sequence[t.Sequence[str]] = (),
     required_by: t.Mapping[str, t.Sequence[str]] = types.MappingProxyType({}),
+    login_required: bool = True,
 ) -> AnsibleModule:
     """Return a module with its own options and those of the doc fragment devpi."""
+    logins = ["login_password", "login_password_file", "login_token"]
     return AnsibleModule(
-        argument_spec=dict(
-            options,
-            url={"type": "str", "default": "http://127.0.0.1:3141"},
-            login_user={"type": "str", "default": "root"},
-            login_password={"type": "str", "no_log": True},
-            login_password_file={"type": "path", "no_log": False},
-            ca_path={"type": "path"},
-            timeout={"type": "int", "default": 60},
-        ),
-        required_one_of=[["login_password", "login_password_file"], *required_one_of],
-        mutually_exclusive=[["login_password", "login_password_file"], *mutually_exclusive],
+        argument_spec={
+            "url": {"type": "str", "default": "http://127.0.0.1:3141"},
+            "login_user": {"type": "str", "default": "root"},
+            "login_password": {"type": "str", "no_log": True},
+            "login_password_file": {"type": "path", "no_log": False},
+            "login_token": {"type": "str", "no_log": True},
+            "ca_path": {"type": "path"},
+            "timeout": {"type": "int", "default": 60},
+            **options,
+        },
+        required_one_of=[*([logins] if login_required else []), *required_one_of],
+        mutually_exclusive=[logins, *mutually_exclusive],
         required_by=dict(required_by),
         supports_check_mode=True,
     )
@@ -45,6 +48,14 @@ def with_client(module: AnsibleModule, action: t.Callable[[AnsibleModule, Client
         return action(module, client)
     finally:
         client.close()
+
+
+def log_in(client: Client, params: t.Mapping[str, t.Any]) -> None:
+    """Log in with the token or the password that the options give."""
+    if params["login_token"] is not None:
+        client.use_token(params["login_user"], params["login_token"])
+    else:
+        client.log_in(params["login_user"], login_password(params))
 
 
 def login_password(params: t.Mapping[str, t.Any]) -> str:

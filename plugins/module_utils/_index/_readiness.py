@@ -12,16 +12,19 @@ from ansible_collections.airgap.python.plugins.module_utils._index import _clien
 
 
 def check(params: t.Mapping[str, t.Any]) -> t.Dict[str, bool]:
-    """Return whether the server answers and whether the password files of root and the index's owner exist.
+    """Return whether the server answers and, with ``password_dir``, whether root and the index's owner have their files.
 
     Raises AirgapError if it does not answer, unless ``missing_ok`` is set.
     """
-    owner = _names.split_index(params["index"])[0]
     reason = _client.why_unreachable(params["url"], params["timeout"], params["ca_path"])
     if reason and not params["missing_ok"]:
         raise AirgapError(
             "devpi-server does not answer at %s (%s). Run the role devpi first, or set publish_url; "
             "'systemctl status devpi-server' on the index host shows more." % (params["url"], reason)
         )
-    paths = [os.path.join(params["password_dir"], name + ".password") for name in ("root", owner)]
-    return {"answers": not reason, "has_passwords": all(os.path.exists(path) for path in paths)}
+    found = {"answers": not reason}
+    if params["password_dir"] is not None:
+        owner = _names.split_index(params["index"])[0]
+        paths = [os.path.join(params["password_dir"], name + ".password") for name in ("root", owner)]
+        found["has_passwords"] = all(os.path.exists(path) for path in paths)
+    return found

@@ -13,7 +13,7 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _layo
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_stream
-from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names
+from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names, _settings
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json, Listed
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _packaging, _pip_wheels, _wheel
 from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel import Wheel
@@ -174,7 +174,7 @@ def check_index(name: str, config: t.Optional[Json], missing_ok: bool) -> None:
     """Raise AirgapError unless wheels can be uploaded to the index."""
     if config is None and not missing_ok:
         raise AirgapError("Index %s does not exist. Create it with devpi_index first." % name)
-    if config is not None and config.get("type") != "stage":
+    if config is not None and _settings.KINDS.get(str(config.get("type"))) != _settings.STAGE:
         raise AirgapError(
             "Index %s is of type %s and accepts no uploads. Name an index of type stage." % (name, config.get("type"))
         )
@@ -190,7 +190,7 @@ def upload_missing(module: AnsibleModule, client: Client) -> Json:
     try:
         wheels = read_wheels(packaging_for(located), located)
         if not module.check_mode:
-            client.log_in(params["login_user"], _login.login_password(params))
+            _login.log_in(client, params)
         config = client.get_index(index)
         check_index(index, config, module.check_mode)
         plan = plan_upload(index, wheels, {} if config is None else read_listing(client, index, wheels))

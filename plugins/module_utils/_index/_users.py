@@ -11,6 +11,9 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json, LoginRefused
 
+# What devpi stores of a user besides its password.
+FIELDS = ("email", "title", "description", "custom_data")
+
 
 class UserPlan(t.NamedTuple):
     """What to do to a user: ``action`` is create, modify, delete or an empty string."""
@@ -27,7 +30,7 @@ def plan_user(
     state: str,
     current: t.Optional[Json],
     has_password: t.Optional[bool],
-    email: t.Optional[str],
+    wanted: t.Optional[Json] = None,
 ) -> UserPlan:
     """Plan the change of a user. Raises AirgapError if devpi would lose something.
 
@@ -36,21 +39,21 @@ def plan_user(
         state: present or absent.
         current: The user as devpi has it, None if it does not exist.
         has_password: Whether the user has the wanted password already; None if no password is wanted.
-        email: The wanted mail address; None leaves it as it is.
+        wanted: The wanted value of each of FIELDS; one that is missing or None stays as it is.
     """
-    before = {} if current is None else {"name": name, "email": current.get("email") or ""}
+    values = {key: value for key, value in (wanted or {}).items() if key in FIELDS and value is not None}
+    before = {} if current is None else dict({"name": name}, **{key: current.get(key) or "" for key in FIELDS})
     if state == "absent":
         return _plan_removal(name, current, before)
     if current is None:
         if has_password is None:
             raise AirgapError("User %s must be created and has no password. Give password or password_file." % name)
-        settings = {"email": email} if email else {}
-        return UserPlan("create", settings, True, {}, {"name": name, "email": email or "", "password": "new"})
-    settings = {}
-    after = dict(before)
-    if email is not None and email != before["email"]:
-        settings["email"] = email
-        after["email"] = email
+        settings = {key: value for key, value in values.items() if value}
+        after = {key: settings.get(key, "") for key in FIELDS}
+        return UserPlan("create", settings, True, {}, dict({"name": name, "password": "new"}, **after))
+    # devpi removes a setting whose value is empty.
+    settings = {key: value for key, value in values.items() if (value or "") != before[key]}
+    after = dict(before, **{key: value or "" for key, value in settings.items()})
     if has_password is False:
         before["password"] = "another"
         after["password"] = "new"
@@ -77,9 +80,9 @@ def apply(client: Client, name: str, plan: UserPlan, password: t.Optional[str]) 
     path = _names.user_path(name)
     secret = {"password": password} if plan.set_password else {}
     if plan.action == "create":
-        client.request("PUT", path, dict(plan.settings, **secret))
+        client.create(path, plan.settings, secret)
     elif plan.action == "delete":
-        client.request("DELETE", path)
+        client.delete(path)
     else:
         # devpi lets users change their own password only if the request holds nothing else.
         for part in (plan.settings, secret):
@@ -90,7 +93,7 @@ def apply(client: Client, name: str, plan: UserPlan, password: t.Optional[str]) 
 def log_in(client: Client, params: t.Mapping[str, t.Any], password: t.Optional[str]) -> None:
     """Log in; a user that changes its own password may have the new one already."""
     try:
-        client.log_in(params["login_user"], _login.login_password(params))
+        _login.log_in(client, params)
     except LoginRefused:
         if password is None or params["name"] != params["login_user"]:
             raise
@@ -110,7 +113,7 @@ def ensure(module: AnsibleModule, client: Client) -> Json:
     has_password = None
     if password is not None and (current is None or params["update_password"] == "always"):
         has_password = current is not None and client.has_password(name, password)
-    plan = plan_user(name, params["state"], current, has_password, params["email"])
+    plan = plan_user(name, params["state"], current, has_password, params)
     if plan.action and not module.check_mode:
         apply(client, name, plan, password)
     user = {key: value for key, value in plan.after.items() if key != "password"}

@@ -147,11 +147,89 @@ def test_a_get_is_sent_again_after_a_broken_response(stand_in, client, broken):
 
 @pytest.mark.parametrize("broken", [0, 503])
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
-def test_a_change_is_sent_once_whatever_happens(stand_in, client, method, broken):
+def test_a_change_is_sent_again_and_its_response_says_so(stand_in, client, method, broken):
     stand_in.will(broken)
-    with pytest.raises(AirgapError):
-        client.request(method, "/airgap/prod", {})
-    assert len(stand_in.seen) == 1
+    stand_in.will(409, {"message": "exists"})
+    response = client.send_json(method, "/airgap/prod", {})
+    assert (response.status, response.repeated, len(stand_in.seen)) == (409, True, 2)
+    stand_in.will(409, {"message": "exists"})
+    assert not client.send_json(method, "/airgap/prod", {}).repeated
+
+
+def test_what_was_created_before_the_connection_broke_gets_its_settings(stand_in, client):
+    stand_in.will(0)
+    stand_in.will(409, {"message": "user already exists"})
+    stand_in.will(200)
+    stand_in.will(200)
+    client.create("/airgap", {"email": "a"}, {"password": "secret"})
+    sent = [(method, json.loads(body)) for method, _path, _headers, body in stand_in.seen[1:]]
+    assert sent == [
+        ("PUT", {"email": "a", "password": "secret"}),
+        ("PATCH", {"email": "a"}),
+        ("PATCH", {"password": "secret"}),
+    ]
+
+
+def test_what_exists_already_is_not_taken_for_created(stand_in, client):
+    stand_in.will(409, {"message": "user already exists"})
+    with pytest.raises(AirgapError, match="user already exists"):
+        client.create("/airgap", {})
+
+
+def test_what_was_removed_before_the_connection_broke_is_removed(stand_in, client):
+    stand_in.will(0)
+    stand_in.will(404)
+    client.delete("/airgap")
+    stand_in.will(404, {"message": "no user"})
+    with pytest.raises(AirgapError, match="no user"):
+        client.delete("/airgap")
+
+
+def test_a_server_that_responded_before_is_waited_for_longer_than_one_that_never_did(stand_in, client, monkeypatch):
+    devpi = {"X-Devpi-Server-Version": "6.20.3", "X-Devpi-Serial": "7"}
+    stand_in.will(200, {"result": {}}, **devpi)
+    client.get_user("root")
+    assert (client.version, client.serial) == ("6.20.3", 7)
+    for _number in range(_client.TRIES + 5):
+        stand_in.will(503)
+    stand_in.will(200, {"result": {"type": "stage"}}, **devpi)
+    assert client.get_index("airgap/prod") == {"type": "stage"}
+    monkeypatch.setattr(_client, "PATIENCE", 0)
+    stand_in.will(503)
+    with pytest.raises(AirgapError, match="status 503"):
+        client.get_index("airgap/prod")
+
+
+def test_a_token_that_a_restart_made_invalid_is_replaced_once(stand_in, client):
+    stand_in.will(200, {"result": {"password": "OLD"}})
+    client.log_in("root", "secret")
+    stand_in.will(0)
+    stand_in.will(403)
+    stand_in.will(200, {"result": {"password": "NEW"}})
+    stand_in.will(200)
+    client.request("PATCH", "/airgap/prod", {"title": "x"})
+    assert base64.b64decode(stand_in.seen[-1][2]["X-Devpi-Auth"]) == b"root:NEW"
+    stand_in.will(403)
+    with pytest.raises(AirgapError, match="status 403"):
+        client.request("PATCH", "/airgap/prod", {"title": "x"})
+
+
+@pytest.mark.parametrize("status, refused", [(["ok", "alice", []], False), (["expired", "alice", []], True)])
+def test_a_token_is_checked_before_it_is_used(stand_in, client, status, refused):
+    stand_in.will(200, {"result": {"authstatus": status}})
+    if refused:
+        with pytest.raises(_client.LoginRefused, match=r"token of user 'alice' \(expired\)"):
+            client.use_token("alice", "secret-token")
+    else:
+        client.use_token("alice", "secret-token")
+    assert base64.b64decode(stand_in.seen[0][2]["X-Devpi-Auth"]) == b"alice:secret-token"
+
+
+def test_an_explanation_in_the_status_line_is_in_the_error(client):
+    body = json.dumps({"message": "\n\n", "title": "no permission to submit"}).encode()
+    refused = _client.Response(403, {}, body, "no permission to submit")
+    assert "status 403 (no permission to submit)" in str(client.refusal("POST", "/airgap/prod/", refused))
+    assert "status 403. " in str(client.refusal("POST", "/airgap/prod/", refused._replace(reason="Forbidden")))
 
 
 def test_a_server_that_never_answers_is_given_up_after_the_timeout(monkeypatch):

@@ -10,19 +10,27 @@ from ansible_collections.airgap.python.plugins.module_utils._index import _users
 
 
 @pytest.mark.parametrize(
-    "state, current, password, email, action",
+    "state, current, password, wanted, action",
     [
-        ("present", None, False, None, "create"),
-        ("present", {"email": "a"}, True, None, ""),
-        ("present", {"email": "a"}, None, "a", ""),
-        ("present", {"email": "a"}, None, "", "modify"),
+        ("present", None, False, {}, "create"),
+        ("present", {"email": "a"}, True, {"email": None}, ""),
+        ("present", {"email": "a"}, None, {"email": "a"}, ""),
+        ("present", {"email": "a"}, None, {"email": ""}, "modify"),
+        ("present", {}, None, {"email": "", "title": "", "custom_data": {}}, ""),
+        ("present", {"custom_data": {"x": 1}}, None, {"custom_data": {"x": 1}}, ""),
+        ("present", {"custom_data": {"x": 1}}, None, {"custom_data": {"x": 2}}, "modify"),
+        ("present", {"title": "a"}, None, {"title": "b"}, "modify"),
+        ("present", {}, None, {"description": "b"}, "modify"),
         ("present", {}, False, None, "modify"),
         ("absent", {"indexes": {}}, None, None, "delete"),
         ("absent", None, None, None, ""),
     ],
 )
-def test_a_user_is_changed_only_where_it_differs(state, current, password, email, action):
-    assert _users.plan_user("airgap", state, current, password, email).action == action
+def test_a_user_is_changed_only_where_it_differs(state, current, password, wanted, action):
+    plan = _users.plan_user("airgap", state, current, password, wanted)
+    assert plan.action == action
+    if action == "modify" and password is None:
+        assert plan.settings == wanted
 
 
 def test_a_new_user_needs_a_password_and_one_with_indexes_stays():
