@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
@@ -158,9 +159,7 @@ class Server:
             return data
 
         kind = {"Content-Type": "application/json"}
-        answer = request(
-            "POST", "/+login", json.dumps({"user": "root", "password": "root-password"}).encode(), kind
-        )
+        answer = request("POST", "/+login", json.dumps({"user": "root", "password": "root-password"}).encode(), kind)
         token = "root:" + json.loads(answer)["result"]["password"]
         login = {"X-Devpi-Auth": base64.b64encode(token.encode()).decode()}
         request("PUT", "/raw", b'{"password": "raw-password"}', dict(kind, **login))
@@ -171,7 +170,9 @@ class Server:
             name, version = os.path.basename(path).split("-")[:2]
             form = [(":action", "file_upload"), ("protocol_version", "1"), ("name", name), ("version", version)]
             head = "".join('--x-x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % field for field in form)
-            head += '--x-x\r\nContent-Disposition: form-data; name="content"; filename="%s"\r\n' % os.path.basename(path)
+            head += '--x-x\r\nContent-Disposition: form-data; name="content"; filename="%s"\r\n' % os.path.basename(
+                path
+            )
             head += "Content-Type: application/octet-stream\r\n\r\n"
             with open(path, "rb") as stream:
                 body = head.encode() + stream.read() + b"\r\n--x-x--\r\n"
@@ -194,7 +195,12 @@ def served(commands, folder):
 
 def measure(commands, folder, wheels, rounds):
     """Return the seconds of each way in each round."""
-    found = {"raw POSTs": [], "devpi_publish": [], "the same again": [], "five other files": []}
+    found: t.Dict[str, t.List[float]] = {
+        "raw POSTs": [],
+        "devpi_publish": [],
+        "the same again": [],
+        "five other files": [],
+    }
     bundle, second = os.path.join(folder, "bundle"), os.path.join(folder, "second")
     identity = make_bundle(bundle, wheels)
     others = os.path.join(folder, "others")

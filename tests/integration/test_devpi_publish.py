@@ -11,11 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+import typing as t
 
 import pytest
 
+from tests.integration.devpi_server import NEXT, devpi_bin, install  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.published import SIMPLE, Bundle, Site
-from tests.integration.test_devpi_modules import devpi_bin  # noqa: F401  # pylint: disable=unused-import
 
 pytestmark = pytest.mark.devpi_server
 # How many times a run is killed, and how many times the server.
@@ -29,6 +30,19 @@ def site_fixture(devpi_bin, tmp_path):  # noqa: F811
     folder = tmp_path / "site"
     folder.mkdir()
     site = Site(devpi_bin, folder)
+    yield site
+    site.stop()
+
+
+@pytest.fixture(name="next_site")
+def next_site_fixture(tmp_path):
+    """Return a server of the next version with nothing on it."""
+    if sys.version_info < (3, 11):
+        pytest.skip("devpi-server 7 needs Python 3.11")
+    os.umask(0o022)
+    folder = tmp_path / "site"
+    folder.mkdir()
+    site = Site(install(NEXT), folder)
     yield site
     site.stop()
 
@@ -81,10 +95,10 @@ def test_client_sees_one_bundle_or_the_other_and_pip_never_fails(site, bundle, t
     before = site.names()
     poller = Poller(site)
     poller.start()
-    pips = []
+    pips: t.List[t.Any] = []
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "always"]
     pip += ["--index-url", site.url + "/airgap/prod/+simple/", "--dest", str(tmp_path / "pip"), "--isolated"]
-    publishing = site.begin(src=str(second.folder), bundle_id=second.id)
+    publishing = site.start_publishing(second)
     while publishing.poll() is None or len(pips) < 3:
         pips.append(subprocess.run(pip, capture_output=True, check=False, env={**os.environ, "PIP_FIND_LINKS": ""}))
     poller.stop()
@@ -140,10 +154,7 @@ def test_check_mode_changes_nothing_and_says_what_it_would_do(site, bundle):
 
 def root(site, method, path, body=None):
     """Change something by hand, as root."""
-    from ansible_collections.airgap.python.plugins.module_utils._index._client import Client
-
-    client = Client(site.url)
-    client.log_in("root", "root-secret-1")
+    client = site.client()
     if method == "DELETE":
         client.delete(path)
     else:
@@ -229,22 +240,22 @@ def test_former_bundle_is_served_again_in_one_step(site, bundle):
     first, second, third = bundle(1), bundle(2), bundle(3)
     site.publish_ok(first)
     site.publish_ok(second)
-    planned = site.run(rollback=first.id[:12], check=True)
+    planned = site.roll_back(first.id[:12], check=True)
     assert planned["changed"] and site.seen() == second.files
     poller = Poller(site)
     poller.start()
-    result = site.run(rollback=first.id[:12])
+    result = site.roll_back(first.id[:12])
     poller.stop()
     assert (result["bundle_id"], result["former_bundle_id"]) == (first.id, second.id)
     assert site.seen() == first.files
     assert len(poller.seen) <= 2 and poller.wrong == []
     site.requests()
-    assert not site.run(rollback=first.id)["changed"]
+    assert not site.roll_back(first.id)["changed"]
     assert site.requests() == 1
     # What was served last is kept, not what was published last.
     assert site.publish_ok(third)["removed"] == [second.index]
     assert not on_disk(site, second) and on_disk(site, first)
-    result = site.run(rollback=second.id)
+    result = site.roll_back(second.id)
     assert first.id[:12] in result["msg"] and "publish_older" in result["msg"]
     assert site.seen() == third.files
 
@@ -253,7 +264,7 @@ def test_former_bundle_is_served_again_in_one_step(site, bundle):
 def test_rollback_to_something_that_is_not_an_id_names_those_that_can_be_served(site, bundle, text):
     first = bundle(1)
     site.publish_ok(first)
-    message = site.run(rollback=text)["msg"]
+    message = site.roll_back(text)["msg"]
     assert first.id[:12] in message and "first 6 or more digits" in message
 
 
@@ -264,7 +275,7 @@ def test_rollback_to_an_index_that_someone_changed_is_refused(site, bundle):
     name = "always-1.0-py3-none-any.whl"
     sha256 = first.files[name]
     root(site, "DELETE", "/%s/+f/%s/%s/%s?force" % (first.index, sha256[:3], sha256[3:16], name))
-    assert "no longer has the files" in site.run(rollback=first.id)["msg"]
+    assert "no longer has the files" in site.roll_back(first.id)["msg"]
     assert site.seen() == second.files
     # Publishing that bundle again puts its index right.
     assert site.publish_ok(first)["uploaded_count"] == 1
@@ -287,8 +298,7 @@ def test_older_bundles_are_removed_from_disk_and_the_number_is_a_variable(site, 
 
 def test_index_that_holds_files_itself_goes_on_serving_them(site, bundle):
     first, second = bundle(1), bundle(2)
-    site.run("devpi_user", name="airgap", password="before-1")
-    site.run("devpi_index", name="airgap/prod")
+    site.create_index("airgap/prod", "before-1")
     entries = [{"path": str(first.folder / "wheels" / name), "sha256": sha} for name, sha in first.files.items()]
     site.run("devpi_upload", index="airgap/prod", files=entries, login_user="airgap", login_password="before-1")
     result = site.publish_ok(second)
@@ -316,6 +326,33 @@ def test_wheel_that_changed_after_it_was_verified_is_not_served(site, bundle):
     assert site.seen() == first.files
 
 
+def test_bundle_is_published_taken_back_and_removed_on_the_next_version_too(next_site, bundle):
+    site = next_site
+    bundles = [bundle(number, common=3, own=2) for number in range(1, 4)]
+    site.publish_ok(bundles[0])
+    result = site.publish_ok(bundles[1])
+    assert (result["uploaded_count"], result["present_count"]) == (3, 3)
+    assert site.seen() == bundles[1].files
+    assert site.roll_back(bundles[0].id)["changed"] and site.seen() == bundles[0].files
+    assert site.publish_ok(bundles[2])["removed"] == [bundles[1].index]
+    assert not on_disk(site, bundles[1]) and site.seen() == bundles[2].files
+    site.requests()
+    assert not site.publish_ok(bundles[2])["changed"]
+    assert site.requests() == 1
+
+
+def test_other_file_under_a_published_name_is_refused_before_anything_is_sent(site, bundle, tmp_path):
+    first = bundle(1)
+    site.publish_ok(first)
+    serial = site.get("/+status")["result"]["serial"]
+    other = Bundle(tmp_path / "other", [("always", "1.0", b"rebuilt"), ("new", "1.0", b"")])
+    message = site.publish(other)["msg"]
+    name = "always-1.0-py3-none-any.whl"
+    for words in (name, other.files[name], first.files[name], "Nothing was changed", "a new version"):
+        assert words in message
+    assert site.get("/+status")["result"]["serial"] == serial
+
+
 def test_base_that_does_not_exist_is_named_before_anything_is_sent(site, bundle):
     first = bundle(1)
     assert "nobody/nothing" in site.publish(first, bases=["nobody/nothing"])["msg"]
@@ -323,28 +360,28 @@ def test_base_that_does_not_exist_is_named_before_anything_is_sent(site, bundle)
 
 
 def test_disk_that_fills_up_in_the_middle_leaves_what_was_served(site, bundle):
-    first, second = bundle(1), bundle(2, payload=b"# " + os.urandom(2 << 20).hex().encode())
+    first, second = bundle(1), bundle(2, payload=b"# " + os.urandom(200 << 10).hex().encode())
     site.publish_ok(first)
-    before = resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    before = resource.prlimit(site.running.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(site.running.pid, resource.RLIMIT_FSIZE, (256 << 10, before[1]))
     message = site.publish(second)["msg"]
     assert "status 500" in message and "a full disk" in message
     assert site.seen() == first.files
-    resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE, before)
+    resource.prlimit(site.running.pid, resource.RLIMIT_FSIZE, before)
     assert "msg" not in site.publish(second)
     assert site.seen() == second.files
 
 
 def test_server_that_restarts_in_the_middle_is_waited_for(site, bundle):
     first = bundle(1, common=40, own=20)
-    running = site.begin(src=str(first.folder), bundle_id=first.id)
+    running = site.start_publishing(first)
     while site.requests() == 0 or "prod-" not in str(site.get("/")["result"].get("airgap")):
         time.sleep(0.01)
     site.stop()
     time.sleep(0.5)
     site.start()
     output = running.communicate(timeout=120)[0]
-    assert b'"msg"' not in output, output.decode()
+    assert '"msg"' not in output, output
     assert site.seen() == first.files
 
 
@@ -363,20 +400,20 @@ def test_whatever_is_killed_and_whenever_a_whole_bundle_is_served(site, bundle, 
         new = bundle(number)
         poller = Poller(site)
         poller.start()
-        running = site.begin(src=str(new.folder), bundle_id=new.id)
+        running = site.start_publishing(new)
         time.sleep(rng.uniform(0.1, longest))
         if what == "run":
             running.kill()
             running.communicate()
         else:
-            site.kill()
+            site.stop(hard=True)
             # Until then, the run may also succeed.
             site.start()
         seen = site.seen()
         assert seen in (served.files, new.files), "AIRGAP_SEED=%d, kill %d" % (seed, number)
         if what == "server":
             output = running.communicate(timeout=120)[0]
-            assert b'"msg"' not in output, output.decode()
+            assert '"msg"' not in output, output
         else:
             assert "msg" not in site.publish(new)
         poller.stop()

@@ -130,6 +130,16 @@ def inventory(manifest: t.Mapping[str, t.Any], imported: t.Sequence[str]) -> t.D
     }
 
 
+def _new_inventory(bundle: Bundle, params: Params) -> t.Optional[bytes]:
+    """Return what the inventory must hold after this import, None where it holds that already or is not wanted."""
+    if not params["inventory"]:
+        return None
+    identity = bundle.manifest["id"]
+    imported = [one for one in _ledger.read(params["path"]).ids if one != identity] + [identity]
+    data = _json.render(inventory(bundle.manifest, imported)).encode("utf-8")
+    return None if read_if_exists(params["inventory"]) == data else data
+
+
 def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     """Check the bundle against the ledger and record that its import starts; return the result of the module."""
     bundle = read_bundle(params["bundle"])
@@ -139,6 +149,7 @@ def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     return {
         "changed": bool(records),
         "recorded": bool(records),
+        "settled": not records and _new_inventory(bundle, params) is None,
         "run": records[0]["run"] if records else "",
     }
 
@@ -169,12 +180,7 @@ def end(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     records = plan_end(bundle, params)
     if records and not check_mode:
         _ledger.append(params["path"], records)
-    data = None
-    if params["result"] == _ledger.OK and params["inventory"]:
-        identity = bundle.manifest["id"]
-        imported = [one for one in _ledger.read(params["path"]).ids if one != identity] + [identity]
-        data = _json.render(inventory(bundle.manifest, imported)).encode("utf-8")
-        data = None if read_if_exists(params["inventory"]) == data else data
+    data = _new_inventory(bundle, params) if params["result"] == _ledger.OK else None
     if data is not None and not check_mode:
         write_atomic(params["inventory"], data)
     return {"changed": bool(records) or data is not None, "run": records[0]["run"] if records else ""}

@@ -38,7 +38,14 @@ def check_rollback(ledger: _ledger.Ledger, identity: str) -> None:
             "Bundle %s was taken back on %s by %s: bundle %s is served instead, and a run must not undo that by itself. "
             "Transfer a newer bundle; or serve this one again with -e publish_rollback=%s; or keep publish_rollback: %s "
             "in group_vars/all.yml until there is a newer one."
-            % (identity, back.when[:19], back.operator or back.user or "(unknown)", back.id, identity[:12], back.id[:12])
+            % (
+                identity,
+                back.when[:19],
+                back.operator or back.user or "(unknown)",
+                back.id,
+                identity[:12],
+                back.id[:12],
+            )
         )
 
 

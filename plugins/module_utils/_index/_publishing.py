@@ -143,7 +143,24 @@ def versions_to_copy(lacking: t.Sequence[File], source: Files) -> t.Dict[str, Ve
     return found
 
 
-def check_read_back(name: str, files: t.Sequence[File], listed: Files, declared: t.Mapping[Version, t.Set[str]]) -> None:
+def check_names(kept: str, lacking: t.Sequence[File], others: Files) -> None:
+    """Raise AirgapError if a bundle that was published has another file under the name of one of this bundle."""
+    conflicts = [
+        "%s (sha256 here %s, there %s)" % (one.filename, one.sha256, others[one.filename][0])
+        for one in lacking
+        if one.filename in others and others[one.filename][0] != one.sha256
+    ]
+    if conflicts:
+        raise AirgapError(
+            "Index %s, of a bundle that was published, holds other files under the same names: %s. Nothing was changed. A "
+            "published file is never replaced, because nodes have its hash: give the new one a new version, or stage the one "
+            "that was published." % (kept, "; ".join(conflicts[: _uploads.MOST_NAMED]))
+        )
+
+
+def check_read_back(
+    name: str, files: t.Sequence[File], listed: Files, declared: t.Mapping[Version, t.Set[str]]
+) -> None:
     """Raise AirgapError unless the index lists exactly these files, each with its SHA-256 and its Requires-Python.
 
     The server computes the SHA-256 of what it received, and takes the metadata from the form. devpi keeps one
@@ -198,7 +215,7 @@ class Publication:
         }
         self.before = dict(self.indexes)
 
-    def read_files(self, name: str, projects: t.Iterable[str] = ()) -> t.Dict[str, t.Tuple[str, str]]:
+    def read_files(self, name: str, projects: t.Iterable[str] = ()) -> Files:
         """Return the files that an index holds itself, of all its projects and of those named."""
         if name not in self.indexes:
             return {}
@@ -409,8 +426,14 @@ class Publication:
         listed = self.read_files(name, {one.project for one in files})
         self.read_own(files)
         lacking, foreign = compare(files, listed)
-        source = self.source_of(name, former) if lacking else ""
-        copied = versions_to_copy(lacking, self.read_files(source)) if source else {}
+        source = ""
+        copied: t.Dict[str, Version] = {}
+        for kept in self.kept(name, former) if lacking else ():
+            others = self.read_files(kept)
+            check_names(kept, lacking, others)
+            # Probably, the bundle that is served has most of the files.
+            if not source:
+                source, copied = kept, versions_to_copy(lacking, others)
         final = None if lacking or foreign else _bundle_indexes.digest(listed)
         plan = self.plan_settings(name, identity, final, True)._replace(
             delete=tuple(foreign),
@@ -430,11 +453,11 @@ class Publication:
         self.remember(identity)
         return self.result(identity, former, files, plan, changed)
 
-    def source_of(self, name: str, former: t.Optional[BundleIndex]) -> str:
-        """Return the other index that has most of the files, probably: that of the bundle that is served."""
-        kept = _bundle_indexes.newest_first(_bundle_indexes.find(self.index, self.indexes))
-        others = [one.name for one in ([former] if former else []) + kept if one.name != name and one.number]
-        return others[0] if others else ""
+    def kept(self, name: str, former: t.Optional[BundleIndex]) -> t.List[str]:
+        """Return the indexes of the other bundles that were served, first the one that is served now."""
+        found = _bundle_indexes.newest_first(_bundle_indexes.find(self.index, self.indexes))
+        names = [former.name] if former is not None and former.number else []
+        return [one for one in dict.fromkeys(names + [one.name for one in found]) if one != name]
 
     def make_whole(
         self,
@@ -491,7 +514,8 @@ class Publication:
         if not target.listing or _bundle_indexes.digest(listed) != target.listing:
             raise AirgapError(
                 "Index %s, bundle %s, no longer has the files that it had when it was served. Nothing was changed. Transfer that "
-                "bundle again and publish it with publish_older: true, which puts the index right." % (target.name, target.id)
+                "bundle again and publish it with publish_older: true, which puts the index right."
+                % (target.name, target.id)
             )
         self.read_own(())
         plan = self.plan_settings(target.name, target.id, target.listing, False)
@@ -574,13 +598,13 @@ def described(files: t.Sequence[File]) -> t.Generator[t.Tuple[File, Wheel], None
         except AirgapError as error:
             raise AirgapError("%s Nodes still get what was served before. Fetch the bundle again." % error) from error
         finally:
-            for dummy, future in waiting:
+            for _file, future in waiting:
                 future.cancel()
 
 
 def remove_empty(folder: str) -> None:
     """Remove a folder and all those in it, as far as they are empty."""
-    for parent, dummy, dummy_files in os.walk(folder, topdown=False):
+    for parent, _folders, _files in os.walk(folder, topdown=False):
         with contextlib.suppress(OSError):
             os.rmdir(parent)
 
