@@ -231,6 +231,7 @@ def test_a_token_is_enough_to_log_in_and_a_dead_one_is_refused_by_name(server, t
     assert "not-a-token-at-all" not in dead["msg"]
 
 
+@pytest.mark.parametrize("hard", [False, True])
 def test_a_restart_of_the_server_in_the_middle_is_survived(server, tmp_path, hard):
     files = [wheel(tmp_path, "demo%d" % number, content=os.urandom(300_000)) for number in range(60)]
     running = server.begin(
