@@ -31,7 +31,7 @@ options:
   index:
     description: The index that serves the bundle.
     type: str
-    default: ""
+    required: true
 attributes:
   check_mode:
     description: Can run in check mode and return what would change.
@@ -73,7 +73,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "id": {"type": "str", "required": True},
             "operator": {"type": "str", "default": ""},
-            "index": {"type": "str", "default": ""},
+            "index": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
