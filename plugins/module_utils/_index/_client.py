@@ -352,6 +352,35 @@ class Client:
         page = self.request("GET", path, missing_ok=True, accept=SIMPLE_JSON)
         return files_of_index(page or {}, self.url(path), self.root + index_path(index))
 
+    def download(self, path: str, dest: str) -> str:
+        """Write the file at a path of the server into a new file, and return its SHA-256."""
+        for left in range(TRIES - 1, -1, -1):
+            digest = hashlib.sha256()
+            try:
+                self._connection.request("GET", self.root + path, headers={"X-Devpi-Auth": self._token})
+                response = self._connection.getresponse()
+                if response.status != 200:
+                    body = response.read(LARGEST_RESPONSE)
+                    raise self.refusal("GET", path, Response(response.status, {}, body, response.reason))
+                with open(dest, "wb") as stream:
+                    chunk = response.read(CHUNK)
+                    while chunk:
+                        digest.update(chunk)
+                        stream.write(chunk)
+                        chunk = response.read(CHUNK)
+                return digest.hexdigest()
+            except http.client.HTTPException as error:
+                self._connection.close()
+                if not left:
+                    raise self._no_response("GET", path, error) from error
+            except OSError as error:
+                self._connection.close()
+                if not left or error.filename is not None:
+                    raise self._no_response("GET", path, error) from error
+            # Waits for a server that restarts.
+            self.request("GET", "/+api")
+        raise AssertionError("unreachable")
+
     def upload(self, index: str, wheel: Wheel, hashed: bool = True) -> None:
         """Send one wheel and its metadata.
 

@@ -29,10 +29,12 @@ def name(number):
 
 def test_served_bundle_is_the_one_that_the_index_inherits_from():
     assert _bundle_indexes.served(SITE, server(1, 2)) is None
-    assert _bundle_indexes.served(SITE, server(1, 2, serving=0)).id == IDS[0]
+    first = _bundle_indexes.served(SITE, server(1, 2, serving=0))
+    assert first and first.id == IDS[0]
     indexes = server(1, 2)
     indexes[SITE]["bases"] = ["airgap/common", name(1), name(0)]
-    assert _bundle_indexes.served(SITE, indexes).id == IDS[1]
+    second = _bundle_indexes.served(SITE, indexes)
+    assert second and second.id == IDS[1]
 
 
 def test_served_bundle_and_the_last_served_ones_stay():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import types
+import typing
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
@@ -68,7 +69,7 @@ def test_index_that_lists_anything_else_than_the_bundle_is_not_served(found, why
 
 
 def test_change_by_someone_else_meanwhile_is_noticed():
-    client = types.SimpleNamespace(serial=7)
+    client: typing.Any = types.SimpleNamespace(serial=7)
     steady = _publishing.Steady()
     steady.wrote(client)
     client.serial = 9
