@@ -160,13 +160,20 @@ docs: setup ## Build the reference of modules, plugins and roles into build/docs
 ee: setup ## Build an execution environment from Debian with ansible-builder and podman, and run the collection in it (minutes; not part of test)
 	@bash tests/ee/build.sh
 
+# The scenarios of `make test`; molecule-all plays the long ones, too.
+SCENARIOS ?= --scenario-name default --scenario-name media --scenario-name single
+
 .PHONY: molecule
-molecule: setup ## All molecule scenarios, on the lab (which is created for it, and removed)
+molecule: setup ## The short molecule scenarios, on the lab (which is created for them, and removed)
 	@$(say) "molecule"
-	@mkdir -p .cache; rc=0; molecule test --all 2>&1 | tee .cache/molecule.log || rc=$$?; \
+	@mkdir -p .cache; rc=0; molecule test $(SCENARIOS) 2>&1 | tee .cache/molecule.log || rc=$$?; \
 	if [ $$rc != 0 ]; then $(say) "What failed (all of it: .cache/molecule.log)"; \
 	  sed -E 's/\x1b\[[0-9;]*m//g; s/^[[:space:]]*│?[[:space:]]*//' .cache/molecule.log \
 	  | grep -E -A4 '^(E  |FAILED|fatal:|\[ERROR\])' | cut -c1-200 | tail -n 24; fi; exit $$rc
+
+.PHONY: molecule-all
+molecule-all: ## All molecule scenarios
+	@$(MAKE) molecule SCENARIOS=--all
 
 .PHONY: bench
 bench: setup ## Measure staging against the way of the usual guides (minutes; not part of test)

@@ -28,6 +28,8 @@ ROOMS: t.Dict[str, t.Set[str]] = {
     "_report": {"_target", "_wheels", "_pip", "_resolve", "_bundle"},
     "_install": {"_target", "_wheels", "_pip", "_bundle"},
     "_index": {"_wheels", "_bundle", "_install"},
+    "_backup": {"_index"},
+    "_site": {"_wheels", "_bundle", "_index", "_backup"},
 }
 # Kind of plugin -> kinds of this collection that it may import. No plugin imports a module.
 KINDS: t.Dict[str, t.Set[str]] = {
@@ -47,6 +49,10 @@ WITHOUT_ANSIBLE = (
     "_pip/_arguments.py",
     "_pip/_failure.py",
     "_bundle",
+    "_backup/_program.py",
+    "_backup/_snapshot.py",
+    "_backup/_check.py",
+    "_backup/_restore.py",
     "_install/_program.py",
     "_install/_bundle_venv.py",
     "_install/_lock_choice.py",

@@ -19,7 +19,7 @@ import typing as t
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK
+from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_stream
 from ansible_collections.airgap.python.plugins.module_utils._index._names import index_path
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_login
 from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel import Wheel
@@ -266,6 +266,19 @@ class Client:
         if not isinstance(document, dict):
             raise AirgapError("%s %s: the response is not a JSON object. Check url." % (method, self.url(path)))
         return document
+
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 of a file that the server serves, of any size; "" if it does not serve it."""
+        try:
+            self._connection.request("GET", self.root + path, headers={"User-Agent": "airgap.python"})
+            response = self._connection.getresponse()
+            found = sha256_stream(t.cast(t.BinaryIO, response))
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise self._no_response("GET", path, error) from error
+        if response.will_close:
+            self._connection.close()
+        return found if response.status == 200 else ""
 
     def create(self, path: str, settings: Json, secret: t.Optional[Json] = None) -> None:
         """Create a user or an index; raises AirgapError if it exists."""

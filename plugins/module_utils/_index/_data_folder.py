@@ -26,14 +26,26 @@ def create(data: str, account: pwd.struct_passwd, password_file: str, devpi_init
     """Create the data in DATA/.init and move them into place, as the account and without root's rights."""
     with open(password_file, encoding="utf-8") as stream:
         password = stream.read().rstrip("\n")
+
+    def work() -> None:
+        become(account)
+        _fill(data, password, devpi_init)
+
+    try:
+        in_child(work)
+    except AirgapError as error:
+        raise AirgapError(str(error).replace(password, "(password)")) from None
+
+
+def in_child(work: t.Callable[[], None]) -> None:
+    """Run a function in a process of its own, which may become another user; raises AirgapError with its reason to fail."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         failure = ""
         try:
             os.close(reading)
-            _become(account)
-            _fill(data, password, devpi_init)
+            work()
         except BaseException as error:
             failure = str(error) or type(error).__name__
         os.write(writing, failure.encode("utf-8", "replace")[:4000])
@@ -43,13 +55,11 @@ def create(data: str, account: pwd.struct_passwd, password_file: str, devpi_init
         failure = stream_of_child.read().decode("utf-8", "replace")
     dummy, status = os.waitpid(child, 0)
     if failure or status:
-        raise AirgapError(
-            failure.replace(password, "(password)") or "%s was not created: the run was killed. Run it again." % data
-        )
+        raise AirgapError(failure or "The run was killed. Run it again.")
 
 
-def _become(account: pwd.struct_passwd) -> None:
-    """Change from root to the account for good."""
+def become(account: pwd.struct_passwd) -> None:
+    """Change from root to an account for good."""
     if os.geteuid() != account.pw_uid:
         os.setgroups([])
         os.setgid(account.pw_gid)

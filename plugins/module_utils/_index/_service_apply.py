@@ -19,6 +19,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _client,
     _data_folder,
     _journal,
+    _migration,
     _service,
     _service_checks,
     _service_config,
@@ -72,7 +73,9 @@ class Service:
             )
         if "config" in plan.steps:
             self.check_config(account.pw_gid)
-        if plan.restart and self.ran:
+        if _service_plan.CONVERT in plan.steps:
+            self.convert_data(account)
+        elif plan.restart and self.ran:
             self.run_trial(account.pw_gid)
         self.write_files(plan, account.pw_gid)
         if plan.restart or "unit" in plan.steps:
@@ -82,6 +85,30 @@ class Service:
             self.systemd.start("restart", self.urls, self.timeout)
         if "enable" in plan.steps:
             self.systemd.systemctl_or_fail("enable", "--quiet", self.systemd.name)
+
+    def convert_data(self, account: pwd.struct_passwd) -> None:
+        """Convert the data to the format of the new version while the old one serves, try it, and exchange them."""
+        data = self.wanted.data_dir
+        former = os.path.join(self.wanted.venv + _rollback.FORMER, "bin/python")
+        if not os.path.exists(former):
+            raise AirgapError(
+                "The data in %s are of another major version of devpi-server than %s, and the environment that wrote them "
+                "is not on this host, so they cannot be exported. Stage the version that wrote them "
+                "(stage_devpi_requirements), play index, and then upgrade." % (data, self.wanted.version)
+            )
+        serial = _migration.convert(data, account, former, os.path.join(self.wanted.venv, "bin/python"))
+        _migration.check_converted(data)
+        self.run_trial(account.pw_gid, _migration.new_data(data))
+        self.was_stopped = True
+        self.systemd.systemctl_or_fail("stop", self.systemd.name)
+        _migration.exchange(data, serial)
+
+    def restore_data(self) -> None:
+        """Restore the data that a conversion replaced, if one did not end."""
+        if _migration.is_pending(self.wanted.data_dir):
+            self.systemd.systemctl("stop", self.systemd.name)
+            self.was_stopped = True
+        _migration.restore(self.wanted.data_dir)
 
     def record_state(self, active: str) -> None:
         """Record what a rollback restores."""
@@ -157,13 +184,14 @@ class Service:
                 % _journal.explain_exit((err + out).splitlines())[0]
             )
 
-    def run_trial(self, gid: int) -> None:
-        """Start the new server next to the running one, and stop it again."""
+    def run_trial(self, gid: int, data: str = "") -> None:
+        """Start the new server next to the running one, on its data or on others, and stop it again."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         config_path = os.path.join(self.wanted.config_dir, TRIAL_CONFIG)
-        unit, config = _service_config.trial(self.wanted, config_path, port)
+        wanted = self.wanted._replace(data_dir=data or self.wanted.data_dir)
+        unit, config = _service_config.trial(wanted, config_path, port)
         try:
             with self.trial_config(config, gid):
                 self.copy_drop_ins(config_path)
@@ -210,6 +238,7 @@ class Service:
 
     def roll_back(self) -> str:
         """Restore the former state; return what came of that, "" if there was nothing to restore."""
+        self.restore_data()
         has_venv = _rollback.has_former_venv(self.wanted.venv)
         if not has_venv and not self.rollback.is_recorded:
             return ""
@@ -296,6 +325,8 @@ def ensure_present(module: AnsibleModule) -> t.Dict[str, t.Any]:
 
 def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.Any]:
     wanted = service.wanted
+    if not module.check_mode:
+        service.restore_data()
     found = inspect(wanted, service.systemd)
     problems = _service_checks.find_problems(wanted, found)
     if problems:
@@ -318,6 +349,7 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
         service.apply(plan, found)
         if not plan.restart:
             service.wait_until_ready()
+        _migration.discard(wanted.data_dir)
         service.rollback.discard()
         _rollback.discard_former_venv(wanted.venv)
     return dict(result, answers=not _client.why_unreachable(service.urls[0]))

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
+from ansible_collections.airgap.python.plugins.module_utils._index import _migration
 from ansible_collections.airgap.python.plugins.module_utils._index._service import (
     COMMENT,
     SHELL,
@@ -23,8 +24,6 @@ from ansible_collections.airgap.python.plugins.module_utils._rollback import FOR
 
 # Folders that the unit's sandbox hides (ProtectHome, PrivateTmp, PrivateDevices, ProcSubset).
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys")
-# The format of the data folder (.serverversion) that each major version of devpi-server writes.
-FORMATS = {"4": "4", "5": "4", "6": "4"}
 # The names of the index's own files in its configuration folder.
 CONFIG_NAMES = re.compile(
     r"(secret|.+\.password|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z" % (re.escape(KEPT), re.escape(TEMPORARY_PREFIX))
@@ -250,13 +249,13 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
             ]
         return []
     problems = []
-    needed = FORMATS.get(wanted.version.split(".")[0], data.format)
+    needed = _migration.format_of(wanted.version, data.format)
     if not data.format:
         problems.append(
             "%s/.serverversion is not as devpi-server writes it: a file with the number of a format. Restore the folder "
             "from a backup, or set devpi_data_dir to another one." % where
         )
-    elif needed != data.format:
+    elif needed != data.format and (data.format, needed) not in _migration.PATHS:
         problems.append(
             "The data in %s have format %s, and devpi-server %s of the bundle needs %s. Run devpi-export with the version "
             "that wrote them, move the folder away, and run devpi-import with the new version into an empty one; or stage a "

@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._index import _migration
 from ansible_collections.airgap.python.plugins.module_utils._index._service import Found, Wanted
 from ansible_collections.airgap.python.plugins.module_utils._index._service_config import render
+
+# The step that converts the data to the format of another major version.
+CONVERT = "convert the data"
 
 
 class Plan(t.NamedTuple):
@@ -26,6 +30,12 @@ def uid_for(found: Found) -> t.Optional[int]:
     """Return the user id that a new account gets so that it owns the existing data, or None for any."""
     owners = list(found.data.owners)
     return owners[0] if found.account is None and len(owners) == 1 else None
+
+
+def needs_migration(wanted: Wanted, found: Found) -> bool:
+    """Return whether devpi's data must be converted to another format first."""
+    now = found.data.format
+    return bool(now) and _migration.format_of(wanted.version, now) != now
 
 
 def plan(wanted: Wanted, found: Found) -> Plan:
@@ -56,6 +66,8 @@ def plan(wanted: Wanted, found: Found) -> Plan:
             steps.append(step)
     if ".serverversion" not in found.data.names:
         steps.append("data")
+    if needs_migration(wanted, found):
+        steps.append(CONVERT)
     if not found.unit_state.enabled:
         steps.append("enable")
     return Plan(tuple(steps), _why_restart(wanted, found, texts))
@@ -64,6 +76,8 @@ def plan(wanted: Wanted, found: Found) -> Plan:
 def _why_restart(wanted: Wanted, found: Found, texts: t.Mapping[str, str]) -> str:
     """Return why the server must restart: it does not run with what is wanted."""
     state, entries = found.unit_state, found.entries
+    if needs_migration(wanted, found):
+        return "its data are converted"
     if state.active != "active":
         return "it does not run"
     changed = [path for path, text in texts.items() if path not in entries or entries[path].text != text]

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import typing as t
 
@@ -13,43 +12,12 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
-
-_PACKAGE = _program.__name__.partition("module_utils.")[0] + "module_utils."
-
-
-def read_source(path: str) -> t.Optional[bytes]:
-    """Return a file of module_utils as the release has it, None if it has none; also from a zip archive."""
-    loader = _program.__spec__.loader
-    place = os.path.join(os.path.dirname(os.path.dirname(_program.__file__)), path)
-    try:
-        return bytes(loader.get_data(place))  # type: ignore[union-attr]
-    except OSError:
-        return None
-
-
-def imported_paths(source: bytes) -> t.Set[str]:
-    """Return the paths in module_utils that a source may import: a name may be a module, or be defined in one."""
-    names: t.Set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names.update(one.name for one in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            names.add(node.module)
-            names.update("%s.%s" % (node.module, one.name) for one in node.names)
-    return {name[len(_PACKAGE) :].replace(".", "/") + ".py" for name in names if name.startswith(_PACKAGE)}
+from ansible_collections.airgap.python.plugins.module_utils._program_source import source_files
 
 
 def release_files() -> t.Dict[str, bytes]:
     """Return path in a bundle to content of the program and of everything that it imports from this collection."""
-    found: t.Dict[str, bytes] = {}
-    waiting = [_program.__name__[len(_PACKAGE) :].replace(".", "/") + ".py"]
-    while waiting:
-        path = waiting.pop()
-        data = None if path in found else read_source(path)
-        if data is not None:
-            found[path] = data
-            waiting += sorted(imported_paths(data))
-    return {"%s/%s" % (_layout.INSTALL, path): found[path] for path in sorted(found)}
+    return {"%s/%s" % (_layout.INSTALL, path): data for path, data in source_files(_program).items()}
 
 
 def read_installed(root: str) -> t.Dict[str, bytes]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.airgap.python.plugins.module_utils import _program_source
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._install import _program_files
 from hypothesis import given, settings
@@ -62,7 +63,7 @@ def test_the_program_needs_only_the_standard_library():
     ],
 )
 def test_imports_are_found_anywhere_in_a_source(line, paths):
-    assert _program_files.imported_paths(line.encode()) == paths
+    assert _program_source.imported_paths(line.encode()) == paths
 
 
 def test_shell_script_of_the_role_is_short():

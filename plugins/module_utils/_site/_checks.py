@@ -1,0 +1,277 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of a site that runs: does the index serve what was imported, and what will stop it soon."""
+
+from __future__ import annotations
+
+import datetime
+import http.client
+import os
+import random
+import ssl
+import time
+import typing as t
+from urllib.parse import urljoin, urlsplit
+
+from ansible_collections.airgap.python.plugins.module_utils._backup import _program as _backup
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _clock, _ledger, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import _names
+from ansible_collections.airgap.python.plugins.module_utils._index._client import SIMPLE_JSON, Client
+from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
+
+MOST_NAMED = 10
+Params = t.Mapping[str, t.Any]
+
+
+class Check(t.NamedTuple):
+    """One check: its name, whether it passed, what was found, and a number for a monitor."""
+
+    name: str
+    ok: bool
+    message: str
+    value: float = 0
+
+
+def check_server(client: Client, index: str) -> Check:
+    """Check that the index answers, and how fast."""
+    started = time.monotonic()
+    path = _names.index_path(index) + "/+simple/"
+    response = client.send("GET", path, headers={"Accept": SIMPLE_JSON})
+    seconds = time.monotonic() - started
+    if response.status != 200:
+        return Check("server", False, "%s responds with status %d." % (client.url(path), response.status), seconds)
+    return Check("server", True, "%s responds in %.0f ms." % (client.url(path), seconds * 1000), seconds)
+
+
+def last_import(ledger: str) -> t.Optional[_ledger.Import]:
+    """Return the last import that succeeded."""
+    done = _ledger.read(ledger).done
+    return done[-1] if done else None
+
+
+def sample(files: t.Sequence[t.Mapping[str, t.Any]], count: int) -> t.List[t.Mapping[str, t.Any]]:
+    """Return all files, or so many of them, chosen at random each time."""
+    if not 0 < count < len(files):
+        return list(files)
+    return random.SystemRandom().sample(list(files), count)
+
+
+def differences(
+    files: t.Sequence[t.Mapping[str, t.Any]], pages: t.Mapping[str, t.Mapping[str, str]]
+) -> t.Tuple[t.List[str], t.List[str]]:
+    """Return the files that an index lacks, and those that it lists with another SHA-256.
+
+    Args:
+        files: Files of a manifest.
+        pages: By normalized project, file name to SHA-256.
+    """
+    missing, other = [], []
+    for entry in files:
+        name = entry["path"].rpartition("/")[2]
+        listed = pages.get(normalize(entry["name"]), {}).get(name)
+        if listed is None:
+            missing.append(name)
+        elif listed != entry["sha256"]:
+            other.append(name)
+    return missing, other
+
+
+def check_content(client: Client, params: Params) -> Check:
+    """Check that the index serves the bundle that was imported last: its list, and the bytes of a sample."""
+    imported = last_import(params["ledger"])
+    if imported is None:
+        return Check("content", False, "Nothing was imported yet: %s has no import that succeeded." % params["ledger"])
+    manifest = _manifest.read(params["bundle"])
+    if manifest["id"] != imported.id:
+        return Check(
+            "content",
+            False,
+            "%s is bundle %s, and the last import was of %s. Play index."
+            % (params["bundle"], manifest["id"], imported.id),
+        )
+    links: t.Dict[str, str] = {}
+    pages: t.Dict[str, t.Dict[str, str]] = {}
+    for project in sorted({normalize(entry["name"]) for entry in manifest["files"]}):
+        path = "%s/+simple/%s/" % (_names.index_path(params["index"]), project)
+        page = client.request("GET", path, missing_ok=True, accept=SIMPLE_JSON) or {}
+        pages[project] = {}
+        for one in page.get("files", []):
+            pages[project][str(one.get("filename"))] = str((one.get("hashes") or {}).get("sha256", "")).lower()
+            links[str(one.get("filename"))] = urljoin(client.url(path), str(one.get("url", "")))
+    missing, other = differences(manifest["files"], pages)
+    chosen = sample(manifest["files"], params["sample"])
+    damaged = (
+        []
+        if missing or other
+        else [
+            name
+            for name in (entry["path"].rpartition("/")[2] for entry in chosen)
+            if sha256_served(client, links[name]) != pages_sha256(pages, name)
+        ]
+    )
+    found = [
+        "%s %s" % (", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else ""), verb)
+        for names, verb in ((missing, "not listed"), (other, "with another SHA-256"), (damaged, "served damaged"))
+        if names
+    ]
+    count = len(missing) + len(other) + len(damaged)
+    if found:
+        message = "The index differs from bundle %s: %s. Play index; if it stays, restore a backup." % (
+            imported.id,
+            "; ".join(found),
+        )
+        return Check("content", False, message, count)
+    return Check(
+        "content",
+        True,
+        "All %d files of bundle %s are listed with their SHA-256; %d of them were read, and are unchanged."
+        % (len(manifest["files"]), imported.id, len(chosen)),
+    )
+
+
+def pages_sha256(pages: t.Mapping[str, t.Mapping[str, str]], name: str) -> str:
+    """Return the SHA-256 that the pages list for a file name."""
+    return next(files[name] for files in pages.values() if name in files)
+
+
+def sha256_served(client: Client, link: str) -> str:
+    """Return the SHA-256 of what the index serves at an address of its own; "" if it does not serve it."""
+    parts = urlsplit(link)
+    if "%s://%s" % (parts.scheme, parts.netloc) != client.origin:
+        return ""
+    return client.sha256(parts.path[len(client.root) :])
+
+
+def check_disks(paths: t.Sequence[str], least: float) -> t.List[Check]:
+    """Check the free space and the free inodes of the file systems of these paths, in percent."""
+    checks, seen = [], set()
+    for path in paths:
+        if not os.path.isdir(path):
+            continue
+        usage = os.statvfs(path)
+        device = os.stat(path).st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        for name, free, total in (
+            ("space", usage.f_bavail, usage.f_blocks),
+            ("inodes", usage.f_favail, usage.f_files),
+        ):
+            if not total:
+                continue
+            percent = 100 * free / total
+            message = "The disk of %s has %.0f %% of its %s free." % (path, percent, name)
+            if percent < least:
+                message += " Free some: remove old backups, or lower publish_keep and backup_keep."
+            checks.append(Check("%s of %s" % (name, path), percent >= least, message, percent))
+    return checks
+
+
+def check_backup(folder: str, oldest_hours: float, at: datetime.datetime) -> Check:
+    """Check that the last backup succeeded and is not too old."""
+    state = _backup.read_state(folder)
+    if not state:
+        return Check(
+            "backup", False, "%s has no backup yet. Make one: play index with -e backup_now=true." % folder, -1
+        )
+    hours = (at - _clock.parse(str(state.get("started")), folder)).total_seconds() / 3600
+    if state.get("ok") is not True:
+        return Check("backup", False, "The last backup failed: %s" % state.get("message"), hours)
+    if not os.path.isdir(os.path.join(folder, str(state.get("backup")))):
+        return Check(
+            "backup", False, "The last backup, %s, is not in %s any more." % (state.get("backup"), folder), hours
+        )
+    if hours > oldest_hours:
+        fix = "Check 'systemctl status airgap-backup.timer' on this host."
+        return Check("backup", False, "The last backup is %.0f hours old. %s" % (hours, fix), hours)
+    return Check("backup", True, "The last backup is %.0f hours old and was checked." % max(hours, 0), hours)
+
+
+def check_certificate(url: str, ca_path: t.Optional[str], least_days: float, timeout: float) -> t.List[Check]:
+    """Check that the certificate of an https address is trusted and does not end soon; with http there is none."""
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        return []
+    context = ssl.create_default_context(cafile=ca_path)
+    connection = http.client.HTTPSConnection(parts.hostname or "", parts.port or 443, timeout=timeout, context=context)
+    try:
+        connection.connect()
+        found = connection.sock.getpeercert()
+    except ssl.SSLCertVerificationError as error:
+        message = "The certificate of %s is not trusted: %s." % (url, error.verify_message)
+        return [Check("certificate", False, message, -1)]
+    finally:
+        connection.close()
+    ends = ssl.cert_time_to_seconds(str((found or {}).get("notAfter")))
+    days = (ends - time.time()) / 86400
+    if days < least_days:
+        message = "The certificate of %s ends in %.0f days. Play index to renew it." % (url, days)
+        return [Check("certificate", False, message, days)]
+    return [Check("certificate", True, "The certificate of %s is valid for %.0f days." % (url, days), days)]
+
+
+def check_version(client: Client, bundle: str) -> t.List[Check]:
+    """Check that devpi-server runs in the version that the bundle has of it."""
+    files = _manifest.read(bundle)["files"]
+    versions = [one["version"] for one in files if normalize(one["name"]) == "devpi-server"]
+    running = str(
+        (client.request("GET", "/+status") or {}).get("result", {}).get("versioninfo", {}).get("devpi-server")
+    )
+    if running in versions:
+        return [Check("version", True, "devpi-server %s runs, as the bundle has it." % running)]
+    message = "devpi-server %s runs, and the bundle has %s. Play index." % (running, " and ".join(versions) or "none")
+    return [Check("version", False, message)]
+
+
+def check_site(params: Params, at: datetime.datetime) -> t.List[Check]:
+    """Run all checks; one that cannot be made is one that failed."""
+    try:
+        client = Client(params["url"], params["timeout"], params["ca_path"])
+    except AirgapError as error:
+        return [Check("server", False, str(error))]
+    try:
+        checks = _run("server", lambda: [check_server(client, params["index"])])
+        if checks[0].ok:
+            checks += _run("content", lambda: [check_content(client, params)])
+            if params["version_from_bundle"]:
+                checks += _run("version", lambda: check_version(client, params["bundle"]))
+        else:
+            checks.append(Check("content", False, "Not checked, because the index does not answer."))
+    finally:
+        client.close()
+    checks += _run(
+        "certificate",
+        lambda: check_certificate(params["url"], params["ca_path"], params["certificate_days"], params["timeout"]),
+    )
+    checks += _run("disk", lambda: check_disks(params["disks"], params["disk_percent"]))
+    if params["backup_dir"]:
+        checks += _run("backup", lambda: [check_backup(params["backup_dir"], params["backup_hours"], at)])
+    return checks
+
+
+def _run(name: str, step: t.Callable[[], t.List[Check]]) -> t.List[Check]:
+    """Return the checks of a step; one that cannot be made is one that failed."""
+    try:
+        return step()
+    except (AirgapError, OSError) as error:
+        return [Check(name, False, str(error))]
+
+
+def render_textfile(checks: t.Sequence[Check], at: datetime.datetime) -> t.List[str]:
+    """Return the lines of the checks in the text format of Prometheus, for the textfile collector of its node exporter."""
+    return [
+        "# HELP airgap_check_ok Whether a check of the index host passed.",
+        "# TYPE airgap_check_ok gauge",
+        *('airgap_check_ok{check="%s"} %d' % (_label(one.name), one.ok) for one in checks),
+        "# HELP airgap_check_value The number that a check found: seconds, percent, hours, days or files.",
+        "# TYPE airgap_check_value gauge",
+        *('airgap_check_value{check="%s"} %.6g' % (_label(one.name), one.value) for one in checks),
+        "# HELP airgap_check_time_seconds When the checks were made, in seconds since 1970.",
+        "# TYPE airgap_check_time_seconds gauge",
+        "airgap_check_time_seconds %d" % at.timestamp(),
+    ]
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
