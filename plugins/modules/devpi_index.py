@@ -173,37 +173,12 @@ index:
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _indexes, _login
+from ansible_collections.airgap.python.plugins.module_utils._index import _indexes, _login, _settings
 
 
 def main() -> None:
     """Create, change or remove the index."""
-    module = _login.devpi_module(
-        {
-            "name": {"type": "str", "required": True},
-            "type": {"type": "str", "choices": ["stage", "mirror", "local", "remote"], "default": "stage"},
-            "bases": {"type": "list", "elements": "str"},
-            "volatile": {"type": "bool"},
-            "acl_upload": {"type": "list", "elements": "str"},
-            "acl_toxresult_upload": {"type": "list", "elements": "str"},
-            "title": {"type": "str"},
-            "description": {"type": "str"},
-            "custom_data": {"type": "raw"},
-            "mirror_whitelist": {"type": "list", "elements": "str"},
-            "mirror_whitelist_inheritance": {"type": "str", "choices": ["intersection", "union"]},
-            "project_inheritance_rules": {"type": "list", "elements": "str"},
-            "trust_inheritance_rules_from": {"type": "str"},
-            "mirror_url": {"type": "str"},
-            "mirror_cache_expiry": {"type": "int"},
-            "mirror_no_project_list": {"type": "bool"},
-            "mirror_use_external_urls": {"type": "bool"},
-            "mirror_web_url_fmt": {"type": "str"},
-            "mirror_ignore_serial_header": {"type": "bool"},
-            "mirror_provides_core_metadata": {"type": "bool"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "force": {"type": "bool", "default": False},
-        }
-    )
+    module = _login.devpi_module({"name": {"type": "str", "required": True}, **_settings.SPEC})
     try:
         result = _login.with_client(module, _indexes.ensure)
     except AirgapError as error:

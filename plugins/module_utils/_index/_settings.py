@@ -46,6 +46,30 @@ SETTINGS: t.Dict[str, t.Dict[str, Names]] = {
         "mirror_provides_core_metadata": ("mirror_provides_core_metadata", None),
     },
 }
+# The options of an index besides its name.
+SPEC: Json = {
+    "type": {"type": "str", "choices": ["stage", "mirror", "local", "remote"], "default": "stage"},
+    "bases": {"type": "list", "elements": "str"},
+    "volatile": {"type": "bool"},
+    "acl_upload": {"type": "list", "elements": "str"},
+    "acl_toxresult_upload": {"type": "list", "elements": "str"},
+    "title": {"type": "str"},
+    "description": {"type": "str"},
+    "custom_data": {"type": "raw"},
+    "mirror_whitelist": {"type": "list", "elements": "str"},
+    "mirror_whitelist_inheritance": {"type": "str", "choices": ["intersection", "union"]},
+    "project_inheritance_rules": {"type": "list", "elements": "str"},
+    "trust_inheritance_rules_from": {"type": "str"},
+    "mirror_url": {"type": "str"},
+    "mirror_cache_expiry": {"type": "int"},
+    "mirror_no_project_list": {"type": "bool"},
+    "mirror_use_external_urls": {"type": "bool"},
+    "mirror_web_url_fmt": {"type": "str"},
+    "mirror_ignore_serial_header": {"type": "bool"},
+    "mirror_provides_core_metadata": {"type": "bool"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "force": {"type": "bool", "default": False},
+}
 OPTIONS = sorted({option for names in SETTINGS.values() for option in names})
 # What an index of a site without internet gets where nothing else is asked for.
 CLOSED: Json = {"bases": [], "volatile": False, "acl_toxresult_upload": []}
