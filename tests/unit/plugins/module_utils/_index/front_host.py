@@ -66,7 +66,9 @@ def wanted(kind="devpi", tls=True, **changes):
 def found(want=None, entries=None, **changes):
     """Return a host on which what is wanted runs, with changes."""
     want = want or wanted()
-    there = {path: Entry(owner[0], owner[1], owner[2], 900, text) for path, (text, owner) in want.texts(OURS.gid).items()}
+    there = {
+        path: Entry(owner[0], owner[1], owner[2], 900, text) for path, (text, owner) in want.texts(OURS.gid).items()
+    }
     there[want.config_dir] = Entry(0, OURS.gid, 0o2750)
     there[want.root] = Entry(0, 0, 0o755)
     there[want.folder] = Entry(DEVPI.uid, OURS.gid, 0o2750) if want.owner else Entry(0, 0, 0o755)
