@@ -63,7 +63,13 @@ class FrontServer:
         config = config.replace("/run/airgap-front", str(folder)).replace("/srv/airgap-front", str(files))
         config = config.replace("daemon off;", "daemon off;" + (" user root;" if os.geteuid() == 0 else ""))
         (folder / "nginx.conf").write_text(config)
-        self.running = subprocess.Popen([program(), "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf"])
+        self.folder = folder
+        self.start()
+
+    def start(self) -> None:
+        """Start nginx, and wait until it listens."""
+        command = [program(), "-e", "stderr", "-p", self.folder, "-c", self.folder / "nginx.conf"]
+        self.running = subprocess.Popen(command)
         for _attempt in range(100):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
