@@ -14,7 +14,8 @@ description:
   - An import that has started and not ended was interrupted, and is shown as interrupted.
   - Where the last import was of the same bundle with the same signers and succeeded, nothing is written, unless
     O(force=true).
-  - A bundle whose C(created) is more than an hour in the future of this host's clock is refused.
+  - A bundle whose C(created) is more than an hour in the future of this host's clock is refused. So is one that was taken
+    back, see M(airgap.python.bundle_ledger_rollback), unless O(older_ok=true).
 author:
   - airgap.python authors (@airgap-python)
 options:
@@ -26,6 +27,9 @@ options:
     description: Write the line even where nothing is new, because something is going to be published again.
     type: bool
     default: false
+  inventory:
+    description: The inventory that M(airgap.python.bundle_import_end) writes, only to compare it (RV(settled)).
+    type: path
 seealso:
   - module: airgap.python.bundle_import_end
   - module: airgap.python.bundle_ledger_info
@@ -51,6 +55,10 @@ recorded:
   description: Whether the import was recorded, or would be in check mode.
   type: bool
   returned: success
+settled:
+  description: Whether M(airgap.python.bundle_import_end) has nothing to write either, if nothing is published again.
+  type: bool
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -65,6 +73,7 @@ def main() -> None:
             _import.OPTIONS,
             older_ok={"type": "bool", "default": False},
             force={"type": "bool", "default": False},
+            inventory={"type": "path"},
         ),
         supports_check_mode=True,
     )

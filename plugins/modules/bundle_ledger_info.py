@@ -9,7 +9,8 @@ module: bundle_ledger_info
 short_description: Read the ledger of imports
 version_added: 0.1.0
 description:
-  - Returns every import that M(airgap.python.bundle_import_start) and M(airgap.python.bundle_import_end) recorded.
+  - Returns every import that M(airgap.python.bundle_import_start) and M(airgap.python.bundle_import_end) recorded,
+    and every rollback that M(airgap.python.bundle_ledger_rollback) recorded.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
@@ -46,8 +47,19 @@ imports:
   type: list
   elements: dict
   returned: success
+rollbacks:
+  description:
+    - Every time that a former bundle was served again, with C(run), C(id), C(replaced) (the id of the bundle that was
+      served before), C(operator), C(user), C(published_to), C(when), and C(after), how many imports had started before.
+  type: list
+  elements: dict
+  returned: success
+served:
+  description: The id of the bundle that is served, as the ledger says; empty if nothing was imported.
+  type: str
+  returned: success
 table:
-  description: The same as the lines of a table.
+  description: Imports and rollbacks as the lines of a table.
   type: list
   elements: str
   returned: success

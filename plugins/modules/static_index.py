@@ -36,7 +36,8 @@ options:
   bundle_id:
     description:
       - The id of the bundle in O(src), as M(airgap.python.bundle_verify) returns it.
-      - Without O(src), the id of the bundle to serve again. By default the one that is served.
+      - Without O(src), the id of the bundle to serve again, or its first digits, at least 6. By default the one that is
+        served.
     type: str
   withdrawn:
     description:

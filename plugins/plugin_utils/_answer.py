@@ -340,7 +340,7 @@ class CheckedAction(ActionBase):
 
 # How names of variables of the collection start, whether public, internal or registered.
 OURS = re.compile(
-    r"_{0,2}(airgap|approve|devpi|history|install|kubespray|media|pip_conf|publish|stage|survey|teardown|transfer)_"
+    r"_{0,2}(airgap|approve|devpi|front|history|install|kubespray|media|pip_conf|publish|stage|static|survey|teardown|transfer)_"
 )
 
 

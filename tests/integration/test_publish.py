@@ -58,7 +58,9 @@ class Publisher:
             "publish_allowed_signers": [self.officer.line()],
         }
         values.update(variables)
-        settings = dict(os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_FORCE_COLOR="0")
+        settings = dict(
+            os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_FORCE_COLOR="0", ANSIBLE_PIPELINING="1"
+        )
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", "localhost,", "-c", "local"]
         done = subprocess.run(
             command + ["-e", json.dumps(values), self.book] + list(arguments),
@@ -73,7 +75,11 @@ class Publisher:
 
     def imports(self):
         """Return what the ledger has."""
-        return module("bundle_ledger_info", path=str(self.folder / "ledger.jsonl"))["imports"]
+        return self.ledger()["imports"]
+
+    def ledger(self):
+        """Return the ledger as it is shown."""
+        return module("bundle_ledger_info", path=str(self.folder / "ledger.jsonl"))
 
 
 @pytest.fixture(name="publisher")
@@ -126,3 +132,49 @@ def test_index_that_lost_files_is_filled_again_and_that_is_in_the_ledger(publish
     assert rc == 0, output
     assert [one["uploaded"] for one in publisher.imports()] == [3, 3]
     assert [one["published_to"] for one in publisher.imports()][1] == "elsewhere/prod"
+
+
+def another_bundle(publisher, index):
+    """Stage a bundle with one more project into the same folder, and sign it."""
+    index.add("addon", "1")
+    requirements = ["app[more]", "addon"]
+    assert "msg" not in publisher.stage(requirements)
+    seal(publisher.stage, requirements=requirements)
+    sums = (publisher.stage.bundle / "SHA256SUMS").read_bytes()
+    (publisher.stage.bundle / "SHA256SUMS.sig").write_bytes(publisher.officer.sign(sums))
+
+
+def test_rollback_is_in_the_ledger_and_a_later_run_does_not_undo_it(publisher, index):
+    assert publisher.play()[0] == 0
+    another_bundle(publisher, index)
+    rc, changed, output = publisher.play()
+    assert rc == 0, output
+    first, second = (one["id"] for one in publisher.imports())
+    rc, changed, output = publisher.play("--check", publish_rollback=first[:12])
+    assert rc == 0 and "would serve bundle " + first in output, output
+    rc, changed, output = publisher.play(publish_rollback=first[:12])
+    assert rc == 0 and "serves bundle " + first in output, output
+    (back,) = publisher.ledger()["rollbacks"]
+    assert (back["id"], back["replaced"], back["operator"]) == (first, second, "olga")
+    assert publisher.ledger()["served"] == first
+    assert "served again instead of " + second[:12] in publisher.ledger()["table"][-1]
+    before = state(str(publisher.folder))
+    rc, changed, output = publisher.play(publish_rollback=first[:12])
+    assert (rc, changed) == (0, 0), output
+    rc, changed, output = publisher.play()
+    assert rc != 0
+    assert "Bundle %s was taken back on" % second in output and "publish_rollback=" + second[:12] in output
+    assert [one["result"] for one in publisher.imports()] == ["ok", "ok", "failed"]
+    # Serving it again makes it the bundle that runs publish.
+    assert publisher.play(publish_rollback=second)[0] == 0
+    rc, changed, output = publisher.play()
+    assert (rc, publisher.ledger()["served"]) == (0, second), output
+    assert before != state(str(publisher.folder))
+
+
+def test_site_that_is_right_takes_five_calls_of_modules(publisher):
+    assert publisher.play()[0] == 0
+    assert publisher.play()[:2] == (0, 0)
+    rc, changed, output = publisher.play("-vvv")
+    assert (rc, changed) == (0, 0)
+    assert output.count(" EXEC ") <= 5

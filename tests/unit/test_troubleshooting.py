@@ -120,12 +120,18 @@ def shell_texts(source: str) -> t.Iterator[str]:
         yield re.sub(r"\$\w+|\$\{\w+\}", FILLED, text)
 
 
+def nginx_texts(source: str) -> t.Iterator[str]:
+    """Return what nginx itself responds."""
+    yield from re.findall(r'^\s*return 50\d "(.*?)\\n";', source, re.MULTILINE)
+
+
 READERS: t.Dict[str, t.Callable[[str], t.Iterator[str]]] = {
     "plugins/**/*.py": python_texts,
     "playbooks/**/*.yml": yaml_texts,
     "roles/*/tasks/*.yml": yaml_texts,
     "roles/*/vars/*.yml": yaml_texts,
     "roles/stage/files/install.sh": shell_texts,
+    "roles/front/templates/nginx.conf.j2": nginx_texts,
 }
 
 

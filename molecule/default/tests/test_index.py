@@ -29,12 +29,13 @@ def test_unit_is_enabled_active_and_not_root():
     assert read("index", "stat -c %%U /proc/%s" % pid) not in ("root", "UNKNOWN")
 
 
-def test_unit_is_sandboxed():
-    line = read("index", "systemd-analyze --no-pager security %s | tail -1" % UNIT)
+@pytest.mark.parametrize("unit", [UNIT, "airgap-front.service", "airgap-front-renew.service"])
+def test_unit_is_sandboxed(unit):
+    line = read("index", "systemd-analyze --no-pager security %s | tail -1" % unit)
     exposure = re.search(r"([0-9.]+) ", line)
-    assert exposure and float(exposure.group(1)) <= 1.5, line
-    assert read("index", "systemctl show --value -p ProtectSystem " + UNIT) == "strict"
-    assert read("index", "systemctl show --value -p NoNewPrivileges " + UNIT) == "yes"
+    assert exposure and float(exposure.group(1)) <= 1.0, line
+    assert read("index", "systemctl show --value -p ProtectSystem " + unit) == "strict"
+    assert read("index", "systemctl show --value -p NoNewPrivileges " + unit) == "yes"
 
 
 def test_unit_restarts_when_the_server_dies():

@@ -43,7 +43,8 @@ def test_node39_does_not_have_a_set_for_other_targets():
 @pytest.mark.parametrize("node", NODES)
 def test_pip_of_a_user_on_the_node_uses_the_index_inside(node):
     listing = read(node, "/opt/airgap/base/bin/pip config list")
-    assert "global.index-url='http://10.213.71.20:3141/airgap/prod/+simple/'" in listing
+    assert "global.index-url='https://10.213.71.20/airgap/prod/+simple/'" in listing
+    assert "global.cert='/etc/airgap/ca.pem'" in listing
     assert read(node, "stat -c %a:%U /etc/pip.conf") == "644:root"
 
 
@@ -97,7 +98,7 @@ def test_overriding_settings_of_a_user_are_reported_and_do_not_stop_the_run():
 
 
 def test_pip_conf_trusts_a_certificate_with_https_and_the_host_only_with_http():
-    # In check mode, because the lab's index uses http.
+    # In check mode: the lab's index has neither this name nor http.
     https = [
         "-e",
         "pip_conf_index_url=https://index.example/airgap/prod/+simple/",
@@ -106,5 +107,8 @@ def test_pip_conf_trusts_a_certificate_with_https_and_the_host_only_with_http():
     ]
     said = play("playbooks/nodes.yml", "--limit", "node39", "--check", "--diff", *https).out
     assert "+cert = /etc/site-ca.pem" in said
-    assert "-trusted-host = 10.213.71.20" in said
     assert "+trusted-host" not in said
+    said = play("playbooks/nodes.yml", "--limit", "node39", "--check", "--diff", "-e", "front_tls=false").out
+    assert "+index-url = http://10.213.71.20/airgap/prod/+simple/" in said
+    assert "-cert = /etc/airgap/ca.pem" in said
+    assert "+trusted-host = 10.213.71.20" in said

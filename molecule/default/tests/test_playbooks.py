@@ -73,7 +73,10 @@ def test_teardown_gives_back_what_was_there_and_keeps_the_data():
     assert read("node311", "cat /etc/pip.conf") == "[global]\ntimeout = 7"
     for node in NODES[::2]:
         assert on(node, "test -e /etc/pip.conf").rc != 0
+        assert on(node, "test -e /etc/airgap/ca.pem").rc != 0
     assert on("index", "systemctl cat devpi-server.service").rc != 0
+    assert on("index", "ls /etc/systemd/system/airgap-front* /opt/airgap/airgap-front").rc != 0
+    assert read("index", "ls /etc/airgap-front") == "ca.key\nca.pem"
     assert on("index", "test -e /var/lib/devpi-server/.serverversion").rc == 0
     second = play("playbooks/teardown.yml")
     assert (second.failed, second.changed) == (0, 0), second.out[-2000:]

@@ -40,9 +40,24 @@ def _row(one: _ledger.Import) -> t.List[str]:
     ]
 
 
+def _rollback_row(one: _ledger.Rollback) -> t.List[str]:
+    operator = one.operator if one.user in ("", one.operator) else "%s (%s)" % (one.operator, one.user)
+    start = [one.run[:8], one.when[:19].replace("T", " "), operator, one.id[:12]]
+    return start + ["-"] * 6 + ["served again instead of %s" % (one.replaced[:12] or "(nothing)")]
+
+
+def _rows(ledger: _ledger.Ledger) -> t.List[t.List[str]]:
+    """Return the rows of imports and rollbacks in the order in which they started."""
+    rows = []
+    for number, one in enumerate(ledger.imports):
+        rows += [_rollback_row(back) for back in ledger.rollbacks if back.after == number]
+        rows.append(_row(one))
+    return rows + [_rollback_row(back) for back in ledger.rollbacks if back.after == len(ledger.imports)]
+
+
 def table(ledger: _ledger.Ledger, at: datetime.datetime) -> t.List[str]:
-    """Return the lines of a table of all imports, the oldest first, then damaged lines and entries from the future."""
-    rows = [[shown(cell) for cell in row] for row in [_HEADER] + [_row(one) for one in ledger.imports]]
+    """Return the lines of a table of all imports and rollbacks, the oldest first, then damaged lines and entries from the future."""
+    rows = [[shown(cell) for cell in row] for row in [_HEADER, *_rows(ledger)]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     if len(rows) == 1:
@@ -57,6 +72,8 @@ def show(ledger: _ledger.Ledger, at: datetime.datetime) -> t.Dict[str, t.Any]:
     """Return all imports, as records and as a table."""
     return {
         "imports": [one._asdict() for one in ledger.imports],
+        "rollbacks": [one._asdict() for one in ledger.rollbacks],
+        "served": ledger.served,
         "table": table(ledger, at),
         "ahead": [
             {"run": one.run, "id": one.id, "created": one.created, "statement": _correction.statement(one).strip()}

@@ -54,10 +54,13 @@ def login_user() -> str:
 
 
 def is_settled(ledger: _ledger.Ledger, bundle: Bundle, signers: t.Sequence[t.Mapping[str, str]]) -> bool:
-    """Return whether the last import was of exactly this bundle with exactly these signers, and succeeded."""
+    """Return whether the last import was of exactly this bundle with exactly these signers, and succeeded.
+
+    After a rollback, that is the last import of the bundle that is served again.
+    """
     if not ledger.imports or not ledger.done or ledger.imports[-1].result != _ledger.OK:
         return False
-    last = ledger.done[-1]
+    last = next((one for one in reversed(ledger.done) if one.id == ledger.served), ledger.done[-1])
     keys = {one.get("key") for one in last.signers}
     return (last.id, last.sums, keys) == (bundle.manifest["id"], bundle.sums, {one.get("key") for one in signers})
 
@@ -96,9 +99,11 @@ def _end(run: str, params: Params) -> Record:
 def plan_start(ledger: _ledger.Ledger, bundle: Bundle, params: Params) -> t.List[Record]:
     """Return the record to add before anything is published, none where the same import succeeded already.
 
-    Raises AirgapError if the bundle is older than the last one, or from the future.
+    Raises AirgapError if the bundle is older than the last one, from the future, or was taken back.
     """
     _succession.check(ledger, bundle.manifest, params["older_ok"], _clock.now())
+    if not params["older_ok"]:
+        _succession.check_rollback(ledger, bundle.manifest["id"])
     if not params["force"] and is_settled(ledger, bundle, params["signers"]):
         return []
     return [_begin(bundle, params)]
@@ -125,6 +130,16 @@ def inventory(manifest: t.Mapping[str, t.Any], imported: t.Sequence[str]) -> t.D
     }
 
 
+def _new_inventory(bundle: Bundle, params: Params) -> t.Optional[bytes]:
+    """Return what the inventory must hold after this import, None where it holds that already or is not wanted."""
+    if not params["inventory"]:
+        return None
+    identity = bundle.manifest["id"]
+    imported = [one for one in _ledger.read(params["path"]).ids if one != identity] + [identity]
+    data = _json.render(inventory(bundle.manifest, imported)).encode("utf-8")
+    return None if read_if_exists(params["inventory"]) == data else data
+
+
 def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     """Check the bundle against the ledger and record that its import starts; return the result of the module."""
     bundle = read_bundle(params["bundle"])
@@ -134,8 +149,29 @@ def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     return {
         "changed": bool(records),
         "recorded": bool(records),
+        "settled": not records and _new_inventory(bundle, params) is None,
         "run": records[0]["run"] if records else "",
     }
+
+
+def record_rollback(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
+    """Record that a bundle is served again, unless the ledger says so already; return the result of the module."""
+    ledger = _ledger.read(params["path"])
+    if ledger.served == params["id"]:
+        return {"changed": False, "replaced": ""}
+    record = {
+        "event": "rollback",
+        "run": uuid.uuid4().hex,
+        "when": _clock.render_precisely(_clock.now()),
+        "id": params["id"],
+        "replaced": ledger.served,
+        "operator": params["operator"],
+        "user": login_user(),
+        "published_to": params["index"],
+    }
+    if not check_mode:
+        _ledger.append(params["path"], [record])
+    return {"changed": True, "replaced": ledger.served}
 
 
 def end(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
@@ -144,12 +180,7 @@ def end(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     records = plan_end(bundle, params)
     if records and not check_mode:
         _ledger.append(params["path"], records)
-    data = None
-    if params["result"] == _ledger.OK and params["inventory"]:
-        identity = bundle.manifest["id"]
-        imported = [one for one in _ledger.read(params["path"]).ids if one != identity] + [identity]
-        data = _json.render(inventory(bundle.manifest, imported)).encode("utf-8")
-        data = None if read_if_exists(params["inventory"]) == data else data
+    data = _new_inventory(bundle, params) if params["result"] == _ledger.OK else None
     if data is not None and not check_mode:
         write_atomic(params["inventory"], data)
     return {"changed": bool(records) or data is not None, "run": records[0]["run"] if records else ""}

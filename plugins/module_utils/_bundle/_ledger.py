@@ -4,7 +4,7 @@
 
 One JSON object a line: ``begin`` before anything is published, ``end`` after it, with one run id. A ``begin``
 without an ``end`` is an interrupted import. A ``correction`` states that an import's time does not count, because
-it was in the future. Lines are only added.
+it was in the future. A ``rollback`` states that a bundle that was imported before is served again. Lines are only added.
 """
 
 from __future__ import annotations
@@ -53,11 +53,42 @@ class Import(t.NamedTuple):
     corrected: str
 
 
+class Rollback(t.NamedTuple):
+    """A bundle that was imported before is served again: who did it when, and which bundle it replaced.
+
+    ``after`` is how many imports had started before it.
+    """
+
+    run: str
+    id: str
+    replaced: str
+    operator: str
+    user: str
+    published_to: str
+    when: str
+    after: int
+
+
 class Ledger(t.NamedTuple):
-    """All imports in the order in which they started, and the numbers of lines that are not records."""
+    """All imports in the order in which they started, the numbers of lines that are not records, and all rollbacks."""
 
     imports: t.List[Import]
     damaged: t.List[int]
+    rollbacks: t.Sequence[Rollback] = ()
+
+    @property
+    def rollback(self) -> t.Optional[Rollback]:
+        """The rollback that still counts: no import has succeeded after it."""
+        if not self.rollbacks or any(one.result == OK for one in self.imports[self.rollbacks[-1].after :]):
+            return None
+        return self.rollbacks[-1]
+
+    @property
+    def served(self) -> str:
+        """The id of the bundle that is served; empty where none was imported."""
+        if self.rollback:
+            return self.rollback.id
+        return self.done[-1].id if self.done else ""
 
     @property
     def done(self) -> t.List[Import]:
@@ -81,6 +112,7 @@ class Ledger(t.NamedTuple):
 
 
 _TEXTS = ("run", "id", "created", "sums", "operator", "user", "published_to", "when", "ended", "result", "message")
+_ROLLBACK_TEXTS = ("run", "id", "replaced", "operator", "user", "published_to", "when")
 _COUNTS = ("files", "bytes", "uploaded", "present", "uploaded_bytes")
 
 
@@ -106,6 +138,7 @@ def parse(text: str, where: str) -> Ledger:
     begins: t.Dict[str, t.Dict[str, t.Any]] = {}
     ends: t.Dict[str, t.Dict[str, t.Any]] = {}
     corrections: t.Dict[str, str] = {}
+    rollbacks: t.List[Rollback] = []
     damaged = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line:
@@ -127,10 +160,13 @@ def parse(text: str, where: str) -> Ledger:
             ends.setdefault(record["run"], record)
         elif _is_correction(record, begins.get(record["run"])):
             corrections.setdefault(record["run"], str(record.get("when") or "yes"))
+        elif record.get("event") == "rollback":
+            texts = {key: str(record.get(key) or "") for key in _ROLLBACK_TEXTS}
+            rollbacks.append(Rollback(after=len(begins), **texts))
         else:
             damaged.append(number)
     imports = [_merge(begin, ends.get(run), corrections.get(run, "")) for run, begin in begins.items()]
-    return Ledger(imports, damaged)
+    return Ledger(imports, damaged, rollbacks)
 
 
 def _is_correction(record: t.Mapping[str, t.Any], begin: t.Optional[t.Mapping[str, t.Any]]) -> bool:

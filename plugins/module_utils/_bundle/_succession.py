@@ -30,13 +30,32 @@ def check(ledger: _ledger.Ledger, manifest: t.Mapping[str, t.Any], older_ok: boo
         _check_order(ledger, manifest, at)
 
 
+def check_rollback(ledger: _ledger.Ledger, identity: str) -> None:
+    """Raise AirgapError for a bundle that someone has replaced by a former one since it was imported."""
+    back = ledger.rollback
+    if back and back.id != identity and identity in ledger.ids:
+        raise AirgapError(
+            "Bundle %s was taken back on %s by %s: bundle %s is served instead, and a run must not undo that by itself. "
+            "Transfer a newer bundle; or serve this one again with -e publish_rollback=%s; or keep publish_rollback: %s "
+            "in group_vars/all.yml until there is a newer one."
+            % (
+                identity,
+                back.when[:19],
+                back.operator or back.user or "(unknown)",
+                back.id,
+                identity[:12],
+                back.id[:12],
+            )
+        )
+
+
 def _check_order(ledger: _ledger.Ledger, manifest: t.Mapping[str, t.Any], at: datetime.datetime) -> None:
     """Raise AirgapError if a bundle is older than the last one: a replay would bring back old versions.
 
-    The last one may be imported again. The id of a bundle counts first, then the time that its manifest states.
+    The last one may be imported again, and the one that is served after a rollback. The id of a bundle counts first, then the time that its manifest states.
     """
     done = ledger.done
-    if not done or manifest["id"] == done[-1].id:
+    if not done or manifest["id"] in (done[-1].id, ledger.served):
         return
     for one in reversed(done):
         if one.id == manifest["id"]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 # What means every address, and the one of them that is always this host's own.
@@ -21,6 +22,19 @@ def split(hosts: t.Any) -> t.Tuple[str, ...]:
 def host_port(host: str, port: int) -> str:
     """Return HOST:PORT, with brackets where the host is an IPv6 address (RFC 3986)."""
     return "%s:%d" % ("[%s]" % host if ":" in host else host, port)
+
+
+def listen(hosts: t.Any, port: int) -> t.List[str]:
+    """Return HOST:PORT of each address to listen on, as systemd and nginx write it."""
+    found = ["0.0.0.0" if host == "*" else host for host in split(hosts)]
+    return list(dict.fromkeys(host_port(_compressed(host), port) for host in found))
+
+
+def _compressed(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
 
 
 def own_urls(hosts: t.Any, port: int) -> t.List[str]:

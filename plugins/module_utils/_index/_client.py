@@ -75,8 +75,9 @@ class Client:
         self.root = parts.path.rstrip("/")
         self.origin = "%s://%s" % (parts.scheme, parts.netloc)
         self.user = ""
-        # As the latest response named them: the version of devpi-server, and the serial of its latest change.
+        # As the latest response named them: the version of devpi-server, its identity, and the serial of its latest change.
         self.version = ""
+        self.uuid = ""
         self.serial = -1
         self._token = ""
         self._credentials: t.Optional[t.Tuple[str, str]] = None
@@ -183,6 +184,7 @@ class Client:
             self.version = found["x-devpi-server-version"]
             serial = found.get("x-devpi-serial", "")
             self.serial = int(serial) if serial.isdigit() else 0
+            self.uuid = found.get("x-devpi-uuid", "")
         return Response(response.status, found, data, response.reason or "")
 
     def _no_response(self, method: str, path: str, error: Exception) -> AirgapError:
@@ -392,8 +394,12 @@ class Client:
             self.request("GET", "/+api")
         raise AssertionError("unreachable")
 
-    def upload(self, index: str, wheel: Wheel) -> None:
-        """Send one wheel and its metadata."""
+    def upload(self, index: str, wheel: Wheel, hashed: bool = True) -> None:
+        """Send one wheel and its metadata.
+
+        ``hashed`` withholds the end of a file that has another SHA-256. Without it, read the index back afterwards: the
+        server lists the SHA-256 of what it received.
+        """
         path = index_path(index) + "/"
         boundary = "airgap-" + secrets.token_hex(16)
         head, tail = multipart(wheel, boundary)
@@ -409,9 +415,10 @@ class Client:
                     if not chunk:
                         raise AirgapError("%s became shorter while it was sent. Fetch the bundle again." % wheel.path)
                     left -= len(chunk)
-                    digest.update(chunk)
+                    if hashed:
+                        digest.update(chunk)
                     # Without the end of the request the server stores nothing of it.
-                    if not left and digest.hexdigest() != wheel.sha256:
+                    if hashed and not left and digest.hexdigest() != wheel.sha256:
                         raise AirgapError("%s was changed after it was checked. Fetch the bundle again." % wheel.path)
                     yield chunk
             yield tail

@@ -15,6 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files, _rollback, _secret_file
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _accounts,
     _addresses,
     _client,
     _data_folder,
@@ -119,16 +120,13 @@ class Service:
         )
 
     def create_account(self, plan: _service_plan.Plan, found: _service.Found) -> pwd.struct_passwd:
-        """Create group and account; the home does not exist, so that it does not change with the data folder."""
+        """Return the account, which is created with its group if it does not exist."""
         user = self.wanted.user
-        if "group" in plan.steps:
-            _systemd.run_or_fail(self.module, "groupadd", "--system", user)
-        if "account" in plan.steps:
-            uid = _service_plan.uid_for(found)
-            argv = ["useradd", "--system", "--gid", user, "--home-dir", "/nonexistent", "--no-create-home"]
-            argv += ["--shell", _service.SHELL, "--comment", _service.COMMENT]
-            _systemd.run_or_fail(self.module, *argv, *(["--uid", str(uid)] if uid is not None else []), user)
-        return pwd.getpwnam(user)
+        if "account" not in plan.steps:
+            return pwd.getpwnam(user)
+        return _accounts.create(
+            self.module, user, _service.COMMENT, "group" in plan.steps, _service_plan.uid_for(found)
+        )
 
     def create_folders(self, account: pwd.struct_passwd) -> None:
         """Create the configuration folder and the data folder."""
@@ -297,7 +295,7 @@ def wanted_from(params: t.Mapping[str, t.Any]) -> _service.Wanted:
         params["data_dir"],
         params["config_dir"],
         params["unit_path"],
-        (params["unit"] or "").rstrip("\n") + "\n",
+        _systemd.fit((params["unit"] or "").rstrip("\n") + "\n"),
         _addresses.split(params["host"]),
         params["port"],
         params["options"],

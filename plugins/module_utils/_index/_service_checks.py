@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
-from ansible_collections.airgap.python.plugins.module_utils._index import _migration
+from ansible_collections.airgap.python.plugins.module_utils._index import _accounts, _migration
 from ansible_collections.airgap.python.plugins.module_utils._index._service import (
     COMMENT,
     SHELL,
@@ -18,7 +18,6 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service impo
     Entry,
     Found,
     Wanted,
-    is_own,
 )
 from ansible_collections.airgap.python.plugins.module_utils._rollback import FORMER, KEPT, NEW
 
@@ -200,29 +199,7 @@ def _wrong_address(wanted: Wanted, found: Found) -> t.List[str]:
 
 
 def _wrong_account(wanted: Wanted, found: Found) -> t.List[str]:
-    account = found.account
-    if not re.match(r"[a-z_][a-z0-9_-]{0,31}\Z", wanted.user):
-        return [
-            "devpi_system_user is %s, which is not a valid account name. Use small letters, digits, '-' and '_'."
-            % wanted.user
-        ]
-    if account is not None and not is_own(account):
-        return [
-            "devpi_system_user is %s, and that account (user id %d, %s, shell %s) was not created by this role, which "
-            "leaves it as it is. Set devpi_system_user to a name that is free."
-            % (
-                wanted.user,
-                account.uid,
-                "comment '%s'" % account.comment if account.comment else "no comment",
-                account.shell or "none",
-            )
-        ]
-    if account is None and found.members:
-        return [
-            "devpi_system_user is %s, and there is a group of that name with other members (%s), who could read the index's "
-            "data. Set devpi_system_user to a name that is free." % (wanted.user, ", ".join(found.members[:5]))
-        ]
-    return []
+    return _accounts.why_unusable(wanted.user, found.account, found.members, COMMENT, "devpi_system_user")
 
 
 def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:

@@ -24,7 +24,8 @@ METADATA = ".metadata"
 class Served(t.NamedTuple):
     """A wheel as a project's page lists it.
 
-    ``uploaded`` is a time of RFC 3339 in UTC. ``yanked`` is the reason for which it was withdrawn, None if it was not.
+    ``uploaded`` is a time of RFC 3339 in UTC. ``yanked`` is the reason for which it was withdrawn, None if it was not;
+    ``summary`` is what its METADATA says of it, for people.
     """
 
     filename: str
@@ -35,6 +36,7 @@ class Served(t.NamedTuple):
     requires_python: str
     uploaded: str
     yanked: t.Optional[str] = None
+    summary: str = ""
 
 
 def file_path(sha256: str, filename: str) -> str:

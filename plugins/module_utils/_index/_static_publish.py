@@ -224,6 +224,13 @@ def _wanted(index: StaticIndex, packaging: Packaging, params: Params, former: t.
     return Wanted(release, _static_release.select(packaging, release, sources))
 
 
+def _whole_id(index: StaticIndex, text: t.Optional[str]) -> str:
+    """Return the id of the one kept bundle that begins with a text of at least 6 characters, else the text."""
+    kept = [_static_release.read(index.root(name)) for name in index.names()]
+    several = {one.bundle for one in kept if one is not None and text and one.bundle.startswith(text)}
+    return several.pop() if len(several) == 1 and len(text or "") >= 6 else text or ""
+
+
 def _kept(
     index: StaticIndex,
     params: Params,
@@ -231,7 +238,7 @@ def _kept(
     withdrawn: t.Tuple[_static_release.Withdrawn, ...],
 ) -> t.Tuple[Release, t.List[Source]]:
     """Return a release of a bundle that was kept, and its wheels; raises AirgapError if none can be served."""
-    bundle = params["bundle_id"] or (former.bundle if former is not None else "")
+    bundle = _whole_id(index, params["bundle_id"]) or (former.bundle if former is not None else "")
     gone = {(one.name, one.version) for one in withdrawn if one.gone}
     ids: t.List[str] = []
     reasons: t.List[str] = []

@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 import typing as t
+from urllib.parse import quote
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
@@ -21,7 +22,7 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import _mani
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_files, sha256_stream
-from ansible_collections.airgap.python.plugins.module_utils._index import _static_pages
+from ansible_collections.airgap.python.plugins.module_utils._index import _static_pages, _static_web
 from ansible_collections.airgap.python.plugins.module_utils._index._static_pages import Served
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _wheel, _wheel_name
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
@@ -224,6 +225,7 @@ def write(root: str, packaging: Packaging, release: Release, selection: Selectio
             " ".join(_metadata.requires_python(message).split()),
             release.created,
             selection.yanked.get(source.filename),
+            " ".join(str(message.get("Summary") or "").split()),
         )
 
     with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
@@ -234,30 +236,52 @@ def write(root: str, packaging: Packaging, release: Release, selection: Selectio
         path = "%s/%s" % (release.index_name, _static_pages.file_path(one.sha256, one.filename))
         wheels[path], sums[path + _static_pages.METADATA] = one.sha256, one.metadata_sha256
     sums.update(wheels)
-    for path, data in pages(packaging, placed).items():
-        os.makedirs(os.path.dirname(os.path.join(top, path)), exist_ok=True)
-        _write(os.path.join(top, path), data)
-        sums["%s/%s" % (release.index_name, path)] = sha256_bytes(data)
+    projects = by_project(packaging, placed)
+    found = {"%s/%s" % (release.index_name, path): data for path, data in pages(projects).items()}
+    found[_static_pages.HTML] = web_page(release, projects)
+    for path, data in found.items():
+        os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+        _write(os.path.join(root, path), data)
+        sums[path] = sha256_bytes(data)
     _write(os.path.join(root, SUMS), _sums.render(sums).encode("utf-8"))
     _write(os.path.join(root, RELEASE), describe(release, selection, sums).encode("utf-8"))
     return wheels
 
 
-def pages(packaging: Packaging, placed: t.Iterable[t.Tuple[str, Served]]) -> t.Dict[str, bytes]:
-    """Return the pages of an index by their paths below it."""
+def by_project(packaging: Packaging, placed: t.Iterable[t.Tuple[str, Served]]) -> t.Dict[str, t.List[Served]]:
+    """Return the files of each project, the oldest version first."""
     projects: t.Dict[str, t.List[Served]] = {}
     for project, served in placed:
         projects.setdefault(project, []).append(served)
-    names = sorted(projects)
-    found = {
-        _static_pages.page_path("", _static_pages.HTML): _static_pages.list_html(names),
-        _static_pages.page_path("", _static_pages.JSON): _static_pages.list_json(names),
+    return {
+        name: sorted(projects[name], key=lambda one: (packaging.parse_version(one.version), one.filename))
+        for name in sorted(projects)
     }
-    for project in names:
-        files = sorted(projects[project], key=lambda one: (packaging.parse_version(one.version), one.filename))
+
+
+def pages(projects: t.Mapping[str, t.Sequence[Served]]) -> t.Dict[str, bytes]:
+    """Return the pages of an index by their paths below it."""
+    found = {
+        _static_pages.page_path("", _static_pages.HTML): _static_pages.list_html(projects),
+        _static_pages.page_path("", _static_pages.JSON): _static_pages.list_json(projects),
+    }
+    for project, files in projects.items():
         found[_static_pages.page_path(project, _static_pages.HTML)] = _static_pages.project_html(project, files)
         found[_static_pages.page_path(project, _static_pages.JSON)] = _static_pages.project_json(project, files)
     return found
+
+
+def web_page(release: Release, projects: t.Mapping[str, t.Sequence[Served]]) -> bytes:
+    """Return the page for people, which is at the root of the file server."""
+    shown = [_static_web.Project(name, files[-1].summary, tuple(files)) for name, files in projects.items()]
+    addresses = {
+        one.filename: quote(
+            "%s/%s" % (release.index_name, _static_pages.file_path(one.sha256, one.filename)), safe="/+"
+        )
+        for files in projects.values()
+        for one in files
+    }
+    return _static_web.render(release.index_name, release.bundle, release.created, shown, addresses)
 
 
 def describe(release: Release, selection: Selection, sums: t.Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 
@@ -14,6 +15,8 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service impo
 
 PROPERTIES = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState", "MainPID", "NRestarts")
 POLL_SECONDS = 0.25
+# The number of a capability (capability.h).
+SYS_PTRACE = 19
 
 
 def run(module: AnsibleModule, *argv: str) -> t.Tuple[int, str, str]:
@@ -52,6 +55,20 @@ def parse_show(text: str, boot: float) -> UnitState:
 def has_failed(state: UnitState, restarts: int = 0) -> bool:
     """Return whether the server has ended; ``restarts`` is how often systemd had restarted it before."""
     return state.active in ("failed", "inactive") or state.sub == "auto-restart" or state.restarts > restarts
+
+
+def fit(unit: str, status: str = "/proc/1/status") -> str:
+    """Return a unit without the setting that systemd cannot apply in a container (capabilities(7): SYS_PTRACE).
+
+    Without that capability, systemd cannot write the user map of a process that ProtectProc hides from it.
+    """
+    try:
+        with open(status, encoding="ascii") as stream:
+            found = re.search(r"^CapBnd:\s*([0-9a-f]+)$", stream.read(), re.MULTILINE)
+    except OSError:
+        return unit
+    may_trace = not found or int(found.group(1), 16) >> SYS_PTRACE & 1
+    return unit if may_trace else unit.replace("PrivateUsers=yes\n", "")
 
 
 class Systemd:

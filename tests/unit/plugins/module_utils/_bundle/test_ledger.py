@@ -101,3 +101,45 @@ def test_history_shows_an_entry_from_the_future():
     book = ledger(("a", "9999-01-01T00:00:00Z"))
     assert "No newer bundle can be imported: the ledger's entry aaaaaaaa" in _history.table(book, NOON)[-1]
     assert "future" not in _history.table(ledger(("a", "2026-01-01T00:00:00Z")), NOON)[-1]
+
+
+def with_rollback(book_text, target, replaced):
+    """Return a ledger's text with a rollback at its end."""
+    record = {"event": "rollback", "run": "9" * 32, "id": RUN[target], "replaced": RUN[replaced], "when": "2026-05-02"}
+    return book_text + json.dumps(record) + "\n"
+
+
+def text_of(*names):
+    """Return the text of a ledger of successful imports."""
+    lines = []
+    for number, name in enumerate(names):
+        when = "2026-05-01T00:00:0%d.000000Z" % number
+        begin = {"event": "begin", "run": RUN[name], "id": RUN[name], "created": "2026-04-0%dT00:00:00Z" % (number + 1)}
+        lines += [dict(begin, when=when), {"event": "end", "run": RUN[name], "when": when, "result": "ok"}]
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def test_rollback_says_what_is_served_until_the_next_import_succeeds():
+    book = _ledger.parse(with_rollback(text_of("a", "b"), "a", "b"), "ledger")
+    assert (book.served, len(book.imports), book.damaged) == (RUN["a"], 2, [])
+    assert "served again instead of " + RUN["b"][:12] in _history.table(book, NOON)[-1]
+    assert _ledger.parse(text_of("a", "b"), "ledger").served == RUN["b"]
+    later = with_rollback(text_of("a", "b"), "a", "b") + text_of("a", "b", "c").split("\n", 4)[4]
+    book = _ledger.parse(later, "ledger")
+    assert book.served == RUN["c"] and book.rollback is None
+    assert [RUN["c"][:8] in row for row in _history.table(book, NOON)][-1]
+
+
+def test_bundle_that_was_taken_back_is_not_published_again_by_itself():
+    book = _ledger.parse(with_rollback(text_of("a", "b"), "a", "b"), "ledger")
+    with pytest.raises(AirgapError) as caught:
+        _succession.check_rollback(book, RUN["b"])
+    for words in (RUN["b"], RUN["a"], "-e publish_rollback=" + RUN["b"][:12], "publish_rollback: " + RUN["a"][:12]):
+        assert words in str(caught.value)
+    # What is served, what is new, and what was served again since, may be published.
+    _succession.check_rollback(book, RUN["a"])
+    _succession.check_rollback(book, RUN["c"])
+    again = with_rollback(with_rollback(text_of("a", "b"), "a", "b"), "b", "a")
+    _succession.check_rollback(_ledger.parse(again, "ledger"), RUN["b"])
+    # The bundle that is served is not an older one.
+    assert refusal(book, "2026-04-01T00:00:00Z", name="a") == ""

@@ -68,6 +68,7 @@ def unit(**variables):
         "devpi_system_user": "devpi",
         "_devpi_config": CONFIG + "/devpi-server.yml",
         "devpi_port": 3141,
+        "_devpi_is_local": True,
     }
     with open(TEMPLATE, encoding="utf-8") as stream:
         return jinja2.Template(stream.read(), trim_blocks=True).render(dict(values, **variables))

@@ -7,7 +7,7 @@ import hashlib
 import html.parser
 import json
 
-from ansible_collections.airgap.python.plugins.module_utils._index import _static_pages, _static_release
+from ansible_collections.airgap.python.plugins.module_utils._index import _static_pages, _static_release, _static_web
 
 A = _static_pages.Served(
     "app-1.0+local-py3-none-any.whl", "1.0+local", "a" * 64, 7, "b" * 64, ">=3.8,<4", "2026-01-01T00:00:00Z"
@@ -77,9 +77,26 @@ def test_lists_name_every_project_with_a_relative_address():
     assert json.loads(_static_pages.list_json(["app", "part"]))["projects"] == [{"name": "app"}, {"name": "part"}]
 
 
+def test_page_for_people_lists_all_with_reasons_and_runs_nothing_of_a_stranger():
+    evil = A._replace(yanked="</script><script>alert(1)</script>")
+    shown = [_static_web.Project("app", "<b>Does</b> all \u202e", (B, evil))]
+    page = _static_web.render("airgap/prod", "0" * 32, A.uploaded, shown, {A.filename: "+f/a", B.filename: "+f/b"})
+    text = page.decode("utf-8")
+    assert text.count("<script>") == 1 and "<b>" not in text and "\u202e" not in text
+    assert [one[0]["href"] for one in Links(page).links] == ["airgap/prod/+simple/app/", "+f/a", "+f/b"]
+    assert (
+        '1.0+local <span class="withdrawn">(withdrawn)</span>, 2.0 <' in text and "withdrawn: &lt;/script&gt;" in text
+    )
+    assert "1 project, 2 files, 1 kB" in text and "2 files withdrawn" in text
+    assert "http://" not in text and "https://" not in text
+
+
 def test_other_bytes_have_another_format_number():
     """If this fails because pages changed on purpose, raise FORMAT: indexes that exist are written again only then."""
     pages = [_static_pages.project_html("app", [A, B]), _static_pages.project_json("app", [A, B])]
     pages += [_static_pages.list_html(["app"]), _static_pages.list_json(["app"])]
+    addresses = {A.filename: "airgap/prod/+f/a", B.filename: "airgap/prod/+f/b"}
+    shown = [_static_web.Project("app", "Does all", (A, B))]
+    pages.append(_static_web.render("airgap/prod", "0" * 32, "2026-01-01T00:00:00Z", shown, addresses))
     digest = hashlib.sha256(b"".join(pages)).hexdigest()
-    assert (_static_release.FORMAT, digest[:16]) == (1, "64864884206b4e28")
+    assert (_static_release.FORMAT, digest[:16]) == (1, "ec92140bb39c2e5d")

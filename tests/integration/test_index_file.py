@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""index_file against an index on loopback: the right file arrives, and nothing else is ever written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from tests.integration.simple_index import SimpleIndex, make_wheel
+from tests.integration.test_closure import run
+
+NAME, DATA = make_wheel("pip", "26.3")
+
+
+@pytest.fixture(name="fetch")
+def fetch_fixture(tmp_path):
+    """Return a function that runs the module; ``index`` is the index, ``dest`` the file."""
+    os.umask(0o022)
+    index = SimpleIndex()
+    index.add("pip", "26.3")
+
+    def fetch(**options):
+        values = {"index_url": index.url, "project": "pip", "filename": NAME, "dest": str(tmp_path / ".pip" / NAME)}
+        return run("index_file", **dict(values, sha256=hashlib.sha256(DATA).hexdigest(), **options))
+
+    fetch.index, fetch.dest = index, tmp_path / ".pip" / NAME  # type: ignore[attr-defined]
+    yield fetch
+    index.stop()
+
+
+def test_file_is_fetched_once_and_again_only_if_it_is_another(fetch):
+    assert fetch()["changed"]
+    assert fetch.dest.read_bytes() == DATA and fetch.dest.stat().st_mode & 0o777 == 0o644
+    before = len(fetch.index.requests)
+    assert not fetch()["changed"] and len(fetch.index.requests) == before
+    fetch.dest.write_bytes(b"other")
+    assert fetch()["changed"] and fetch.dest.read_bytes() == DATA
+
+
+def test_other_content_is_not_written(fetch):
+    fetch.index.files[NAME] = DATA + b"x"
+    message = fetch()["msg"]
+    assert hashlib.sha256(DATA).hexdigest() in message and "was not written" in message
+    assert os.listdir(fetch.dest.parent) == []
+
+
+def test_file_that_is_not_listed_is_named_with_the_page(fetch):
+    message = fetch(filename="pip-27.0-py3-none-any.whl")["msg"]
+    assert "does not list pip-27.0-py3-none-any.whl at %s/pip/" % fetch.index.url.rstrip("/") in message
+
+
+def test_index_that_does_not_answer_is_named(fetch):
+    assert "status 404" in fetch(project="nothing")["msg"]
+    fetch.index.stop()
+    assert "cannot be read" in fetch()["msg"]

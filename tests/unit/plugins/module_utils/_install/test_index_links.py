@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which link of a page leads to a file, in both forms of a page."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _index_file
+
+NAME = "pip-26.3-py3-none-any.whl"
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+def test_file_is_found_by_its_name_in_json_and_in_html():
+    files = [{"filename": "pip-1.0.whl", "url": "x"}, {"filename": NAME, "url": "../../../prod-1/+f/ab/" + NAME}]
+    page = json.dumps({"files": files}).encode()
+    assert _index_file.find_link(page, JSON, NAME) == "../../../prod-1/+f/ab/" + NAME
+    page = (
+        b'<a href="pip-1.0.whl">%s</a><A HREF="../files/pip-26.3-py3-none-any%%2Ewhl#sha256=ab">x</A>' % NAME.encode()
+    )
+    assert _index_file.find_link(page, "text/html", NAME) == "../files/pip-26.3-py3-none-any%2Ewhl#sha256=ab"
+
+
+@pytest.mark.parametrize("page", ["", "[]", "{}", '{"files": [1]}', '{"files": 7}', "[" * 100000, '{"files": [{}]}'])
+def test_page_without_the_file_gives_no_link(page):
+    assert _index_file.find_link(page.encode(), JSON, NAME) == ""
+    assert _index_file.find_link(page.encode(), "text/html", NAME) == ""
+
+
+def options(tmp_path, **others):
+    """Return the options of the module."""
+    values = {"index_url": "file:///etc", "project": "pip", "filename": NAME, "sha256": "a" * 64, "ca_path": None}
+    return dict(values, dest=str(tmp_path / "new/pip.whl"), timeout=1, **others)
+
+
+def test_no_other_kind_of_address_is_read(tmp_path):
+    with pytest.raises(AirgapError, match="is neither http nor https"):
+        _index_file.fetch(options(tmp_path), False)
+    with pytest.raises(AirgapError, match="64 lower-case hex digits"):
+        _index_file.fetch(dict(options(tmp_path), sha256="x"), False)
+
+
+def test_check_mode_asks_no_index(tmp_path):
+    assert _index_file.fetch(options(tmp_path), True)["changed"]
+    assert not (tmp_path / "new").exists()
