@@ -114,3 +114,27 @@ def test_next_bundle_replaces_the_first_and_a_failure_leaves_it_served(site):
     rc, changed, output = site.play()
     assert rc == 2 and "in the way" not in output
     assert site.imports()[-1]["result"] == "failed"
+
+
+def test_former_bundle_is_served_again_and_the_ledger_says_so(site):
+    assert site.play()[0] == 0
+    first = check_sums(site.folder)
+    second = site.stage("2.0")
+    assert site.play()[0] == 0
+    rc, changed, output = site.play(publish_rollback=first)
+    assert rc == 0 and "serves bundle " + first in output, output
+    assert check_sums(site.folder) == first
+    ledger = module("bundle_ledger_info", path=str(site.folder / "ledger.jsonl"))
+    assert (ledger["served"], ledger["rollbacks"][0]["replaced"]) == (first, second)
+
+
+def test_version_that_the_site_withdraws_is_marked_and_comes_back_when_it_is_removed_from_the_list(site):
+    assert site.play()[0] == 0
+    page = site.folder / "static/current/airgap/prod/+simple/app/index.html"
+    withdrawn = [{"name": "app", "version": "1.0", "reason": "broken"}]
+    rc, changed, output = site.play(publish_withdrawn=withdrawn)
+    assert rc == 0, output
+    assert 'data-yanked="broken"' in page.read_text()
+    assert site.play(publish_withdrawn=withdrawn)[1] == 0
+    assert site.play()[0] == 0
+    assert "data-yanked" not in page.read_text()

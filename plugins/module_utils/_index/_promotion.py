@@ -131,7 +131,6 @@ def check_source(source: str, wanted: t.Mapping[str, str], visible: t.Mapping[st
 
 
 def compare(
-    target: str,
     version: Version,
     visible: t.Mapping[str, Visible],
     there: t.Mapping[str, Visible],
@@ -139,20 +138,22 @@ def compare(
 ) -> t.Tuple[Promotion, t.List[str]]:
     """Return what is missing on the other index of a version, and the conflicts of its files there.
 
-    A file that the other index inherits under the same name and with another SHA-256 is a conflict as well, unless a mirror
-    has it: what is published inside hides that.
+    A file that the other index inherits counts as its own, unless it inherits it from where it is promoted from, or from a
+    mirror, whose files are hidden by what is published inside.
     """
     missing, present, conflicts = [], [], []
     for filename in version.files:
         listed = visible[filename].listed
         file = File(filename, listed.sha256, listed.requires_python)
         found = there.get(filename)
-        if found is not None and found.listed.sha256 != listed.sha256 and found.holder not in mirrors:
+        if found is not None and (found.holder in mirrors or found.holder == version.holder):
+            found = None
+        if found is not None and found.listed.sha256 != listed.sha256:
             conflicts.append(
                 "%s (sha256 on %s %s, on %s %s)"
                 % (filename, version.holder, listed.sha256, found.holder, found.listed.sha256 or "not given")
             )
-        elif found is not None and found.holder == target:
+        elif found is not None:
             present.append(file)
         else:
             missing.append(file)
@@ -257,7 +258,7 @@ def plan(server: Server, source: str, target: str, wanted: t.Mapping[str, t.Any]
         for version in chosen:
             if version.holder == target:
                 continue
-            promotion, found = compare(target, version, visible, there, server.mirrors)
+            promotion, found = compare(version, visible, there, server.mirrors)
             promotions.append(promotion)
             conflicts += found
     if conflicts:

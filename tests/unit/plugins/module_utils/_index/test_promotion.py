@@ -92,7 +92,7 @@ def test_a_bundle_is_promoted_only_if_each_of_its_files_is_on_the_index(listed, 
 
 def test_what_the_other_index_holds_is_not_promoted_again():
     there = {FILES[0]: _promotion.Visible("site/prod", Listed(HASH_A, ""))}
-    promotion, conflicts = _promotion.compare("site/prod", VERSION, VISIBLE, there, ())
+    promotion, conflicts = _promotion.compare(VERSION, VISIBLE, there, ())
     assert not conflicts
     assert [file.filename for file in promotion.present] == [FILES[0]]
     assert [file.filename for file in promotion.missing] == [FILES[1]]
@@ -103,12 +103,13 @@ def test_what_the_other_index_holds_is_not_promoted_again():
     [
         ("site/prod", HASH_B, 0, 1),
         ("airgap/base", HASH_B, 0, 1),
-        ("airgap/base", HASH_A, 1, 0),
+        ("airgap/base", HASH_A, 0, 0),
+        ("site/staging", HASH_A, 1, 0),
         ("root/pypi", HASH_B, 1, 0),
     ],
 )
 def test_another_file_under_the_same_name_is_a_conflict_unless_a_mirror_has_it(holder, sha256, missing, conflicts):
     version = VERSION._replace(files=FILES[:1])
     there = {FILES[0]: _promotion.Visible(holder, Listed(sha256, ""))}
-    promotion, found = _promotion.compare("site/prod", version, VISIBLE, there, {"root/pypi"})
+    promotion, found = _promotion.compare(version, VISIBLE, there, {"root/pypi"})
     assert (len(promotion.missing), len(found)) == (missing, conflicts)
