@@ -188,6 +188,11 @@ figures: setup ## Measure what crosses, how long a check takes, what packing gai
 throughput: setup ## Measure a transfer through the lab's bastion against one raw stream (the lab must be up: make lab)
 	@PYTHONPATH=.collections:. python tests/bench/throughput.py
 
+.PHONY: clients
+clients: setup ## Install with 20 real pips at a time, five rounds, from the index of the lab (the lab must have been played: make demo)
+	@$(say) "Installing with 20 pips at a time"
+	@python tests/bench/clients.py
+
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi
