@@ -17,6 +17,7 @@ import pytest
 
 from tests.integration.devpi_server import NEXT, devpi_bin, install  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.published import SIMPLE, Bundle, Site
+from tests.integration.test_closure import run
 
 pytestmark = pytest.mark.devpi_server
 # How many times a run is killed, and how many times the server.
@@ -208,6 +209,15 @@ def test_change_by_hand_is_shown_in_check_mode_and_put_right(site, bundle, chang
     site.requests()
     assert not site.publish_ok(second)["changed"]
     assert site.requests() == 1
+
+
+def test_node_without_pip_gets_a_file_of_the_bundle_that_is_served(site, bundle, tmp_path):
+    first = bundle(1)
+    site.publish_ok(first)
+    name = "always-1.0-py3-none-any.whl"
+    options = {"index_url": site.url + "/airgap/prod/+simple/", "project": "always", "dest": str(tmp_path / name)}
+    assert run("index_file", filename=name, sha256=first.files[name], **options)["changed"]
+    assert (tmp_path / name).read_bytes() == (first.folder / "wheels" / name).read_bytes()
 
 
 def test_password_that_was_changed_on_the_server_or_in_the_site_is_put_right(site, bundle):
