@@ -55,6 +55,24 @@ recorded:
   description: Whether the import was recorded, or would be in check mode.
   type: bool
   returned: success
+withdrawn:
+  description: What is withdrawn, as the ledger says, for the modules that publish.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: The project.
+      type: str
+    version:
+      description: Its version.
+      type: str
+    reason:
+      description: Why.
+      type: str
+    gone:
+      description: Whether it is not served at all.
+      type: bool
 settled:
   description: Whether M(airgap.python.bundle_import_end) has nothing to write either, if nothing is published again.
   type: bool

@@ -54,12 +54,24 @@ rollbacks:
   type: list
   elements: dict
   returned: success
+withdrawals:
+  description:
+    - Every time that versions were withdrawn or restored, with C(run), C(versions), C(how), C(reason), C(operator), C(user),
+      C(published_to), C(when), and C(after), how many imports had started before.
+  type: list
+  elements: dict
+  returned: success
+withdrawn:
+  description: What is withdrawn now, with C(name), C(version), C(reason) and C(gone).
+  type: list
+  elements: dict
+  returned: success
 served:
   description: The id of the bundle that is served, as the ledger says; empty if nothing was imported.
   type: str
   returned: success
 table:
-  description: Imports and rollbacks as the lines of a table.
+  description: Imports, rollbacks and withdrawals as the lines of a table.
   type: list
   elements: str
   returned: success

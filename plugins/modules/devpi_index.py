@@ -120,6 +120,14 @@ options:
       - Whether the upstream serves the metadata of wheels by themselves. Not changed if not given.
       - Only for V(mirror), up to devpi-server 6.
     type: bool
+  reserved:
+    description:
+      - Names of projects that are never looked up in a mirror among the bases, although no version of them is published yet. What
+        is published has such a name without being listed here.
+      - O(login_user) must be allowed to publish to the index. A name that is removed from the list stays reserved.
+      - Only for V(stage).
+    type: list
+    elements: str
   state:
     description: With V(present) the index exists with these settings, with V(absent) it does not exist.
     type: str

@@ -69,6 +69,31 @@ options:
   password:
     description: Write this password into O(password_file).
     type: str
+  withdrawn:
+    description:
+      - The versions that are withdrawn, as M(airgap.python.bundle_import_start) returns them from the ledger. They are not
+        published, and are removed where they were.
+      - devpi-server cannot serve a version as yanked, so only those with C(gone) are allowed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name of the project.
+        type: str
+        required: true
+      version:
+        description: The version, as the bundle has it.
+        type: str
+        required: true
+      reason:
+        description: The reason.
+        type: str
+        default: ""
+      gone:
+        description: Do not serve the version at all.
+        type: bool
+        default: false
   memory:
     description:
       - A file on the managed host in which the serial of the server's last change is remembered. As long as the server
@@ -145,7 +170,7 @@ present_count:
   type: int
   returned: when a server answers
 corrected:
-  description: Names of files on the bundle's index that were not the bundle's, and were removed.
+  description: Names of files on the bundle's index that were withdrawn or not the bundle's, and were removed.
   type: list
   elements: str
   returned: when a server answers
@@ -178,6 +203,17 @@ def main() -> None:
             "keep": {"type": "int", "default": 2},
             "password_file": {"type": "path", "required": True, "no_log": False},
             "password": {"type": "str", "no_log": True},
+            "withdrawn": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "version": {"type": "str", "required": True},
+                    "reason": {"type": "str", "default": ""},
+                    "gone": {"type": "bool", "default": False},
+                },
+            },
             "memory": {"type": "path"},
             "files_dir": {"type": "path"},
         },

@@ -184,7 +184,8 @@ def devpi_bin():
 @pytest.fixture(scope="session")
 def process(devpi_bin, tmp_path_factory):
     """A server of the current version."""
-    server = Server(devpi_bin, tmp_path_factory.mktemp("devpi"), "--offline-mode", "--role", "primary").create()
+    options = ("--offline-mode", "--role", "primary", "--enable-core-metadata")
+    server = Server(devpi_bin, tmp_path_factory.mktemp("devpi"), *options).create()
     try:
         yield server.start()
     finally:

@@ -423,3 +423,38 @@ def test_whatever_is_killed_and_whenever_a_whole_bundle_is_served(site, bundle, 
         assert not site.publish_ok(new)["changed"]
         served = new
     assert len(site.indexes()) == 3
+
+
+GONE = {"name": "common1", "version": "1.0", "reason": "CVE-1", "gone": True}
+
+
+def test_withdrawn_version_is_not_served_and_not_on_disk_until_it_is_restored(site, bundle):
+    first = bundle(1)
+    site.publish_ok(first)
+    wheel = "common1-1.0-py3-none-any.whl"
+    assert site.publish_ok(first, check=True, withdrawn=[GONE])["switched"]
+    assert wheel in site.seen()
+    done = site.publish_ok(first, withdrawn=[GONE])
+    assert (done["switched"], done["corrected"]) == (True, [wheel])
+    assert site.seen() == {name: sha256 for name, sha256 in first.files.items() if name != wheel}
+    assert list(site.files.rglob(wheel)) == []
+    again = site.publish_ok(first, withdrawn=[GONE])
+    assert not again["changed"]
+    assert site.publish_ok(first)["uploaded"] == [wheel]
+    assert site.seen() == first.files
+
+
+def test_withdrawn_version_is_not_in_the_next_bundle_nor_in_a_former_one(site, bundle):
+    first, second = bundle(1), bundle(2)
+    site.publish_ok(first)
+    site.publish_ok(second, withdrawn=[GONE])
+    wheel = "common1-1.0-py3-none-any.whl"
+    assert wheel not in site.seen()
+    back = site.run("devpi_publish", **site.publishing(rollback=first.id, withdrawn=[GONE]))
+    assert back["switched"] and wheel not in site.seen()
+    assert not site.run("devpi_publish", **site.publishing(rollback=first.id, withdrawn=[GONE]))["changed"]
+
+
+def test_yanked_version_is_refused_because_devpi_cannot_serve_it_as_such(site, bundle):
+    result = site.publish(bundle(1), withdrawn=[dict(GONE, gone=False)])
+    assert "devpi-server cannot serve a version as yanked" in result["msg"]

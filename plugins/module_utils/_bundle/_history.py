@@ -46,17 +46,26 @@ def _rollback_row(one: _ledger.Rollback) -> t.List[str]:
     return start + ["-"] * 6 + ["served again instead of %s" % (one.replaced[:12] or "(nothing)")]
 
 
+def _withdrawal_row(one: _ledger.Withdrawal) -> t.List[str]:
+    operator = one.operator if one.user in ("", one.operator) else "%s (%s)" % (one.operator, one.user)
+    start = [one.run[:8], one.when[:19].replace("T", " "), operator]
+    reason = ": " + " ".join(one.reason.split())[:120] if one.reason else ""
+    return start + ["-"] * 7 + ["%s %s%s" % (", ".join(one.versions), one.how, reason)]
+
+
 def _rows(ledger: _ledger.Ledger) -> t.List[t.List[str]]:
-    """Return the rows of imports and rollbacks in the order in which they started."""
-    rows = []
-    for number, one in enumerate(ledger.imports):
-        rows += [_rollback_row(back) for back in ledger.rollbacks if back.after == number]
-        rows.append(_row(one))
-    return rows + [_rollback_row(back) for back in ledger.rollbacks if back.after == len(ledger.imports)]
+    """Return the rows of imports, rollbacks and withdrawals in the order in which they started."""
+    between = [(one.after, one.when, _rollback_row(one)) for one in ledger.rollbacks]
+    between += [(one.after, one.when, _withdrawal_row(one)) for one in ledger.withdrawals]
+    rows: t.List[t.List[str]] = []
+    for number in range(len(ledger.imports) + 1):
+        rows += [row for after, _when, row in sorted(between) if after == number]
+        rows += [_row(one) for one in ledger.imports[number : number + 1]]
+    return rows
 
 
 def table(ledger: _ledger.Ledger, at: datetime.datetime) -> t.List[str]:
-    """Return the lines of a table of all imports and rollbacks, the oldest first, then damaged lines and entries from the future."""
+    """Return the lines of a table of all imports, rollbacks and withdrawals, the oldest first, then damaged lines and entries from the future."""
     rows = [[shown(cell) for cell in row] for row in [_HEADER, *_rows(ledger)]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
@@ -74,6 +83,8 @@ def show(ledger: _ledger.Ledger, at: datetime.datetime) -> t.Dict[str, t.Any]:
         "imports": [one._asdict() for one in ledger.imports],
         "rollbacks": [one._asdict() for one in ledger.rollbacks],
         "served": ledger.served,
+        "withdrawals": [one._asdict() for one in ledger.withdrawals],
+        "withdrawn": _ledger.withdrawn_options(ledger),
         "table": table(ledger, at),
         "ahead": [
             {"run": one.run, "id": one.id, "created": one.created, "statement": _correction.statement(one).strip()}

@@ -143,7 +143,8 @@ def _new_inventory(bundle: Bundle, params: Params) -> t.Optional[bytes]:
 def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     """Check the bundle against the ledger and record that its import starts; return the result of the module."""
     bundle = read_bundle(params["bundle"])
-    records = plan_start(_ledger.read(params["path"]), bundle, params)
+    ledger = _ledger.read(params["path"])
+    records = plan_start(ledger, bundle, params)
     if records and not check_mode:
         _ledger.append(params["path"], records)
     return {
@@ -151,6 +152,7 @@ def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
         "recorded": bool(records),
         "settled": not records and _new_inventory(bundle, params) is None,
         "run": records[0]["run"] if records else "",
+        "withdrawn": _ledger.withdrawn_options(ledger),
     }
 
 

@@ -4,7 +4,8 @@
 
 One JSON object a line: ``begin`` before anything is published, ``end`` after it, with one run id. A ``begin``
 without an ``end`` is an interrupted import. A ``correction`` states that an import's time does not count, because
-it was in the future. A ``rollback`` states that a bundle that was imported before is served again. Lines are only added.
+it was in the future. A ``rollback`` states that a bundle that was imported before is served again. A ``withdrawal``
+states which versions are not served any more, or are again. Lines are only added.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ FORMAT = 1
 OK = "ok"
 FAILED = "failed"
 INTERRUPTED = "interrupted"
+GONE = "gone"
+YANKED = "yanked"
+RESTORED = "restored"
 
 
 class Import(t.NamedTuple):
@@ -69,12 +73,40 @@ class Rollback(t.NamedTuple):
     after: int
 
 
+class Withdrawal(t.NamedTuple):
+    """Versions, each as NAME==VERSION, that are not served any more: who withdrew them when, how and why.
+
+    ``how`` says gone, yanked (PEP 592), or restored for versions that are served again. ``after`` is how many imports had
+    started before it.
+    """
+
+    run: str
+    versions: t.Sequence[str]
+    how: str
+    reason: str
+    operator: str
+    user: str
+    published_to: str
+    when: str
+    after: int
+
+
 class Ledger(t.NamedTuple):
-    """All imports in the order in which they started, the numbers of lines that are not records, and all rollbacks."""
+    """All imports in the order in which they started, lines that are not records, all rollbacks and all withdrawals."""
 
     imports: t.List[Import]
     damaged: t.List[int]
     rollbacks: t.Sequence[Rollback] = ()
+    withdrawals: t.Sequence[Withdrawal] = ()
+
+    @property
+    def withdrawn(self) -> t.Dict[str, Withdrawal]:
+        """What is withdrawn now, as NAME==VERSION, and by which record."""
+        found: t.Dict[str, Withdrawal] = {}
+        for one in self.withdrawals:
+            for version in one.versions:
+                found[version] = one
+        return {version: one for version, one in sorted(found.items()) if one.how in (GONE, YANKED)}
 
     @property
     def rollback(self) -> t.Optional[Rollback]:
@@ -111,8 +143,18 @@ class Ledger(t.NamedTuple):
         return [one for one in self.done if not one.corrected and _clock.is_ahead(one.created, at)]
 
 
+def withdrawn_options(ledger: Ledger) -> t.List[t.Dict[str, t.Any]]:
+    """Return what is withdrawn, as the option withdrawn of the modules that publish."""
+    found = []
+    for pin, one in ledger.withdrawn.items():
+        name, dummy, version = pin.partition("==")
+        found.append({"name": name, "version": version, "reason": one.reason, "gone": one.how == GONE})
+    return found
+
+
 _TEXTS = ("run", "id", "created", "sums", "operator", "user", "published_to", "when", "ended", "result", "message")
 _ROLLBACK_TEXTS = ("run", "id", "replaced", "operator", "user", "published_to", "when")
+_WITHDRAWAL_TEXTS = ("run", "how", "reason", "operator", "user", "published_to", "when")
 _COUNTS = ("files", "bytes", "uploaded", "present", "uploaded_bytes")
 
 
@@ -139,6 +181,7 @@ def parse(text: str, where: str) -> Ledger:
     ends: t.Dict[str, t.Dict[str, t.Any]] = {}
     corrections: t.Dict[str, str] = {}
     rollbacks: t.List[Rollback] = []
+    withdrawals: t.List[Withdrawal] = []
     damaged = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line:
@@ -163,10 +206,14 @@ def parse(text: str, where: str) -> Ledger:
         elif record.get("event") == "rollback":
             texts = {key: str(record.get(key) or "") for key in _ROLLBACK_TEXTS}
             rollbacks.append(Rollback(after=len(begins), **texts))
+        elif record.get("event") == "withdrawal" and isinstance(record.get("versions"), list):
+            texts = {key: str(record.get(key) or "") for key in _WITHDRAWAL_TEXTS}
+            versions = [str(one) for one in record["versions"]]
+            withdrawals.append(Withdrawal(versions=versions, after=len(begins), **texts))
         else:
             damaged.append(number)
     imports = [_merge(begin, ends.get(run), corrections.get(run, "")) for run, begin in begins.items()]
-    return Ledger(imports, damaged, rollbacks)
+    return Ledger(imports, damaged, rollbacks, withdrawals)
 
 
 def _is_correction(record: t.Mapping[str, t.Any], begin: t.Optional[t.Mapping[str, t.Any]]) -> bool:

@@ -365,6 +365,18 @@ class Client:
         page = self.request("GET", path, missing_ok=True, accept=SIMPLE_JSON)
         return files_of_index(page or {}, self.url(path), self.root + index_path(index))
 
+    def register(self, index: str, project: str) -> None:
+        """Make an index know a project of which it has no file, as version 0."""
+        path = index_path(index) + "/"
+        boundary = "airgap-" + secrets.token_hex(16)
+        fields = ((":action", "submit"), ("name", project), ("version", "0"))
+        part = '--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+        body = "".join(part % (boundary, name, value) for name, value in fields) + "--%s--\r\n" % boundary
+        headers = {"Content-Type": "multipart/form-data; boundary=" + boundary}
+        response = self.send("POST", path, body.encode("utf-8"), headers)
+        if response.status != 200:
+            raise AirgapError("%s: %s" % (project, self.refusal("POST", path, response)))
+
     def download(self, path: str, dest: str) -> str:
         """Write the file at a path of the server into a new file, and return its SHA-256."""
         for left in range(TRIES - 1, -1, -1):

@@ -11,6 +11,7 @@ from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names, _settings
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
 class IndexPlan(t.NamedTuple):
@@ -71,6 +72,23 @@ def _plan_removal(name: str, current: t.Optional[Json], force: bool) -> IndexPla
     return IndexPlan("delete", {}, before, {})
 
 
+def plan_reserved(client: Client, name: str, params: t.Mapping[str, t.Any], exists: bool) -> t.Tuple[Json, Json]:
+    """Return the names that an index must know, as they are now and as they will be, empty if they are the same."""
+    wanted = sorted({_lock.normalize(project) for project in params["reserved"] or []})
+    if not wanted or params["state"] == "absent":
+        return {}, {}
+    known = (client.get_index(name, projects=True) or {}).get("projects") or [] if exists else []
+    before = [project for project in wanted if project in known]
+    return ({}, {}) if before == wanted else ({"reserved": before}, {"reserved": wanted})
+
+
+def reserve(client: Client, name: str, before: Json, after: Json) -> None:
+    """Make an index know the names that it does not know yet."""
+    for project in after.get("reserved", []):
+        if project not in before["reserved"]:
+            client.register(name, project)
+
+
 def apply(client: Client, name: str, plan: IndexPlan) -> None:
     """Carry out a plan."""
     path = _names.index_path(name)
@@ -104,7 +122,14 @@ def ensure(module: AnsibleModule, client: Client) -> Json:
         current = client.get_index(name, projects=True)
     wanted = {} if params["state"] == "absent" else _settings.wanted(params, owner, client.version)
     plan = plan_index(name, params["state"], current, wanted, params["force"])
-    if plan.action and not module.check_mode:
-        apply(client, name, plan)
+    reserved = plan_reserved(client, name, params, current is not None)
+    if not module.check_mode:
+        if plan.action:
+            apply(client, name, plan)
+        reserve(client, name, *reserved)
     before, after = _settings.shown(plan.before), _settings.shown(plan.after)
-    return {"changed": bool(plan.action), "index": after, "diff": {"before": before, "after": after}}
+    return {
+        "changed": bool(plan.action or reserved[1]),
+        "index": after,
+        "diff": {"before": dict(before, **reserved[0]), "after": dict(after, **reserved[1])},
+    }

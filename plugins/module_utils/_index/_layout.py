@@ -29,6 +29,12 @@ class Index(t.NamedTuple):
 
     name: str
     plan: _indexes.IndexPlan
+    reserved: t.Tuple[Json, Json]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.plan.action or self.reserved[1])
 
 
 def read_entries(entries: t.Iterable[t.Any]) -> t.List[Json]:
@@ -143,7 +149,9 @@ class Layout:
             else:
                 self.module.no_log_values.update(_secrets.passwords([entry["mirror_url"]]))
                 wanted = _settings.wanted(entry, owner, self.client.version)
-            plans.append(Index(name, _indexes.plan_index(name, entry["state"], current, wanted, entry["force"])))
+            reserved = _indexes.plan_reserved(self.client, name, entry, current is not None)
+            plan = _indexes.plan_index(name, entry["state"], current, wanted, entry["force"])
+            plans.append(Index(name, plan, reserved))
         return plans
 
     def apply(self, users: t.Sequence[User], indexes: t.Sequence[Index]) -> None:
@@ -163,6 +171,8 @@ class Layout:
             for index in indexes:
                 if index.plan.action == action:
                     _indexes.apply(self.client, index.name, index.plan)
+        for index in indexes:
+            _indexes.reserve(self.client, index.name, *index.reserved)
         for user in users:
             if user.plan.action == "delete":
                 _users.apply(self.client, user.name, user.plan, None)
@@ -202,12 +212,14 @@ class Layout:
             self.apply(users, planned)
         before: Json = {user.name: user.plan.before for user in users if user.plan.action}
         after: Json = {user.name: user.plan.after for user in users if user.plan.action}
-        before.update({index.name: _settings.shown(index.plan.before) for index in planned if index.plan.action})
-        after.update({index.name: _settings.shown(index.plan.after) for index in planned if index.plan.action})
+        for index in planned:
+            if index.is_changed:
+                before[index.name] = dict(_settings.shown(index.plan.before), **index.reserved[0])
+                after[index.name] = dict(_settings.shown(index.plan.after), **index.reserved[1])
         return {
             "changed": bool(before or after or self.created_files),
             "users": [user.name for user in users if user.plan.action],
-            "indexes": [index.name for index in planned if index.plan.action],
+            "indexes": [index.name for index in planned if index.is_changed],
             "diff": {"before": before, "after": after},
         }
 

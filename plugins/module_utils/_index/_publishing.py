@@ -258,6 +258,18 @@ class Publication:
 
     # What it should have.
 
+    def is_withdrawn(self, project: str, version: str) -> bool:
+        """Return whether a version is withdrawn; raises AirgapError for one that is only yanked."""
+        for one in self.params["withdrawn"]:
+            if (normalize(one["name"]), one["version"]) == (normalize(project), version):
+                if not one["gone"]:
+                    raise AirgapError(
+                        "%s==%s is yanked, and devpi-server cannot serve a version as yanked. Set withdraw_how to gone, or "
+                        "airgap_index_kind to static." % (project, version)
+                    )
+                return True
+        return False
+
     def serving(self, name: str) -> Json:
         """Return the settings of the index that nodes use, when it serves a bundle's index."""
         options = {
@@ -398,7 +410,10 @@ class Publication:
     def state(self, identity: str) -> _unchanged.State:
         """Return what is remembered if everything is right."""
         password = _unchanged.password_state(self.params["password_file"])
-        return _unchanged.state(self.client.uuid, self.client.serial, self.index, identity, password)
+        withdrawn = sorted("%s==%s" % (one["name"], one["version"]) for one in self.params["withdrawn"])
+        return _unchanged.state(
+            self.client.uuid, self.client.serial, self.index, " ".join([identity, *withdrawn]), password
+        )
 
     def is_unchanged(self, name: str, identity: str, remove: bool) -> bool:
         """Return whether nothing has changed since a run in which everything was right, and nothing else is wanted now."""
@@ -416,7 +431,8 @@ class Publication:
     def publish(self) -> Json:
         """Serve the bundle in a folder."""
         src, identity = self.params["src"], self.params["bundle_id"]
-        files = files_of(_uploads.files_of_bundle(src, identity), src)
+        entries = _uploads.files_of_bundle(src, identity)
+        files = files_of((one for one in entries if not self.is_withdrawn(one["name"], one["version"])), src)
         name = _bundle_indexes.name_of(self.index, identity)
         check_mode = self.module.check_mode
         self.read_indexes()
@@ -518,13 +534,18 @@ class Publication:
                 % (target.name, target.id)
             )
         self.read_own(())
-        plan = self.plan_settings(target.name, target.id, target.listing, False)
+        withdrawn = [one for one in listed if self.is_withdrawn(one.split("-")[0], version_in(one))]
+        listing = _bundle_indexes.digest({name: one for name, one in listed.items() if name not in withdrawn})
+        plan = self.plan_settings(target.name, target.id, listing, False)._replace(delete=tuple(withdrawn))
         if not self.module.check_mode:
             if not plan.is_empty:
                 self.log_in()
                 own = {key: value for key, value in plan.settings.items() if key != "custom_data"}
                 self.change_settings(target.name, False, own)
-                self.switch(target.name, target.id, plan, target.listing)
+                for filename in withdrawn:
+                    self.delete_file(target.name, filename, listed[filename][0])
+                self.switch(target.name, target.id, plan, listing)
+                self.steady.is_so = self.steady.is_so and not withdrawn
             self.remember(target.id)
         return self.result(target.id, former, (), plan, False)
 

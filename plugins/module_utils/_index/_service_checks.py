@@ -36,7 +36,7 @@ OWNED = {
     "secretfile": "Set devpi_config_dir.",
     "argon2-memory-cost": "Set devpi_argon2_memory_cost.",
     "restrict-modify": "It is always root here.",
-    "offline-mode": "It is always on here: inside the gap there is no other index to ask.",
+    "offline-mode": "Write true or false. It is on by default: inside the gap there is no other index to ask.",
     "unix-socket": "The unit's sandbox forbids such a socket.",
     "configfile": "The role writes that file itself.",
 }
@@ -154,7 +154,7 @@ def _wrong_options(options: t.Mapping[str, t.Any]) -> t.List[str]:
     for key in sorted(options):
         value = options[key]
         if key in OWNED and not (
-            key == "offline-mode" and value is True or key == "restrict-modify" and value == "root"
+            key == "offline-mode" and isinstance(value, bool) or key == "restrict-modify" and value == "root"
         ):
             problems.append("devpi_options has %s, which cannot be set there. %s" % (key, OWNED[key]))
         elif not re.match(r"[a-z0-9][a-z0-9-]*\Z", key):

@@ -10,20 +10,26 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._index import _addresses
 from ansible_collections.airgap.python.plugins.module_utils._index._service import Wanted
+from ansible_collections.airgap.python.plugins.module_utils._versions import release
 
 
 def render(wanted: Wanted) -> str:
     """Return the text of the configuration file."""
     options = dict(wanted.options)
+    is_offline = options.pop("offline-mode", True)
+    # Before 6.20.3, wheels whose folder has another spelling than their name got none; from 7 on, it is always on.
+    if (6, 20, 3) <= release(wanted.version) < (7,):
+        options.setdefault("enable-core-metadata", True)
     options.update(
         {
             "serverdir": wanted.data_dir,
             "secretfile": wanted.secret_path,
             "argon2-memory-cost": wanted.argon2_memory_cost,
             "restrict-modify": "root",
-            "offline-mode": True,
         }
     )
+    if is_offline:
+        options["offline-mode"] = True
     if len(wanted.hosts) == 1:
         options.update(host=wanted.hosts[0], port=wanted.port)
     else:

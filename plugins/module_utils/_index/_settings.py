@@ -67,6 +67,7 @@ SPEC: Json = {
     "mirror_web_url_fmt": {"type": "str"},
     "mirror_ignore_serial_header": {"type": "bool"},
     "mirror_provides_core_metadata": {"type": "bool"},
+    "reserved": {"type": "list", "elements": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "force": {"type": "bool", "default": False},
 }
@@ -94,6 +95,10 @@ def wanted(params: t.Mapping[str, t.Any], owner: str, version: str) -> Json:
     Raises AirgapError for an option that does not apply to the type of the index, or that the server does not know.
     """
     kind = KINDS[params["type"]]
+    if kind == MIRROR and params.get("reserved"):
+        raise AirgapError(
+            "A mirror cannot reserve names. Set reserved on an index that has the mirror among its bases."
+        )
     given = {option: params[option] for option in OPTIONS if params.get(option) is not None}
     if kind == STAGE:
         given = dict(CLOSED, acl_upload=[owner], **given) if "acl_upload" not in given else dict(CLOSED, **given)

@@ -14,7 +14,7 @@ import typing as t
 from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._backup import _program as _backup
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _clock, _ledger, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _clock, _ledger, _manifest, _withdrawal
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _names
 from ansible_collections.airgap.python.plugins.module_utils._index._client import SIMPLE_JSON, Client
@@ -42,12 +42,6 @@ def check_server(client: Client, index: str) -> Check:
     if response.status != 200:
         return Check("server", False, "%s responds with status %d." % (client.url(path), response.status), seconds)
     return Check("server", True, "%s responds in %.0f ms." % (client.url(path), seconds * 1000), seconds)
-
-
-def last_import(ledger: str) -> t.Optional[_ledger.Import]:
-    """Return the last import that succeeded."""
-    done = _ledger.read(ledger).done
-    return done[-1] if done else None
 
 
 def sample(files: t.Sequence[t.Mapping[str, t.Any]], count: int) -> t.List[t.Mapping[str, t.Any]]:
@@ -79,36 +73,28 @@ def differences(
 
 def check_content(client: Client, params: Params) -> Check:
     """Check that the index serves the bundle that was imported last: its list, and the bytes of a sample."""
-    imported = last_import(params["ledger"])
-    if imported is None:
+    ledger = _ledger.read(params["ledger"])
+    if not ledger.done:
         return Check("content", False, "Nothing was imported yet: %s has no import that succeeded." % params["ledger"])
     manifest = _manifest.read(params["bundle"])
-    back = _ledger.read(params["ledger"]).rollback
-    if back is not None and back.id != manifest["id"]:
-        return Check(
-            "content",
-            True,
-            "Bundle %s is served again since %s; %s is bundle %s, so its files were not compared."
-            % (back.id, back.when, params["bundle"], manifest["id"]),
-        )
-    if back is None and manifest["id"] != imported.id:
-        return Check(
-            "content",
-            False,
-            "%s is bundle %s, and the last import was of %s. Play index."
-            % (params["bundle"], manifest["id"], imported.id),
-        )
+    if manifest["id"] != ledger.served:
+        message = "%s is bundle %s, and the index serves %s" % (params["bundle"], manifest["id"], ledger.served)
+        if ledger.rollback is not None:
+            return Check("content", True, message + " since it was rolled back, so its files are not compared.")
+        return Check("content", False, message + ", which was imported last. Play index.")
+    withdrawn = _ledger.withdrawn_options(ledger)
+    files = [one for one in manifest["files"] if not _withdrawal.is_gone(withdrawn, one["name"], one["version"])]
     links: t.Dict[str, str] = {}
     pages: t.Dict[str, t.Dict[str, str]] = {}
-    for project in sorted({normalize(entry["name"]) for entry in manifest["files"]}):
+    for project in sorted({normalize(entry["name"]) for entry in files}):
         path = "%s/+simple/%s/" % (_names.index_path(params["index"]), project)
         page = client.request("GET", path, missing_ok=True, accept=SIMPLE_JSON) or {}
         pages[project] = {}
         for one in page.get("files", []):
             pages[project][str(one.get("filename"))] = str((one.get("hashes") or {}).get("sha256", "")).lower()
             links[str(one.get("filename"))] = urljoin(client.url(path), str(one.get("url", "")))
-    missing, other = differences(manifest["files"], pages)
-    chosen = sample(manifest["files"], params["sample"])
+    missing, other = differences(files, pages)
+    chosen = sample(files, params["sample"])
     damaged = (
         []
         if missing or other
@@ -134,7 +120,7 @@ def check_content(client: Client, params: Params) -> Check:
         "content",
         True,
         "All %d files of bundle %s are listed with their SHA-256; %d of them were read, and are unchanged."
-        % (len(manifest["files"]), manifest["id"], len(chosen)),
+        % (len(files), manifest["id"], len(chosen)),
     )
 
 

@@ -39,7 +39,7 @@ def test_service_that_runs_as_wanted_is_not_changed():
         ({"serverdir": "/srv"}, ["devpi_data_dir"]),
         ({"secretfile": "/srv"}, ["devpi_config_dir"]),
         ({"argon2-memory-cost": 1}, ["devpi_argon2_memory_cost"]),
-        ({"offline-mode": False}, ["always on"]),
+        ({"offline-mode": "no"}, ["on by default"]),
         ({"restrict-modify": "everybody"}, ["always root"]),
         ({"unix-socket": "/run/devpi"}, ["sandbox"]),
         ({"outside_url": "x"}, ["outside_url", "outside-url"]),

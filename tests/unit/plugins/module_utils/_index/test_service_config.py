@@ -25,6 +25,20 @@ def test_lists_and_booleans_are_written_as_devpi_reads_them():
 
 
 @pytest.mark.parametrize(
+    ("version", "is_on"), [("6.20.3", True), ("6.21", True), ("6.20.2", False), ("7.0.0b4", False), ("", False)]
+)
+def test_metadata_of_wheels_are_served_where_devpi_does_so_correctly(version, is_on):
+    assert ("enable-core-metadata" in _service_config.render(wanted(version=version))) is is_on
+    off = _service_config.render(wanted(version=version, options={"enable-core-metadata": False}))
+    assert 'enable-core-metadata: "true"' not in off
+
+
+def test_only_a_mirror_turns_the_offline_mode_off():
+    assert "offline-mode" not in _service_config.render(wanted(options={"offline-mode": False}))
+    assert 'offline-mode: "true"' in _service_config.render(wanted(options={"offline-mode": True}))
+
+
+@pytest.mark.parametrize(
     ("hosts", "line", "urls"),
     [
         (("10.0.0.1",), '  host: "10.0.0.1"\n', ["http://10.0.0.1:3141"]),

@@ -176,7 +176,7 @@ def test_file_that_is_damaged_on_the_disk_of_the_index_is_named(
 
 def test_bundle_that_was_not_published_is_named(params: t.Dict[str, t.Any], tmp_path: pathlib.Path) -> None:
     record_import(tmp_path, "1" * 32)
-    assert "the last import was of %s" % ("1" * 32) in failed(params)["content"]
+    assert "the index serves %s, which was imported last" % ("1" * 32) in failed(params)["content"]
 
 
 def test_another_version_of_the_server_is_named(params: t.Dict[str, t.Any], index: Index) -> None:

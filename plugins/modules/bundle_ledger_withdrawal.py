@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle_ledger_withdrawal
+short_description: Record in the ledger that versions are withdrawn
+version_added: 0.1.0
+description:
+  - Adds one line to the ledger that says which versions are not served any more, why, and who decided it. Nothing is written
+    where the ledger says that already.
+  - The modules that publish follow the ledger, so what is withdrawn stays withdrawn in the next bundles, too.
+author:
+  - airgap.python authors (@airgap-python)
+options:
+  path:
+    description: The ledger, one JSON object a line.
+    type: path
+    required: true
+  bundle:
+    description: The bundle that is served. A version that it does not have is an error, because it is probably a typo.
+    type: path
+    required: true
+  versions:
+    description: The versions, each as C(NAME==VERSION).
+    type: list
+    elements: str
+    required: true
+  how:
+    description:
+      - V(gone) is not served at all. V(yanked) stays listed for those who pin it (PEP 592), which a static index can do.
+        V(restored) is served again.
+    type: str
+    choices: [gone, yanked, restored]
+    default: gone
+  reason:
+    description: The reason. It is needed unless O(how=restored).
+    type: str
+    default: ""
+  operator:
+    description: Who runs this, on the control host. The user who logged in to this host is recorded as well.
+    type: str
+    default: ""
+  index:
+    description: The index.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    description: Can run in check mode and return what would change.
+    support: full
+  diff_mode:
+    description: The lines of a ledger state the time, so no difference can be shown beforehand.
+    support: none
+requirements:
+  - python >= 3.8
+seealso:
+  - module: airgap.python.bundle_ledger_info
+"""
+
+EXAMPLES = r"""
+- name: Record that a version is withdrawn
+  airgap.python.bundle_ledger_withdrawal:
+    path: /srv/airgap/ledger.jsonl
+    bundle: /srv/airgap/bundle
+    versions: [requests==2.31.0]
+    reason: CVE-2024-35195
+    operator: "{{ lookup('ansible.builtin.env', 'USER') }}"
+    index: airgap/prod
+"""
+
+RETURN = r"""
+versions:
+  description: What was recorded, each as C(NAME==VERSION).
+  type: list
+  elements: str
+  returned: success
+withdrawn:
+  description: Everything that is withdrawn from now on.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: The project.
+      type: str
+    version:
+      description: Its version.
+      type: str
+    reason:
+      description: Why.
+      type: str
+    gone:
+      description: Whether it is not served at all.
+      type: bool
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _withdrawal
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+
+
+def main() -> None:
+    """Record the withdrawal."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "bundle": {"type": "path", "required": True},
+            "versions": {"type": "list", "elements": "str", "required": True},
+            "how": {"type": "str", "choices": list(_withdrawal.HOW), "default": "gone"},
+            "reason": {"type": "str", "default": ""},
+            "operator": {"type": "str", "default": ""},
+            "index": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = _withdrawal.record(module.params, module.check_mode)
+    except (AirgapError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
