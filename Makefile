@@ -188,6 +188,10 @@ figures: setup ## Measure what crosses, how long a check takes, what packing gai
 throughput: setup ## Measure a transfer through the lab's bastion against one raw stream (the lab must be up: make lab)
 	@PYTHONPATH=.collections:. python tests/bench/throughput.py
 
+.PHONY: requests
+requests: setup ## Measure requests per second with and without the front (needs wrk; two minutes)
+	@PYTHONPATH=.collections:. python tests/bench/requests_per_second.py
+
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi

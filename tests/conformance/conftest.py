@@ -139,6 +139,9 @@ class Client:
         settings.update(UV_CACHE_DIR=str(self.folder / "uv-cache"), UV_PYTHON_DOWNLOADS="never")
         if self.index.authority:
             settings["SSL_CERT_FILE"] = self.index.authority
+            # With older versions of pip, these win over --cert.
+            for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+                settings.pop(name, None)
         command = self.command + [str(one) for one in arguments]
         done = subprocess.run(
             command, env=settings, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False

@@ -146,6 +146,7 @@ class Site:
             "stage_audit": "off",
             "stage_index_url": self.index_url,
             "install_python": sys.executable,
+            "front_state": "absent",
             "devpi_port": int(port),
         }
         own = {

@@ -21,7 +21,7 @@ from tests.integration.devpi_server import (  # noqa: F401  # pylint: disable=un
     next_process,
     process,
 )
-from tests.integration.file_server import FileServer
+from tests.integration.front_server import FrontServer
 from tests.integration.simple_index import make_wheel
 from tests.integration.test_static_index import run
 
@@ -29,8 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The columns of the table, and what each lacks.
 LACKS = {
     "static": "",
-    VERSION: "range,cache,metadata-sums,sizes,times,versions,withdrawn",
-    NEXT: "range,cache,withdrawn",
+    VERSION: "cache,metadata-sums,sizes,times,versions,withdrawn",
+    NEXT: "cache,withdrawn",
 }
 pytestmark = pytest.mark.devpi_server
 
@@ -48,9 +48,11 @@ def stage(folder):
     return {"src": str(folder / "bundle"), "bundle_id": manifest["id"]}
 
 
-def conform(url, lacks, folder):
+def conform(front, lacks, folder):
     """Run the conformance test against an index; return what it has."""
-    settings = dict(os.environ, INDEX_URL=url, INDEX_LACKS=lacks, INDEX_REPORT=str(folder / "report.json"))
+    url = front.url + "/airgap/prod/+simple/"
+    settings = dict(os.environ, INDEX_URL=url, INDEX_CA=front.ca, INDEX_LACKS=lacks)
+    settings["INDEX_REPORT"] = str(folder / "report.json")
     if "withdrawn" not in lacks:
         settings["INDEX_WITHDRAWN"] = "app==1.0"
     done = subprocess.run(
@@ -90,23 +92,22 @@ def table():
     return found
 
 
-def test_static_index_behind_a_file_server(tmp_path):
+def test_static_index_behind_the_front(tmp_path):
     arguments = stage(tmp_path)
     reason = {"name": "app", "version": "1.0", "reason": "it is broken, use 2.0"}
     result = run(path=str(tmp_path / "static"), index="airgap/prod", withdrawn=[reason], **arguments)
     assert result.get("changed"), result
-    server = FileServer(tmp_path / "static/current", tmp_path / "nginx")
+    front = FrontServer("static", tmp_path / "static", tmp_path / "nginx")
     try:
-        url = "http://127.0.0.1:%d/airgap/prod/+simple/" % server.port
-        found = conform(url, LACKS["static"], tmp_path)
+        found = conform(front, LACKS["static"], tmp_path)
     finally:
-        server.stop()
+        front.stop()
     assert found == table()["static"]
     assert all(found.values())
 
 
 @pytest.mark.parametrize("version", [VERSION, NEXT])
-def test_devpi(version, request, tmp_path):
+def test_devpi_behind_the_front(version, request, tmp_path):
     server = request.getfixturevalue("process" if version == VERSION else "next_process")
     server.clear()
     server.create_index("airgap/prod")
@@ -114,5 +115,9 @@ def test_devpi(version, request, tmp_path):
         "devpi_upload", index="airgap/prod", login_user="airgap", login_password="owner-secret-2", **stage(tmp_path)
     )
     assert result.get("changed"), result
-    found = conform(server.url + "/airgap/prod/+simple/", LACKS[version], tmp_path)
+    front = FrontServer("devpi", server.folder / "data/+files", tmp_path / "nginx", devpi=server.url)
+    try:
+        found = conform(front, LACKS[version], tmp_path)
+    finally:
+        front.stop()
     assert found == table()["devpi %s" % version.partition(".")[0]]

@@ -137,7 +137,7 @@ def test_loopback_address_of_a_tunnel_is_refused_on_each_node_except_the_index_h
 def test_index_host_that_is_a_node_may_use_its_own_index(control, index):
     port = int(index.url.split(":")[2].split("/")[0])
     path = control.folder / "pip.conf"
-    here = {"ansible_host": "127.0.0.1", "devpi_port": port, "pip_conf_path": str(path)}
+    here = {"ansible_host": "127.0.0.1", "front_state": "absent", "devpi_port": port, "pip_conf_path": str(path)}
     control.write({"airgap_index": ["here"], "airgap_nodes": ["here"]}, here=here)
     index.trouble["+simple"] = [404]
     rc, said = control.play("nodes", "--tags", "pip_conf")

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compare requests per second: devpi-server alone, behind the front, a static index behind the front, nginx on a plain folder.
+
+All on loopback in one run, with wrk (Debian package wrk): 50 connections, a page of the simple index and a small wheel. Run
+it with `make requests`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+from tests.integration import small_bundle
+from tests.integration.devpi_server import VERSION, Server, install
+from tests.integration.front_server import FrontServer
+from tests.integration.simple_index import make_wheel
+from tests.integration.test_static_index import run
+
+JSON = "application/vnd.pypi.simple.v1+json"
+CONNECTIONS = 50
+PAGE = "/airgap/prod/+simple/app/"
+# Versions on the page, and bytes of a wheel.
+VERSIONS, SIZE = 12, 13000
+# Like the front's, but the root is a folder of two files, and nothing is chosen.
+PLAIN = """
+    server {
+        listen 127.0.0.1:%d%s;
+        root %s;
+        location / { }
+    }
+"""
+
+
+def measure(url, seconds, accept=JSON):
+    """Return requests per second."""
+    command = ["wrk", "-t2", "-c%d" % CONNECTIONS, "-d%ds" % seconds, "-H", "Accept: " + accept, url]
+    said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", said)
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", said)
+    assert found, said
+    if failed:
+        sys.stderr.write("%s: %s\n" % (url, failed.group()))
+    return float(found.group(1))
+
+
+def both(base, wheel, seconds):
+    """Return requests per second of the page and of the wheel, after each was requested once."""
+    found = []
+    for path in (PAGE, wheel):
+        measure(base + path, 1)
+        found.append(measure(base + path, seconds))
+    return found
+
+
+def publish(folder, server):
+    """Publish the same wheels to devpi-server and as a static index; return the address of one of them."""
+    wheels = [make_wheel("app", "1.%d" % number, payload=os.urandom(SIZE)) for number in range(VERSIONS)]
+    for number, wheel in enumerate(wheels):
+        bundle = folder / ("bundle%d" % number)
+        manifest = small_bundle.write(bundle, {"base": {"here": [wheel]}}, [small_bundle.here()])
+        login = {"login_user": "airgap", "login_password": "owner-secret-2", "bundle_id": manifest["id"]}
+        result = server.run("devpi_upload", index="airgap/prod", src=str(bundle), **login)
+        assert result.get("changed"), result
+    sets = {"s%d" % number: {"here": [wheel]} for number, wheel in enumerate(wheels)}
+    manifest = small_bundle.write(folder / "bundle", sets, [small_bundle.here()])
+    source = {"src": str(folder / "bundle"), "bundle_id": manifest["id"]}
+    result = run(path=str(folder / "static"), index="airgap/prod", **source)
+    assert result.get("changed"), result
+    request = urllib.request.Request(server.url + PAGE, headers={"Accept": JSON})
+    with urllib.request.urlopen(request) as answer:
+        return "/airgap/prod/" + json.load(answer)["files"][0]["url"].replace("../../", "")
+
+
+def plain(front, static, wheel, seconds):
+    """Return requests per second of nginx on a folder that has only the two files."""
+    folder = static.parent / "plain"
+    (folder / "f").mkdir(parents=True, exist_ok=True)
+    shutil.copy(static / ("current%sindex.json" % PAGE), folder / "page")
+    shutil.copy(static / ("current" + wheel), folder / "f/wheel")
+    text = pathlib.Path(front.folder / "nginx.conf").read_text()
+    listen = re.search(r"listen 127.0.0.1:(\d+)( ssl)?;", text)
+    assert listen
+    certificate = "".join(re.findall(r"^ +ssl_.*\n", text, re.MULTILINE))
+    server = PLAIN % (int(listen.group(1)), listen.group(2) or "", folder)
+    server = server.replace("location", certificate + "        location", 1)
+    front.stop()
+    (front.folder / "nginx.conf").write_text(text[: text.index("    server {")] + server + "}\n")
+    front.start()
+    found = [measure(front.url + path, seconds) for path in ("/page", "/f/wheel")]
+    front.stop()
+    return found
+
+
+def main():
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=5)
+    seconds = parser.parse_args().seconds
+    if not shutil.which("wrk"):
+        sys.exit("wrk is missing. Install it: apt-get install wrk")
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "devpi").mkdir()
+        server = Server(install(VERSION), folder / "devpi").create().start()
+        try:
+            server.clear()
+            server.create_index("airgap/prod")
+            wheel = publish(folder, server)
+            rows.append(("devpi-server %s alone, http" % VERSION, both(server.url, wheel, seconds)))
+            for tls in (False, True):
+                scheme = "https" if tls else "http"
+                front = FrontServer("devpi", folder / "devpi/data/+files", folder / ("d" + scheme), server.url, tls)
+                rows.append(("devpi-server behind the front, " + scheme, both(front.url, wheel, seconds)))
+                front.stop()
+        finally:
+            server.stop()
+        for tls in (False, True):
+            scheme = "https" if tls else "http"
+            front = FrontServer("static", folder / "static", folder / ("s" + scheme), tls=tls)
+            rows.append(("static index behind the front, " + scheme, both(front.url, wheel, seconds)))
+            rows.append(("nginx on a plain folder, " + scheme, plain(front, folder / "static", wheel, seconds)))
+    alone = rows[0][1]
+    print(
+        "%d connections, %d CPUs, %s, Python %s"
+        % (CONNECTIONS, os.cpu_count() or 0, platform.machine(), sys.version.split()[0])
+    )
+    print("%-40s %12s %12s %8s %8s" % ("requests per second", "page", "wheel", "page x", "wheel x"))
+    for title, (page, file) in rows:
+        print("%-40s %12.0f %12.0f %8.1f %8.1f" % (title, page, file, page / alone[0], file / alone[1]))
+    found = dict(rows)
+    for scheme in ("http", "https"):
+        ratio = [
+            a / b
+            for a, b in zip(
+                found["static index behind the front, " + scheme], found["nginx on a plain folder, " + scheme]
+            )
+        ]
+        print("static / plain folder, %s: page %.2f, wheel %.2f" % (scheme, *ratio))
+
+
+if __name__ == "__main__":
+    main()
