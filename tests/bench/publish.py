@@ -4,7 +4,7 @@
 Run it with `make bench-publish` (WHEELS=FOLDER for wheels of your own). Both ways run in turn, each time into an empty index of a server that is
 started here on loopback. The raw way is one session with a token, which checks nothing and reads nothing back. Ours is
 the module as Ansible runs it on a host, Python's start and all checks included. Then: the same bundle again, and a
-bundle with a few other files.
+bundle with a few other files. Last: the same bundle as a static index.
 """
 
 from __future__ import annotations
@@ -99,6 +99,23 @@ def make_bundle(folder, wheels):
     return manifest["id"]
 
 
+def run(module, arguments):
+    """Run a module as Ansible does; return its seconds and its result."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible_collections.airgap.python.plugins.modules." + module],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode(),
+        env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    result = json.loads(done.stdout)
+    if "msg" in result:
+        sys.exit(result["msg"])
+    return seconds, result
+
+
 class Server:
     """A devpi-server with nothing on it, on loopback."""
 
@@ -156,19 +173,7 @@ class Server:
             "memory": os.path.join(self.folder, "memory/devpi.json"),
             "files_dir": os.path.join(self.folder, "data/+files"),
         }
-        started = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible_collections.airgap.python.plugins.modules.devpi_publish"],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode(),
-            env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
-            stdout=subprocess.PIPE,
-            check=False,
-        )
-        seconds = time.monotonic() - started
-        result = json.loads(done.stdout)
-        if "msg" in result:
-            sys.exit(result["msg"])
-        return seconds, result
+        return run("devpi_publish", arguments)
 
     def post(self, wheels):
         """POST all wheels in one session; return the seconds, without those of the login."""
@@ -224,6 +229,8 @@ def measure(commands, folder, wheels, rounds):
         "devpi_publish": [],
         "the same again": [],
         "five other files": [],
+        "static_index": [],
+        "static_index, the same again": [],
     }
     bundle, second = os.path.join(folder, "bundle"), os.path.join(folder, "second")
     identity = make_bundle(bundle, wheels)
@@ -237,6 +244,10 @@ def measure(commands, folder, wheels, rounds):
             found["devpi_publish"].append(server.publish(bundle, identity)[0])
             found["the same again"].append(server.publish(bundle, identity)[0])
             found["five other files"].append(server.publish(second, other)[0])
+        static = {"path": os.path.join(folder, "static"), "index": "airgap/prod", "src": bundle, "bundle_id": identity}
+        found["static_index"].append(run("static_index", static)[0])
+        found["static_index, the same again"].append(run("static_index", static)[0])
+        shutil.rmtree(static["path"])
     return found
 
 
