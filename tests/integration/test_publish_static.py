@@ -131,12 +131,20 @@ def test_former_bundle_is_served_again_and_the_ledger_says_so(site):
 def test_version_that_the_ledger_has_as_withdrawn_is_marked_until_it_is_restored(site):
     assert site.play()[0] == 0
     page = site.folder / "static/current/airgap/prod/+simple/app/index.html"
-    record = {"path": str(site.folder / "ledger.jsonl"), "bundle": str(site.folder / "bundle"), "index": "airgap/prod"}
-    module("bundle_ledger_withdrawal", versions=["app==1.0"], how="yanked", reason="broken", **record)
+
+    def record(how, reason):
+        arguments = {"path": str(site.folder / "ledger.jsonl"), "bundle": str(site.bundle), "versions": ["app==1.0"]}
+        result = module("bundle_ledger_withdrawal", how=how, reason=reason, index="airgap/prod", **arguments)
+        assert result.get("changed"), result
+
+    record("yanked", "broken")
     rc, changed, output = site.play()
     assert rc == 0, output
     assert 'data-yanked="broken"' in page.read_text()
     assert site.play()[1] == 0
-    module("bundle_ledger_withdrawal", versions=["app==1.0"], how="restored", **record)
+    record("gone", "evil")
+    assert site.play()[0] == 0
+    assert not page.exists()
+    record("restored", "a mistake")
     assert site.play()[0] == 0
     assert "data-yanked" not in page.read_text()

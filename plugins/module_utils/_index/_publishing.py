@@ -538,14 +538,15 @@ class Publication:
         if self.is_unchanged(target.name, target.id, False):
             return self.result(target.id, former, (), nothing, False)
         listed = self.read_files(target.name)
-        if not target.listing or _bundle_indexes.digest(listed) != target.listing:
+        withdrawn = [one for one in listed if self.is_withdrawn(one.split("-")[0], version_in(one))]
+        listing = _bundle_indexes.digest({name: one for name, one in listed.items() if name not in withdrawn})
+        # A run that was killed may have removed some of the withdrawn files.
+        if not target.listing or target.listing not in (_bundle_indexes.digest(listed), listing):
             raise AirgapError(
                 "Index %s, bundle %s, no longer has the files that it had when it was served. Nothing was changed. Transfer that "
                 "bundle again and publish it with publish_older: true, which puts the index right."
                 % (target.name, target.id)
             )
-        withdrawn = [one for one in listed if self.is_withdrawn(one.split("-")[0], version_in(one))]
-        listing = _bundle_indexes.digest({name: one for name, one in listed.items() if name not in withdrawn})
         self.read_own(())
         plan = self.plan_settings(target.name, target.id, listing, False)._replace(
             delete=(*withdrawn, *self.own_withdrawn())
@@ -554,7 +555,10 @@ class Publication:
             if not plan.is_empty:
                 self.log_in()
                 own = {key: value for key, value in plan.settings.items() if key != "custom_data"}
+                if withdrawn:
+                    own["custom_data"] = _bundle_indexes.custom_data(target.id, target.number, listing)
                 self.change_settings(target.name, False, own)
+                self.indexes[target.name] = dict(self.indexes[target.name], **own)
                 for filename in withdrawn:
                     self.delete_file(target.name, filename, listed[filename][0])
                 self.remove_own_withdrawn()
