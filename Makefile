@@ -176,9 +176,16 @@ molecule-all: ## All molecule scenarios
 	@$(MAKE) molecule SCENARIOS=--all
 
 .PHONY: bench
-bench: setup ## Measure staging against the way of the usual guides (minutes; not part of test)
+bench: setup ## Measure staging against the way of the usual guides, and publishing against raw POSTs (minutes; not part of test)
 	@$(say) "Measuring"
 	@PYTHONPATH=.collections:. python tests/bench/bench.py
+	@$(MAKE) bench-publish
+
+.PHONY: bench-publish
+bench-publish: setup ## Measure publishing to devpi-server against raw POSTs of the same files (a minute; WHEELS=FOLDER for others)
+	@$(say) "Measuring how a bundle is published"
+	@PYTHONPATH=.collections:. python tests/bench/publish.py $(if $(WHEELS),--wheels $(WHEELS))
+	@PYTHONPATH=.collections:. python tests/bench/publish.py --small 3000 --rounds 1
 
 .PHONY: figures
 figures: setup ## Measure what crosses, how long a check takes, what packing gains (a minute; WHEELS=FOLDER for real ones)
@@ -191,6 +198,11 @@ throughput: setup ## Measure a transfer through the lab's bastion against one ra
 .PHONY: requests
 requests: setup ## Measure requests per second with and without the front (needs wrk; two minutes)
 	@PYTHONPATH=.collections:. python tests/bench/requests_per_second.py
+
+.PHONY: clients
+clients: setup ## Install with 20 real pips at a time, five rounds, from the index of the lab (the lab must have been played: make demo)
+	@$(say) "Installing with 20 pips at a time"
+	@python tests/bench/clients.py
 
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure how long a bundle takes to be published to an empty devpi-server, against raw POSTs of the same files.
 
-Run it with `make bench-publish WHEELS=folder`. Both ways run in turn, each time into an empty index of a server that is
+Run it with `make bench-publish` (WHEELS=FOLDER for wheels of your own). Both ways run in turn, each time into an empty index of a server that is
 started here on loopback. The raw way is one session with a token, which checks nothing and reads nothing back. Ours is
 the module as Ansible runs it on a host, Python's start and all checks included. Then: the same bundle again, and a
-bundle with a few other files.
+bundle with a few other files. Last: the same bundle as a static index.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition, _sums
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
+from tests.integration import devpi_server
+
 TARGET = {"name": "node", "python": "3.11.2", "libc": "glibc-2.36"}
 SETS = [{"name": "base", "requirements": ["x"], "targets": ["node"]}]
 
@@ -42,6 +44,28 @@ def pin_of(path):
     return _lock.Pin(
         _lock.normalize(name), version, hashlib.sha256(data).hexdigest(), os.path.basename(path), len(data), "-"
     )
+
+
+def download():
+    """Return a folder with the wheels that the requirements of this folder need here, downloaded once."""
+    folder = os.path.abspath(".cache/bench/wheels")
+    if not os.path.isdir(folder):
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--only-binary",
+            ":all:",
+            "--dest",
+            folder + ".part",
+        ]
+        subprocess.run(
+            [*command, "--requirement", os.path.join(os.path.dirname(__file__), "requirements.txt")], check=True
+        )
+        os.rename(folder + ".part", folder)
+    return folder
 
 
 def small_wheel(folder, number):
@@ -73,6 +97,23 @@ def make_bundle(folder, wheels):
     with open(os.path.join(folder, "SHA256SUMS"), "w", encoding="utf-8") as stream:
         stream.write(_sums.render(_sums.compute(folder)))
     return manifest["id"]
+
+
+def run(module, arguments):
+    """Run a module as Ansible does; return its seconds and its result."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible_collections.airgap.python.plugins.modules." + module],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode(),
+        env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    result = json.loads(done.stdout)
+    if "msg" in result:
+        sys.exit(result["msg"])
+    return seconds, result
 
 
 class Server:
@@ -132,19 +173,7 @@ class Server:
             "memory": os.path.join(self.folder, "memory/devpi.json"),
             "files_dir": os.path.join(self.folder, "data/+files"),
         }
-        started = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible_collections.airgap.python.plugins.modules.devpi_publish"],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode(),
-            env=dict(os.environ, PYTHONPATH=os.path.abspath(".collections")),
-            stdout=subprocess.PIPE,
-            check=False,
-        )
-        seconds = time.monotonic() - started
-        result = json.loads(done.stdout)
-        if "msg" in result:
-            sys.exit(result["msg"])
-        return seconds, result
+        return run("devpi_publish", arguments)
 
     def post(self, wheels):
         """POST all wheels in one session; return the seconds, without those of the login."""
@@ -200,6 +229,8 @@ def measure(commands, folder, wheels, rounds):
         "devpi_publish": [],
         "the same again": [],
         "five other files": [],
+        "static_index": [],
+        "static_index, the same again": [],
     }
     bundle, second = os.path.join(folder, "bundle"), os.path.join(folder, "second")
     identity = make_bundle(bundle, wheels)
@@ -213,15 +244,18 @@ def measure(commands, folder, wheels, rounds):
             found["devpi_publish"].append(server.publish(bundle, identity)[0])
             found["the same again"].append(server.publish(bundle, identity)[0])
             found["five other files"].append(server.publish(second, other)[0])
+        static = {"path": os.path.join(folder, "static"), "index": "airgap/prod", "src": bundle, "bundle_id": identity}
+        found["static_index"].append(run("static_index", static)[0])
+        found["static_index, the same again"].append(run("static_index", static)[0])
+        shutil.rmtree(static["path"])
     return found
 
 
 def main():
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wheels", help="a folder of real wheels")
+    parser.add_argument("--wheels", help="a folder of real wheels (default: those of requirements.txt)")
     parser.add_argument("--small", type=int, default=0, help="this many small wheels instead")
-    parser.add_argument("--devpi", default=".cache/devpi-venv/bin", help="the folder of devpi's commands")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="airgap-bench-", dir=os.path.abspath(".cache")) as folder:
@@ -231,16 +265,18 @@ def main():
         if options.small:
             wheels = [small_wheel(pool, number) for number in range(options.small)]
         else:
-            names = sorted(name for name in os.listdir(options.wheels) if name.endswith(".whl"))
-            wheels = [shutil.copy(os.path.join(options.wheels, name), pool) for name in names]
+            source = options.wheels or download()
+            names = sorted(name for name in os.listdir(source) if name.endswith(".whl"))
+            wheels = [shutil.copy(os.path.join(source, name), pool) for name in names]
         size = sum(os.path.getsize(path) for path in wheels) / 1e6
         print("Python %s, %d cores" % (platform.python_version(), os.cpu_count() or 1))
         print("\n| %d wheels, %.0f MB | seconds | ratio |\n|---|---|---|" % (len(wheels), size))
-        found = measure(options.devpi, folder, wheels, options.rounds)
-        middle = {way: sorted(seconds)[len(seconds) // 2] for way, seconds in found.items()}
+        found = measure(str(devpi_server.install(devpi_server.VERSION)), folder, wheels, options.rounds)
         for way, seconds in found.items():
             shown = ", ".join("%.2f" % one for one in seconds)
-            print("| %s | %s | %.2f |" % (way, shown, middle[way] / middle["raw POSTs"]), flush=True)
+            # Each round's ratio is that of two runs one after the other, on a machine that may have other work.
+            ratios = sorted(one / raw for one, raw in zip(seconds, found["raw POSTs"]))
+            print("| %s | %s | %.2f |" % (way, shown, ratios[len(ratios) // 2]), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.airgap.python.plugins.module_utils._index import _bundle_indexes
 
-from tests.integration.devpi_server import NEXT, devpi_bin, install  # noqa: F401  # pylint: disable=unused-import
+from tests.integration.devpi_server import NEXT, ROOT_PASSWORD, devpi_bin, install  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.published import SIMPLE, Bundle, Site
+from tests.integration.test_closure import run
 
 pytestmark = pytest.mark.devpi_server
 # How many times a run is killed, and how many times the server.
@@ -210,6 +212,15 @@ def test_change_by_hand_is_shown_in_check_mode_and_put_right(site, bundle, chang
     assert site.requests() == 1
 
 
+def test_node_without_pip_gets_a_file_of_the_bundle_that_is_served(site, bundle, tmp_path):
+    first = bundle(1)
+    site.publish_ok(first)
+    name = "always-1.0-py3-none-any.whl"
+    options = {"index_url": site.url + "/airgap/prod/+simple/", "project": "always", "dest": str(tmp_path / name)}
+    assert run("index_file", filename=name, sha256=first.files[name], **options)["changed"]
+    assert (tmp_path / name).read_bytes() == (first.folder / "wheels" / name).read_bytes()
+
+
 def test_password_that_was_changed_on_the_server_or_in_the_site_is_put_right(site, bundle):
     first = bundle(1)
     site.publish_ok(first)
@@ -280,6 +291,25 @@ def test_rollback_to_an_index_that_someone_changed_is_refused(site, bundle):
     # Publishing that bundle again puts its index right.
     assert site.publish_ok(first)["uploaded_count"] == 1
     assert site.seen() == first.files
+
+
+def test_withdrawn_version_does_not_come_back_with_a_rollback_even_if_one_was_killed(site, bundle):
+    first, second = bundle(1), bundle(2)
+    site.publish_ok(first)
+    site.publish_ok(second)
+    withdrawn = [{"name": "own1x0", "version": "1.0", "gone": True}, {"name": "own1x1", "version": "1.0", "gone": True}]
+    left = {name: sha for name, sha in first.files.items() if name.split("-")[0] not in ("own1x0", "own1x1")}
+    # What a killed run leaves: one of the two files is removed, and the index says what it has in the end.
+    name = "own1x0-1.0-py3-none-any.whl"
+    listing = _bundle_indexes.digest({one: (sha, ">=3.8") for one, sha in left.items()})
+    root(site, "PATCH", "/" + first.index, {"custom_data": _bundle_indexes.custom_data(first.id, 1, listing)})
+    sha256 = first.files[name]
+    root(site, "DELETE", "/%s/+f/%s/%s/%s?force" % (first.index, sha256[:3], sha256[3:16], name))
+    options = site.publishing(rollback=first.id, withdrawn=withdrawn)
+    result = site.run("devpi_publish", **options)
+    assert "msg" not in result, result["msg"]
+    assert site.seen() == left
+    assert site.run("devpi_publish", **options)["changed"] is False
 
 
 def test_older_bundles_are_removed_from_disk_and_the_number_is_a_variable(site, bundle):
@@ -458,3 +488,13 @@ def test_withdrawn_version_is_not_in_the_next_bundle_nor_in_a_former_one(site, b
 def test_yanked_version_is_refused_because_devpi_cannot_serve_it_as_such(site, bundle):
     result = site.publish(bundle(1), withdrawn=[dict(GONE, gone=False)])
     assert "devpi-server cannot serve a version as yanked" in result["msg"]
+
+
+def test_withdrawn_version_is_removed_as_well_where_the_index_holds_it_itself(site, bundle):
+    first = bundle(1)
+    site.publish_ok(first)
+    wheel = "common1-1.0-py3-none-any.whl"
+    path = first.folder / "wheels" / wheel
+    site.upload([{"path": str(path), "sha256": first.files[wheel]}], login_user="root", login_password=ROOT_PASSWORD)
+    assert site.publish_ok(first, withdrawn=[GONE])["switched"]
+    assert wheel not in site.seen()

@@ -128,13 +128,23 @@ def test_former_bundle_is_served_again_and_the_ledger_says_so(site):
     assert (ledger["served"], ledger["rollbacks"][0]["replaced"]) == (first, second)
 
 
-def test_version_that_the_site_withdraws_is_marked_and_comes_back_when_it_is_removed_from_the_list(site):
+def test_version_that_the_ledger_has_as_withdrawn_is_marked_until_it_is_restored(site):
     assert site.play()[0] == 0
     page = site.folder / "static/current/airgap/prod/+simple/app/index.html"
-    withdrawn = [{"name": "app", "version": "1.0", "reason": "broken"}]
-    rc, changed, output = site.play(publish_withdrawn=withdrawn)
+
+    def record(how, reason):
+        arguments = {"path": str(site.folder / "ledger.jsonl"), "bundle": str(site.bundle), "versions": ["app==1.0"]}
+        result = module("bundle_ledger_withdrawal", how=how, reason=reason, index="airgap/prod", **arguments)
+        assert result.get("changed"), result
+
+    record("yanked", "broken")
+    rc, changed, output = site.play()
     assert rc == 0, output
     assert 'data-yanked="broken"' in page.read_text()
-    assert site.play(publish_withdrawn=withdrawn)[1] == 0
+    assert site.play()[1] == 0
+    record("gone", "evil")
+    assert site.play()[0] == 0
+    assert not page.exists()
+    record("restored", "a mistake")
     assert site.play()[0] == 0
     assert "data-yanked" not in page.read_text()

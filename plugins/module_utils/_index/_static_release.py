@@ -8,7 +8,6 @@ was released. The same bundle and settings give the same bytes.
 
 from __future__ import annotations
 
-import concurrent.futures
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._access import other
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, read_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_files, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_file, sha256_stream
 from ansible_collections.airgap.python.plugins.module_utils._index import _static_pages, _static_web
 from ansible_collections.airgap.python.plugins.module_utils._index._static_pages import Served
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _wheel, _wheel_name
@@ -162,7 +161,8 @@ def check(root: str, sums: t.Mapping[str, str], known: t.Optional[t.Mapping[str,
     reals = dict(known or {})
     paths = sorted((found & set(sums)) - set(reals))
     try:
-        reals.update(zip(paths, sha256_files(os.path.join(root, path) for path in paths)))
+        for path in paths:
+            reals[path] = sha256_file(os.path.join(root, path))
     except OSError as error:
         return [*problems, "%s cannot be read: %s" % (error.filename, error.strerror)]
     return problems + ["%s was changed" % path for path in sorted(reals) if reals[path] != sums.get(path)]
@@ -228,8 +228,7 @@ def write(root: str, packaging: Packaging, release: Release, selection: Selectio
             " ".join(str(message.get("Summary") or "").split()),
         )
 
-    with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        placed = list(pool.map(place, selection.served))
+    placed = [place(source) for source in selection.served]
     wheels = {}
     sums = {}
     for one in (served for dummy, served in placed):

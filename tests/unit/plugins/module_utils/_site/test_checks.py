@@ -179,6 +179,16 @@ def test_bundle_that_was_not_published_is_named(params: t.Dict[str, t.Any], tmp_
     assert "the index serves %s, which was imported last" % ("1" * 32) in failed(params)["content"]
 
 
+def test_bundle_that_was_taken_back_is_not_missed(
+    params: t.Dict[str, t.Any], tmp_path: pathlib.Path, index: Index
+) -> None:
+    record = {"event": "rollback", "run": "2" * 32, "id": "1" * 32, "when": "2026-02-02T00:00:00Z"}
+    _ledger.append(str(tmp_path / "ledger.jsonl"), [record])
+    index.listed.clear()
+    (content,) = [one for one in _checks.check_site(params, NOW) if one.name == "content"]
+    assert content.ok and "the index serves %s since it was rolled back" % ("1" * 32) in content.message
+
+
 def test_another_version_of_the_server_is_named(params: t.Dict[str, t.Any], index: Index) -> None:
     index.version = "6.19.0"
     assert failed(params)["version"] == "devpi-server 6.19.0 runs, and the bundle has 6.20.3. Play index."
