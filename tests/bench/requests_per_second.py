@@ -100,15 +100,35 @@ def add_plain(front, static, wheel):
     return "%s:%d" % (front.url.rpartition(":")[0], port)
 
 
+def cpu_seconds(server):
+    """Return how long the workers of nginx have used a CPU."""
+    listed = subprocess.run(["pgrep", "-P", str(server.running.pid)], stdout=subprocess.PIPE, check=True).stdout
+    total = 0
+    for pid in listed.decode().split():
+        fields = pathlib.Path("/proc/%s/stat" % pid).read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def compare(front, plain, wheel, seconds):
-    """Return requests per second of the static index and of the plain folder; they take turns, against the machine's moods."""
-    for url in (front + PAGE, plain + "/page", front + wheel, plain + "/f/wheel"):
+    """Return requests per second of the static index and of the plain folder, and the ratio per second of CPU.
+
+    They take turns, and the ratio says the same on a machine that does something else.
+    """
+    for url in (front.url + PAGE, plain + "/page", front.url + wheel, plain + "/f/wheel"):
         measure(url, 1)
-    found = []
+    found, ratios = [], []
     for own, other in ((PAGE, "/page"), (wheel, "/f/wheel")):
-        turns = [(measure(front + own, seconds), measure(plain + other, seconds)) for _turn in range(3)]
-        found.append([statistics.median(one) for one in zip(*turns)])
-    return list(zip(*found))
+        rates: list[list[float]] = [[], []]
+        efforts: list[list[float]] = [[], []]
+        for turn in range(6):
+            before = cpu_seconds(front)
+            rate = measure((plain + other) if turn % 2 else (front.url + own), seconds)
+            rates[turn % 2].append(rate)
+            efforts[turn % 2].append(rate * seconds / (cpu_seconds(front) - before))
+        found.append([statistics.median(one) for one in rates])
+        ratios.append(statistics.median(efforts[0]) / statistics.median(efforts[1]))
+    return [*zip(*found), ratios]
 
 
 def main():
@@ -118,7 +138,7 @@ def main():
     seconds = parser.parse_args().seconds
     if not shutil.which("wrk"):
         sys.exit("wrk is missing. Install it: apt-get install wrk")
-    rows = []
+    rows, ratios = [], {}
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "devpi").mkdir()
@@ -139,7 +159,7 @@ def main():
             scheme = "https" if tls else "http"
             front = FrontServer("static", folder / "static", folder / ("s" + scheme), tls=tls)
             plain = add_plain(front, folder / "static", wheel)
-            static, other = compare(front.url, plain, wheel, seconds)
+            static, other, ratios[scheme] = compare(front, plain, wheel, seconds)
             front.stop()
             rows += [
                 ("static index behind the front, " + scheme, static),
@@ -153,15 +173,8 @@ def main():
     print("%-40s %12s %12s %8s %8s" % ("requests per second", "page", "wheel", "page x", "wheel x"))
     for title, (page, file) in rows:
         print("%-40s %12.0f %12.0f %8.1f %8.1f" % (title, page, file, page / alone[0], file / alone[1]))
-    found = dict(rows)
-    for scheme in ("http", "https"):
-        ratio = [
-            a / b
-            for a, b in zip(
-                found["static index behind the front, " + scheme], found["nginx on a plain folder, " + scheme]
-            )
-        ]
-        print("static / plain folder, %s: page %.2f, wheel %.2f" % (scheme, *ratio))
+    for scheme, (page, file) in ratios.items():
+        print("per second of CPU, static index / plain folder, %s: page %.2f, wheel %.2f" % (scheme, page, file))
 
 
 if __name__ == "__main__":

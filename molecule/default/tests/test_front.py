@@ -62,7 +62,8 @@ def test_certificate_that_ended_is_renewed_by_the_timer_and_by_a_run():
     for renew in (lambda: read("index", "systemctl start airgap-front-renew"), lambda: play("playbooks/index.yml")):
         read("index", "/opt/airgap/airgap-front/bin/python -c '%s'" % (ISSUE_BEFORE % 400))
         read("index", "systemctl reload %s && sleep 1" % UNIT)
-        assert "certificate has expired" in on("node311", DOWNLOAD).out
+        assert on("node311", DOWNLOAD).rc != 0
+        assert "certificate has expired" in on("node311", "python3 -c '%s' /+api" % GET).out
         renew()
         assert read("node311", "sleep 1; %s && echo done" % DOWNLOAD) == "done"
     assert play("playbooks/index.yml").changed == 0
