@@ -199,6 +199,11 @@ throughput: setup ## Measure a transfer through the lab's bastion against one ra
 requests: setup ## Measure requests per second with and without the front (needs wrk; two minutes)
 	@PYTHONPATH=.collections:. python tests/bench/requests_per_second.py
 
+.PHONY: clients
+clients: setup ## Install with 20 real pips at a time, five rounds, from the index of the lab (the lab must have been played: make demo)
+	@$(say) "Installing with 20 pips at a time"
+	@python tests/bench/clients.py
+
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi

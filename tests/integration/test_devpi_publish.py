@@ -16,7 +16,7 @@ import typing as t
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._index import _bundle_indexes
 
-from tests.integration.devpi_server import NEXT, devpi_bin, install  # noqa: F401  # pylint: disable=unused-import
+from tests.integration.devpi_server import NEXT, ROOT_PASSWORD, devpi_bin, install  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.published import SIMPLE, Bundle, Site
 from tests.integration.test_closure import run
 
@@ -488,3 +488,13 @@ def test_withdrawn_version_is_not_in_the_next_bundle_nor_in_a_former_one(site, b
 def test_yanked_version_is_refused_because_devpi_cannot_serve_it_as_such(site, bundle):
     result = site.publish(bundle(1), withdrawn=[dict(GONE, gone=False)])
     assert "devpi-server cannot serve a version as yanked" in result["msg"]
+
+
+def test_withdrawn_version_is_removed_as_well_where_the_index_holds_it_itself(site, bundle):
+    first = bundle(1)
+    site.publish_ok(first)
+    wheel = "common1-1.0-py3-none-any.whl"
+    path = first.folder / "wheels" / wheel
+    site.upload([{"path": str(path), "sha256": first.files[wheel]}], login_user="root", login_password=ROOT_PASSWORD)
+    assert site.publish_ok(first, withdrawn=[GONE])["switched"]
+    assert wheel not in site.seen()

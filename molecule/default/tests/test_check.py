@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
+import posixpath
 
-from conftest import on, play, read
+from conftest import fetch, on, play, read
 
 
 def test_site_in_order_passes_and_a_monitor_gets_the_result(tmp_path):
@@ -29,7 +30,8 @@ def test_site_in_order_passes_and_a_monitor_gets_the_result(tmp_path):
 
 
 def test_file_damaged_on_the_disk_of_the_index_is_named_and_the_run_ends_with_2():
-    path = read("index", "find /var/lib/devpi-server/+files -name 'flask-*.whl' | head -1")
+    link = fetch("airgap/prod/+simple/flask/", "application/vnd.pypi.simple.v1+json")["files"][0]["url"]
+    path = posixpath.normpath("/var/lib/devpi-server/+files/airgap/prod/+simple/flask/" + link)
     read("index", "cp -p %s /srv/airgap/away && printf x >> %s" % (path, path))
     try:
         result = play("playbooks/check.yml", "-e", "check_sample=0")

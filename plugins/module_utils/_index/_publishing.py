@@ -452,7 +452,7 @@ class Publication:
                 source, copied = kept, versions_to_copy(lacking, others)
         final = None if lacking or foreign else _bundle_indexes.digest(listed)
         plan = self.plan_settings(name, identity, final, True)._replace(
-            delete=tuple(foreign),
+            delete=(*foreign, *self.own_withdrawn()),
             upload=tuple(one for one in lacking if one.filename not in copied),
             copy=tuple(one for one in lacking if one.filename in copied),
         )
@@ -495,7 +495,9 @@ class Publication:
             self.change_settings(name, False, own)
             self.indexes[name] = dict(self.indexes[name], **own)
         for filename in plan.delete:
-            self.delete_file(name, filename, listed[filename][0])
+            if filename in listed:
+                self.delete_file(name, filename, listed[filename][0])
+        self.remove_own_withdrawn()
         if plan.upload or plan.copy or plan.delete:
             declared = self.fill(name, files, plan, source, copied)
             self.steady = Steady()
@@ -503,8 +505,17 @@ class Publication:
             check_read_back(name, files, listed, declared)
         return listed
 
+    def own_withdrawn(self) -> t.List[str]:
+        """Return the files that the served index holds itself, of versions that are withdrawn."""
+        return [name for name in sorted(self.own) if self.is_withdrawn(name.split("-")[0], version_in(name))]
+
+    def remove_own_withdrawn(self) -> None:
+        """Remove the files that the served index holds itself, of versions that are withdrawn."""
+        for filename in self.own_withdrawn():
+            self.delete_file(self.index, filename, self.own[filename][0])
+
     def delete_file(self, name: str, filename: str, sha256: str) -> None:
-        """Remove a file that is not the bundle's from the bundle's index."""
+        """Remove a file that must not be served from an index."""
         path = "%s/+f/%s/%s/%s" % (_names.index_path(name), sha256[:3], sha256[3:16], quote(filename))
         response = self.client.send("DELETE", path + "?force")
         if response.status not in (200, 404, 410):
@@ -537,7 +548,9 @@ class Publication:
                 % (target.name, target.id)
             )
         self.read_own(())
-        plan = self.plan_settings(target.name, target.id, listing, False)._replace(delete=tuple(withdrawn))
+        plan = self.plan_settings(target.name, target.id, listing, False)._replace(
+            delete=(*withdrawn, *self.own_withdrawn())
+        )
         if not self.module.check_mode:
             if not plan.is_empty:
                 self.log_in()
@@ -548,6 +561,7 @@ class Publication:
                 self.indexes[target.name] = dict(self.indexes[target.name], **own)
                 for filename in withdrawn:
                     self.delete_file(target.name, filename, listed[filename][0])
+                self.remove_own_withdrawn()
                 self.switch(target.name, target.id, plan, listing)
                 self.steady.is_so = self.steady.is_so and not withdrawn
             self.remember(target.id)
