@@ -147,6 +147,7 @@ class Site:
             "stage_index_url": self.index_url,
             "install_python": sys.executable,
             "front_state": "absent",
+            "backup_state": "absent",
             "devpi_port": int(port),
         }
         own = {

@@ -17,7 +17,7 @@ TAGS = [
     ("outside", "media", STAGE, "media", {"media"}),
     ("site", "devpi", INDEX, "devpi", {"devpi"}),
     ("site", "publish", INDEX, "publish", {"publish"}),
-    ("site", "index", INDEX, "publish", {"devpi", "publish"}),
+    ("site", "index", INDEX, "publish", {"devpi", "front", "publish", "backup"}),
     ("site", "nodes", NODE, "install", {"pip_conf", "install"}),
     ("nodes", "install", NODE, "install", {"install"}),
     ("nodes", "pip_conf", NODE, "pip_conf", {"pip_conf"}),
