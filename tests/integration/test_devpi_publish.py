@@ -140,6 +140,14 @@ def test_files_that_the_server_has_are_not_sent_again(site, bundle):
     assert page["files"][0]["requires-python"] == ">=3.8"
 
 
+def test_bundle_that_another_index_serves_is_copied_on_the_server(site, bundle):
+    first = bundle(1)
+    site.publish_ok(first, index="airgap/staging")
+    done = site.publish_ok(first)
+    assert (done["uploaded_count"], done["present_count"]) == (0, len(first.files))
+    assert site.seen() == site.seen("airgap/staging") == first.files
+
+
 def test_check_mode_changes_nothing_and_says_what_it_would_do(site, bundle):
     first, second = bundle(1), bundle(2)
     planned = site.publish_ok(first, check=True)

@@ -103,6 +103,18 @@ def served(index: str, indexes: Indexes) -> t.Optional[BundleIndex]:
     return None
 
 
+def elsewhere(name: str, identity: str, indexes: Indexes) -> t.List[str]:
+    """Return where else on the server a bundle is served: its indexes besides the one with this name."""
+    ending = name_of("", identity)
+    found = []
+    for other in sorted(indexes):
+        if other != name and other.endswith(ending):
+            one = find(other[: -len(ending)], indexes).get(other)
+            if one is not None and one.number and one.id == identity:
+                found.append(other)
+    return found
+
+
 def newest_first(found: t.Mapping[str, BundleIndex]) -> t.List[BundleIndex]:
     """Return the bundles' indexes that have been served, the last one served first."""
     return sorted((one for one in found.values() if one.number), key=lambda one: (-one.number, one.name))

@@ -470,9 +470,13 @@ class Publication:
         return self.result(identity, former, files, plan, changed)
 
     def kept(self, name: str, former: t.Optional[BundleIndex]) -> t.List[str]:
-        """Return the indexes of the other bundles that were served, first the one that is served now."""
+        """Return the indexes of the other bundles that were served, first the one that is served now.
+
+        Before them, this bundle where another index of the server serves it, such as a staging: it has every file.
+        """
         found = _bundle_indexes.newest_first(_bundle_indexes.find(self.index, self.indexes))
-        names = [former.name] if former is not None and former.number else []
+        names = _bundle_indexes.elsewhere(name, self.params["bundle_id"], self.indexes)
+        names += [former.name] if former is not None and former.number else []
         return [one for one in dict.fromkeys(names + [one.name for one in found]) if one != name]
 
     def make_whole(

@@ -129,6 +129,14 @@ def test_trial_checks_the_same_configuration_in_the_same_sandbox_on_another_port
     assert [line for line in kept if line not in unit] == []
 
 
+@pytest.mark.parametrize("kind", ["devpi", "static"])
+def test_trial_may_open_the_port_that_the_front_gets_from_systemd(kind):
+    unit, _config = _front.trial(render(_front.SERVICE, kind), render("nginx.conf", kind), CONFIG + "/trial.conf", 4444)
+    (families,) = re.findall("^RestrictAddressFamilies=(.*)", unit, re.MULTILINE)
+    assert "AF_INET" in families.split()
+    assert ("AF_INET" in render(_front.SERVICE, kind)) == (kind == "devpi")
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
