@@ -368,3 +368,10 @@ def test_secret_that_is_a_link_is_refused_with_a_message(tmp_path):
     owner = pwd.getpwuid(os.geteuid()).pw_name
     said = run("secret_file", path=str(tmp_path / "secret"), owner=owner)
     assert said["failed"] and "secret is a link" in said["msg"] and "Remove the link" in said["msg"]
+
+
+def test_environment_is_removed_once_and_nothing_else_is(venv):
+    """Last in this file: the other tests use the environment."""
+    assert run("locked_venv", path=venv.path, state="absent")["changed"]
+    assert not os.path.exists(venv.path)
+    assert not run("locked_venv", path=venv.path, state="absent")["changed"]

@@ -62,7 +62,7 @@ def inspect(path: str, run: Run) -> _venv_plan.Found:
     if answer is None:
         return _venv_plan.Found("managed", recorded)
     return _venv_plan.Found(
-        "ours",
+        "managed",
         recorded,
         _venv_plan.Python(tuple(answer["version"]), answer["executable"]),
         tuple((name, version) for name, version in answer["installed"]),
