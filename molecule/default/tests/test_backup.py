@@ -38,7 +38,9 @@ def test_timer_is_enabled_and_its_unit_is_sandboxed():
 
 def test_backup_while_the_index_is_read_is_whole_and_only_root_can_read_it():
     answers: t.List[t.Any] = []
-    reader = threading.Thread(target=lambda: answers.extend(fetch("airgap/prod/+simple/", SIMPLE) for _ in range(5)))
+    reader = threading.Thread(
+        target=lambda: answers.extend(fetch("airgap/prod/+simple/", SIMPLE) for _unused in range(5))
+    )
     reader.start()
     result = play("playbooks/index.yml", "--tags", "backup", "-e", "backup_now=true")
     reader.join()

@@ -80,7 +80,7 @@ def test_overriding_settings_of_a_user_are_reported_and_do_not_stop_the_run():
     )
     read(
         "node311",
-        "cp -a /etc/environment /root/environment.before; echo http_proxy=http://127.0.0.1:9 >> /etc/environment",
+        "cp -a /etc/environment /root/environment.before; echo https_proxy=http://127.0.0.1:9 >> /etc/environment",
     )
     read(
         "node311",

@@ -86,7 +86,7 @@ def params_fixture(index: Index, tmp_path: pathlib.Path) -> t.Dict[str, t.Any]:
     files = [
         {
             "path": "wheels/" + name,
-            "name": name.split("-")[0].replace("_", "-"),
+            "name": name.split("-", maxsplit=1)[0].replace("_", "-"),
             "version": name.split("-")[1],
             "sha256": hashlib.sha256(data).hexdigest(),
             "size": len(data),
