@@ -11,7 +11,9 @@ SIMPLE = "application/vnd.pypi.simple.v1+json"
 
 
 def files():
-    """Return the files of one project that the index lists."""
+    """Return the files of one project that the index lists; a project without files has no page."""
+    if {"name": "jmespath"} not in fetch("airgap/prod/+simple/", SIMPLE)["projects"]:
+        return []
     return [one["filename"] for one in fetch("airgap/prod/+simple/jmespath/", SIMPLE)["files"]]
 
 
