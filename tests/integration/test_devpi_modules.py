@@ -288,7 +288,11 @@ def test_the_whole_server_is_read(server, tmp_path):
 
 def test_the_state_of_a_replica_is_read_on_both_sides(server, tmp_path, tmp_path_factory):
     files = [wheel(tmp_path)]
-    primary = server
+    # A new one: where files were removed before, a replica of 7.0.0b4 responds to /+status with status 500 (it cannot
+    # write the errors that it has as JSON).
+    primary = Server(server.commands, tmp_path_factory.mktemp("primary"), "--offline-mode", "--role", "primary")
+    primary.create().start()
+    primary.create_index("airgap/prod")
     primary.upload(files)
     replica = Server(server.commands, tmp_path_factory.mktemp("replica"), "--role", "replica")
     replica.options += ("--primary-url", primary.url)
@@ -315,6 +319,7 @@ def test_the_state_of_a_replica_is_read_on_both_sides(server, tmp_path, tmp_path
         assert watched["role"] == "primary" and [one["address"] for one in watched["replicas"]] == ["127.0.0.1"]
     finally:
         replica.stop()
+        primary.stop()
 
 
 def test_an_index_without_its_user_names_the_user(server):
