@@ -157,7 +157,7 @@ EXAMPLES = r"""
   airgap.python.devpi_index:
     name: root/pypi
     type: mirror
-    mirror_url: https://pypi.org/simple/
+    mirror_url: https://index.example.org/simple/
     title: PyPI
     login_password_file: /etc/devpi-server/root.password
 
