@@ -29,7 +29,7 @@ SET = "airgap-devpi"
 MOUNTED = "/run/airgap-bundle"
 # quadlet came with podman 4.4.
 OLDEST = (4, 4)
-# What stands in a quadlet for the ids of the account, which is created after its text is written.
+# What a quadlet has in place of the ids of the account, which is created after its text is written.
 UID, GID = "@UID@", "@GID@"
 _RECIPE = """FROM {base}
 USER 0:0

@@ -79,7 +79,8 @@ def test_image_is_built_again_when_a_lock_the_base_or_a_path_changes():
 
 
 @pytest.mark.parametrize(
-    ("output", "fits"), [("podman version 5.4.2", True), ("podman version 4.4.0", True), ("podman version 4.3.1", False)]
+    ("output", "fits"),
+    [("podman version 5.4.2", True), ("podman version 4.4.0", True), ("podman version 4.3.1", False)],
 )
 def test_podman_without_quadlets_is_refused(output, fits):
     reason = _container.why_unusable(output)
