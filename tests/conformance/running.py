@@ -30,16 +30,20 @@ def table():
     return found
 
 
+def lacks(column):
+    """Return what the kind of a column lacks, as INDEX_LACKS has it."""
+    return ",".join(feature for feature, has in table()[column].items() if not has)
+
+
 def conform(column, url, ca, folder, withdrawn="", prefix=()):
     """Run the conformance test against an index; it must have what a column of the table says, neither more nor less.
 
     ``prefix`` is a command that runs it in another network.
     """
     expected = table()[column]
-    lacks = ",".join(feature for feature, has in expected.items() if not has)
     for version in (OLDEST_PIP, MIDDLE_PIP, ""):
         unpacked_pip(version)
-    settings = dict(os.environ, INDEX_URL=url, INDEX_CA=str(ca), INDEX_LACKS=lacks)
+    settings = dict(os.environ, INDEX_URL=url, INDEX_CA=str(ca), INDEX_LACKS=lacks(column))
     settings["INDEX_REPORT"] = str(folder / "report.json")
     if expected["withdrawn"]:
         settings["INDEX_WITHDRAWN"] = withdrawn
