@@ -31,6 +31,7 @@ def quadlet(**variables):
         "_devpi_image": "localhost/airgap-devpi:1",
         "devpi_port": 3141,
         "_devpi_is_local": True,
+        "_devpi_has_front": True,
     }
     with open(TEMPLATE.replace(".service.j2", ".container.j2"), encoding="utf-8") as stream:
         text = jinja2.Template(stream.read(), trim_blocks=True, undefined=jinja2.StrictUndefined)
