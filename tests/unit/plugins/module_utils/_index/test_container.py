@@ -131,3 +131,11 @@ def test_link_that_started_the_former_unit_is_removed(tmp_path):
         (wants / name).symlink_to(tmp_path / name)
     _container.remove_wants(str(tmp_path / "devpi-server.service"))
     assert os.listdir(wants) == ["other.service"]
+
+
+def test_wheels_that_a_static_index_has_linked_are_found(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels/a.whl").write_bytes(b"a")
+    assert not _container.has_links(str(tmp_path / "wheels"))
+    os.link(tmp_path / "wheels/a.whl", tmp_path / "b.whl")
+    assert _container.has_links(str(tmp_path / "wheels"))
