@@ -38,7 +38,9 @@ def install(number):
     """Install all of a lock into a new folder on one of the nodes, with the pip and the settings of that node."""
     node = lab.NODES[number % len(lab.NODES)]
     folder = "/tmp/replica/%d" % number
-    command = "rm -rf {0} && /opt/airgap/base/bin/pip install --quiet --no-cache-dir --target {0} {1} && ls {0} && rm -rf {0}"
+    command = (
+        "rm -rf {0} && /opt/airgap/base/bin/pip install --quiet --no-cache-dir --target {0} {1} && ls {0} && rm -rf {0}"
+    )
     lock = "--require-hashes -r /opt/airgap/base/airgap-lock.txt"
     return lab.on(node, command.format(folder, lock))
 

@@ -10,7 +10,9 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._install import _locked_venv, _venv
 
 
-@pytest.mark.parametrize(("attempts", "failures", "is_good"), [(1, 0, True), (1, 1, False), (2, 1, True), (3, 3, False)])
+@pytest.mark.parametrize(
+    ("attempts", "failures", "is_good"), [(1, 0, True), (1, 1, False), (2, 1, True), (3, 3, False)]
+)
 def test_lock_is_installed_again_from_the_start_once_for_each_attempt(monkeypatch, attempts, failures, is_good):
     calls = []
 

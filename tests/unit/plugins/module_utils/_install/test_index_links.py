@@ -47,7 +47,9 @@ def test_check_mode_asks_no_index(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize(("attempts", "failures", "is_good"), [(1, 1, False), (2, 1, True), (2, 2, False), (0, 0, True)])
+@pytest.mark.parametrize(
+    ("attempts", "failures", "is_good"), [(1, 1, False), (2, 1, True), (2, 2, False), (0, 0, True)]
+)
 def test_file_is_fetched_again_when_the_host_that_serves_it_dies(tmp_path, monkeypatch, attempts, failures, is_good):
     calls = []
 
