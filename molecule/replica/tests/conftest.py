@@ -9,6 +9,7 @@ import os
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 _SPEC = importlib.util.spec_from_file_location("lab", os.path.join(ROOT, "molecule/default/tests/conftest.py"))
+assert _SPEC is not None and _SPEC.loader is not None
 lab = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(lab)
 
