@@ -14,7 +14,13 @@ SHELL = "/usr/sbin/nologin"
 
 
 class Wanted(t.NamedTuple):
-    """The service as the role wants it. ``version`` is that of devpi-server in the bundle, "" if it is not known."""
+    """The service as the role wants it.
+
+    Attributes:
+        version: That of devpi-server in the bundle, "" if it is not known.
+        quadlet_path: The path of the quadlet, if the server runs in a container.
+        image: The image that it runs in; "" without a container.
+    """
 
     user: str
     python: str
@@ -29,6 +35,18 @@ class Wanted(t.NamedTuple):
     argon2_memory_cost: int
     version: str
     has_password: bool
+    quadlet_path: str = ""
+    image: str = ""
+
+    @property
+    def text_path(self) -> str:
+        """Return the path of the file that has the text of the unit."""
+        return self.quadlet_path if self.image else self.unit_path
+
+    @property
+    def other_path(self) -> str:
+        """Return the path of the file that the server has when it runs in the other way; only one of them may exist."""
+        return self.unit_path if self.image else self.quadlet_path
 
     @property
     def config_path(self) -> str:
