@@ -265,7 +265,8 @@ class Publication:
                 if not one["gone"]:
                     raise AirgapError(
                         "%s==%s is yanked, and devpi-server cannot serve a version as yanked. Withdraw it with withdraw_how=gone, "
-                        "restore it with withdraw_how=restored, or set airgap_index_kind to static." % (project, version)
+                        "restore it with withdraw_how=restored, or set airgap_index_kind to static."
+                        % (project, version)
                     )
                 return True
         return False
