@@ -22,14 +22,22 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 DONE = ".complete"
 
 
-def create(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: str) -> None:
-    """Create the data in DATA/.init and move them into place, as the account and without root's rights."""
+# What else may be in the folder: data that were moved aside.
+STAYS = {"lost+found", ".replaced"}
+
+
+def create(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: str, primary_url: str = "") -> None:
+    """Create the data in DATA/.init and move them into place, as the account and without root's rights.
+
+    With ``primary_url`` they are those of a replica, which gets all users from there.
+    """
     with open(password_file, encoding="utf-8") as stream:
         password = stream.read().rstrip("\n")
+    options = {"root-passwd": password} if not primary_url else {"role": "replica", "primary-url": primary_url}
 
     def work() -> None:
         become(account)
-        _fill(data, password, devpi_init)
+        _fill(data, options, devpi_init)
 
     try:
         in_child(work)
@@ -68,18 +76,18 @@ def become(account: pwd.struct_passwd) -> None:
     os.chdir("/")
 
 
-def _fill(data: str, password: str, devpi_init: str) -> None:
+def _fill(data: str, options: t.Mapping[str, str], devpi_init: str) -> None:
     aside = os.path.join(data, ".init")
     if not os.path.exists(os.path.join(aside, DONE)):
         if os.path.lexists(aside):
             shutil.rmtree(aside)
-        rest = sorted(set(os.listdir(data)) - {"lost+found"})
+        rest = sorted(set(os.listdir(data)) - STAYS)
         if rest:
             raise AirgapError(
                 "%s is not empty, and its content is not devpi's: %s. Empty it, or set devpi_data_dir to another folder."
                 % (data, ", ".join(rest[:5]))
             )
-        _init(aside, password, devpi_init)
+        _init(aside, options, devpi_init)
     created = os.path.join(aside, "data")
     for name in sorted(os.listdir(created), key=_serverversion_last):
         os.rename(os.path.join(created, name), os.path.join(data, name))
@@ -91,16 +99,15 @@ def _serverversion_last(name: str) -> t.Tuple[bool, str]:
     return name == ".serverversion", name
 
 
-def _init(aside: str, password: str, devpi_init: str) -> None:
+def _init(aside: str, options: t.Mapping[str, str], devpi_init: str) -> None:
     """Run devpi-init in a new folder, and mark the folder when devpi-init has finished."""
     os.mkdir(aside, 0o700)
     config = os.path.join(aside, "init.yml")
     handle = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    options = dict(options, serverdir=os.path.join(aside, "data"))
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(
-            "devpi-server:\n  serverdir: '%s'\n  no-root-pypi: true\n  root-passwd: '%s'\n"
-            % (os.path.join(aside, "data").replace("'", "''"), password.replace("'", "''"))
-        )
+        stream.write("devpi-server:\n  no-root-pypi: true\n")
+        stream.writelines("  %s: '%s'\n" % (key, value.replace("'", "''")) for key, value in options.items())
     try:
         done = subprocess.run(
             [devpi_init, "-c", config],

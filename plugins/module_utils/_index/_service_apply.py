@@ -19,8 +19,10 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _addresses,
     _client,
     _data_folder,
+    _front,
     _journal,
     _migration,
+    _replication,
     _service,
     _service_checks,
     _service_config,
@@ -31,6 +33,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service_insp
     inspect,
     list_names,
     read_entry,
+    read_start,
 )
 from ansible_collections.airgap.python.plugins.module_utils._install import _venv_plan
 
@@ -52,6 +55,10 @@ class Service:
         # Whether the server ran before the change, and whether the change stopped it.
         self.ran = False
         self.was_stopped = False
+        # What the change did to the data of a server whose part in replication it changes: devpi's note of that part, and
+        # whether the data of a former primary were moved aside.
+        self.nodeinfo = b""
+        self.was_set_aside = False
 
     @property
     def timeout(self) -> int:
@@ -68,15 +75,22 @@ class Service:
         account = self.create_account(plan, found)
         self.create_folders(account)
         self.write_secrets(plan, found, account)
-        if "data" in plan.steps:
-            _data_folder.create(
-                wanted.data_dir, account, wanted.password_path, os.path.join(wanted.venv, "bin/devpi-init")
-            )
+        if "certificate of the primary" in plan.steps:
+            self.write_file(wanted.ca_path, wanted.primary_ca, account.pw_gid, 0o640)
+        if _service_plan.COPY in plan.steps:
+            self.clear_data(found.data.role)
+        if {"data", _service_plan.COPY} & set(plan.steps):
+            init = os.path.join(wanted.venv, "bin/devpi-init")
+            primary_url = wanted.primary_url if wanted.is_replica else ""
+            _data_folder.create(wanted.data_dir, account, wanted.password_path, init, primary_url)
         if "config" in plan.steps:
             self.check_config(account.pw_gid)
         if _service_plan.CONVERT in plan.steps:
             self.convert_data(account)
-        elif plan.restart and self.ran:
+        elif wanted.promote and found.data.role == _service.REPLICA:
+            # A trial would note the new part in the data that the replica uses.
+            self.nodeinfo = read_start(os.path.join(wanted.data_dir, ".nodeinfo"), 4096)
+        elif plan.restart and self.ran and not self.was_stopped:
             self.run_trial(account.pw_gid)
         self.write_files(plan, account.pw_gid)
         if plan.restart or "unit" in plan.steps:
@@ -86,6 +100,38 @@ class Service:
             self.systemd.start("restart", self.urls, self.timeout)
         if "enable" in plan.steps:
             self.systemd.systemctl_or_fail("enable", "--quiet", self.systemd.name)
+
+    def clear_data(self, role: str) -> None:
+        """Stop the server and empty its data folder, so that the data can be copied from the primary.
+
+        The front is stopped, too, and the role front starts it again: nodes must not find half an index here.
+        """
+        self.systemd.systemctl("stop", _front.SOCKET, _front.SERVICE)
+        self.was_stopped = True
+        self.systemd.systemctl("stop", self.systemd.name)
+        if role == _service.REPLICA:
+            _migration.clear(self.wanted.data_dir)
+        else:
+            _migration.set_aside(self.wanted.data_dir)
+            self.was_set_aside = True
+
+    def restore_part(self) -> None:
+        """Undo what the change did to the data of a server whose part in replication it changed."""
+        data = self.wanted.data_dir
+        if not self.nodeinfo and not self.was_set_aside:
+            return
+        self.systemd.systemctl("stop", self.systemd.name)
+        self.was_stopped = True
+        if self.was_set_aside:
+            _migration.take_back(data)
+        else:
+            account = pwd.getpwnam(self.wanted.user)
+
+            def work() -> None:
+                _data_folder.become(account)
+                _files.write_atomic(os.path.join(data, ".nodeinfo"), self.nodeinfo, 0o600)
+
+            _data_folder.in_child(work)
 
     def convert_data(self, account: pwd.struct_passwd) -> None:
         """Convert the data to the format of the new version while the old one serves, try it, and exchange them."""
@@ -138,6 +184,12 @@ class Service:
     def write_secrets(self, plan: _service_plan.Plan, found: _service.Found, account: pwd.struct_passwd) -> None:
         """Write the server's secret and root's password, unless they exist."""
         wanted = self.wanted
+        entry = found.entries.get(wanted.secret_path)
+        if wanted.is_replica and (entry is None or entry.empty):
+            raise AirgapError(
+                "%s does not exist, and a replica needs the secret of its primary. Play index, which carries it to this host."
+                % wanted.secret_path
+            )
         _secret_file.write_secret(wanted.secret_path, None, account.pw_uid, account.pw_gid)
         given = self.module.params["root_password"] if "password" in plan.steps else ""
         entry = found.entries.get(wanted.password_path)
@@ -149,11 +201,14 @@ class Service:
         """Write the configuration and the unit."""
         wanted = self.wanted
         if "config" in plan.steps:
-            _files.write_atomic(wanted.config_path, _service_config.render(wanted).encode("utf-8"), 0o640)
-            _access.set_owner(wanted.config_path, 0, gid, 0o640)
+            self.write_file(wanted.config_path, _service_config.render(wanted), gid, 0o640)
         if "unit" in plan.steps:
-            _files.write_atomic(wanted.unit_path, wanted.unit.encode("utf-8"), 0o644)
-            _access.set_owner(wanted.unit_path, 0, 0, 0o644)
+            self.write_file(wanted.unit_path, wanted.unit, 0, 0o644)
+
+    def write_file(self, path: str, text: str, gid: int, mode: int) -> None:
+        """Write a file of root."""
+        _files.write_atomic(path, text.encode("utf-8"), mode)
+        _access.set_owner(path, 0, gid, mode)
 
     @contextlib.contextmanager
     def trial_config(self, text: str, gid: int) -> t.Iterator[str]:
@@ -226,6 +281,20 @@ class Service:
         """Wait until a server that runs already answers."""
         self.systemd.start("start", self.urls, self.timeout)
 
+    def discard(self) -> None:
+        """Discard what a rollback would restore: the change works."""
+        self.nodeinfo, self.was_set_aside, self.was_stopped = b"", False, False
+        self.rollback.discard()
+        _rollback.discard_former_venv(self.wanted.venv)
+
+    def wait_until_in_sync(self, serial: int) -> None:
+        """Wait until a replica has all changes up to a serial, and all files."""
+        client = _client.Client(self.urls[0])
+        try:
+            _replication.wait(client, serial, float(self.module.params["sync_timeout"]))
+        finally:
+            client.close()
+
     def runs_former(self) -> bool:
         """Return whether the running server was started before the first of the new files was written."""
         state = self.systemd.state()
@@ -237,6 +306,7 @@ class Service:
     def roll_back(self) -> str:
         """Restore the former state; return what came of that, "" if there was nothing to restore."""
         self.restore_data()
+        self.restore_part()
         has_venv = _rollback.has_former_venv(self.wanted.venv)
         if not has_venv and not self.rollback.is_recorded:
             return ""
@@ -302,6 +372,11 @@ def wanted_from(params: t.Mapping[str, t.Any]) -> _service.Wanted:
         params["argon2_memory_cost"],
         params["version"],
         bool(params["root_password"]),
+        "" if params["part"] == "alone" else params["part"],
+        params["primary_url"].rstrip("/"),
+        params["primary_ca"],
+        params["promote"],
+        params["replace_data"],
     )
 
 
@@ -326,12 +401,15 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
     if not module.check_mode:
         service.restore_data()
     found = inspect(wanted, service.systemd)
+    if module.check_mode and found.primary.problem:
+        # An earlier role of the same run may only have reported that it would start it.
+        found = found._replace(primary=_service.Primary())
     problems = _service_checks.find_problems(wanted, found)
     if problems:
         raise AirgapError(*problems)
     plan = _service_plan.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
-    after = {wanted.config_path: _service_config.render(wanted), wanted.unit_path: wanted.unit}
+    after = _service_plan.texts_of(wanted)
     result = {
         "changed": plan.changed,
         "steps": list(plan.steps),
@@ -348,8 +426,10 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
         if not plan.restart:
             service.wait_until_ready()
         _migration.discard(wanted.data_dir)
-        service.rollback.discard()
-        _rollback.discard_former_venv(wanted.venv)
+        service.discard()
+        if wanted.is_replica:
+            # It goes on copying after this, so nothing is rolled back if that takes too long.
+            service.wait_until_in_sync(found.primary.serial)
     return dict(result, answers=not _client.why_unreachable(service.urls[0]))
 
 
