@@ -204,6 +204,10 @@ clients: setup ## Install with 20 real pips at a time, five rounds, from the ind
 	@$(say) "Installing with 20 pips at a time"
 	@python tests/bench/clients.py
 
+.PHONY: calls
+calls: setup ## Count the calls and seconds of index.yml on the lab when nothing is left to change (the lab must have been played: make demo)
+	@python tests/bench/calls.py $(PLAYBOOKS) $(if $(CHECKOUT),--checkout $(CHECKOUT))
+
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi

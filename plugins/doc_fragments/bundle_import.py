@@ -10,10 +10,6 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  path:
-    description: The ledger, one JSON object a line.
-    type: path
-    required: true
   bundle:
     description: The bundle that is imported.
     type: path
@@ -23,10 +19,6 @@ options:
     type: list
     elements: dict
     default: []
-  operator:
-    description: Who runs the import, on the control host. The user who logged in to this host is recorded as well.
-    type: str
-    default: ""
   index:
     description: The index that the bundle is published to.
     type: str
@@ -37,12 +29,4 @@ attributes:
     support: full
     membership:
       - airgap.python.bundle_import
-  check_mode:
-    description: Can run in check mode and return what would change.
-    support: full
-  diff_mode:
-    description: The lines of a ledger state the time, so no difference can be shown beforehand.
-    support: none
-requirements:
-  - python >= 3.8
 """

@@ -50,6 +50,7 @@ seealso:
   - module: airgap.python.bundle_import_start
   - module: airgap.python.bundle_ledger_info
 extends_documentation_fragment:
+  - airgap.python.ledger
   - airgap.python.bundle_import
 """
 

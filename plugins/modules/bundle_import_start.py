@@ -34,6 +34,7 @@ seealso:
   - module: airgap.python.bundle_import_end
   - module: airgap.python.bundle_ledger_info
 extends_documentation_fragment:
+  - airgap.python.ledger
   - airgap.python.bundle_import
 """
 

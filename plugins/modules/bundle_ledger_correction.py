@@ -14,18 +14,7 @@ description:
   - The line to sign is the C(statement) in RV(airgap.python.bundle_ledger_info#module:ahead).
 author:
   - airgap.python authors (@airgap-python)
-attributes:
-  check_mode:
-    description: Can run in check mode and return what would change.
-    support: full
-  diff_mode:
-    description: The lines of a ledger state the time, so no difference can be shown beforehand.
-    support: none
 options:
-  path:
-    description: The ledger, one JSON object a line.
-    type: path
-    required: true
   statement:
     description:
       - What was signed, a C(statement) with its line end, byte by byte.
@@ -50,13 +39,10 @@ options:
     type: list
     elements: str
     default: []
-  operator:
-    description: Who runs this, on the control host. The user who logged in to this host is recorded as well.
-    type: str
-    default: ""
 requirements:
-  - python >= 3.8
   - ssh-keygen, of OpenSSH 8.2 or newer
+extends_documentation_fragment:
+  - airgap.python.ledger
 """
 
 EXAMPLES = r"""

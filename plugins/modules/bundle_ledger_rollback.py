@@ -16,33 +16,18 @@ description:
 author:
   - airgap.python authors (@airgap-python)
 options:
-  path:
-    description: The ledger, one JSON object a line.
-    type: path
-    required: true
   id:
     description: The id of the bundle that is served again.
     type: str
     required: true
-  operator:
-    description: Who runs this, on the control host. The user who logged in to this host is recorded as well.
-    type: str
-    default: ""
   index:
     description: The index that serves the bundle.
     type: str
     required: true
-attributes:
-  check_mode:
-    description: Can run in check mode and return what would change.
-    support: full
-  diff_mode:
-    description: The lines of a ledger state the time, so no difference can be shown beforehand.
-    support: none
-requirements:
-  - python >= 3.8
 seealso:
   - module: airgap.python.bundle_ledger_info
+extends_documentation_fragment:
+  - airgap.python.ledger
 """
 
 EXAMPLES = r"""

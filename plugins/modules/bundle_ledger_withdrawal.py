@@ -15,10 +15,6 @@ description:
 author:
   - airgap.python authors (@airgap-python)
 options:
-  path:
-    description: The ledger, one JSON object a line.
-    type: path
-    required: true
   bundle:
     description: The bundle that is served. A version that it does not have is an error, because it is probably a typo.
     type: path
@@ -39,25 +35,14 @@ options:
     description: The reason. It is needed unless O(how=restored).
     type: str
     default: ""
-  operator:
-    description: Who runs this, on the control host. The user who logged in to this host is recorded as well.
-    type: str
-    default: ""
   index:
     description: The index.
     type: str
     required: true
-attributes:
-  check_mode:
-    description: Can run in check mode and return what would change.
-    support: full
-  diff_mode:
-    description: The lines of a ledger state the time, so no difference can be shown beforehand.
-    support: none
-requirements:
-  - python >= 3.8
 seealso:
   - module: airgap.python.bundle_ledger_info
+extends_documentation_fragment:
+  - airgap.python.ledger
 """
 
 EXAMPLES = r"""

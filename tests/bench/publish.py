@@ -101,6 +101,7 @@ def make_bundle(folder, wheels):
 
 def run(module, arguments):
     """Run a module as Ansible does; return its seconds and its result."""
+    os.sync()
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "ansible_collections.airgap.python.plugins.modules." + module],
@@ -194,6 +195,7 @@ class Server:
         request("PUT", "/raw", b'{"password": "raw-password"}', dict(kind, **login))
         settings = json.dumps({"type": "stage", "bases": [], "volatile": False, "acl_upload": ["root"]}).encode()
         request("PUT", "/raw/prod", settings, dict(kind, **login))
+        os.sync()
         started = time.monotonic()
         for path in wheels:
             name, version = os.path.basename(path).split("-")[:2]

@@ -21,7 +21,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import read_i
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 
 LONGEST_MESSAGE = 1000
-# The options that both modules have; documented in the doc fragment bundle_import.
+# The options that both modules have; documented in the doc fragments ledger and bundle_import.
 OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
     "path": {"type": "path", "required": True},
     "bundle": {"type": "path", "required": True},

@@ -161,8 +161,9 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
         remove_scratch_folders(index.releases)
     served = index.served()
     former = _static_release.read(index.root(served)) if served else None
-    packaging = _uploads.packaging_for(_pip_of(index, params))
-    wanted = _wanted(index, packaging, params, former)
+    manifest = _manifest_of(params) if params["src"] else None
+    packaging = _uploads.packaging_for(_pip_of(index, params, manifest))
+    wanted = _wanted(index, packaging, params, manifest, former)
     problems: t.List[str] = []
     name = ""
     for candidate in dict.fromkeys([served, *index.names()]):
@@ -191,10 +192,23 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
     return _result(index, wanted, former, before, name != served or not name, name, problems, extra)
 
 
-def _pip_of(index: StaticIndex, params: Params) -> t.List[t.Tuple[str, str]]:
+def _manifest_of(params: Params) -> t.Dict[str, t.Any]:
+    """Return the manifest of the bundle to serve."""
+    manifest = _manifest.read(params["src"])
+    if manifest["id"] != params["bundle_id"]:
+        raise AirgapError(
+            "%s is bundle %s, and bundle_id is %s: the bundle changed after it was verified. Verify it again and run this again."
+            % (params["src"], manifest["id"], params["bundle_id"])
+        )
+    return manifest
+
+
+def _pip_of(
+    index: StaticIndex, params: Params, manifest: t.Optional[t.Mapping[str, t.Any]]
+) -> t.List[t.Tuple[str, str]]:
     """Return the wheels of pip that are at hand, which contain packaging: path and SHA-256."""
-    if params["src"]:
-        sources = _static_release.sources_of_bundle(params["src"], _manifest.read(params["src"]))
+    if manifest is not None:
+        sources = _static_release.sources_of_bundle(params["src"], manifest)
     else:
         sources = []
         for root in map(index.root, index.names()):
@@ -204,18 +218,18 @@ def _pip_of(index: StaticIndex, params: Params) -> t.List[t.Tuple[str, str]]:
     return [(source.path, source.sha256) for source in sources]
 
 
-def _wanted(index: StaticIndex, packaging: Packaging, params: Params, former: t.Optional[Release]) -> Wanted:
+def _wanted(
+    index: StaticIndex,
+    packaging: Packaging,
+    params: Params,
+    manifest: t.Optional[t.Mapping[str, t.Any]],
+    former: t.Optional[Release],
+) -> Wanted:
     """Return what must be served. What was withdrawn stays withdrawn unless the option says otherwise."""
     withdrawn = former.withdrawn if former is not None else ()
     if params["withdrawn"] is not None:
         withdrawn = _static_release.parse_withdrawn(packaging, params["withdrawn"])
-    if params["src"]:
-        manifest = _manifest.read(params["src"])
-        if manifest["id"] != params["bundle_id"]:
-            raise AirgapError(
-                "%s is bundle %s, and bundle_id is %s: the bundle changed after it was verified. Verify it again and run this again."
-                % (params["src"], manifest["id"], params["bundle_id"])
-            )
+    if manifest is not None:
         created = _clock.parse(manifest["created"], _layout.MANIFEST).astimezone(datetime.timezone.utc)
         release = Release(manifest["id"], _clock.render(created), params["index"], withdrawn)
         sources = _static_release.sources_of_bundle(params["src"], manifest)

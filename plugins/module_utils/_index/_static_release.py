@@ -20,7 +20,10 @@ from ansible_collections.airgap.python.plugins.module_utils._access import other
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, read_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_bytes, sha256_file, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._hashes import (
+    sha256_bytes,
+    sha256_files,
+)
 from ansible_collections.airgap.python.plugins.module_utils._index import _static_pages, _static_web
 from ansible_collections.airgap.python.plugins.module_utils._index._static_pages import Served
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _wheel, _wheel_name
@@ -161,8 +164,7 @@ def check(root: str, sums: t.Mapping[str, str], known: t.Optional[t.Mapping[str,
     reals = dict(known or {})
     paths = sorted((found & set(sums)) - set(reals))
     try:
-        for path in paths:
-            reals[path] = sha256_file(os.path.join(root, path))
+        reals.update(zip(paths, sha256_files(os.path.join(root, path) for path in paths)))
     except OSError as error:
         return [*problems, "%s cannot be read: %s" % (error.filename, error.strerror)]
     return problems + ["%s was changed" % path for path in sorted(reals) if reals[path] != sums.get(path)]
@@ -198,37 +200,10 @@ def write(root: str, packaging: Packaging, release: Release, selection: Selectio
 
     Raises AirgapError if a wheel is not the one that was verified, and OSError.
     """
-    top = os.path.join(root, release.index_name)
-
-    def place(source: Source) -> t.Tuple[str, Served]:
-        path = os.path.join(top, _static_pages.file_path(source.sha256, source.filename))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        _link_or_copy(source.path, path, may_link)
-        with open_plain(path) as stream:
-            real = sha256_stream(stream)
-            if real != source.sha256:
-                raise AirgapError(
-                    "%s has sha256 %s instead of %s. Nothing changed for clients. Transfer the bundle again."
-                    % (source.path, real, source.sha256)
-                )
-            size = stream.tell()
-            data = _metadata.read_bytes(source.path, stream)
-        message = _metadata.parse(_metadata.headers(data.decode("utf-8", "replace")))
-        name, dummy = _wheel.check_declared(packaging, source.filename, message)
-        _write(path + _static_pages.METADATA, data)
-        return name.project, Served(
-            source.filename,
-            str(name.version),
-            source.sha256,
-            size,
-            sha256_bytes(data),
-            " ".join(_metadata.requires_python(message).split()),
-            release.created,
-            selection.yanked.get(source.filename),
-            " ".join(str(message.get("Summary") or "").split()),
-        )
-
-    placed = [place(source) for source in selection.served]
+    places = _place(os.path.join(root, release.index_name), selection.served, may_link)
+    placed = [
+        _describe_wheel(packaging, release, selection, source, path) for source, path in zip(selection.served, places)
+    ]
     wheels = {}
     sums = {}
     for one in (served for dummy, served in placed):
@@ -245,6 +220,44 @@ def write(root: str, packaging: Packaging, release: Release, selection: Selectio
     _write(os.path.join(root, SUMS), _sums.render(sums).encode("utf-8"))
     _write(os.path.join(root, RELEASE), describe(release, selection, sums).encode("utf-8"))
     return wheels
+
+
+def _place(top: str, sources: t.Sequence[Source], may_link: bool) -> t.List[str]:
+    """Give each wheel its place below the folder of an index and read it there; return the paths."""
+    paths = [os.path.join(top, _static_pages.file_path(source.sha256, source.filename)) for source in sources]
+    for source, path in zip(sources, paths):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        _link_or_copy(source.path, path, may_link)
+    for source, real in zip(sources, sha256_files(paths)):
+        if real != source.sha256:
+            raise AirgapError(
+                "%s has sha256 %s instead of %s. Nothing changed for clients. Transfer the bundle again."
+                % (source.path, real, source.sha256)
+            )
+    return paths
+
+
+def _describe_wheel(
+    packaging: Packaging, release: Release, selection: Selection, source: Source, path: str
+) -> t.Tuple[str, Served]:
+    """Write the METADATA of a wheel next to it; return its project and its entry for the pages."""
+    with open_plain(path) as stream:
+        data = _metadata.read_bytes(source.path, stream)
+        size = stream.seek(0, os.SEEK_END)
+    message = _metadata.parse(_metadata.headers(data.decode("utf-8", "replace")))
+    name, dummy = _wheel.check_declared(packaging, source.filename, message)
+    _write(path + _static_pages.METADATA, data)
+    return name.project, Served(
+        source.filename,
+        str(name.version),
+        source.sha256,
+        size,
+        sha256_bytes(data),
+        " ".join(_metadata.requires_python(message).split()),
+        release.created,
+        selection.yanked.get(source.filename),
+        " ".join(str(message.get("Summary") or "").split()),
+    )
 
 
 def by_project(packaging: Packaging, placed: t.Iterable[t.Tuple[str, Served]]) -> t.Dict[str, t.List[Served]]:
