@@ -27,13 +27,15 @@ ROOT_PASSWORD = "root: 'secret' #1"
 OWNER_PASSWORD = "owner-secret-2"
 
 
-def install(version):
-    """Return the folder of the commands of a devpi-server, installed once."""
-    folder = ROOT / ".cache" / ("devpi-venv" if version == VERSION else "devpi-venv-" + version)
+def install(version, *plugins):
+    """Return the folder of the commands of a devpi-server, installed once with plugins of it."""
+    name = "-".join(["devpi-venv", *([] if version == VERSION else [version]), *plugins])
+    folder = ROOT / ".cache" / name
     stamp = folder / ("devpi-server-" + version)
     if not stamp.exists():
         venv.create(folder, with_pip=True)
-        subprocess.run([folder / "bin" / "pip", "install", "--quiet", "devpi-server==" + version], check=True)
+        command = [folder / "bin" / "pip", "install", "--quiet", "devpi-server==" + version, *plugins]
+        subprocess.run(command, check=True)
         stamp.touch()
     return folder / "bin"
 

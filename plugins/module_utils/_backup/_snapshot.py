@@ -37,8 +37,9 @@ TRIES = 5
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z\Z")
 _SOURCE = re.compile(r"[a-z][a-z-]*\Z")
 _DATABASE = b"SQLite format 3\0"
-# What SQLite keeps next to a database, and devpi next to a file that it still receives.
-_PASSING = re.compile(r".*(-wal|-shm|-journal|-tmp)\Z")
+# What SQLite keeps next to a database, devpi next to a file that it still receives, and devpi-web's search, which changes
+# all the time and is made again at each start.
+_PASSING = re.compile(r"(.*(-wal|-shm|-journal|-tmp)|\.indices)\Z")
 Entry = t.Dict[str, t.Any]
 
 
