@@ -18,7 +18,7 @@ play := ansible-playbook -i inventories/lab
 
 .PHONY: help
 help: ## List the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
 setup: ## Install what is missing here: Debian packages and .venv
@@ -68,11 +68,12 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 	if [ -e .lab/proof.txt ]; then echo; cat .lab/proof.txt; fi; exit $$rc
 
 .PHONY: test
-test: lint unit sanity build docs ## Everything that must pass
-	@# The lab mostly waits, and the integration tests do not touch it: both at a time take little longer than one.
-	@{ $(MAKE) integration 2>&1 | sed -u 's/^/integration | /'; } & other=$$!; \
-	rc=0; $(MAKE) molecule || rc=$$?; $(MAKE) core-ends || rc=$$?; wait $$other || rc=$$?; \
-	if [ "$$rc" != 0 ]; then $(say) "Something failed: look for 'FAILED' and 'Error' above"; fi; exit "$$rc"
+test: setup ## Everything that must pass
+	@# The lab mostly waits, and nothing else touches it: both at a time take little longer than one.
+	@{ $(MAKE) -k molecule core-ends 2>&1 | sed -u 's/^/lab | /'; } & lab=$$!; \
+	failed=; for step in lint unit sanity build docs integration; do $(MAKE) $$step || failed="$$failed $$step"; done; \
+	wait $$lab || failed="$$failed molecule or core-ends"; \
+	if [ -n "$$failed" ]; then $(say) "Failed:$$failed. Look for 'FAILED' and 'Error' above"; exit 1; fi
 
 .PHONY: lint
 lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint, the documentation, the changelog
@@ -114,6 +115,16 @@ integration: setup ## Modules with the real pip and the real devpi-server, on lo
 	@pytest tests/fuzz
 	@$(say) "A slice of the hostile test (make hostile does all)"
 	@HOSTILE_SEED=$${HOSTILE_SEED:-1} pytest tests/hostile
+
+.PHONY: conformance
+conformance: setup ## Both kinds of index, each version of devpi-server, against old and new pip and uv (URL=… and CA=… for an index of your own)
+	@$(say) "Conformance test"
+	@$(if $(URL),INDEX_URL=$(URL) INDEX_CA=$(CA) INDEX_LACKS=$(LACKS) pytest tests/conformance,pytest tests/integration/test_conformance.py)
+
+.PHONY: kills
+kills: setup ## Kill publishing and the server at 20 places each, with either kind of index (AIRGAP_SEED=… repeats, KILL_PLACES=… is how many)
+	@$(say) "Killing at random places"
+	@KILL_PLACES=$${KILL_PLACES:-20} pytest tests/integration/test_devpi_publish.py tests/integration/test_static_index.py -k killed -s
 
 .PHONY: fuzz
 fuzz: setup ## 200 places of a signed bundle damaged, each refused by name (FUZZ_SEED=… repeats, FUZZ_PLACES=… is how many)
@@ -198,6 +209,10 @@ throughput: setup ## Measure a transfer through the lab's bastion against one ra
 .PHONY: requests
 requests: setup ## Measure requests per second with and without the front (needs wrk; two minutes)
 	@PYTHONPATH=.collections:. python tests/bench/requests_per_second.py
+
+.PHONY: ready
+ready: setup ## Measure how soon devpi-server answers, and its memory, empty and with 362 wheels (half a minute)
+	@PYTHONPATH=.collections:. python tests/bench/ready.py
 
 .PHONY: clients
 clients: setup ## Install with 20 real pips at a time, five rounds, from the index of the lab (the lab must have been played: make demo)

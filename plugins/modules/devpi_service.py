@@ -23,9 +23,11 @@ description:
   - It stops waiting as soon as systemd reports that the server failed.
 options:
   state:
-    description: Whether the server runs, or is stopped and removed. Its data and passwords stay unless O(remove_data) is set.
+    description:
+      - Whether the server runs, is stopped, also at boot, or is stopped and removed. A server that is stopped keeps everything.
+        One that is removed keeps its data and passwords unless O(remove_data) is set.
     type: str
-    choices: [present, absent]
+    choices: [present, stopped, absent]
     default: present
   remove_data:
     description: With O(state=absent), also remove the data folder, the passwords, and the account if this module created it.
@@ -167,12 +169,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _service_apply, _service_removal
 
+STATES = {
+    "present": _service_apply.ensure_present,
+    "stopped": _service_removal.ensure_stopped,
+    "absent": _service_removal.ensure_absent,
+}
+
 
 def main() -> None:
     """Run the service or remove it."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": list(STATES), "default": "present"},
             "remove_data": {"type": "bool", "default": False},
             "venv": {"type": "path", "required": True},
             "data_dir": {"type": "path", "required": True},
@@ -198,9 +206,8 @@ def main() -> None:
         required_if=[("state", "present", ["unit"])],
         supports_check_mode=True,
     )
-    ensure = _service_apply.ensure_present if module.params["state"] == "present" else _service_removal.ensure_absent
     try:
-        result = ensure(module)
+        result = STATES[module.params["state"]](module)
     except AirgapError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -100,6 +100,12 @@ options:
     description: The account that writes into O(folder), which the front may then read. Empty if everyone may read it.
     type: str
     default: ""
+  switch:
+    description:
+      - Whether a front that runs may change to another O(folder). If not, and it serves another one, nothing is changed, and
+        RV(deferred) is true.
+    type: bool
+    default: true
   wait:
     description: How many seconds the front may take until it answers.
     type: int
@@ -150,6 +156,10 @@ url:
   returned: O(state=present)
   type: str
   sample: https://127.0.0.1:443
+deferred:
+  description: Whether the front still serves another folder, because of O(switch=false).
+  returned: O(state=present)
+  type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -185,6 +195,7 @@ def main() -> None:
             },
             "folder": {"type": "path"},
             "folder_owner": {"type": "str", "default": ""},
+            "switch": {"type": "bool", "default": True},
             "wait": {"type": "int", "default": 30},
         },
         required_if=[("state", "present", ["units", "config", "folder"])],

@@ -17,6 +17,7 @@ description:
     one step. A run that fails or is killed leaves what was served.
   - Wheels are hard links to the pool of the bundle, or copies where the file system does not allow that.
     M(airgap.python.bundle_verify) accepts these links, and no others.
+  - A bundle that has another file under the name of one that was published, and is kept, is refused. Nothing is ever replaced.
   - If the release that is served has another content than it should, a correct one replaces it.
   - Without O(src), the bundle is served from a release that was kept. This is how a former bundle comes back.
 author:

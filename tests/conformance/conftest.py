@@ -15,8 +15,10 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tests.conformance.simple_api import SimpleIndex
 from tests.integration import interpreters
@@ -43,6 +45,8 @@ FEATURES = {
 }
 OLDEST_PIP = "20.3.4"
 MIDDLE_PIP = "22.3.1"
+# That of the oldest pip.
+OLDEST_PYTHON = "3.9"
 
 
 def pytest_configure(config):
@@ -114,14 +118,14 @@ def withdrawn_fixture():
 
 @pytest.fixture(scope="session", name="project")
 def project_fixture(index):
-    """Return a wheel that any Python can install without others: the entry of its file, and its project."""
+    """Return a wheel that every client here can install without others: its project, and the entry of its file."""
     for project in index.projects():
         for file in reversed(index.files(project)):
-            if file["filename"].endswith("-py3-none-any.whl") and not file.get("yanked"):
+            if file["filename"].endswith("-py3-none-any.whl") and not file["is_yanked"]:
                 requires, python = index.requirements(file)
-                if not requires and not python:
+                if all("extra ==" in one for one in requires) and OLDEST_PYTHON in SpecifierSet("".join(python)):
                     return project, file
-    return pytest.skip("the index has no wheel without requirements")
+    pytest.fail("the index has no wheel that any Python can install without others")
 
 
 class Client:
@@ -151,30 +155,37 @@ class Client:
         return output
 
 
-def pip_wheel(version):
-    """Return the wheel of a version of pip, fetched once from the index of this machine."""
-    folder = os.path.join(os.path.dirname(__file__), "..", "..", ".cache", "pip-" + (version or "newest"))
-    if not os.path.isdir(folder):
+def unpacked_pip(version):
+    """Return the folder of a version of pip, fetched once from the index of this machine.
+
+    It is unpacked, because Python compiles what is in a zip file each time.
+    """
+    folder = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.cache/pip-" + (version or "newest")))
+    unpacked = os.path.join(folder, "unpacked")
+    if not os.path.isdir(unpacked):
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", folder]
         subprocess.run([*command, "pip==" + version if version else "pip"], check=True)
-    (name,) = os.listdir(folder)
-    return os.path.join(os.path.abspath(folder), name)
+        (wheel,) = [name for name in os.listdir(folder) if name.endswith(".whl")]
+        with zipfile.ZipFile(os.path.join(folder, wheel)) as archive:
+            archive.extractall(unpacked + ".part")
+        os.rename(unpacked + ".part", unpacked)
+    return os.path.join(unpacked, "pip")
 
 
 def pip_client(python, version, folder, index):
-    """Return a version of pip, run out of its wheel, that asks the index alone."""
+    """Return a version of pip, that asks the index alone."""
     options = ["--isolated", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
     if index.authority:
         options += ["--cert", index.authority]
     elif index.scheme == "http":
         options += ["--trusted-host", index.host]
-    return Client([python, os.path.join(pip_wheel(version), "pip"), *options], folder, index)
+    return Client([python, unpacked_pip(version), *options], folder, index)
 
 
 @pytest.fixture(name="pip_old")
 def pip_old_fixture(index, tmp_path):
     """Return pip 20.3, which needs an old Python."""
-    return pip_client(interpreters.find("3.9"), OLDEST_PIP, tmp_path, index)
+    return pip_client(interpreters.find(OLDEST_PYTHON), OLDEST_PIP, tmp_path, index)
 
 
 @pytest.fixture(name="pip_middle")

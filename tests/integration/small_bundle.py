@@ -68,7 +68,8 @@ def installed_wheel(project):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in files.items():
-            archive.writestr(name, data)
+            # Without the time of now: the same bytes each time.
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, 1)
     return "%s-%s-%s.whl" % (project, found.version, "-".join(parts)), buffer.getvalue()
 
 

@@ -18,10 +18,10 @@ import urllib.request
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._index import _migration
 
+from tests.conformance.running import lacks
 from tests.integration.devpi_server import NEXT, VERSION, Server, install
 from tests.integration.front_server import FrontServer
 from tests.integration.published import Bundle, Site
-from tests.integration.test_conformance import LACKS
 
 pytestmark = pytest.mark.devpi_server
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -102,7 +102,7 @@ def test_installers_get_the_same_pages_as_without_it(server, visitor, tmp_path):
     server.start()
     bundle = publish(server, tmp_path / "one", ("alphabeta", "1.0", b"a"), ("lib", "2.0", b"b"))
     url = visitor.front.url + "/airgap/prod/+simple/"
-    settings = dict(os.environ, INDEX_URL=url, INDEX_CA=visitor.front.ca, INDEX_LACKS=LACKS[VERSION])
+    settings = dict(os.environ, INDEX_URL=url, INDEX_CA=visitor.front.ca, INDEX_LACKS=lacks("devpi 6"))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/conformance/test_pages.py"]
     done = subprocess.run(
         command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False

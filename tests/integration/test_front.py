@@ -154,6 +154,15 @@ def static_front_fixture(tmp_path_factory):
     front.stop()
 
 
+def test_address_of_a_file_from_the_time_of_devpi_leads_to_it(static_front):
+    page = json.loads(static_front.request(PAGE, Accept=JSON).data)
+    address = "/airgap/prod/" + page["files"][0]["url"].replace("../../", "")
+    of_devpi = address.replace("/prod/", "/prod-0123456789ab/")
+    assert static_front.request(of_devpi).data == static_front.request(address).data
+    assert static_front.request(of_devpi + ".metadata").data == static_front.request(address + ".metadata").data
+    assert static_front.request(of_devpi + "x").status == 404
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [("/airgap/prod/+simple/missing/", 404), ("/airgap/prod/+simple/..%2f..%2f", 400), ("/airgap/prod/+f/", 404)],

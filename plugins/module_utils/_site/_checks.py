@@ -222,7 +222,7 @@ def check_replica(url: str, ca_path: t.Optional[str], timeout: float) -> Check:
     """Check that a replica has everything that its primary has; the number is how many changes it lacks."""
     client = Client(url, timeout)
     try:
-        primary = _replication.primary_of(client)
+        primary = _replication.primary_of(client, timeout)
         serial = _replica_files.primary_serial(primary, {"timeout": timeout, "primary_ca_path": ca_path})
         try:
             found = _replication.wait(client, serial, timeout)

@@ -68,6 +68,7 @@ def unit(**variables):
         "devpi_system_user": "devpi",
         "_devpi_config": CONFIG + "/devpi-server.yml",
         "devpi_port": 3141,
+        "_devpi_has_front": True,
         "_devpi_is_local": True,
     }
     with open(TEMPLATE, encoding="utf-8") as stream:

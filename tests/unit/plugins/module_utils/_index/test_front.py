@@ -114,6 +114,17 @@ def test_without_tls_the_renewal_and_the_certificate_are_removed():
     assert [os.path.basename(step.split()[0]) for step in removed] == [_front.TIMER, _front.RENEWAL, _front.SETTINGS]
 
 
+@pytest.mark.parametrize(("kind", "other"), [("devpi", "static"), ("static", "devpi")])
+def test_front_that_serves_the_other_kind_of_index_is_known_by_its_folder(kind, other):
+    want, runs = wanted(kind), wanted(other)
+    there = found(want, entries=found(runs).entries)
+    assert _front.other_folder(want, there) == runs.folder
+    assert _front.other_folder(runs, there) == ""
+    stopped = there._replace(unit_state=UnitState("inactive", "dead", False, True, 0))
+    assert _front.other_folder(want, stopped) == ""
+    assert _front.other_folder(want, found(want, entries={UNIT: None})) == ""
+
+
 def test_trial_checks_the_same_configuration_in_the_same_sandbox_on_another_port():
     want = wanted()
     unit, config = _front.trial(
@@ -160,16 +171,21 @@ def test_port_is_opened_by_systemd_at_each_address_and_passed_to_nginx(kind):
 
 
 UNITS = {
-    "devpi-server": lambda: index_host.unit(_devpi_is_local=True),
+    "devpi-server": index_host.unit,
+    "devpi-server without a front": lambda: index_host.unit(_devpi_has_front=False, _devpi_is_local=False),
     "front of devpi": lambda: render(_front.SERVICE),
     "front of a static index": lambda: render(_front.SERVICE, "static"),
     "renewal": lambda: render(_front.RENEWAL),
 }
 
 
+# Nodes reach it themselves, at addresses that the unit does not know.
+HIGHER = {"devpi-server without a front": 1.1}
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
 @pytest.mark.parametrize("name", sorted(UNITS))
-def test_exposure_of_each_unit_is_at_most_1(name, tmp_path):
+def test_exposure_of_each_unit_does_not_rise(name, tmp_path):
     # It only compares settings; the programs and folders of a unit need not exist.
     path = tmp_path / "airgap-front.service"
     path.write_text(re.sub(r"^ExecStart=\S+.*$", "ExecStart=/bin/true", UNITS[name](), flags=re.MULTILINE))
@@ -180,7 +196,7 @@ def test_exposure_of_each_unit_is_at_most_1(name, tmp_path):
     exposure = re.search(r"exposure level for .*: ([0-9.]+)", said)
     if exposure is None:
         pytest.skip("this systemd-analyze does not read units offline")
-    assert float(exposure.group(1)) <= 1.0, said
+    assert float(exposure.group(1)) <= HIGHER.get(name, 1.0), said
 
 
 def test_unit_fits_a_container_without_ptrace(tmp_path):

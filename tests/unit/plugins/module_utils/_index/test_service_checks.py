@@ -275,6 +275,7 @@ def test_link_to_a_missing_folder_is_refused(path, name):
     [
         (_service.Data(("photos",)), ["photos", "not devpi's"]),
         (_service.Data((".serverversion",), "3", "", {999: "devpi"}), ["have format 3", "devpi-export"]),
+        (_service.Data((".serverversion",), "5", "", {999: "devpi"}), ["have format 5", "6.20.3", "devpi-export"]),
         (_service.Data((".serverversion",), "4", "replica", {999: "devpi"}), ["replica"]),
         (_service.Data((".serverversion",), "", "", {999: "devpi"}), [DATA + "/.serverversion", "backup"]),
     ],

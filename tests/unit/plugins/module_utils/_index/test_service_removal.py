@@ -6,12 +6,27 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._index import _service_removal
+from ansible_collections.airgap.python.plugins.module_utils._index._service import UnitState
 
 from tests.unit.plugins.module_utils._index.index_host import (
     CONFIG,
     DATA,
     wanted,
 )
+
+
+@pytest.mark.parametrize(
+    ("active", "enabled", "steps"),
+    [
+        ("active", True, ["stop", "disable"]),
+        ("failed", False, ["stop"]),
+        ("activating", False, ["stop"]),
+        ("inactive", True, ["disable"]),
+        ("inactive", False, []),
+    ],
+)
+def test_server_is_stopped_now_and_at_boot_unless_it_is(active, enabled, steps):
+    assert _service_removal.plan_stop(UnitState(active, "sub", False, enabled, 0)) == steps
 
 
 @pytest.mark.parametrize(("folder", "names"), [("/srv", []), ("/a/../b", []), (DATA, ["photos"]), (CONFIG, ["passwd"])])

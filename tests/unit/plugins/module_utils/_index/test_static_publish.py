@@ -261,6 +261,23 @@ def test_version_that_cannot_be_meant_is_refused(site):
         site.publish(withdrawn=[{"name": "app", "version": "1.0"}, {"name": "App", "version": "1.0", "gone": True}])
 
 
+def test_other_file_under_a_published_name_is_refused_and_the_served_one_stays(site):
+    first = make_wheel("more", "1.0", payload=b"first")
+    site.stage("1.0", first)
+    site.publish()
+    site.stage("2.0")
+    site.publish()
+    served = site.files()
+    # Also a name that only a former release has, which can be served again.
+    site.stage("3.0", make_wheel("more", "1.0", payload=b"second"))
+    for check_mode in (True, False):
+        with pytest.raises(AirgapError, match="more-1.0-py3-none-any.whl .*Nothing was changed.*a new version"):
+            site.publish(check_mode)
+    assert site.files() == served
+    site.stage("3.0", first)
+    assert site.publish()["switched"]
+
+
 def test_wheel_that_changed_after_it_was_verified_is_not_served(site):
     site.publish()
     served = site.files()

@@ -101,10 +101,16 @@ def test_variable_that_changes_nothing_for_the_index_is_not_reported(variables, 
 
 
 def test_with_https_other_variables_matter():
-    variables = {"http_proxy": "http://p", "https_proxy": "http://q", "CURL_CA_BUNDLE": "/x"}
+    variables = {
+        "http_proxy": "http://p",
+        "https_proxy": "http://q",
+        "CURL_CA_BUNDLE": "/x",
+        "REQUESTS_CA_BUNDLE": "/y",
+    }
     assert settings.variable_effects(variables, HTTPS, "example.org") == (
         "reaches the index through the proxy http://q (https_proxy), because no_proxy does not name index.example",
         "uses other certificates (CURL_CA_BUNDLE)",
+        "uses other certificates (REQUESTS_CA_BUNDLE)",
     )
     assert settings.variable_effects({"https_proxy": "http://q"}, HTTPS, ".example") == ()
 
