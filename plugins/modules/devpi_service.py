@@ -53,8 +53,21 @@ options:
     description: The path of the unit.
     type: path
     default: /etc/systemd/system/devpi-server.service
+  quadlet_path:
+    description: The path of the quadlet, which takes the place of the unit if the server runs in a container.
+    type: path
+    default: /etc/containers/systemd/devpi-server.container
+  image:
+    description:
+      - The container image with the environment, as M(airgap.python.devpi_image) builds it. If it is given, the server runs in a
+        container, and O(venv) is a path in the image. If it is empty, it runs on the host.
+      - A server that ran in the other way is stopped when the new one has been tried, and other images of that module are removed.
+    type: str
+    default: ""
   unit:
-    description: The text of the unit. Required for O(state=present).
+    description:
+      - The text of the unit, or with O(image) of the quadlet. Required for O(state=present).
+      - In a quadlet, C(@UID@) and C(@GID@) stand for the ids of the account.
     type: str
   python:
     description: The interpreter that the environment was created with.
@@ -187,6 +200,8 @@ def main() -> None:
             "config_dir": {"type": "path", "required": True},
             "user": {"type": "str", "required": True},
             "unit_path": {"type": "path", "default": "/etc/systemd/system/devpi-server.service"},
+            "quadlet_path": {"type": "path", "default": "/etc/containers/systemd/devpi-server.container"},
+            "image": {"type": "str", "default": ""},
             "unit": {"type": "str"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "host": {"type": "list", "elements": "str", "default": ["0.0.0.0"]},

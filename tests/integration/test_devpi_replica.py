@@ -50,7 +50,7 @@ class Replica(Site):
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
         account = pwd.getpwuid(os.geteuid())
-        init = str(self.commands / "devpi-init")
+        init = [str(self.commands / "devpi-init")]
         _data_folder.create(str(data), account, str(self.folder / "root.password"), init, primary.url)
 
     def wait(self, primary):

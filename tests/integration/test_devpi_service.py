@@ -111,12 +111,12 @@ def test_data_are_created_completely_by_the_account_and_after_a_killed_run(devpi
     password.write_text("a 'quoted' pass: word\n")
     data = tmp_path / "data"
     (data / ".init" / "half").mkdir(parents=True)
-    _data_folder.create(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+    _data_folder.create(str(data), pwd.getpwuid(os.geteuid()), str(password), [str(devpi_bin / "devpi-init")])
     assert sorted(os.listdir(data))[-2:] == [".serverversion", ".sqlite"]
     assert not (data / ".init").exists()
     (data / ".serverversion").unlink()
     with pytest.raises(AirgapError, match="is not empty, and its content is not devpi's"):
-        _data_folder.create(str(data), pwd.getpwuid(os.geteuid()), str(password), str(devpi_bin / "devpi-init"))
+        _data_folder.create(str(data), pwd.getpwuid(os.geteuid()), str(password), [str(devpi_bin / "devpi-init")])
 
 
 @pytest.mark.devpi_server

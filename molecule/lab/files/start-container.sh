@@ -27,7 +27,7 @@ case $state in
     "$label "*) ;;
     *)
         # A container from another definition or a killed run is replaced.
-        podman rm --force --time 0 --ignore "$name" > /dev/null
+        podman rm --force --time 0 --ignore --volumes "$name" > /dev/null
         # The options of this script follow "podman [FLAG…] create".
         create=
         for word; do

@@ -62,7 +62,8 @@ def _members(unit: str, proc: str) -> t.Dict[int, int]:
     """Return the processes of a unit: id to user id."""
     found = {}
     for one in (int(name) for name in os.listdir(proc) if name.isdigit()):
-        if any(line.endswith("/" + unit) for line in _text("%s/%d/cgroup" % (proc, one)).splitlines()):
+        # A container has a group of its own within that of its unit.
+        if any("/%s/" % unit in line + "/" for line in _text("%s/%d/cgroup" % (proc, one)).splitlines()):
             try:
                 found[one] = os.stat("%s/%d" % (proc, one)).st_uid
             except OSError:

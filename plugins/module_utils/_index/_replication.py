@@ -59,6 +59,8 @@ def find_problems(wanted: Wanted, found: Found) -> t.List[str]:
     """Return what must be fixed before a host can be a replica."""
     if not wanted.primary_url:
         return ["This host is a replica, and devpi_primary_url is empty. Set it to the address of the primary's front."]
+    if wanted.image:
+        return ["devpi_runtime is quadlet, and a replica does not run in a container. Set it to venv for this host."]
     if found.primary.problem:
         return [
             "The primary at %s cannot be reached: %s. Nothing was changed, and what is served here still is. Start the index on "

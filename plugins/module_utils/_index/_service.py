@@ -18,11 +18,16 @@ PRIMARY, REPLICA = "primary", "replica"
 
 
 class Wanted(t.NamedTuple):
-    """The service as the role wants it. ``version`` is that of devpi-server in the bundle, "" if it is not known.
+    """The service as the role wants it.
 
-    ``part`` is the server's part in replication. A replica follows ``primary_url``, whose certificate is checked with
-    ``primary_ca``, a text in PEM. ``promote`` turns a replica into the primary; ``replace_data`` moves the data of a
-    former primary aside, so that it becomes a replica.
+    Attributes:
+        version: That of devpi-server in the bundle, "" if it is not known.
+        quadlet_path: The path of the quadlet, if the server runs in a container.
+        image: The image that it runs in; "" without a container.
+        part: The server's part in replication. A replica follows ``primary_url``, whose certificate is checked with
+            ``primary_ca``, a text in PEM.
+        promote: Whether a replica is turned into the primary.
+        replace_data: Whether the data of a former primary are moved aside, so that it becomes a replica.
     """
 
     user: str
@@ -38,11 +43,23 @@ class Wanted(t.NamedTuple):
     argon2_memory_cost: int
     version: str
     has_password: bool
+    quadlet_path: str = ""
+    image: str = ""
     part: str = ""
     primary_url: str = ""
     primary_ca: str = ""
     promote: bool = False
     replace_data: bool = False
+
+    @property
+    def text_path(self) -> str:
+        """Return the path of the file that has the text of the unit."""
+        return self.quadlet_path if self.image else self.unit_path
+
+    @property
+    def other_path(self) -> str:
+        """Return the path of the file that the server has when it runs in the other way; only one of them may exist."""
+        return self.unit_path if self.image else self.quadlet_path
 
     @property
     def is_replica(self) -> bool:

@@ -18,6 +18,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _accounts,
     _addresses,
     _client,
+    _container,
     _data_folder,
     _front,
     _journal,
@@ -61,6 +62,14 @@ class Service:
         self.was_set_aside = False
 
     @property
+    def trial_paths(self) -> t.List[str]:
+        """Return where the unit of a trial may be: last where it is, and before that where the other way has it."""
+        quadlets = os.path.dirname(self.wanted.quadlet_path)
+        quadlet = os.path.join(quadlets, self.trial.name.replace(".service", ".container")) if quadlets else ""
+        paths = [quadlet, os.path.join(RUN_UNITS, self.trial.name)]
+        return [path for path in (reversed(paths) if self.wanted.image else paths) if path]
+
+    @property
     def timeout(self) -> int:
         """Return how many seconds the server may take until it answers."""
         return int(self.module.params["wait"])
@@ -70,9 +79,10 @@ class Service:
         wanted = self.wanted
         self.end_trial()
         self.ran = found.unit_state.active == "active"
-        if plan.changed and wanted.unit_path in found.entries:
+        if plan.changed and {wanted.text_path, wanted.other_path} & set(found.entries):
             self.record_state(found.unit_state.active)
         account = self.create_account(plan, found)
+        self.wanted = wanted = _container.filled(wanted, account_of(account))
         self.create_folders(account)
         self.write_secrets(plan, found, account)
         if "certificate of the primary" in plan.steps:
@@ -80,11 +90,10 @@ class Service:
         if _service_plan.COPY in plan.steps:
             self.clear_data(found.data.role)
         if {"data", _service_plan.COPY} & set(plan.steps):
-            init = os.path.join(wanted.venv, "bin/devpi-init")
             primary_url = wanted.primary_url if wanted.is_replica else ""
-            _data_folder.create(wanted.data_dir, account, wanted.password_path, init, primary_url)
+            _data_folder.create(wanted.data_dir, account, wanted.password_path, self.init_command(account), primary_url)
         if "config" in plan.steps:
-            self.check_config(account.pw_gid)
+            self.check_config(account)
         if _service_plan.CONVERT in plan.steps:
             self.convert_data(account)
         elif wanted.promote and found.data.role == _service.REPLICA:
@@ -92,6 +101,11 @@ class Service:
             self.nodeinfo = read_start(os.path.join(wanted.data_dir, ".nodeinfo"), 4096)
         elif plan.restart and self.ran and not self.was_stopped:
             self.run_trial(account.pw_gid)
+        if _service_plan.RUNTIME in plan.steps:
+            # The unit that it runs with knows how it stops; the next one has the same name.
+            self.was_stopped = True
+            self.systemd.systemctl_or_fail("stop", self.systemd.name)
+            remove_if_exists(wanted.other_path)
         self.write_files(plan, account.pw_gid)
         if plan.restart or "unit" in plan.steps:
             self.systemd.systemctl_or_fail("daemon-reload")
@@ -133,6 +147,13 @@ class Service:
 
             _data_folder.in_child(work)
 
+    def init_command(self, account: pwd.struct_passwd) -> t.List[str]:
+        """Return the command of devpi-init; in a container it is root who starts it, and the account that runs it."""
+        argv = [os.path.join(self.wanted.venv, "bin/devpi-init")]
+        if not self.wanted.image:
+            return argv
+        return _container.command(self.wanted, account_of(account), argv, writable=self.wanted.data_dir)
+
     def convert_data(self, account: pwd.struct_passwd) -> None:
         """Convert the data to the format of the new version while the old one serves, try it, and exchange them."""
         data = self.wanted.data_dir
@@ -162,7 +183,9 @@ class Service:
         wanted = self.wanted
         folders = [os.path.realpath(folder) for folder in (wanted.config_dir, wanted.data_dir)]
         self.rollback.record(
-            [wanted.unit_path, wanted.config_path], [*folders, wanted.secret_path, wanted.password_path], active
+            [path for path in (wanted.text_path, wanted.other_path, wanted.config_path) if path],
+            [*folders, wanted.secret_path, wanted.password_path],
+            active,
         )
 
     def create_account(self, plan: _service_plan.Plan, found: _service.Found) -> pwd.struct_passwd:
@@ -203,7 +226,8 @@ class Service:
         if "config" in plan.steps:
             self.write_file(wanted.config_path, _service_config.render(wanted), gid, 0o640)
         if "unit" in plan.steps:
-            self.write_file(wanted.unit_path, wanted.unit, 0, 0o644)
+            _files.make_folder(os.path.dirname(wanted.text_path))
+            self.write_file(wanted.text_path, wanted.unit, 0, 0o644)
 
     def write_file(self, path: str, text: str, gid: int, mode: int) -> None:
         """Write a file of root."""
@@ -221,11 +245,13 @@ class Service:
         finally:
             remove_if_exists(path)
 
-    def check_config(self, gid: int) -> None:
+    def check_config(self, account: pwd.struct_passwd) -> None:
         """Let devpi-server read the configuration; raises AirgapError if it does not accept all of it."""
-        with self.trial_config(_service_config.render(self.wanted), gid) as path:
-            server = os.path.join(self.wanted.venv, "bin/devpi-server")
-            rc, out, err = _systemd.run(self.module, server, "--configfile", path, "--version")
+        with self.trial_config(_service_config.render(self.wanted), account.pw_gid) as path:
+            argv = [os.path.join(self.wanted.venv, "bin/devpi-server"), "--configfile", path, "--version"]
+            if self.wanted.image:
+                argv = _container.command(self.wanted, account_of(account), argv, readable=path)
+            rc, out, err = _systemd.run(self.module, *argv)
         unknown = _journal.unknown_options(err)
         if unknown:
             raise AirgapError(
@@ -248,7 +274,9 @@ class Service:
         try:
             with self.trial_config(config, gid):
                 self.copy_drop_ins(config_path)
-                _files.write_atomic(os.path.join(RUN_UNITS, self.trial.name), unit.encode("utf-8"))
+                if wanted.image:
+                    _files.make_folder(os.path.dirname(self.trial_paths[-1]))
+                _files.write_atomic(self.trial_paths[-1], unit.encode("utf-8"))
                 self.trial.systemctl_or_fail("daemon-reload")
                 self.trial.start("start", ["http://127.0.0.1:%d" % port], self.timeout)
         finally:
@@ -266,13 +294,13 @@ class Service:
 
     def end_trial(self) -> None:
         """Remove everything of a trial, be it of this run or of one that was killed."""
-        unit = os.path.join(RUN_UNITS, self.trial.name)
         remove_if_exists(os.path.join(self.wanted.config_dir, TRIAL_CONFIG))
-        has_unit = os.path.exists(unit)
+        has_unit = any(os.path.exists(path) for path in self.trial_paths)
         if has_unit:
             self.trial.systemctl("stop", self.trial.name)
-        remove_if_exists(unit)
-        shutil.rmtree(unit + ".d", ignore_errors=True)
+        for path in self.trial_paths:
+            remove_if_exists(path)
+        shutil.rmtree(os.path.join(RUN_UNITS, self.trial.name + ".d"), ignore_errors=True)
         if has_unit:
             self.trial.systemctl("daemon-reload")
             self.trial.systemctl("reset-failed", self.trial.name)
@@ -298,7 +326,7 @@ class Service:
     def runs_former(self) -> bool:
         """Return whether the running server was started before the first of the new files was written."""
         state = self.systemd.state()
-        paths = (self.wanted.unit_path, self.wanted.config_path, os.path.join(self.wanted.venv, _venv_plan.LOCK_COPY))
+        paths = (self.wanted.text_path, self.wanted.config_path, os.path.join(self.wanted.venv, _venv_plan.LOCK_COPY))
         changed = [entry.changed for entry in map(read_entry, paths) if entry]
         is_older = not changed or self.ran or state.started < max(changed)
         return state.active == "active" and not self.was_stopped and is_older
@@ -372,12 +400,19 @@ def wanted_from(params: t.Mapping[str, t.Any]) -> _service.Wanted:
         params["argon2_memory_cost"],
         params["version"],
         bool(params["root_password"]),
+        params["quadlet_path"],
+        params["image"],
         "" if params["part"] == "alone" else params["part"],
         params["primary_url"].rstrip("/"),
         params["primary_ca"],
         params["promote"],
         params["replace_data"],
     )
+
+
+def account_of(account: pwd.struct_passwd) -> _service.Account:
+    """Return an account of the host as this package knows it."""
+    return _service.Account(account.pw_uid, account.pw_gid, account.pw_gecos, account.pw_shell)
 
 
 def ensure_present(module: AnsibleModule) -> t.Dict[str, t.Any]:
@@ -401,6 +436,7 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
     if not module.check_mode:
         service.restore_data()
     found = inspect(wanted, service.systemd)
+    service.wanted = wanted = _container.filled(wanted, found.account)
     if module.check_mode and found.primary.problem:
         # An earlier role of the same run may only have reported that it would start it.
         found = found._replace(primary=_service.Primary())
@@ -410,6 +446,8 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
     plan = _service_plan.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
     after = _service_plan.texts_of(wanted)
+    if wanted.other_path in before:
+        after[wanted.other_path] = ""
     result = {
         "changed": plan.changed,
         "steps": list(plan.steps),
@@ -427,6 +465,9 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
             service.wait_until_ready()
         _migration.discard(wanted.data_dir)
         service.discard()
+        _container.remove_images(module, keep=wanted.image)
+        if wanted.image:
+            _container.remove_wants(wanted.unit_path)
         if wanted.is_replica:
             # It goes on copying after this, so nothing is rolled back if that takes too long.
             service.wait_until_in_sync(found.primary.serial)

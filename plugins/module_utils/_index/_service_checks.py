@@ -86,7 +86,8 @@ def _wrong_paths(wanted: Wanted, found: Found) -> t.List[str]:
             "change. Move these files away, or choose a folder for the index alone."
             % (wanted.config_dir, ", ".join(foreign_names(found.config_names)[:5]))
         )
-    for name, path in dict(paths, devpi_python=wanted.python).items():
+    used = {key: path for key, path in paths.items() if key != "devpi_venv"} if wanted.image else paths
+    for name, path in used.items() if wanted.image else dict(used, devpi_python=wanted.python).items():
         real = found.real.get(path, path)
         problems += ["%s is %s. Choose another path." % (name, one) for one in _why_unusable(path, real, wanted, found)]
     return problems
@@ -116,7 +117,8 @@ def _linked(wanted: Wanted, found: Found) -> t.List[str]:
                 "%s is %s, a link to %s, which does not exist: is its disk mounted? Mount it, or create that folder."
                 % (name, folder, found.links[folder])
             )
-    for path in (wanted.unit_path, wanted.config_path, wanted.secret_path, wanted.password_path):
+    files = (wanted.unit_path, wanted.quadlet_path, wanted.config_path, wanted.secret_path, wanted.password_path)
+    for path in filter(None, files):
         target = found.links.get(path)
         if target == "/dev/null" and path == wanted.unit_path:
             name = path.rpartition("/")[2]
@@ -223,11 +225,11 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
                 % (found.former_data_dir, where)
             ]
         secret = found.entries.get(wanted.secret_path)
-        if not data.names and wanted.unit_path in found.entries and secret is not None and not secret.empty:
+        units = [path for path in (wanted.text_path, wanted.other_path) if path in found.entries]
+        if not data.names and units and secret is not None and not secret.empty:
             return [
                 "An index was set up on this host (%s exists), but %s holds no data any more: is its disk mounted? "
-                "Mount it, and run this again. To start with an empty index, play teardown first."
-                % (wanted.unit_path, where)
+                "Mount it, and run this again. To start with an empty index, play teardown first." % (units[0], where)
             ]
         return []
     problems = []
@@ -242,6 +244,12 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
             "The data in %s have format %s, and devpi-server %s of the bundle needs %s. Run devpi-export with the version "
             "that wrote them, move the folder away, and run devpi-import with the new version into an empty one; or stage a "
             "version that fits (stage_devpi_requirements)." % (where, data.format, wanted.version, needed)
+        )
+    elif needed != data.format and wanted.image:
+        problems.append(
+            "The data in %s have format %s, and devpi-server %s of the bundle needs %s. In a container they are not converted. Set "
+            "devpi_runtime to venv, play index, and then set it to quadlet again."
+            % (where, data.format, wanted.version, needed)
         )
     if data.role == REPLICA and not wanted.is_replica and not wanted.promote:
         problems.append(

@@ -39,10 +39,16 @@ def inspect(wanted: Wanted, systemd: Systemd) -> Found:
     account, gid, members = read_account(wanted.user)
     paths = (wanted.venv, wanted.data_dir, wanted.config_dir, wanted.python)
     closed = {path: closed_folder(path, account) for path in paths}
-    with_text = (wanted.unit_path, wanted.config_path, *((wanted.ca_path,) if wanted.is_replica else ()))
+    paths_with_text = [
+        wanted.text_path,
+        wanted.other_path,
+        wanted.config_path,
+        wanted.ca_path if wanted.is_replica else "",
+    ]
+    with_text = tuple(filter(None, paths_with_text))
     without_text = (wanted.config_dir, wanted.data_dir, wanted.secret_path, wanted.password_path)
     entries = {path: read_entry(path, path in with_text) for path in (*with_text, *without_text)}
-    unit = entries[wanted.unit_path]
+    unit = entries[wanted.text_path] or entries.get(wanted.other_path)
     lock_copy = read_entry(os.path.join(wanted.venv, _venv_plan.LOCK_COPY))
     has_systemd = os.path.isdir("/run/systemd/system")
     unusable = {host: why_unusable(host) for host in wanted.hosts}

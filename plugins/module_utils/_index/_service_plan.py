@@ -14,6 +14,8 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service_conf
 CONVERT = "convert the data"
 # The step that makes a replica's data again from those of its primary.
 COPY = "copy the data from the primary"
+# The step that leaves the other way to run it: an environment, or a container.
+RUNTIME = "runtime"
 
 
 class Plan(t.NamedTuple):
@@ -42,7 +44,7 @@ def needs_migration(wanted: Wanted, found: Found) -> bool:
 
 def texts_of(wanted: Wanted) -> t.Dict[str, str]:
     """Return the text of each file that the server runs with."""
-    found = {wanted.config_path: render(wanted), wanted.unit_path: wanted.unit}
+    found = {wanted.config_path: render(wanted), wanted.text_path: wanted.unit}
     if wanted.is_replica and wanted.primary_ca:
         found[wanted.ca_path] = wanted.primary_ca
     return found
@@ -69,19 +71,22 @@ def plan(wanted: Wanted, found: Found) -> Plan:
     texts = texts_of(wanted)
     for step, path, owner in (
         ("config", wanted.config_path, (0, gid, 0o640)),
-        ("unit", wanted.unit_path, (0, 0, 0o644)),
+        ("unit", wanted.text_path, (0, 0, 0o644)),
         *([("certificate of the primary", wanted.ca_path, (0, gid, 0o640))] if wanted.ca_path in texts else []),
     ):
         entry = entries.get(path)
         if entry is None or entry.text != texts[path] or (entry.uid, entry.gid, entry.mode) != owner:
             steps.append(step)
+    if wanted.other_path in entries:
+        steps.append(RUNTIME)
     if ".serverversion" not in found.data.names:
         steps.append("data")
     if needs_migration(wanted, found):
         steps.append(CONVERT)
     if _replication.why_copied_again(wanted, found):
         steps.append(COPY)
-    if not found.unit_state.enabled:
+    # A quadlet says by itself when it starts.
+    if not wanted.image and (not found.unit_state.enabled or RUNTIME in steps):
         steps.append("enable")
     return Plan(tuple(steps), _why_restart(wanted, found, texts))
 
@@ -105,7 +110,8 @@ def _why_restart(wanted: Wanted, found: Found, texts: t.Mapping[str, str]) -> st
     if state.stale:
         return "systemd runs it with an earlier unit"
     times = {path: entries[path].changed for path in (*texts, wanted.secret_path)}
-    times[wanted.venv] = found.venv_changed
+    # A new image has a new name, which is in the unit.
+    times[wanted.venv] = 0 if wanted.image else found.venv_changed
     # A time in the future was written by a clock that has been set back since, and means nothing.
     newer = sorted(path for path, time in times.items() if state.started < time <= found.now)
     return "%s is newer than the running process" % " and ".join(newer) if newer else ""

@@ -12,9 +12,13 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _rollback
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _service, _systemd
+from ansible_collections.airgap.python.plugins.module_utils._index import _container, _service, _systemd
 from ansible_collections.airgap.python.plugins.module_utils._index._service import Wanted
-from ansible_collections.airgap.python.plugins.module_utils._index._service_apply import Service, wanted_from
+from ansible_collections.airgap.python.plugins.module_utils._index._service_apply import (
+    Service,
+    remove_if_exists,
+    wanted_from,
+)
 from ansible_collections.airgap.python.plugins.module_utils._index._service_checks import CONFIG_NAMES
 from ansible_collections.airgap.python.plugins.module_utils._index._service_inspect import list_names, read_account
 
@@ -54,7 +58,7 @@ def plan_removal(wanted: Wanted, with_data: bool) -> t.List[str]:
     is_own = account is not None and _service.is_own(account)
     is_not_a_folder = os.path.lexists(wanted.data_dir) and not os.path.isdir(wanted.data_dir)
     steps = {
-        "unit": os.path.exists(wanted.unit_path),
+        "unit": any(os.path.exists(path) for path in (wanted.unit_path, wanted.quadlet_path)),
         "config": os.path.exists(wanted.config_path),
         wanted.data_dir: with_data and (has_data or is_not_a_folder),
         wanted.config_dir: with_data and bool(removed_config_names(list_names(wanted.config_dir))),
@@ -70,11 +74,16 @@ def remove(module: AnsibleModule, service: Service, steps: t.Sequence[str], with
     service.end_trial()
     if "unit" in steps:
         systemd.systemctl("disable", "--quiet", "--now", systemd.name)
-        os.unlink(wanted.unit_path)
+        # A quadlet is not enabled, and only stopped by that.
+        systemd.systemctl("stop", systemd.name)
+        for path in filter(None, (wanted.unit_path, wanted.quadlet_path)):
+            remove_if_exists(path)
+        _container.remove_wants(wanted.unit_path)
         systemd.systemctl("daemon-reload")
         systemd.systemctl("reset-failed", systemd.name)
     service.rollback.discard()
     _rollback.discard_former_venv(wanted.venv)
+    _container.remove_images(module)
     # The secret and the passwords belong to the data: without them the data could not be served again.
     if "config" in steps:
         os.unlink(wanted.config_path)
@@ -107,12 +116,17 @@ def ensure_absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
 
 
 def ensure_stopped(module: AnsibleModule) -> t.Dict[str, t.Any]:
-    """Stop the service, also at boot. Everything stays, so that it can run again."""
+    """Stop the service, also at boot. Everything stays, so that it can run again; a quadlet is what starts it at boot."""
     service = Service(module, wanted_from(module.params))
     steps = plan_stop(service.systemd.state())
     if steps and not module.check_mode:
         service.end_trial()
-        service.systemd.systemctl_or_fail("disable", "--quiet", "--now", service.systemd.name)
+        if os.path.exists(service.wanted.quadlet_path):
+            service.systemd.systemctl_or_fail("stop", service.systemd.name)
+            os.unlink(service.wanted.quadlet_path)
+            service.systemd.systemctl("daemon-reload")
+        else:
+            service.systemd.systemctl_or_fail("disable", "--quiet", "--now", service.systemd.name)
         service.systemd.systemctl("reset-failed", service.systemd.name)
     return {"changed": bool(steps), "steps": steps, "restart": ""}
 

@@ -45,7 +45,7 @@ def parse_show(text: str, boot: float) -> UnitState:
         values.get("ActiveState", "inactive"),
         values.get("SubState", "dead"),
         values.get("NeedDaemonReload") == "yes",
-        values.get("UnitFileState") in ("enabled", "enabled-runtime"),
+        values.get("UnitFileState") in ("enabled", "enabled-runtime", "generated"),
         boot + started / 1e6 if started and has_process else 0,
         number("NRestarts"),
         values.get("Result", "success"),

@@ -83,6 +83,7 @@ def test_copy_becomes_the_primary_only_if_it_is_promoted():
 def test_replica_needs_no_password_of_its_own_and_an_address_of_the_primary():
     entries = {CONFIG + "/root.password": None, CONFIG + "/primary-ca.pem": _service.Entry(0, 997, 0o640, 900, CA)}
     assert problems(replica(), host(entries=entries)) == ""
+    assert "devpi_runtime" in problems(replica()._replace(image="x", quadlet_path="/etc/x"), host())
     assert "devpi_primary_url" in problems(replica()._replace(primary_url=""), host())
 
 
