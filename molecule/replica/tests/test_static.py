@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from conftest import INDEXES, install_while, lab, play, start_again
 
@@ -44,8 +46,8 @@ def test_second_run_changes_nothing():
 def test_index_host_that_cannot_take_the_bundle_keeps_the_others_from_switching():
     before = served()
     lab.read("index2", "chmod 777 /var/lib/airgap-static/releases")
-    withdraw = ("playbooks/withdraw.yml", *STATIC, "-e", '{"withdraw": ["jmespath==1.1.0"], "withdraw_how": "yanked"}')
-    done = play(*withdraw)
+    what = {"withdraw": ["jmespath==1.1.0"], "withdraw_reason": "a test", "withdraw_how": "yanked"}
+    done = play("playbooks/withdraw.yml", *STATIC, "-e", json.dumps(what))
     assert done.rc != 0 and "all index hosts switch together" in " ".join(done.out.split()), done.out
     assert served() == before
     lab.read("index2", "chmod 755 /var/lib/airgap-static/releases")
@@ -53,6 +55,9 @@ def test_index_host_that_cannot_take_the_bundle_keeps_the_others_from_switching(
     assert done.rc == 0, done.out
     after = served()
     assert len(set(after)) == 1 and after != before
+    done = play("playbooks/withdraw.yml", *STATIC, "-e", json.dumps(dict(what, withdraw_how="restored")))
+    assert done.rc == 0, done.out
+    assert len(set(served())) == 1
 
 
 def test_no_install_fails_when_the_first_index_host_dies_among_20_and_all_index_hosts_are_served_again_later(whole_lab):
