@@ -82,6 +82,11 @@ def test_replica_that_does_not_run_fails_the_check():
         lab.read("index2", "systemctl start devpi-server")
 
 
+def test_replica_is_not_promoted_while_the_primary_runs():
+    done = play("playbooks/promote_replica.yml", *DEVPI, "-e", "promote_replica=index2")
+    assert done.rc != 0 and "devpi-server still runs on index" in said(done), done.out
+
+
 def test_no_install_fails_when_the_primary_dies_among_20():
     done = play("playbooks/nodes.yml", *DEVPI)
     assert done.rc == 0, done.out
