@@ -30,7 +30,7 @@ options:
     type: str
     required: true
     choices:
-      [command, copy, fetch, file, get_url, slurp, stat, template, uri]
+      [blockinfile, command, copy, fetch, file, get_url, slurp, stat, template, uri]
   args:
     description: Its options.
     type: dict

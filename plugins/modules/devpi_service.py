@@ -102,6 +102,37 @@ options:
     description: How many seconds the server may take until it answers.
     type: int
     default: 60
+  part:
+    description:
+      - The server's part in replication. V(alone) has no replicas. A V(replica) copies everything of its V(primary) and serves it,
+        also while the primary does not run; what is uploaded to it, it passes on.
+      - A replica needs the secret of its primary; M(airgap.python.sealed_secrets) carries it.
+      - The module waits until a replica has everything that its primary has. A replica whose data do not fit is copied again.
+    type: str
+    choices: [alone, primary, replica]
+    default: alone
+  primary_url:
+    description: The address of the primary, for O(part=replica).
+    type: str
+    default: ""
+  primary_ca:
+    description: The certificates that an https O(primary_url) is checked against, as a text in PEM.
+    type: str
+    default: ""
+  promote:
+    description: With O(part=primary), turn a replica into the primary. Without it, data of a replica are refused.
+    type: bool
+    default: false
+  replace_data:
+    description:
+      - With O(part=replica), replace the data of a former primary by a copy of the primary's. They are moved to
+        C(data_dir/.replaced). Without it, they are refused.
+    type: bool
+    default: false
+  sync_timeout:
+    description: How many seconds a replica may take until it has everything that its primary has.
+    type: int
+    default: 900
 attributes:
   check_mode:
     description: Reports problems and what it would do, without doing it.
@@ -180,6 +211,12 @@ def main() -> None:
             "version": {"type": "str", "default": ""},
             "root_password": {"type": "str", "default": "", "no_log": True},
             "wait": {"type": "int", "default": 60},
+            "part": {"type": "str", "choices": ["alone", "primary", "replica"], "default": "alone"},
+            "primary_url": {"type": "str", "default": ""},
+            "primary_ca": {"type": "str", "default": ""},
+            "promote": {"type": "bool", "default": False},
+            "replace_data": {"type": "bool", "default": False},
+            "sync_timeout": {"type": "int", "default": 900},
         },
         required_if=[("state", "present", ["unit"])],
         supports_check_mode=True,

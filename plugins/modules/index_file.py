@@ -50,6 +50,12 @@ options:
     description: How many seconds to wait for a connection and for each response.
     type: int
     default: 15
+  attempts:
+    description:
+      - How often to try from the start if a download fails, such as because the host that serves it died. With several index
+        hosts under one name, this is how many of them there are.
+    type: int
+    default: 1
 requirements:
   - python >= 3.8
 """
@@ -88,6 +94,7 @@ def main() -> None:
             "dest": {"type": "path", "required": True},
             "ca_path": {"type": "path"},
             "timeout": {"type": "int", "default": 15},
+            "attempts": {"type": "int", "default": 1},
         },
         supports_check_mode=True,
     )

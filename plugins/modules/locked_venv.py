@@ -89,6 +89,12 @@ options:
     description: How many seconds pip waits for a response. It tries three times.
     type: int
     default: 15
+  attempts:
+    description:
+      - How often to try from the start if pip cannot install the lock, such as because the host that serves it died. With several index
+        hosts under one name, this is how many of them there are.
+    type: int
+    default: 1
 attributes:
   check_mode:
     description: Reports what it would do, without doing it.
@@ -199,6 +205,7 @@ def main() -> None:
             "cert": {"type": "path"},
             "trusted_host": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 15},
+            "attempts": {"type": "int", "default": 1},
             "keep_former": {"type": "bool", "default": False},
         },
         required_if=[

@@ -10,7 +10,8 @@ short_description: Check the index of a site that runs
 version_added: 0.1.0
 description:
   - Checks on the index host that the index answers, that it serves the bundle that was imported last, that devpi-server runs in
-    the version of the bundle, and that the certificate, the disks and the backups are in order.
+    the version of the bundle, that a replica has everything that its primary has, and that the certificate, the disks and the
+    backups are in order.
   - A check that fails is a result and not an error.
 author:
   - airgap.python authors (@airgap-python)
@@ -45,6 +46,13 @@ options:
     description: Compare the version of devpi-server that runs with the one in the bundle.
     type: bool
     default: true
+  replica_url:
+    description: The address of devpi-server on this host, if it is a replica. It must have everything that its primary has.
+    type: str
+    default: ""
+  primary_ca_path:
+    description: The certificates that the primary's is checked against, as a PEM file.
+    type: path
   sample:
     description:
       - How many files, chosen at random, are downloaded and hashed. V(0) is all of them.
@@ -137,6 +145,8 @@ def main() -> None:
             "bundle": {"type": "path", "required": True},
             "ledger": {"type": "path", "required": True},
             "version_from_bundle": {"type": "bool", "default": True},
+            "replica_url": {"type": "str", "default": ""},
+            "primary_ca_path": {"type": "path"},
             "sample": {"type": "int", "default": 20},
             "disks": {"type": "list", "elements": "path", "default": []},
             "disk_percent": {"type": "float", "default": 10},

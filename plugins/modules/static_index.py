@@ -64,6 +64,12 @@ options:
         description: Do not serve the version at all.
         type: bool
         default: false
+  serve:
+    description:
+      - Whether to serve the release. With V(false), it is only written and read back, so that a second call serves it at once;
+        clients still get what was served before, and nothing is removed. This is how several index hosts switch together.
+    type: bool
+    default: true
   keep:
     description: How many bundles remain in O(path), the one that is served included. Others are removed from the disk.
     type: int
@@ -97,6 +103,14 @@ EXAMPLES = r"""
     src: /srv/airgap/bundle
     bundle_id: "{{ bundle.id }}"
 
+- name: Write and verify the release, and serve what was served before
+  airgap.python.static_index:
+    path: /var/lib/airgap-static
+    index: airgap/prod
+    src: /srv/airgap/bundle
+    bundle_id: "{{ bundle.id }}"
+    serve: false
+
 - name: Serve the former bundle again
   airgap.python.static_index:
     path: /var/lib/airgap-static
@@ -115,7 +129,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bundle_id:
-  description: The bundle that is served now, or would be in check mode.
+  description: The bundle that is served now, or would be in check mode or with O(serve=true).
   type: str
   returned: success
   sample: 4f9b6b0a4f6b1f5a3a0b6d1b5b0c9f11
@@ -124,11 +138,11 @@ former_bundle_id:
   type: str
   returned: success
 switched:
-  description: Whether another release is served now, or would be in check mode.
+  description: Whether another release is served now, or would be in check mode or with O(serve=true).
   type: bool
   returned: success
 release:
-  description: The folder that is served; empty in check mode if it does not exist yet.
+  description: The folder that is served, or would be with O(serve=true); empty in check mode if it does not exist yet.
   type: str
   returned: success
 uploaded:
@@ -186,6 +200,7 @@ def main() -> None:
             "src": {"type": "path"},
             "bundle_id": {"type": "str"},
             "withdrawn": {"type": "list", "elements": "dict", "options": WITHDRAWN},
+            "serve": {"type": "bool", "default": True},
             "keep": {"type": "int", "default": 2},
         },
         required_by={"src": ("bundle_id",)},

@@ -51,6 +51,7 @@ FORMS = {
 PATHS = ("path", "folder", "dest", "executable", "record", "wheel", "filename")
 # What the roles use of ansible.builtin's answers; the rest is dropped.
 BUILTIN: t.Dict[str, t.Any] = {
+    "blockinfile": {},
     "command": {"rc": int, "stdout": str, "stderr": str},
     "copy": {},
     "fetch": {},

@@ -50,8 +50,8 @@ class Bundle:
 class Site(Server):
     """A devpi-server, and the files of the host that publishes to it."""
 
-    def __init__(self, commands, folder):
-        super().__init__(commands, folder, "--offline-mode")
+    def __init__(self, commands, folder, *options):
+        super().__init__(commands, folder, "--offline-mode", *options)
         self.files = folder / "data/+files"
         self.counted = 0
         self.create().start()

@@ -49,6 +49,7 @@ class Site:
             "publish_operator": "olga",
         }
         values.update(variables)
+        values = {name: value for name, value in values.items() if value is not None}
         settings = dict(
             os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_FORCE_COLOR="0", ANSIBLE_PIPELINING="1"
         )
@@ -148,3 +149,65 @@ def test_version_that_the_ledger_has_as_withdrawn_is_marked_until_it_is_restored
     record("restored", "a mistake")
     assert site.play()[0] == 0
     assert "data-yanked" not in page.read_text()
+
+
+class Pair(Site):
+    """Two index hosts, which both are this machine, each with folders of its own."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        (folder / "play.yml").write_text(PLAY.replace("localhost", "airgap_index"))
+        hosts = {name: {"airgap_dir": str(folder / name), "static_dir": str(folder / name / "static")} for name in "ab"}
+        (folder / "hosts.json").write_text(json.dumps({"airgap_index": {"hosts": hosts}}))
+
+    def stage(self, version):
+        """Put a bundle in place on both; return its id."""
+        result = super().stage(version)
+        for name in "ab":
+            shutil.rmtree(self.folder / name / "bundle", ignore_errors=True)
+            shutil.copytree(self.bundle, self.folder / name / "bundle")
+        return result
+
+    def play(self, *arguments, **variables):
+        """Play the roles on both, with the folders of each."""
+        hidden = {"airgap_dir": None, "static_dir": None}
+        return super().play("-i", str(self.folder / "hosts.json"), *arguments, **dict(hidden, **variables))
+
+    def served(self):
+        """Return what each of them serves."""
+        return [check_sums(self.folder / name) for name in "ab"]
+
+    def results(self):
+        """Return the last result in the ledger of each."""
+        ledgers = [str(self.folder / name / "ledger.jsonl") for name in "ab"]
+        return [module("bundle_ledger_info", path=path)["imports"][-1]["result"] for path in ledgers]
+
+
+def test_several_index_hosts_switch_together_and_one_that_fails_leaves_the_former_bundle_on_all(tmp_path):
+    pair = Pair(tmp_path)
+    rc, changed, output = pair.play()
+    assert rc == 0, output
+    first = pair.served()
+    assert len(set(first)) == 1
+    assert pair.play()[:2] == (0, 0)
+    second = pair.stage("2.0")
+    (tmp_path / "b/static/releases").chmod(0o777)
+    rc, changed, output = pair.play()
+    assert rc == 2, output
+    assert "a still serves what it served" in output
+    assert "b cannot serve bundle " + second in output
+    assert "--limit 'all,!b'" in output
+    assert pair.results() == ["failed", "failed"]
+    assert pair.served() == first
+    # Without that host, the others go on; it follows later.
+    rc, changed, output = pair.play("--limit", "all,!b")
+    assert rc == 0, output
+    assert check_sums(tmp_path / "a") == second
+    (tmp_path / "b/static/releases").chmod(0o755)
+    rc, changed, output = pair.play()
+    assert rc == 0, output
+    assert pair.served() == [second, second]
+    # A former bundle comes back on both.
+    rc, changed, output = pair.play(publish_rollback=first[0])
+    assert rc == 0, output
+    assert pair.served() == first

@@ -32,7 +32,8 @@ echo 'ops ALL=(ALL) NOPASSWD: ALL' | put /etc/sudoers.d/ops 440
 install -d -m 700 -o ops -g ops ~ops/.ssh
 echo "$key" | put ~ops/.ssh/authorized_keys 644
 
-printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$host" > /etc/hosts
+# What a playbook added stays.
+grep -qx "127.0.1.1 $host" /etc/hosts || printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$host" > /etc/hosts
 allow=ops
 if [ "$from" != any ]; then
     allow=ops@$from

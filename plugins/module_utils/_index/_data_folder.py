@@ -22,13 +22,25 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 DONE = ".complete"
 
 
-def create(data: str, account: pwd.struct_passwd, password_file: str, devpi_init: t.Sequence[str]) -> None:
+# What else may be in the folder: data that were moved aside.
+STAYS = {"lost+found", ".replaced"}
+
+
+def create(
+    data: str,
+    account: pwd.struct_passwd,
+    password_file: str,
+    devpi_init: t.Sequence[str],
+    primary_url: str = "",
+) -> None:
     """Create the data in DATA/.init and move them into place, as the account and without root's rights.
 
+    With ``primary_url`` they are those of a replica, which gets all users from there.
     A command that starts a container is run by root: it says as whom the program in it runs.
     """
     with open(password_file, encoding="utf-8") as stream:
         password = stream.read().rstrip("\n")
+    options = {"root-passwd": password} if not primary_url else {"role": "replica", "primary-url": primary_url}
     aside = os.path.join(data, ".init")
     config = os.path.join(aside, "init.yml")
     as_root = len(devpi_init) > 1
@@ -45,7 +57,7 @@ def create(data: str, account: pwd.struct_passwd, password_file: str, devpi_init
 
     try:
         if not os.path.exists(os.path.join(aside, DONE)):
-            in_child(as_account(lambda: _prepare(data, aside, config, password)))
+            in_child(as_account(lambda: _prepare(data, aside, config, options)))
             try:
                 in_child(initialise if as_root else as_account(initialise))
             finally:
@@ -87,11 +99,11 @@ def become(account: pwd.struct_passwd) -> None:
     os.chdir("/")
 
 
-def _prepare(data: str, aside: str, config: str, password: str) -> None:
+def _prepare(data: str, aside: str, config: str, options: t.Mapping[str, str]) -> None:
     """Write the configuration of devpi-init in a new folder."""
     if os.path.lexists(aside):
         shutil.rmtree(aside)
-    rest = sorted(set(os.listdir(data)) - {"lost+found"})
+    rest = sorted(set(os.listdir(data)) - STAYS)
     if rest:
         raise AirgapError(
             "%s is not empty, and its content is not devpi's: %s. Empty it, or set devpi_data_dir to another folder."
@@ -99,11 +111,10 @@ def _prepare(data: str, aside: str, config: str, password: str) -> None:
         )
     os.mkdir(aside, 0o700)
     handle = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    options = dict(options, serverdir=os.path.join(aside, "data"))
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(
-            "devpi-server:\n  serverdir: '%s'\n  no-root-pypi: true\n  root-passwd: '%s'\n"
-            % (os.path.join(aside, "data").replace("'", "''"), password.replace("'", "''"))
-        )
+        stream.write("devpi-server:\n  no-root-pypi: true\n")
+        stream.writelines("  %s: '%s'\n" % (key, value.replace("'", "''")) for key, value in options.items())
 
 
 def _init(aside: str, command: t.Sequence[str]) -> None:

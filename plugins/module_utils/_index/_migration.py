@@ -29,7 +29,9 @@ VERSION = ".serverversion"
 FORMATS = {"4": "4", "5": "4", "6": "4", "7": "5"}
 # The formats between which devpi-export and devpi-import were tried.
 PATHS = {("4", "5")}
-_STAYS = {"lost+found", UPGRADE, FORMER}
+# The data of a former primary, which became a replica.
+REPLACED = ".replaced"
+_STAYS = {"lost+found", UPGRADE, FORMER, REPLACED}
 _EXPORT = "from devpi_server.importexport import export; export()"
 _IMPORT = "from devpi_server.importexport import import_; import_()"
 _STORED = re.compile(r".*/\+f/([0-9a-f]{3})/([0-9a-f]{13})/[^/]+\Z")
@@ -171,6 +173,27 @@ def restore(data: str) -> bool:
     _remove(former)
     _remove(os.path.join(data, UPGRADE))
     return True
+
+
+def clear(data: str) -> None:
+    """Remove the data of a replica, which can be copied again. No server may run."""
+    for name in sorted(set(os.listdir(data)) - _STAYS):
+        _remove(os.path.join(data, name))
+
+
+def set_aside(data: str) -> None:
+    """Move the data of a former primary aside. No server may run."""
+    aside = os.path.join(data, REPLACED)
+    os.mkdir(aside, 0o700)
+    _move(data, aside)
+
+
+def take_back(data: str) -> None:
+    """Undo set_aside(). No server may run."""
+    aside = os.path.join(data, REPLACED)
+    clear(data)
+    _move(aside, data)
+    os.rmdir(aside)
 
 
 def discard(data: str) -> None:

@@ -264,8 +264,9 @@ class Publication:
             if (normalize(one["name"]), one["version"]) == (normalize(project), version):
                 if not one["gone"]:
                     raise AirgapError(
-                        "%s==%s is yanked, and devpi-server cannot serve a version as yanked. Set withdraw_how to gone, or "
-                        "airgap_index_kind to static." % (project, version)
+                        "%s==%s is yanked, and devpi-server cannot serve a version as yanked. Withdraw it with withdraw_how=gone, "
+                        "restore it with withdraw_how=restored, or set airgap_index_kind to static."
+                        % (project, version)
                     )
                 return True
         return False

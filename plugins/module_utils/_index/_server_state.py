@@ -8,7 +8,14 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _login, _names, _readiness, _settings, _users
+from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _login,
+    _names,
+    _readiness,
+    _replication,
+    _settings,
+    _users,
+)
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json
 
 USERS, INDEXES, VERSIONS, FILES, REPLICA = "users", "indexes", "versions", "files", "replica"
@@ -59,17 +66,16 @@ def describe_replica(status: Json) -> Json:
     is_replica = status.get("role") == "REPLICA"
     serial = status.get("serial")
     serial = serial if isinstance(serial, int) else -1
-    errors = status.get("replication-errors") or {}
+    sync = _replication.read_sync(status)
     primary_serial = status.get("primary-serial") if is_replica else serial
     primary_serial = primary_serial if isinstance(primary_serial, int) else -1
-    in_sync = not errors and serial >= primary_serial >= 0 and bool(status.get("replica-in-sync-at"))
     return {
         "role": "replica" if is_replica else "primary",
         "serial": serial,
         "primary_url": str(status.get("primary-url") or ""),
         "primary_serial": primary_serial,
-        "in_sync": in_sync if is_replica else True,
-        "errors": ["%s: %s" % (path, (errors[path] or {}).get("message", "")) for path in sorted(errors)][:20],
+        "in_sync": sync.in_sync if is_replica else True,
+        "errors": list(sync.errors[:20]),
         "replicas": [
             {
                 "address": str(one.get("remote-ip") or ""),
@@ -132,5 +138,5 @@ def read(module: AnsibleModule, client: Client) -> Json:
         if {VERSIONS, FILES} & set(parts):
             result.update(list_contents(client, indexes, parts))
     if REPLICA in parts:
-        result[REPLICA] = describe_replica((client.request("GET", "/+status") or {}).get("result") or {})
+        result[REPLICA] = describe_replica(_replication.read_status(client))
     return dict(result, version=client.version, serial=client.serial)

@@ -13,6 +13,10 @@ COMMENT = "devpi-server"
 SHELL = "/usr/sbin/nologin"
 
 
+# The parts that a server can have in replication; "" is that of a server without replicas.
+PRIMARY, REPLICA = "primary", "replica"
+
+
 class Wanted(t.NamedTuple):
     """The service as the role wants it.
 
@@ -20,6 +24,10 @@ class Wanted(t.NamedTuple):
         version: That of devpi-server in the bundle, "" if it is not known.
         quadlet_path: The path of the quadlet, if the server runs in a container.
         image: The image that it runs in; "" without a container.
+        part: The server's part in replication. A replica follows ``primary_url``, whose certificate is checked with
+            ``primary_ca``, a text in PEM.
+        promote: Whether a replica is turned into the primary.
+        replace_data: Whether the data of a former primary are moved aside, so that it becomes a replica.
     """
 
     user: str
@@ -37,6 +45,11 @@ class Wanted(t.NamedTuple):
     has_password: bool
     quadlet_path: str = ""
     image: str = ""
+    part: str = ""
+    primary_url: str = ""
+    primary_ca: str = ""
+    promote: bool = False
+    replace_data: bool = False
 
     @property
     def text_path(self) -> str:
@@ -47,6 +60,16 @@ class Wanted(t.NamedTuple):
     def other_path(self) -> str:
         """Return the path of the file that the server has when it runs in the other way; only one of them may exist."""
         return self.unit_path if self.image else self.quadlet_path
+
+    @property
+    def is_replica(self) -> bool:
+        """Return whether the server copies another one."""
+        return self.part == REPLICA
+
+    @property
+    def ca_path(self) -> str:
+        """Return the path of the certificates that the primary's is checked with."""
+        return self.config_dir + "/primary-ca.pem"
 
     @property
     def config_path(self) -> str:
@@ -97,12 +120,24 @@ class UnitState(t.NamedTuple):
 
 
 class Data(t.NamedTuple):
-    """What is in the data folder: the names, the format and role of devpi's own data, and owners by user id."""
+    """What is in the data folder: the names, the format and role of devpi's own data, and owners by user id.
+
+    ``primary`` is the identity of the server that a replica copied, "" if it has not reached one yet.
+    """
 
     names: t.Tuple[str, ...] = ()
     format: str = ""
     role: str = ""
     owners: t.Mapping[int, str] = {}
+    primary: str = ""
+
+
+class Primary(t.NamedTuple):
+    """The server that a replica copies: its identity and the number of its latest change, or why it does not respond."""
+
+    uuid: str = ""
+    serial: int = -1
+    problem: str = ""
 
 
 class Found(t.NamedTuple):
@@ -118,6 +153,9 @@ class Found(t.NamedTuple):
         now: When all this was read.
         config_names: The names in the configuration folder.
         links: Files and the data folder that are links, with their targets.
+        primary: The server that a replica copies.
+        serial: The number of the latest change in a replica's data, -1 if it cannot be read.
+        has_replaced: Whether the data of a former primary were moved aside.
     """
 
     is_root: bool
@@ -137,6 +175,9 @@ class Found(t.NamedTuple):
     now: float
     config_names: t.Tuple[str, ...] = ()
     links: t.Mapping[str, str] = {}
+    primary: Primary = Primary()
+    serial: int = -1
+    has_replaced: bool = False
 
 
 def is_own(account: Account) -> bool:

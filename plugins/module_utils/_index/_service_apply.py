@@ -20,8 +20,10 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _client,
     _container,
     _data_folder,
+    _front,
     _journal,
     _migration,
+    _replication,
     _service,
     _service_checks,
     _service_config,
@@ -32,6 +34,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service_insp
     inspect,
     list_names,
     read_entry,
+    read_start,
 )
 from ansible_collections.airgap.python.plugins.module_utils._install import _venv_plan
 
@@ -53,6 +56,10 @@ class Service:
         # Whether the server ran before the change, and whether the change stopped it.
         self.ran = False
         self.was_stopped = False
+        # What the change did to the data of a server whose part in replication it changes: devpi's note of that part, and
+        # whether the data of a former primary were moved aside.
+        self.nodeinfo = b""
+        self.was_set_aside = False
 
     @property
     def trial_paths(self) -> t.List[str]:
@@ -78,13 +85,21 @@ class Service:
         self.wanted = wanted = _container.filled(wanted, account_of(account))
         self.create_folders(account)
         self.write_secrets(plan, found, account)
-        if "data" in plan.steps:
-            _data_folder.create(wanted.data_dir, account, wanted.password_path, self.init_command(account))
+        if "certificate of the primary" in plan.steps:
+            self.write_file(wanted.ca_path, wanted.primary_ca, account.pw_gid, 0o640)
+        if _service_plan.COPY in plan.steps:
+            self.clear_data(found.data.role)
+        if {"data", _service_plan.COPY} & set(plan.steps):
+            primary_url = wanted.primary_url if wanted.is_replica else ""
+            _data_folder.create(wanted.data_dir, account, wanted.password_path, self.init_command(account), primary_url)
         if "config" in plan.steps:
             self.check_config(account)
         if _service_plan.CONVERT in plan.steps:
             self.convert_data(account)
-        elif plan.restart and self.ran:
+        elif wanted.promote and found.data.role == _service.REPLICA:
+            # A trial would note the new part in the data that the replica uses.
+            self.nodeinfo = read_start(os.path.join(wanted.data_dir, ".nodeinfo"), 4096)
+        elif plan.restart and self.ran and not self.was_stopped:
             self.run_trial(account.pw_gid)
         if _service_plan.RUNTIME in plan.steps:
             # The unit that it runs with knows how it stops; the next one has the same name.
@@ -99,6 +114,38 @@ class Service:
             self.systemd.start("restart", self.urls, self.timeout)
         if "enable" in plan.steps:
             self.systemd.systemctl_or_fail("enable", "--quiet", self.systemd.name)
+
+    def clear_data(self, role: str) -> None:
+        """Stop the server and empty its data folder, so that the data can be copied from the primary.
+
+        The front is stopped, too, and the role front starts it again: nodes must not find half an index here.
+        """
+        self.systemd.systemctl("stop", _front.SOCKET, _front.SERVICE)
+        self.was_stopped = True
+        self.systemd.systemctl("stop", self.systemd.name)
+        if role == _service.REPLICA:
+            _migration.clear(self.wanted.data_dir)
+        else:
+            _migration.set_aside(self.wanted.data_dir)
+            self.was_set_aside = True
+
+    def restore_part(self) -> None:
+        """Undo what the change did to the data of a server whose part in replication it changed."""
+        data = self.wanted.data_dir
+        if not self.nodeinfo and not self.was_set_aside:
+            return
+        self.systemd.systemctl("stop", self.systemd.name)
+        self.was_stopped = True
+        if self.was_set_aside:
+            _migration.take_back(data)
+        else:
+            account = pwd.getpwnam(self.wanted.user)
+
+            def work() -> None:
+                _data_folder.become(account)
+                _files.write_atomic(os.path.join(data, ".nodeinfo"), self.nodeinfo, 0o600)
+
+            _data_folder.in_child(work)
 
     def init_command(self, account: pwd.struct_passwd) -> t.List[str]:
         """Return the command of devpi-init; in a container it is root who starts it, and the account that runs it."""
@@ -160,6 +207,12 @@ class Service:
     def write_secrets(self, plan: _service_plan.Plan, found: _service.Found, account: pwd.struct_passwd) -> None:
         """Write the server's secret and root's password, unless they exist."""
         wanted = self.wanted
+        entry = found.entries.get(wanted.secret_path)
+        if wanted.is_replica and (entry is None or entry.empty):
+            raise AirgapError(
+                "%s does not exist, and a replica needs the secret of its primary. Play index, which carries it to this host."
+                % wanted.secret_path
+            )
         _secret_file.write_secret(wanted.secret_path, None, account.pw_uid, account.pw_gid)
         given = self.module.params["root_password"] if "password" in plan.steps else ""
         entry = found.entries.get(wanted.password_path)
@@ -171,12 +224,15 @@ class Service:
         """Write the configuration and the unit."""
         wanted = self.wanted
         if "config" in plan.steps:
-            _files.write_atomic(wanted.config_path, _service_config.render(wanted).encode("utf-8"), 0o640)
-            _access.set_owner(wanted.config_path, 0, gid, 0o640)
+            self.write_file(wanted.config_path, _service_config.render(wanted), gid, 0o640)
         if "unit" in plan.steps:
             _files.make_folder(os.path.dirname(wanted.text_path))
-            _files.write_atomic(wanted.text_path, wanted.unit.encode("utf-8"), 0o644)
-            _access.set_owner(wanted.text_path, 0, 0, 0o644)
+            self.write_file(wanted.text_path, wanted.unit, 0, 0o644)
+
+    def write_file(self, path: str, text: str, gid: int, mode: int) -> None:
+        """Write a file of root."""
+        _files.write_atomic(path, text.encode("utf-8"), mode)
+        _access.set_owner(path, 0, gid, mode)
 
     @contextlib.contextmanager
     def trial_config(self, text: str, gid: int) -> t.Iterator[str]:
@@ -253,6 +309,20 @@ class Service:
         """Wait until a server that runs already answers."""
         self.systemd.start("start", self.urls, self.timeout)
 
+    def discard(self) -> None:
+        """Discard what a rollback would restore: the change works."""
+        self.nodeinfo, self.was_set_aside, self.was_stopped = b"", False, False
+        self.rollback.discard()
+        _rollback.discard_former_venv(self.wanted.venv)
+
+    def wait_until_in_sync(self, serial: int) -> None:
+        """Wait until a replica has all changes up to a serial, and all files."""
+        client = _client.Client(self.urls[0])
+        try:
+            _replication.wait(client, serial, float(self.module.params["sync_timeout"]))
+        finally:
+            client.close()
+
     def runs_former(self) -> bool:
         """Return whether the running server was started before the first of the new files was written."""
         state = self.systemd.state()
@@ -264,6 +334,7 @@ class Service:
     def roll_back(self) -> str:
         """Restore the former state; return what came of that, "" if there was nothing to restore."""
         self.restore_data()
+        self.restore_part()
         has_venv = _rollback.has_former_venv(self.wanted.venv)
         if not has_venv and not self.rollback.is_recorded:
             return ""
@@ -331,6 +402,11 @@ def wanted_from(params: t.Mapping[str, t.Any]) -> _service.Wanted:
         bool(params["root_password"]),
         params["quadlet_path"],
         params["image"],
+        "" if params["part"] == "alone" else params["part"],
+        params["primary_url"].rstrip("/"),
+        params["primary_ca"],
+        params["promote"],
+        params["replace_data"],
     )
 
 
@@ -361,12 +437,15 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
         service.restore_data()
     found = inspect(wanted, service.systemd)
     service.wanted = wanted = _container.filled(wanted, found.account)
+    if module.check_mode and found.primary.problem:
+        # An earlier role of the same run may only have reported that it would start it.
+        found = found._replace(primary=_service.Primary())
     problems = _service_checks.find_problems(wanted, found)
     if problems:
         raise AirgapError(*problems)
     plan = _service_plan.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
-    after = {wanted.config_path: _service_config.render(wanted), wanted.text_path: wanted.unit}
+    after = _service_plan.texts_of(wanted)
     if wanted.other_path in before:
         after[wanted.other_path] = ""
     result = {
@@ -385,11 +464,13 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
         if not plan.restart:
             service.wait_until_ready()
         _migration.discard(wanted.data_dir)
-        service.rollback.discard()
-        _rollback.discard_former_venv(wanted.venv)
+        service.discard()
         _container.remove_images(module, keep=wanted.image)
         if wanted.image:
             _container.remove_wants(wanted.unit_path)
+        if wanted.is_replica:
+            # It goes on copying after this, so nothing is rolled back if that takes too long.
+            service.wait_until_in_sync(found.primary.serial)
     return dict(result, answers=not _client.why_unreachable(service.urls[0]))
 
 

@@ -10,9 +10,10 @@ import re
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
-from ansible_collections.airgap.python.plugins.module_utils._index import _accounts, _migration
+from ansible_collections.airgap.python.plugins.module_utils._index import _accounts, _migration, _replication
 from ansible_collections.airgap.python.plugins.module_utils._index._service import (
     COMMENT,
+    REPLICA,
     SHELL,
     Account,
     Entry,
@@ -25,7 +26,8 @@ from ansible_collections.airgap.python.plugins.module_utils._rollback import FOR
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys")
 # The names of the index's own files in its configuration folder.
 CONFIG_NAMES = re.compile(
-    r"(secret|.+\.password|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z" % (re.escape(KEPT), re.escape(TEMPORARY_PREFIX))
+    r"(secret|.+\.password|primary-ca\.pem|sealing\.key|devpi-server\.yml(%s)?|trial\.yml|%s.*)\Z"
+    % (re.escape(KEPT), re.escape(TEMPORARY_PREFIX))
 )
 # Options of devpi-server that the role always sets, from its variables.
 OWNED = {
@@ -36,6 +38,8 @@ OWNED = {
     "secretfile": "Set devpi_config_dir.",
     "argon2-memory-cost": "Set devpi_argon2_memory_cost.",
     "restrict-modify": "It is always root here.",
+    "role": "The first host of airgap_index is the primary, the others are replicas.",
+    "primary-url": "Set devpi_primary_url.",
     "offline-mode": "Write true or false. It is on by default: inside the gap there is no other index to ask.",
     "unix-socket": "The unit's sandbox forbids such a socket.",
     "configfile": "The role writes that file itself.",
@@ -55,7 +59,8 @@ def find_problems(wanted: Wanted, found: Found) -> t.List[str]:
     problems += _wrong_options(wanted.options)
     problems += _wrong_address(wanted, found)
     problems += _wrong_account(wanted, found)
-    return problems + _wrong_data(wanted, found)
+    problems += _wrong_data(wanted, found)
+    return problems + (_replication.find_problems(wanted, found) if wanted.is_replica else [])
 
 
 def _wrong_paths(wanted: Wanted, found: Found) -> t.List[str]:
@@ -234,7 +239,7 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
             "%s/.serverversion is not as devpi-server writes it: a file with the number of a format. Restore the folder "
             "from a backup, or set devpi_data_dir to another one." % where
         )
-    elif needed != data.format and (data.format, needed) not in _migration.PATHS:
+    elif not wanted.is_replica and needed != data.format and (data.format, needed) not in _migration.PATHS:
         problems.append(
             "The data in %s have format %s, and devpi-server %s of the bundle needs %s. Run devpi-export with the version "
             "that wrote them, move the folder away, and run devpi-import with the new version into an empty one; or stage a "
@@ -246,13 +251,14 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
             "devpi_runtime to venv, play index, and then set it to quadlet again."
             % (where, data.format, wanted.version, needed)
         )
-    if data.role == "replica":
+    if data.role == REPLICA and not wanted.is_replica and not wanted.promote:
         problems.append(
-            "The data in %s are those of a replica, and this role runs a primary. Set devpi_data_dir to another folder, or "
-            "turn the replica into a primary yourself first (devpi-server --role=primary)." % where
+            "The data in %s are those of a replica, and this host is the first of airgap_index, which is the primary. Restore "
+            "the order of the hosts there, or play promote_replica with the name of this host, which makes it the primary."
+            % where
         )
     entry = found.entries.get(wanted.password_path)
-    if (entry is None or entry.empty) and not wanted.has_password:
+    if (entry is None or entry.empty) and not wanted.has_password and not wanted.is_replica:
         problems.append(
             "%s holds data of devpi whose root password is not known here: %s does not exist. Set devpi_root_password to it."
             % (where, wanted.password_path)

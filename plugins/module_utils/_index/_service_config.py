@@ -28,7 +28,14 @@ def render(wanted: Wanted) -> str:
             "restrict-modify": "root",
         }
     )
-    if is_offline:
+    if wanted.part:
+        options["role"] = wanted.part
+    if wanted.is_replica:
+        # It requests its primary with the same client as an upstream index.
+        options["primary-url"] = wanted.primary_url
+        # The default of 5 seconds is too short for a primary that is busy.
+        options.setdefault("request-timeout", 30)
+    elif is_offline:
         options["offline-mode"] = True
     if len(wanted.hosts) == 1:
         options.update(host=wanted.hosts[0], port=wanted.port)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
 import re
@@ -16,12 +15,18 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _files
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _listeners, _service_checks
+from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _data_folder,
+    _listeners,
+    _replication,
+    _service_checks,
+)
 from ansible_collections.airgap.python.plugins.module_utils._index._service import (
     Account,
     Data,
     Entry,
     Found,
+    Primary,
     UnitState,
     Wanted,
 )
@@ -34,13 +39,21 @@ def inspect(wanted: Wanted, systemd: Systemd) -> Found:
     account, gid, members = read_account(wanted.user)
     paths = (wanted.venv, wanted.data_dir, wanted.config_dir, wanted.python)
     closed = {path: closed_folder(path, account) for path in paths}
-    with_text = tuple(filter(None, (wanted.text_path, wanted.other_path, wanted.config_path)))
+    paths_with_text = [
+        wanted.text_path,
+        wanted.other_path,
+        wanted.config_path,
+        wanted.ca_path if wanted.is_replica else "",
+    ]
+    with_text = tuple(filter(None, paths_with_text))
     without_text = (wanted.config_dir, wanted.data_dir, wanted.secret_path, wanted.password_path)
     entries = {path: read_entry(path, path in with_text) for path in (*with_text, *without_text)}
     unit = entries[wanted.text_path] or entries.get(wanted.other_path)
     lock_copy = read_entry(os.path.join(wanted.venv, _venv_plan.LOCK_COPY))
     has_systemd = os.path.isdir("/run/systemd/system")
     unusable = {host: why_unusable(host) for host in wanted.hosts}
+    # The own serial first: the primary's only grows.
+    serial = _replication.read_serial(wanted.data_dir) if wanted.is_replica else -1
     return Found(
         is_root=os.geteuid() == 0,
         systemd=has_systemd,
@@ -59,6 +72,9 @@ def inspect(wanted: Wanted, systemd: Systemd) -> Found:
         now=time.time(),
         config_names=tuple(list_names(wanted.config_dir)),
         links={path: os.readlink(path) for path in entries if os.path.islink(path)},
+        primary=_replication.ask_primary(wanted.primary_url, wanted.primary_ca) if wanted.is_replica else Primary(),
+        serial=serial,
+        has_replaced=os.path.lexists(os.path.join(wanted.data_dir, _replication.REPLACED)),
     )
 
 
@@ -92,17 +108,14 @@ def read_entry(path: str, with_text: bool = False) -> t.Optional[Entry]:
 def read_data(path: str) -> Data:
     """Return what is in a data folder."""
     try:
-        names = sorted(set(os.listdir(path)) - {"lost+found"})
+        names = sorted(set(os.listdir(path)) - _data_folder.STAYS)
     except OSError:
         return Data()
     if ".serverversion" not in names:
         return Data(tuple(names))
     # One line of digits and dots; anything else is not repeated in messages.
     version = re.match(rb"[0-9]+(\.[0-9]+)*\s*\Z", read_start(os.path.join(path, ".serverversion"), 64))
-    try:
-        role = json.loads(read_start(os.path.join(path, ".nodeinfo"), 4096) or b"{}").get("role", "")
-    except (ValueError, AttributeError, RecursionError):
-        role = ""
+    nodeinfo = _replication.parse_nodeinfo(read_start(os.path.join(path, ".nodeinfo"), 4096))
     owners = {}
     for name in names:
         try:
@@ -115,7 +128,8 @@ def read_data(path: str) -> Data:
         except KeyError:
             owners[uid] = ""
     data_format = version.group().split(b".")[0].strip().decode("ascii") if version else ""
-    return Data(tuple(names), data_format, str(role), owners)
+    role = str(nodeinfo.get("role", ""))
+    return Data(tuple(names), data_format, role, owners, _replication.read_primary(nodeinfo))
 
 
 def read_start(path: str, size: int) -> bytes:

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._index import _migration
+from ansible_collections.airgap.python.plugins.module_utils._index import _migration, _replication
 from ansible_collections.airgap.python.plugins.module_utils._index._service import Found, Wanted
 from ansible_collections.airgap.python.plugins.module_utils._index._service_config import render
 
 # The step that converts the data to the format of another major version.
 CONVERT = "convert the data"
+# The step that makes a replica's data again from those of its primary.
+COPY = "copy the data from the primary"
 # The step that leaves the other way to run it: an environment, or a container.
 RUNTIME = "runtime"
 
@@ -37,7 +39,15 @@ def uid_for(found: Found) -> t.Optional[int]:
 def needs_migration(wanted: Wanted, found: Found) -> bool:
     """Return whether devpi's data must be converted to another format first."""
     now = found.data.format
-    return bool(now) and _migration.format_of(wanted.version, now) != now
+    return not wanted.is_replica and bool(now) and _migration.format_of(wanted.version, now) != now
+
+
+def texts_of(wanted: Wanted) -> t.Dict[str, str]:
+    """Return the text of each file that the server runs with."""
+    found = {wanted.config_path: render(wanted), wanted.text_path: wanted.unit}
+    if wanted.is_replica and wanted.primary_ca:
+        found[wanted.ca_path] = wanted.primary_ca
+    return found
 
 
 def plan(wanted: Wanted, found: Found) -> Plan:
@@ -58,10 +68,11 @@ def plan(wanted: Wanted, found: Found) -> Plan:
         entry = entries.get(path)
         if entry is None or entry.empty or (entry.uid, entry.gid, entry.mode) != owner:
             steps.append(step)
-    texts = {wanted.config_path: render(wanted), wanted.text_path: wanted.unit}
+    texts = texts_of(wanted)
     for step, path, owner in (
         ("config", wanted.config_path, (0, gid, 0o640)),
         ("unit", wanted.text_path, (0, 0, 0o644)),
+        *([("certificate of the primary", wanted.ca_path, (0, gid, 0o640))] if wanted.ca_path in texts else []),
     ):
         entry = entries.get(path)
         if entry is None or entry.text != texts[path] or (entry.uid, entry.gid, entry.mode) != owner:
@@ -72,6 +83,8 @@ def plan(wanted: Wanted, found: Found) -> Plan:
         steps.append("data")
     if needs_migration(wanted, found):
         steps.append(CONVERT)
+    if _replication.why_copied_again(wanted, found):
+        steps.append(COPY)
     # A quadlet says by itself when it starts.
     if not wanted.image and (not found.unit_state.enabled or RUNTIME in steps):
         steps.append("enable")
@@ -83,6 +96,9 @@ def _why_restart(wanted: Wanted, found: Found, texts: t.Mapping[str, str]) -> st
     state, entries = found.unit_state, found.entries
     if needs_migration(wanted, found):
         return "its data are converted"
+    copied = _replication.why_copied_again(wanted, found)
+    if copied:
+        return "its data are copied from the primary, because %s" % copied
     if state.active != "active":
         return "it does not run"
     changed = [path for path, text in texts.items() if path not in entries or entries[path].text != text]

@@ -118,10 +118,11 @@ def ensure_absent(module: AnsibleModule) -> t.Dict[str, t.Any]:
 def ensure_stopped(module: AnsibleModule) -> t.Dict[str, t.Any]:
     """Stop the service, also at boot. Everything stays, so that it can run again; a quadlet is what starts it at boot."""
     service = Service(module, wanted_from(module.params))
-    steps = plan_stop(service.systemd.state())
+    has_quadlet = os.path.exists(service.wanted.quadlet_path)
+    steps = plan_stop(service.systemd.state(), has_quadlet)
     if steps and not module.check_mode:
         service.end_trial()
-        if os.path.exists(service.wanted.quadlet_path):
+        if has_quadlet:
             service.systemd.systemctl_or_fail("stop", service.systemd.name)
             os.unlink(service.wanted.quadlet_path)
             service.systemd.systemctl("daemon-reload")
@@ -131,9 +132,9 @@ def ensure_stopped(module: AnsibleModule) -> t.Dict[str, t.Any]:
     return {"changed": bool(steps), "steps": steps, "restart": ""}
 
 
-def plan_stop(state: _service.UnitState) -> t.List[str]:
-    """Return what must be done so that a unit does not run, now and after a boot."""
-    return (["stop"] if state.active != "inactive" else []) + (["disable"] if state.enabled else [])
+def plan_stop(state: _service.UnitState, has_quadlet: bool = False) -> t.List[str]:
+    """Return what must be done so that a unit does not run, now and after a boot, at which a quadlet starts."""
+    return (["stop"] if state.active != "inactive" else []) + (["disable"] if state.enabled or has_quadlet else [])
 
 
 def remove_folder(path: str) -> None:

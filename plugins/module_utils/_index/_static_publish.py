@@ -176,11 +176,14 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
                 name = candidate
                 break
     before = _before(index, served, former)
+    is_written = bool(name)
     if not check_mode:
         if not name:
             name = _write(index, packaging, wanted, params)
-        if name != served:
+        if name != served and params["serve"]:
             index.switch(name)
+    if not params["serve"]:
+        return _result(index, wanted, former, before, not is_written, name != served or not name, name, problems, [])
     order = list(dict.fromkeys([name, served, *index.names()] if name else [served, *index.names()]))
     bundles = {one: _static_release.read(index.root(one)) for one in order if one}
     known = [(one, found.bundle if found else one.partition(".")[0]) for one, found in bundles.items()]
@@ -191,7 +194,8 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
     if not check_mode:
         for one in extra:
             index.remove(one)
-    return _result(index, wanted, former, before, name != served or not name, name, problems, extra)
+    switched = name != served or not name
+    return _result(index, wanted, former, before, switched or bool(extra), switched, name, problems, extra)
 
 
 def _manifest_of(params: Params) -> t.Dict[str, t.Any]:
@@ -373,6 +377,7 @@ def _result(
     wanted: Wanted,
     former: t.Optional[Release],
     before: t.Tuple[t.List[Source], t.List[str]],
+    changed: bool,
     switched: bool,
     name: str,
     problems: t.List[str],
@@ -382,7 +387,7 @@ def _result(
     new = [one for one in wanted.selection.served if (one.filename, one.sha256) not in had]
     after = _lines(wanted.release, wanted.selection.served)
     return {
-        "changed": switched or bool(extra),
+        "changed": changed,
         "switched": switched,
         "bundle_id": wanted.release.bundle,
         "former_bundle_id": former.bundle if former is not None else "",

@@ -112,5 +112,13 @@ def fetch(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
         return {"changed": False, "path": dest}
     if not check_mode:
         make_folder(os.path.dirname(dest) or ".")
-        _download("%s/%s/" % (params["index_url"].rstrip("/"), quote(params["project"], safe="")), params)
+        url = "%s/%s/" % (params["index_url"].rstrip("/"), quote(params["project"], safe=""))
+        for left in reversed(range(max(params["attempts"], 1))):
+            try:
+                _download(url, params)
+                break
+            except AirgapError:
+                # Another host may serve it under the same name.
+                if not left:
+                    raise
     return {"changed": True, "path": dest}

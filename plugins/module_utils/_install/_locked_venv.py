@@ -38,6 +38,17 @@ class Environment(_venv.Environment):
             params["timeout"],
         )
         super().__init__(path, params["python"], pip_wheel, options, functools.partial(run, module), secrets)
+        self.attempts = params["attempts"]
+
+    def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
+        """Install a lock with pip, and again from the start if that fails: the host that it downloads from may have died."""
+        for left in reversed(range(max(self.attempts, 1))):
+            try:
+                super().install_lock(lock_text, reinstall)
+                return
+            except AirgapError:
+                if not left:
+                    raise
 
     def unreadable_pages(self, argv: t.List[str], output: str) -> str:
         """Run pip again, verbosely: only then does it report pages that it could not read and treated as missing."""

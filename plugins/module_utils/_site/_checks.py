@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from ansible_collections.airgap.python.plugins.module_utils._backup import _program as _backup
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _clock, _ledger, _manifest, _withdrawal
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _names
+from ansible_collections.airgap.python.plugins.module_utils._index import _names, _replica_files, _replication
 from ansible_collections.airgap.python.plugins.module_utils._index._client import SIMPLE_JSON, Client
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 
@@ -218,6 +218,22 @@ def check_version(client: Client, bundle: str) -> t.List[Check]:
     return [Check("version", False, message)]
 
 
+def check_replica(url: str, ca_path: t.Optional[str], timeout: float) -> Check:
+    """Check that a replica has everything that its primary has; the number is how many changes it lacks."""
+    client = Client(url, timeout)
+    try:
+        primary = _replication.primary_of(client, timeout)
+        serial = _replica_files.primary_serial(primary, {"timeout": timeout, "primary_ca_path": ca_path})
+        try:
+            found = _replication.wait(client, serial, timeout)
+        except AirgapError as error:
+            sync = _replication.sync_of(client)
+            return Check("replica", False, str(error), max(serial - sync.serial, 0) or len(sync.errors) or 1)
+    finally:
+        client.close()
+    return Check("replica", True, "It has all %d changes and all files of its primary, %s." % (found.serial, primary))
+
+
 def check_site(params: Params, at: datetime.datetime) -> t.List[Check]:
     """Run all checks; one that cannot be made is one that failed."""
     try:
@@ -234,6 +250,9 @@ def check_site(params: Params, at: datetime.datetime) -> t.List[Check]:
             checks.append(Check("content", False, "Not checked, because the index does not answer."))
     finally:
         client.close()
+    if params["replica_url"]:
+        path = params["primary_ca_path"]
+        checks += _run("replica", lambda: [check_replica(params["replica_url"], path, params["timeout"])])
     checks += _run(
         "certificate",
         lambda: check_certificate(params["url"], params["ca_path"], params["certificate_days"], params["timeout"]),

@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import subprocess
+import types
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._index import _front, _front_apply, _systemd
@@ -123,6 +124,23 @@ def test_front_that_serves_the_other_kind_of_index_is_known_by_its_folder(kind, 
     stopped = there._replace(unit_state=UnitState("inactive", "dead", False, True, 0))
     assert _front.other_folder(want, stopped) == ""
     assert _front.other_folder(want, found(want, entries={UNIT: None})) == ""
+
+
+def test_folder_that_is_younger_than_the_front_is_another_one_where_its_process_cannot_be_looked_into(tmp_path):
+    def run_command(argv, **_options):
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    module = types.SimpleNamespace(run_command=run_command)
+    front = _front_apply.Front(module, wanted(folder=str(tmp_path)))
+    front.systemd.systemctl = lambda *_arguments: (0, "0")  # type: ignore[method-assign]
+    born = front.created(str(tmp_path))
+    if not born:
+        pytest.skip("this file system does not say when a folder was created")
+    assert front.is_replaced(born - 10)
+    assert not front.is_replaced(born + 10)
+    assert not front.is_replaced(0)
+    assert front.created(str(tmp_path / "missing")) == 0
 
 
 def test_trial_checks_the_same_configuration_in_the_same_sandbox_on_another_port():

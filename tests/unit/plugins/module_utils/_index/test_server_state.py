@@ -46,6 +46,7 @@ def test_a_primary_is_in_sync_with_itself_whatever_devpi_calls_it(role):
 )
 def test_a_replica_is_in_sync_only_with_every_change_and_every_file(change, in_sync):
     status = {"role": "REPLICA", "serial": 7, "primary-serial": 7, "replica-in-sync-at": 1.5, "replication-errors": {}}
+    status.update({"replica-metadata-in-sync-at": 1.0, "replica-files-in-sync-at": 1.5})
     found = _server_state.describe_replica(dict(status, **change))
     assert found["in_sync"] is in_sync
     assert found["errors"] == (["a/b/+f/x: gone"] if "replication-errors" in change else [])

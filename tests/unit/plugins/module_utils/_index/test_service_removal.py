@@ -29,6 +29,10 @@ def test_server_is_stopped_now_and_at_boot_unless_it_is(active, enabled, steps):
     assert _service_removal.plan_stop(UnitState(active, "sub", False, enabled, 0)) == steps
 
 
+def test_quadlet_of_a_server_that_was_stopped_by_a_killed_run_is_removed():
+    assert _service_removal.plan_stop(UnitState("inactive", "dead", False, False, 0), True) == ["disable"]
+
+
 @pytest.mark.parametrize(("folder", "names"), [("/srv", []), ("/a/../b", []), (DATA, ["photos"]), (CONFIG, ["passwd"])])
 def test_folder_that_may_belong_to_something_else_is_not_removed(folder, names):
     assert folder in _service_removal.why_not_removed(folder, names, wanted())

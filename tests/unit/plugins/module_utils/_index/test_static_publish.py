@@ -36,7 +36,7 @@ class Site:
 
     def publish(self, check_mode=False, **options):
         """Publish the bundle in place; return the result."""
-        params = {"path": str(self.index), "index": "airgap/prod", "withdrawn": None, "keep": 2}
+        params = {"path": str(self.index), "index": "airgap/prod", "withdrawn": None, "keep": 2, "serve": True}
         params.update({"src": str(self.bundle), "bundle_id": list(self.ids.values())[-1]})
         return _static_publish.publish(dict(params, **options), check_mode)
 
@@ -211,6 +211,23 @@ def test_damaged_or_unknown_former_bundle_is_refused_and_the_served_one_stays(si
     with pytest.raises(AirgapError, match="it was not kept.*name one that was kept: " + min(site.ids.values())):
         site.serve_again("0" * 32)
     assert site.files() == served
+
+
+def test_release_is_written_and_read_back_without_being_served_until_it_is_asked_for(site):
+    site.publish()
+    served = site.files()
+    second = site.stage("2.0")
+    result = site.publish(serve=False, keep=1)
+    assert (result["changed"], result["switched"], result["removed"]) == (True, True, [])
+    assert (site.files(), sorted(os.listdir(site.index / "releases"))) == (served, sorted(site.ids.values()))
+    assert not site.publish(serve=False)["changed"]
+    written = os.lstat(site.index / "releases" / second).st_ino
+    result = site.publish()
+    assert (result["changed"], result["bundle_id"]) == (True, second)
+    assert os.stat(site.index / "current").st_ino == written
+    # The former bundle can be prepared in the same way.
+    assert not site.serve_again(site.ids["1.0"][:6], serve=False)["changed"]
+    assert os.readlink(site.index / "current") == "releases/" + second
 
 
 def test_what_is_not_kept_is_removed_from_disk(site):

@@ -32,7 +32,7 @@ def test_page_without_the_file_gives_no_link(page):
 def options(tmp_path, **others):
     """Return the options of the module."""
     values = {"index_url": "file:///etc", "project": "pip", "filename": NAME, "sha256": "a" * 64, "ca_path": None}
-    return dict(values, dest=str(tmp_path / "new/pip.whl"), timeout=1, **others)
+    return dict(values, dest=str(tmp_path / "new/pip.whl"), timeout=1, **{"attempts": 1, **others})
 
 
 def test_no_other_kind_of_address_is_read(tmp_path):
@@ -45,3 +45,24 @@ def test_no_other_kind_of_address_is_read(tmp_path):
 def test_check_mode_asks_no_index(tmp_path):
     assert _index_file.fetch(options(tmp_path), True)["changed"]
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("attempts", "failures", "is_good"), [(1, 1, False), (2, 1, True), (2, 2, False), (0, 0, True)]
+)
+def test_file_is_fetched_again_when_the_host_that_serves_it_dies(tmp_path, monkeypatch, attempts, failures, is_good):
+    calls = []
+
+    def download(url, params):
+        calls.append(url)
+        if len(calls) <= failures:
+            raise AirgapError("cannot be read")
+
+    monkeypatch.setattr(_index_file, "_download", download)
+    settings = options(tmp_path, attempts=attempts)
+    if is_good:
+        assert _index_file.fetch(settings, False)["changed"]
+    else:
+        with pytest.raises(AirgapError, match="cannot be read"):
+            _index_file.fetch(settings, False)
+    assert len(calls) == (failures + 1 if is_good else attempts)

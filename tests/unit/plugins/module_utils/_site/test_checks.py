@@ -117,6 +117,8 @@ def params_fixture(index: Index, tmp_path: pathlib.Path) -> t.Dict[str, t.Any]:
         "bundle": str(bundle),
         "ledger": str(tmp_path / "ledger.jsonl"),
         "version_from_bundle": True,
+        "replica_url": "",
+        "primary_ca_path": None,
         "sample": 0,
         "disks": [str(tmp_path)],
         "disk_percent": 0,
