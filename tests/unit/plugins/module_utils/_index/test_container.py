@@ -124,6 +124,11 @@ def test_data_of_another_major_version_are_not_converted_in_a_container():
     assert "Set devpi_runtime to venv" in problem
 
 
+def test_replica_in_a_container_is_refused():
+    want = contained(part=_service.REPLICA, primary_url="https://index")
+    assert [one for one in _service_checks.find_problems(want, runs(want)) if "does not run in a container" in one]
+
+
 def test_link_that_started_the_former_unit_is_removed(tmp_path):
     wants = tmp_path / "multi-user.target.wants"
     wants.mkdir()
