@@ -40,7 +40,7 @@ class Nodes:
             for number, name in enumerate(("one", "two"), 1)
         }
         for name in down:
-            index[name].update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=9)
+            index[name].update({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": "9"})
         nodes = {name: {"node_folder": str(self.folder / name)} for name in ("n1", "n2", "n3")}
         # One that is down keeps its address for the nodes.
         site = {"pip_conf_index_addresses": ["10.0.0.1", "10.0.0.2"]}
