@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node knows of several index hosts: one name with all addresses, and the CA of each that can be reached."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+PLAY = """
+- hosts: airgap_nodes
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: preflight}
+    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: ca}
+    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: hosts}
+    - ansible.builtin.debug: {msg: "URL {{ pip_conf_index_url }} attempts {{ groups['airgap_index'] | length }}"}
+"""
+CA = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
+
+
+class Nodes:
+    """Nodes and index hosts, all of them this machine. An index host that is down is one that ssh cannot reach."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "play.yml").write_text(PLAY)
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            (folder / name / "ca.pem").write_text("A text before it.\n" + CA % name if name == "one" else CA % name)
+
+    def write(self, down=()):
+        """Write the inventory: three nodes, and two index hosts, of which some are down."""
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        index = {
+            name: {"ansible_host": "10.0.0.%d" % number, "folder": str(self.folder / name)}
+            for number, name in enumerate(("one", "two"), 1)
+        }
+        for name in down:
+            index[name].update({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": "9"})
+        nodes = {name: {"node_folder": str(self.folder / name)} for name in ("n1", "n2", "n3")}
+        # One that is down keeps its address for the nodes.
+        site = {"pip_conf_index_addresses": ["10.0.0.1", "10.0.0.2"]}
+        for name in nodes:
+            path = self.folder / (name + ".hosts")
+            if not path.exists():
+                path.write_text("127.0.0.1 localhost\n")
+        groups = {"airgap_index": {"hosts": index}, "airgap_nodes": {"hosts": nodes, "vars": site}}
+        (self.folder / "hosts.json").write_text(json.dumps({"all": {"vars": local, "children": groups}}))
+
+    def play(self, **variables):
+        """Play the tasks; return the status, how many of them changed something, and the output."""
+        # Extra variables outrank those that the role has for itself.
+        values = {
+            "_pip_conf_hosts_path": "{{ node_folder }}.hosts",
+            "_pip_conf_own_cert": "{{ node_folder }}/etc/ca.pem",
+            "pip_conf_ca": "{{ hostvars[item | default(inventory_hostname)]['folder'] | default('') }}/ca.pem",
+        }
+        values.update(variables)
+        settings = dict(
+            os.environ, ANSIBLE_CONFIG=os.path.abspath("ansible.cfg"), ANSIBLE_NOCOLOR="1", ANSIBLE_SSH_RETRIES="0"
+        )
+        command = [
+            os.path.join(os.path.dirname(sys.executable), "ansible-playbook"),
+            "-i",
+            str(self.folder / "hosts.json"),
+        ]
+        command += ["-e", json.dumps(values), str(self.folder / "play.yml")]
+        done = subprocess.run(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        output = " ".join(done.stdout.decode().split())
+        return done.returncode, output.count("changed: ["), output
+
+    def addresses(self, node):
+        """Return the addresses that a node has for the name, in their order."""
+        lines = (self.folder / (node + ".hosts")).read_text().splitlines()
+        assert lines[0] == "127.0.0.1 localhost"
+        return [line.split()[0] for line in lines if line.endswith(" airgap-index.internal")]
+
+    def authorities(self, node):
+        """Return which CAs a node trusts."""
+        text = (self.folder / node / "etc/ca.pem").read_text()
+        return [name for name in ("one", "two") if CA % name in text]
+
+
+@pytest.fixture(name="nodes")
+def nodes_fixture(tmp_path):
+    """Return three nodes."""
+    nodes = Nodes(tmp_path)
+    nodes.write()
+    return nodes
+
+
+def test_nodes_have_one_name_for_all_index_hosts_and_the_ca_of_each(nodes):
+    rc, changed, output = nodes.play()
+    assert rc == 0, output
+    assert "URL https://airgap-index.internal/airgap/prod/+simple/ attempts 2" in output
+    orders = [nodes.addresses(node) for node in ("n1", "n2", "n3")]
+    assert all(sorted(order) == ["10.0.0.1", "10.0.0.2"] for order in orders)
+    assert len({tuple(order) for order in orders}) == 2
+    assert [nodes.authorities(node) for node in ("n1", "n2", "n3")] == [["one", "two"]] * 3
+    rc, changed, output = nodes.play()
+    assert (rc, changed) == (0, 0), output
+    # While one is down, its CA stays; a node that does not know it gets the other.
+    nodes.write(down=["one"])
+    (nodes.folder / "n3/etc/ca.pem").unlink()
+    rc, changed, output = nodes.play()
+    assert rc == 0, output
+    assert "one cannot be reached" in output
+    assert [nodes.authorities(node) for node in ("n1", "n2", "n3")] == [["one", "two"], ["one", "two"], ["two"]]
+    # Without any, the run stops and says why.
+    nodes.write(down=["one", "two"])
+    rc, changed, output = nodes.play()
+    assert rc == 2, output
+    assert "Ansible cannot reach one, two" in output
+
+
+def test_address_of_the_sites_own_is_used_instead_and_names_are_refused(nodes):
+    rc, changed, output = nodes.play(pip_conf_index_address="balancer.example.org")
+    assert rc == 0, output
+    assert "URL https://balancer.example.org/airgap/prod/+simple/" in output
+    assert nodes.addresses("n1") == []
+    rc, changed, output = nodes.play(pip_conf_index_addresses=["10.0.0.1", "index2.example.org"])
+    assert rc == 2 and "set pip_conf_index_address to that instead" in output, output
+    assert nodes.addresses("n1") == []
+    rc, changed, output = nodes.play(pip_conf_index_addresses=["fd00::1", "10.0.0.2"])
+    assert rc == 0 and sorted(nodes.addresses("n1")) == ["10.0.0.2", "fd00::1"], output
