@@ -104,21 +104,28 @@ def ensure_image(module: AnsibleModule, image: Image) -> t.Dict[str, t.Any]:
 
 
 def _build(module: AnsibleModule, bundle: str, text: str, name: str) -> None:
-    with tempfile.TemporaryDirectory(prefix=_files.TEMPORARY_PREFIX) as empty:
-        path = os.path.join(empty, "Containerfile")
+    bundle = os.path.realpath(bundle)
+    with tempfile.TemporaryDirectory(prefix=_files.TEMPORARY_PREFIX, dir=os.path.dirname(bundle)) as work:
+        context = os.path.join(work, "context")
+        os.mkdir(context)
+        path = os.path.join(context, "Containerfile")
         _files.write_atomic(path, text.encode("utf-8"), 0o600)
-        options = [
-            "--network=none",
-            "--pull=never",
-            "--no-cache",
-            "--layers=false",
-            "--force-rm",
-            "--security-opt=label=disable",
-        ]
-        options += ["--volume=%s:%s:ro" % (os.path.realpath(bundle), MOUNTED), "--file", path, "--tag", name]
-        rc, out, err = _systemd.run(module, "podman", "build", *options, empty)
+        source = bundle
+        if has_links(os.path.join(bundle, "wheels")):
+            # A static index links the wheels, and install.sh refuses files that have other names.
+            source = os.path.join(work, "bundle")
+            shutil.copytree(bundle, source, symlinks=True)
+        options = ["--network=none", "--pull=never", "--no-cache", "--layers=false", "--force-rm"]
+        options += ["--security-opt=label=disable", "--volume=%s:%s:ro" % (source, MOUNTED)]
+        rc, out, err = _systemd.run(module, "podman", "build", *options, "--file", path, "--tag", name, context)
     if rc != 0:
         raise AirgapError("The image of devpi-server could not be built: %s" % last_lines(out + "\n" + err))
+
+
+def has_links(folder: str) -> bool:
+    """Return whether a file in a folder has another name elsewhere (hard link)."""
+    with os.scandir(folder) as entries:
+        return any(entry.stat(follow_symlinks=False).st_nlink > 1 for entry in entries if not entry.is_dir())
 
 
 def last_line(text: str) -> str:

@@ -60,6 +60,11 @@ def find_problems(wanted: Wanted, found: Found) -> t.List[str]:
     problems += _wrong_address(wanted, found)
     problems += _wrong_account(wanted, found)
     problems += _wrong_data(wanted, found)
+    if wanted.is_replica and wanted.image:
+        problems.append(
+            "devpi_runtime is quadlet, and this host is a replica, which does not run in a container. Set devpi_runtime to venv for "
+            "this host."
+        )
     return problems + (_replication.find_problems(wanted, found) if wanted.is_replica else [])
 
 

@@ -124,6 +124,11 @@ def test_data_of_another_major_version_are_not_converted_in_a_container():
     assert "Set devpi_runtime to venv" in problem
 
 
+def test_replica_in_a_container_is_refused():
+    want = contained(part=_service.REPLICA, primary_url="https://index")
+    assert [one for one in _service_checks.find_problems(want, runs(want)) if "does not run in a container" in one]
+
+
 def test_link_that_started_the_former_unit_is_removed(tmp_path):
     wants = tmp_path / "multi-user.target.wants"
     wants.mkdir()
@@ -131,3 +136,11 @@ def test_link_that_started_the_former_unit_is_removed(tmp_path):
         (wants / name).symlink_to(tmp_path / name)
     _container.remove_wants(str(tmp_path / "devpi-server.service"))
     assert os.listdir(wants) == ["other.service"]
+
+
+def test_wheels_that_a_static_index_has_linked_are_found(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels/a.whl").write_bytes(b"a")
+    assert not _container.has_links(str(tmp_path / "wheels"))
+    os.link(tmp_path / "wheels/a.whl", tmp_path / "b.whl")
+    assert _container.has_links(str(tmp_path / "wheels"))
