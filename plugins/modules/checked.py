@@ -88,6 +88,7 @@ def main() -> None:
                 "type": "str",
                 "required": True,
                 "choices": [
+                    "blockinfile",
                     "command",
                     "copy",
                     "fetch",

@@ -47,10 +47,12 @@ def test_index_host_that_cannot_take_the_bundle_keeps_the_others_from_switching(
     before = served()
     lab.read("index2", "chmod 777 /var/lib/airgap-static/releases")
     what = {"withdraw": ["jmespath==1.1.0"], "withdraw_reason": "a test", "withdraw_how": "yanked"}
-    done = play("playbooks/withdraw.yml", *STATIC, "-e", json.dumps(what))
+    try:
+        done = play("playbooks/withdraw.yml", *STATIC, "-e", json.dumps(what))
+    finally:
+        lab.read("index2", "chmod 755 /var/lib/airgap-static/releases")
     assert done.rc != 0 and "all index hosts switch together" in " ".join(done.out.split()), done.out
     assert served() == before
-    lab.read("index2", "chmod 755 /var/lib/airgap-static/releases")
     done = play("playbooks/index.yml", *STATIC)
     assert done.rc == 0, done.out
     after = served()
