@@ -15,10 +15,20 @@ NAMES = ("secret", "root.password", "airgap.password")
 WITHDRAW = {"withdraw": ["jmespath==1.1.0"], "withdraw_reason": "a test"}
 
 
+# A program for an index host that prints what devpi-server responds there; a project that it does not have is {}.
+ASK = """
+import urllib.error, urllib.request
+request = urllib.request.Request('http://127.0.0.1:3141%s', headers={'Accept': 'application/json'})
+try:
+    print(urllib.request.urlopen(request).read().decode())
+except urllib.error.HTTPError as error:
+    print('{\\"result\\": {}}' if error.code == 404 else error)
+"""
+
+
 def ask(host, path):
     """Return what devpi-server on an index host responds."""
-    code = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:3141%s').read().decode())" % path
-    return json.loads(lab.read(host, 'python3 -c "%s"' % code))["result"]
+    return json.loads(lab.read(host, 'python3 -c "%s"' % (ASK % path)))["result"]
 
 
 def served(host):
