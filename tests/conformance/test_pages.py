@@ -85,17 +85,21 @@ def test_address_without_the_last_slash_leads_to_the_page(index):
     assert index.get(project, "text/html").status == 200
 
 
+# A server that asks an upstream waits for ten seconds and more where there is none; one that does not may be busy.
+AT_ONCE = 5
+
+
 @feature("missing")
 def test_missing_name_is_answered_at_once(index):
     for accept in (JSON, "text/html"):
         answer = index.get("no-such-project-anywhere/", accept)
-        assert answer.status == 404 and answer.seconds < 1
+        assert answer.status == 404 and answer.seconds < AT_ONCE
 
 
 @feature("missing")
 def test_missing_file_is_answered_at_once(index, project):
     answer = index.get(project[1]["url"].replace(".whl", "x.whl"))
-    assert answer.status == 404 and answer.seconds < 1
+    assert answer.status == 404 and answer.seconds < AT_ONCE
 
 
 @feature("range")
