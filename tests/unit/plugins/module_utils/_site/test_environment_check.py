@@ -189,7 +189,11 @@ def test_many_names_are_counted() -> None:
 
 
 def test_the_sets_of_a_node_are_those_of_its_target_and_those_for_all() -> None:
-    sets = [{"name": "one", "targets": ["node"]}, {"name": "two", "targets": ["other"]}, {"name": "three"}]
+    sets: t.List[t.Dict[str, t.Any]] = [
+        {"name": "one", "targets": ["node"]},
+        {"name": "two", "targets": ["other"]},
+        {"name": "three"},
+    ]
     assert _node_check.sets_of(sets, "node") == ["one", "three"]
 
 
