@@ -224,6 +224,11 @@ clients: setup ## Install with 20 real pips at a time, five rounds, from the ind
 calls: setup ## Count the calls and seconds of index.yml on the lab when nothing is left to change (the lab must have been played: make demo)
 	@python tests/bench/calls.py $(PLAYBOOKS) $(if $(CHECKOUT),--checkout $(CHECKOUT))
 
+.PHONY: scale
+scale: setup ## Play nodes.yml on 1, 10, 50 and 100 light hosts of the lab, which must have been played: make demo (half an hour; COUNTS="1 10")
+	@$(say) "Playing nodes.yml on many hosts"
+	@python tests/bench/scale.py $(COUNTS)
+
 .PHONY: clean
 clean: ## Remove the lab with its cached images, .venv and what was built
 	@if [ -x .venv/bin/ansible-playbook ]; then $(MAKE) lab-down; fi
