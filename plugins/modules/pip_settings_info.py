@@ -70,7 +70,7 @@ findings:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._install import _settings_search
+from ansible_collections.airgap.python.plugins.module_utils._clients import _overrides_search
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = _settings_search.search(module)
+        result = _overrides_search.search(module)
     except AirgapError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
