@@ -132,8 +132,8 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
         where = os.path.join(root, path)
         pins = _lock.parse_pins(_folder.read_text(where), where)
         for pin in pins:
-            entry = listed.get("%s/%s" % (_layout.POOL, pin.filename))
-            if entry is None or entry["sha256"] != pin.sha256:
+            pinned = listed.get("%s/%s" % (_layout.POOL, pin.filename))
+            if pinned is None or pinned["sha256"] != pin.sha256:
                 raise AirgapError(
                     "%s pins %s, which is not in the pool. Stage the bundle again." % (where, pin.filename)
                 )

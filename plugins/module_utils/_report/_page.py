@@ -476,7 +476,7 @@ def _files(contents: Contents, locks: Locks) -> t.Tuple[File, ...]:
 
 
 def _filename(one: Entry) -> str:
-    return os.path.basename(one["path"])
+    return os.path.basename(str(one["path"]))
 
 
 def _extras(entries: t.Iterable[Entry], changes: t.Mapping[str, t.Any]) -> t.Tuple[Extra, ...]:
