@@ -68,7 +68,7 @@ class GalaxyServer:
     def __init__(self):
         self.collections = {}
         self.files = {}
-        self.requests = []
+        self.requests: list[str] = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -108,7 +108,7 @@ class GalaxyServer:
             return {"available_versions": {"v3": "v3/"}}
         match = re.search(r"/(?:index|collections)/([a-z_]+)/([a-z_]+)/(?:(versions)/(?:([^/]+)/)?)?$", path)
         name = "%s.%s" % match.groups()[:2] if match else ""
-        if name not in self.collections:
+        if match is None or name not in self.collections:
             return None
         known = self.collections[name]
         if match.group(4):
