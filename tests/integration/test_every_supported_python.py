@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import typing as t
 import textwrap
 
 import ansible
@@ -84,7 +85,9 @@ def test_ansible_tells_its_target_and_keeps_an_environment(python, tmp_path):
         "no_index": True,
         "find_links": [str(bundle / "wheels")],
     }
-    settings = {name: str(tmp_path / name) for name in ("path", "uv_path", "ca_path", "hosts_path", "environment_path")}
+    settings: t.Dict[str, t.Any] = {
+        name: str(tmp_path / name) for name in ("path", "uv_path", "ca_path", "hosts_path", "environment_path")
+    }
     settings.update(index_url="http://127.0.0.1:1/", request=False, only=["pip", "uv", "ca", "hosts"])
     steps = [
         ("told", {"airgap.python.python_target_info": {"python": python, "targets": [target]}}),
