@@ -8,8 +8,8 @@ import os
 import pathlib
 import subprocess
 import sys
-import typing as t
 import textwrap
+import typing as t
 
 import ansible
 import pytest
