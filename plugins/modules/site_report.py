@@ -91,7 +91,7 @@ differing:
   type: list
   elements: str
   returned: success
-failed:
+index_problems:
   description: What failed on the index hosts, each as a text.
   type: list
   elements: str
@@ -142,7 +142,7 @@ def main() -> None:
         ok=not page.differing and not page.failed,
         table=_site_page.table(page),
         differing=[one.host for one in page.differing],
-        failed=["%s: %s" % (one.host, one.message) for one in page.failed],
+        index_problems=["%s: %s" % (one.host, one.message) for one in page.failed],
     )
 
 

@@ -199,9 +199,9 @@ def main() -> None:
                 ways += [("second", "free", True), ("second", "linear", False)]
             for name, strategy, has_pipelining in ways:
                 found = play(count, strategy, has_pipelining, options.forks)
-                line = (count, name, strategy, "yes" if has_pipelining else "no", "%.0f" % found.seconds)
-                line += ("%.1f" % found.calls_a_node, found.calls_index, found.connections, "%.1f" % found.megabytes)
-                line += ("%.0f" % found.memory, found.changed)
+                line = [count, name, strategy, "yes" if has_pipelining else "no", "%.0f" % found.seconds]
+                line += ["%.1f" % found.calls_a_node, found.calls_index, found.connections, "%.1f" % found.megabytes]
+                line += ["%.0f" % found.memory, found.changed]
                 print("| %s |" % " | ".join(map(str, line)), flush=True)
     finally:
         stop()
