@@ -248,7 +248,7 @@ class Pair(Site):
         hosts = {name: {"airgap_dir": str(folder / name), "static_dir": str(folder / name / "static")} for name in "ab"}
         (folder / "hosts.json").write_text(json.dumps({"airgap_index": {"hosts": hosts}}))
 
-    def stage(self, version):
+    def stage(self, version, **_files):
         """Put a bundle in place on both; return its id."""
         result = super().stage(version)
         for name in "ab":
