@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import socket
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -36,7 +37,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service_insp
     read_entry,
     read_start,
 )
-from ansible_collections.airgap.python.plugins.module_utils._install import _venv_plan
+from ansible_collections.airgap.python.plugins.module_utils._install import _service_environment, _venv_plan
 
 TRIAL_CONFIG = "trial.yml"
 # The folder for units that are removed at a reboot.
@@ -424,7 +425,9 @@ def ensure_present(module: AnsibleModule) -> t.Dict[str, t.Any]:
         message = str(error) if not isinstance(error, OSError) else "%s: %s." % (error.filename, error.strerror)
         restored = "" if module.check_mode else service.try_roll_back()
         see = "See 'journalctl -u %s' on this host." % service.systemd.name if service.was_stopped else ""
-        raise AirgapError(" ".join(part for part in (message, restored, see) if part)) from error
+        raise AirgapError(
+            " ".join(part for part in (message, restored, see) if part), **getattr(error, "details", {})
+        ) from error
     except BaseException:
         if not module.check_mode:
             service.try_roll_back()
@@ -440,20 +443,28 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
     if module.check_mode and found.primary.problem:
         # An earlier role of the same run may only have reported that it would start it.
         found = found._replace(primary=_service.Primary())
-    problems = _service_checks.find_problems(wanted, found)
+    environment = _service_environment.ServiceEnvironment(
+        module, wanted.venv, wanted.python, module.params["environment"]
+    )
+    problems = _service_checks.find_problems(wanted, found) + environment.inspect()
     if problems:
         raise AirgapError(*problems)
+    if environment.changes:
+        if not module.check_mode:
+            environment.install()
+        found = found._replace(venv_changed=time.time(), now=time.time())
     plan = _service_plan.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
     after = _service_plan.texts_of(wanted)
     if wanted.other_path in before:
         after[wanted.other_path] = ""
     result = {
-        "changed": plan.changed,
-        "steps": list(plan.steps),
+        "changed": plan.changed or environment.changes,
+        "steps": [*(["environment"] if environment.changes else []), *plan.steps],
         "restart": plan.restart,
         "url": service.urls[0],
-        "diff": [
+        "diff": environment.diff
+        + [
             {"before_header": path, "after_header": path, "before": before.get(path, ""), "after": text}
             for path, text in after.items()
             if before.get(path, "") != text

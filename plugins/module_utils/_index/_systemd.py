@@ -119,10 +119,10 @@ class Systemd:
         """
         started = time.time()
         self.systemctl(verb, self.name)
-        restarts = self.state().restarts
+        state = self.state()
+        restarts = state.restarts
         deadline = time.monotonic() + timeout
         while True:
-            state = self.state()
             if has_failed(state, restarts):
                 line, fix = _journal.explain_exit(self.journal_since(started))
                 raise AirgapError("devpi-server ended when it was started: %s. %s" % (line, fix))
@@ -133,6 +133,7 @@ class Systemd:
             if time.monotonic() > deadline:
                 raise self._timed_out(unreachable, started, timeout)
             time.sleep(POLL_SECONDS)
+            state = self.state()
 
     def _timed_out(self, unreachable: t.Sequence[t.Tuple[str, str]], started: float, timeout: int) -> AirgapError:
         if not unreachable:
