@@ -201,7 +201,7 @@ def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(
         ("none", "There is no bundle in {place}/bundle on idx"),
         ("file", "{place}/bundle cannot be read: Not a directory"),
         ("other target", "has no pip for the target here, it has pip for other"),
-        ("empty lock", "locks/airgap-pip/here.txt of the bundle on idx does not pin pip"),
+        ("empty lock", "locks/airgap-pip/here.txt of the bundle does not pin pip"),
     ],
 )
 def test_missing_lock_is_reported_with_its_reason(control, tmp_path, kind, said_is):
