@@ -214,6 +214,9 @@ def test_missing_lock_is_reported_with_its_reason(control, tmp_path, kind, said_
         lock = place / "bundle/locks/airgap-pip" / (target + ".txt")
         lock.parent.mkdir(parents=True)
         lock.write_text("# airgap.python lock 1\n")
+        if kind == "empty lock":
+            (place / "bundle/locks/base").mkdir()
+            (place / "bundle/locks/base/here.txt").write_text("# airgap.python lock 1\n")
         (place / "bundle/manifest.json").write_text("{}")
     control.write({"airgap_index": ["idx"], "airgap_nodes": ["here"]}, idx={"airgap_dir": str(place)})
     site = {
