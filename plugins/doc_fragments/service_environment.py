@@ -34,9 +34,4 @@ options:
         type: list
         elements: path
         required: true
-      target:
-        description:
-          - The target that the lock is for, as RV(airgap.python.bundle_verify#module:targets) has it. An interpreter that cannot use it
-            is refused. If it is not given, that is not checked.
-        type: dict
 """

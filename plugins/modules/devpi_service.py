@@ -73,6 +73,11 @@ options:
     description: The interpreter that the environment was created with.
     type: path
     default: /usr/bin/python3
+  target:
+    description:
+      - The target that O(environment) is for, as RV(airgap.python.bundle_verify#module:targets) has it. An interpreter that cannot use
+        it is refused. If it is not given, that is not checked.
+    type: dict
   host:
     description: The addresses to listen on.
     type: list
@@ -220,6 +225,7 @@ def main() -> None:
             "image": {"type": "str", "default": ""},
             "unit": {"type": "str"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
+            "target": {"type": "dict"},
             "host": {"type": "list", "elements": "str", "default": ["0.0.0.0"]},
             "port": {"type": "int", "default": 3141},
             "options": {"type": "dict", "default": {}},

@@ -24,12 +24,13 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _service_inspect,
     _service_removal,
 )
-from ansible_collections.airgap.python.plugins.module_utils._install import _service_environment
+from ansible_collections.airgap.python.plugins.module_utils._install import _interpreter_fit, _service_environment
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 from tests.integration import small_bundle
 from tests.integration.devpi_server import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.simple_index import make_wheel
+from tests.integration.test_closure import run as run_module
 from tests.integration.test_signatures import run
 
 MODULE = "ansible_collections.airgap.python.plugins.module_utils._index._service_inspect"
@@ -158,15 +159,14 @@ def test_environment_of_a_service_that_cannot_be_created_leaves_the_one_in_use_a
     assert venv.version() == "2.0" and not os.path.exists(venv.path + ".former")
 
 
-def test_interpreter_that_does_not_fit_the_target_is_refused_before_the_environment_is_looked_at(venv):
+def test_interpreter_that_does_not_fit_the_target_is_refused_with_the_entry_to_add(tmp_path):
     target = {"name": "old", "python": "3.8.1", "os": "linux", "arch": "x86_64", "libc": "glibc-2.17"}
-    refused = of_service(venv, make_wheel("app", "5.0"), target=target)
-    (problem,) = refused.inspect()
-    assert problem.startswith(
-        "%s on this host does not fit the target old, for which devpi-server was staged" % sys.executable
-    )
+    problem = _interpreter_fit.misfit(Host(tmp_path), sys.executable, target)
+    start = "%s on this host does not fit the target old, for which devpi-server was staged" % sys.executable
+    assert problem.startswith(start) and "python is 3.8, here" in problem
     assert '"python": "%d.%d.' % sys.version_info[:2] in problem and "airgap_targets" in problem
-    assert not refused.changes and venv.version() == "2.0"
+    assert _interpreter_fit.misfit(Host(tmp_path), sys.executable, small_bundle.here()) == ""
+    assert "no such interpreter" in _interpreter_fit.misfit(Host(tmp_path), "/nonexistent/python", target)
 
 
 @pytest.mark.devpi_server
@@ -202,7 +202,9 @@ def test_host_without_systemd_is_refused_with_a_message(tmp_path):
     assert refused["failed"] and "does not run systemd" in refused["msg"]
     environment = {"lock_content": "", "pip_wheel": "/nonexistent/pip-26.0-py3-none-any.whl", "find_links": []}
     options = dict(folders, environment=environment, python="/nonexistent/python")
-    refused = run("devpi_service", user="devpi", unit="[Unit]\n", unit_path=str(tmp_path / "x.service"), **options)
+    refused = run_module(
+        "devpi_service", user="devpi", unit="[Unit]\n", unit_path=str(tmp_path / "x.service"), **options
+    )
     assert "does not run systemd" in refused["msg"] and "no usable Python at /nonexistent/python" in refused["msg"]
     assert os.listdir(tmp_path) == []
 

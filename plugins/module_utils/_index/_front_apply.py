@@ -29,12 +29,8 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _site_certificate,
     _systemd,
 )
-from ansible_collections.airgap.python.plugins.module_utils._index._service_apply import RUN_UNITS, remove_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._index._service_inspect import (
-    read_account,
-    read_entry,
-    why_unusable,
-)
+from ansible_collections.airgap.python.plugins.module_utils._index._host import read_account, read_entry, why_unusable
+from ansible_collections.airgap.python.plugins.module_utils._index._systemd import RUN_UNITS
 from ansible_collections.airgap.python.plugins.module_utils._install import _service_environment, _venv_plan
 
 # The program of nginx in the wheel; the command that the wheel installs needs Python to start it.
@@ -318,7 +314,7 @@ class Front:
         target = os.path.relpath(found[0], os.path.dirname(wanted.nginx))
         os.chmod(found[0], 0o755)
         if not os.path.islink(wanted.nginx) or os.readlink(wanted.nginx) != target:
-            remove_if_exists(wanted.nginx)
+            _files.remove_if_exists(wanted.nginx)
             os.symlink(target, wanted.nginx)
 
     def remove_strange(self) -> None:
@@ -353,7 +349,7 @@ class Front:
     def end_trial(self) -> None:
         """Remove everything of a trial, be it of this run or of one that was killed."""
         unit = os.path.join(RUN_UNITS, _front.TRIAL + ".service")
-        remove_if_exists(self.wanted.config_path("trial.conf"))
+        _files.remove_if_exists(self.wanted.config_path("trial.conf"))
         if os.path.exists(unit):
             os.unlink(unit)
             self.systemd.systemctl("daemon-reload")
@@ -549,7 +545,7 @@ def remove(front: Front, steps: t.Sequence[str], with_account: bool) -> None:
         systemd.systemctl("stop", *units)
     for path in steps:
         if path not in ("account", wanted.root):
-            remove_if_exists(path)
+            _files.remove_if_exists(path)
     if units:
         systemd.systemctl("daemon-reload")
         systemd.systemctl("reset-failed", *units)
@@ -560,7 +556,7 @@ def remove(front: Front, steps: t.Sequence[str], with_account: bool) -> None:
         with contextlib.suppress(OSError):
             os.rmdir(folder)
     for name in ("nginx.conf.kept", "certificate.json.kept"):
-        remove_if_exists(wanted.config_path(name))
+        _files.remove_if_exists(wanted.config_path(name))
     with contextlib.suppress(OSError):
         os.rmdir(wanted.config_dir)
     if with_account:

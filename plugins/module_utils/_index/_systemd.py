@@ -15,6 +15,8 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service impo
 
 PROPERTIES = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState", "MainPID", "NRestarts")
 POLL_SECONDS = 0.25
+# The folder for units that are removed at a reboot.
+RUN_UNITS = "/run/systemd/system"
 # The number of a capability (capability.h).
 SYS_PTRACE = 19
 

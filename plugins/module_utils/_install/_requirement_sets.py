@@ -103,7 +103,7 @@ class Sets:
                     "the index host." % (name, self.params["targets"].get(interpreter, ""))
                 )
             if name in self.params["system"]:
-                self.system.prepare(name, self.python(interpreter), locks.texts[name], locks.pip)
+                self.system.prepare(name, interpreter, self.python(interpreter), locks.texts[name], locks.pip)
             else:
                 jobs.append(self.job(name, interpreter, locks))
         return jobs

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _locked_venv
-from ansible_collections.airgap.python.plugins.module_utils._target import _survey
 
 # The option of every module that installs the environment of its service.
 OPTION: t.Dict[str, t.Any] = {
@@ -21,7 +19,6 @@ OPTION: t.Dict[str, t.Any] = {
         "pip_wheel": {"type": "path", "required": True},
         "pip_wheel_sha256": {"type": "str"},
         "find_links": {"type": "list", "elements": "path", "required": True},
-        "target": {"type": "dict"},
     },
 }
 
@@ -33,9 +30,8 @@ class ServiceEnvironment:
         self, module: AnsibleModule, path: str, python: str, options: t.Optional[t.Mapping[str, t.Any]]
     ) -> None:
         self.module = module
-        self.target = (options or {}).get("target")
         self.params = dict(
-            {key: value for key, value in (options or {}).items() if key != "target"},
+            options or {},
             path=path,
             python=python,
             lock=None,
@@ -59,9 +55,6 @@ class ServiceEnvironment:
         if not self.is_wanted:
             return []
         try:
-            problem = self._misfit()
-            if problem:
-                return [problem]
             text = self.params["lock_content"]
             with _locked_venv.clean_process(), _locked_venv.explained(self.module, self.params["path"], {}):
                 # The lookup of a file removes the newline at its end.
@@ -71,25 +64,6 @@ class ServiceEnvironment:
         except AirgapError as error:
             return [" ".join(str(error).split("\n"))]
         return []
-
-    def _misfit(self) -> str:
-        """Return why the interpreter cannot use what was staged for the target, "" if it can."""
-        if not self.target:
-            return ""
-        python, name = self.params["python"], self.target.get("name", "")
-
-        def run(command: t.List[str]) -> t.Tuple[int, str, str]:
-            found: t.Tuple[int, str, str] = self.module.run_command(command, environ_update={"LC_ALL": "C"})
-            return found
-
-        found = _survey.describe_interpreter(python, run, [self.target])[0]
-        if found["target"]:
-            return ""
-        return (
-            "%s on this host does not fit the target %s, for which devpi-server was staged: %s. Set airgap_index_target to a target "
-            "that fits, or add %s to airgap_targets, and stage again."
-            % (python, name, "; ".join(found["reasons"].values()), json.dumps(found["suggestion"]))
-        )
 
     def install(self) -> None:
         """Install what is missing; the former environment is kept until the service discards or restores it."""

@@ -24,6 +24,7 @@ class SystemJob(t.NamedTuple):
     """What one set lacks."""
 
     name: str
+    interpreter: str
     python: _venv_plan.Python
     lock_text: str
     pip: _lock.Pin
@@ -40,14 +41,14 @@ class SystemSets:
         self.run = run
         self.jobs: t.Dict[str, SystemJob] = {}
 
-    def prepare(self, name: str, python: _venv_plan.Python, lock_text: str, pip: _lock.Pin) -> None:
+    def prepare(self, name: str, interpreter: str, python: _venv_plan.Python, lock_text: str, pip: _lock.Pin) -> None:
         """Find what a set lacks; raises AirgapError if the interpreter must not be changed."""
-        installed = _system_packages.probe(python.executable, self.run)
+        installed = _system_packages.probe(interpreter, self.run)
         pins = _lock.parse_pins(lock_text, "The lock of the set " + name)
         plan = _system_packages.plan(installed, pins, _system_packages.read_record(self.root, name))
         if plan.changed:
-            _system_packages.check_reserved(python.executable, name, installed, self.params["break_system_packages"])
-        self.jobs[name] = SystemJob(name, python, lock_text, pip, installed, plan)
+            _system_packages.check_reserved(interpreter, name, installed, self.params["break_system_packages"])
+        self.jobs[name] = SystemJob(name, interpreter, python, lock_text, pip, installed, plan)
 
     @property
     def changed(self) -> bool:
@@ -62,11 +63,11 @@ class SystemSets:
         """Install what is missing."""
         for job in self.jobs.values():
             if job.plan.changed:
-                self.install(job, environment(self.root, job.python.executable, wheel(job.pip, job.python)))
+                self.install(job, environment(self.root, job.interpreter, wheel(job.pip, job.python)))
 
     def install(self, job: SystemJob, pip: _locked_venv.Environment) -> None:
         """Install one set."""
-        pip.use_interpreter(job.python.executable)
+        pip.use_interpreter(job.interpreter)
         os.environ.update(PIP_BREAK_SYSTEM_PACKAGES="1", PIP_ROOT_USER_ACTION="ignore")
         try:
             with tempfile.TemporaryDirectory(dir=self.root, prefix=_files.TEMPORARY_PREFIX) as folder:
@@ -79,12 +80,12 @@ class SystemSets:
             for name in ("PIP_BREAK_SYSTEM_PACKAGES", "PIP_ROOT_USER_ACTION", "TMPDIR"):
                 os.environ.pop(name, None)
         pins = _lock.parse_pins(job.lock_text)
-        left = _system_packages.plan(_system_packages.probe(job.python.executable, self.run), pins, pins)
+        left = _system_packages.plan(_system_packages.probe(job.interpreter, self.run), pins, pins)
         if left.changed:
             raise AirgapError(
                 "%s does not have what the lock of the set %s says although pip reported no error: %s. Another folder in its "
                 "path may have other versions."
-                % (job.python.executable, job.name, _set_decision.some([pin.name for pin in left.install]))
+                % (job.interpreter, job.name, _set_decision.some([pin.name for pin in left.install]))
             )
         _system_packages.write_record(self.root, job.name, job.lock_text)
 
@@ -97,7 +98,7 @@ class SystemSets:
             results.append(
                 {
                     "name": job.name,
-                    "path": job.python.executable,
+                    "path": job.interpreter,
                     "python": _venv_plan.dotted(job.python.version),
                     "action": "installed" if job.plan.changed else "",
                     "reason": "",

@@ -205,7 +205,10 @@ class Environment:
         prompt = ["--prompt=" + self.prompt] if self.prompt else []
         rc, output = self.run([self.interpreter, "-I", "-m", "venv", "--without-pip", *prompt, self.path])
         if rc != 0:
-            reason = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
+            reason = (
+                "%s. It needs the module venv of its standard library. Install it (Debian: python3-venv), or name another interpreter."
+                % output.strip()[-300:]
+            )
             if _failure.is_full_disk(output):
                 reason = full_disk_message(self.path)
             raise AirgapError(
