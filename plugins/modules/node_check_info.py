@@ -35,6 +35,10 @@ options:
     description: The interpreter that decides which target the node is.
     type: path
     default: /usr/bin/python3
+  pythons:
+    description: The interpreters of sets that use another one, by set.
+    type: dict
+    default: {}
   targets:
     description: The targets of the site, as P(airgap.python.targets#lookup) returns them.
     type: list
@@ -50,6 +54,15 @@ options:
     type: list
     elements: str
     default: []
+  system:
+    description: Names of sets that are in an interpreter instead of an environment. They are not checked.
+    type: list
+    elements: str
+    default: []
+  additive:
+    description: Whether environments may have more packages than their locks.
+    type: bool
+    default: false
   locks:
     description: For each set and target the SHA-256 of its lock in the bundle that is served. If empty, it is not compared.
     type: dict
@@ -150,9 +163,12 @@ def main() -> None:
         argument_spec={
             "dir": {"type": "path", "default": "/opt/airgap"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
+            "pythons": {"type": "dict", "default": {}},
             "targets": {"type": "list", "elements": "dict", "required": True},
             "sets": {"type": "list", "elements": "dict", "required": True},
             "only": {"type": "list", "elements": "str", "default": []},
+            "system": {"type": "list", "elements": "str", "default": []},
+            "additive": {"type": "bool", "default": False},
             "locks": {"type": "dict", "default": {}},
             "full": {"type": "bool", "default": True},
             "canary": {"type": "bool", "default": True},

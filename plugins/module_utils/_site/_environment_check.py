@@ -9,9 +9,7 @@ and PEP 627). Compiled files (.pyc) have no sum there, because each interpreter 
 from __future__ import annotations
 
 import base64
-import csv
 import glob
-import io
 import json
 import os
 import re
@@ -20,7 +18,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _access, _files, _hashes
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._install import _venv, _venv_plan
+from ansible_collections.airgap.python.plugins.module_utils._install import _record, _venv, _venv_plan
 from ansible_collections.airgap.python.plugins.module_utils._pip._arguments import pip_arguments
 from ansible_collections.airgap.python.plugins.module_utils._versions import canonical
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
@@ -82,32 +80,29 @@ class Project(t.NamedTuple):
 
 def site_packages(path: str) -> str:
     """Return the folder of an environment in which the projects are; "" if there is none."""
-    found = sorted(glob.glob(os.path.join(glob.escape(path), "lib", "python*", "site-packages")))
+    found = sorted(glob.glob(os.path.join(glob.escape(path), "lib", "py*", "site-packages")))
     return found[0] if found else ""
 
 
-def read_projects(folder: str) -> t.List[Project]:
-    """Return what is installed in a folder, by the names of the .dist-info folders and the RECORD in each."""
+def read_projects(path: str) -> t.List[Project]:
+    """Return what is installed in an environment, by the names of the .dist-info folders and the RECORD in each."""
     found = []
-    for info in sorted(glob.glob(os.path.join(glob.escape(folder), "*.dist-info"))):
+    for info in _record.info_folders(path):
         name, dummy, version = os.path.basename(info)[: -len(".dist-info")].partition("-")
-        record = _files.read_if_exists(os.path.join(info, "RECORD"))
-        found.append(Project(_lock.normalize(name), version, tuple(parse_record(record, folder))))
+        found.append(Project(_lock.normalize(name), version, tuple(recorded_files(info))))
     return found
 
 
-def parse_record(record: t.Optional[bytes], folder: str) -> t.List[RecordedFile]:
-    """Return the files that a RECORD names; none if it is damaged, which is reported as a missing RECORD."""
+def recorded_files(info: str) -> t.List[RecordedFile]:
+    """Return the files that a RECORD names; none if it is missing or damaged."""
     found = []
     try:
-        for row in csv.reader(io.StringIO((record or b"").decode("utf-8"), newline="")):
-            if not row:
-                continue
-            match = _DIGEST.match(row[1])
+        for name, digest, size in _record.rows(os.path.join(info, "RECORD")):
+            match = _DIGEST.match(digest)
             sha256 = base64.urlsafe_b64decode(match.group(1) + "=").hex() if match else ""
-            path = os.path.normpath(os.path.join(folder, row[0]))
-            found.append(RecordedFile(path, sha256, int(row[2]) if row[2] else -1))
-    except (IndexError, ValueError, csv.Error):
+            path = os.path.normpath(os.path.join(os.path.dirname(info), name))
+            found.append(RecordedFile(path, sha256, int(size) if size else -1))
+    except (AirgapError, OSError, ValueError):
         return []
     return found
 
@@ -118,8 +113,10 @@ def few(names: t.Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (" and %d more" % more if more > 0 else "")
 
 
-def compare_versions(projects: t.Sequence[Project], pins: t.Sequence[_lock.Pin]) -> t.List[str]:
-    """Return how the installed projects differ from the pins of a lock; pip may be there without a pin."""
+def compare_versions(
+    projects: t.Sequence[Project], pins: t.Sequence[_lock.Pin], is_additive: bool = False
+) -> t.List[str]:
+    """Return how the installed projects differ from the pins of a lock; pip, and with ``is_additive`` others, may be there without a pin."""
     installed: t.Dict[str, t.List[str]] = {}
     for one in projects:
         installed.setdefault(one.name, []).append(one.version)
@@ -136,7 +133,7 @@ def compare_versions(projects: t.Sequence[Project], pins: t.Sequence[_lock.Pin])
         problems.append("%s missing" % few(missing))
     if other:
         problems.append("in another version: %s" % few(other))
-    if strange:
+    if strange and not is_additive:
         problems.append("installed and not in its lock: %s" % few(strange))
     return problems
 
@@ -232,7 +229,14 @@ class Checked(t.NamedTuple):
 Run = t.Callable[[t.List[str], str], t.Tuple[int, str, str]]
 
 
-def check(path: str, wanted: str, run: Run, in_full: bool, not_imported: t.Container[str] = ()) -> Checked:
+def check(
+    path: str,
+    wanted: str,
+    run: Run,
+    in_full: bool,
+    not_imported: t.Container[str] = (),
+    is_additive: bool = False,
+) -> Checked:
     """Check an environment.
 
     Args:
@@ -241,6 +245,7 @@ def check(path: str, wanted: str, run: Run, in_full: bool, not_imported: t.Conta
         run: Runs a command.
         in_full: Also hash every file, look for files that nothing installed, import every package and run ``pip check``.
         not_imported: Names of projects that are not imported.
+        is_additive: Whether it may have more packages than its lock.
     """
     if not os.path.isdir(path):
         return Checked(path, ("it does not exist",))
@@ -263,8 +268,8 @@ def check(path: str, wanted: str, run: Run, in_full: bool, not_imported: t.Conta
         # Nothing in it is run.
         return Checked(path, (*problems, "others can change it: %s" % reason), lock_sha256=sha256, pins=pins)
     folder = site_packages(real)
-    projects = read_projects(folder) if folder else []
-    problems += compare_versions(projects, pins)
+    projects = read_projects(real)
+    problems += compare_versions(projects, pins, is_additive)
     completed = os.lstat(os.path.join(real, _venv_plan.LOCK_COPY)).st_mtime
     damaged = compare_files(real, projects, completed, in_full)
     strange = foreign_files(real, projects) if in_full else []

@@ -20,9 +20,28 @@ TIMEOUT = 15
 Options = t.Mapping[str, t.Any]
 
 
-def sets_of(sets: t.Iterable[t.Mapping[str, t.Any]], target: str) -> t.List[str]:
-    """Return the names of the sets that a node of a target should have: those that name it, and those without targets."""
-    return [str(one["name"]) for one in sets if not one.get("targets") or target in one["targets"]]
+def targets_of(options: Options, run: _environment_check.Run) -> t.Tuple[t.Dict[str, str], t.List[str]]:
+    """Return the target of each interpreter of a node, and what is wrong with those that fit none. Raises AirgapError."""
+    found, problems = {}, []
+    for python in dict.fromkeys([options["python"], *options["pythons"].values()]):
+        described, dummy = describe_interpreter(python, lambda argv: run(argv, ""), options["targets"])
+        found[python] = described["target"]
+        if not described["target"]:
+            reasons = "; ".join("%s: %s" % one for one in sorted(described["reasons"].items()))
+            problems.append("%s fits none of airgap_targets (%s)." % (python, reasons or "there are none"))
+    return found, problems
+
+
+def sets_of(options: Options, targets: t.Mapping[str, str]) -> t.List[t.Tuple[str, str]]:
+    """Return the sets that a node should have in environments, each with its target; ``targets`` are those of its interpreters."""
+    found = []
+    for one in options["sets"]:
+        name = str(one["name"])
+        target = targets[options["pythons"].get(name, options["python"])]
+        is_wanted = name in options["only"] if options["only"] else not one.get("targets") or target in one["targets"]
+        if target and is_wanted and name not in options["system"]:
+            found.append((name, target))
+    return found
 
 
 def smallest(pins: t.Iterable[_lock.Pin]) -> t.Optional[_lock.Pin]:
@@ -54,17 +73,12 @@ def install_canary(environment: str, pin: _lock.Pin, folder: str, run: _environm
 
 def check(options: Options, folder: str, run: _environment_check.Run) -> t.Dict[str, t.Any]:
     """Return the result of the module node_check_info; ``folder`` is one for temporary files. Raises AirgapError."""
-    described, dummy = describe_interpreter(options["python"], lambda argv: run(argv, ""), options["targets"])
-    target = described["target"]
-    if not target:
-        reasons = "; ".join("%s: %s" % one for one in sorted(described["reasons"].items()))
-        problem = "%s fits none of airgap_targets (%s)." % (options["python"], reasons)
-        return _result("", [], None, [problem])
+    targets, problems = targets_of(options, run)
     found = []
-    for name in options["only"] or sets_of(options["sets"], target):
+    for name, target in sets_of(options, targets):
         wanted = str(options["locks"].get(name, {}).get(target, ""))
         path = os.path.join(options["dir"], name)
-        one = _environment_check.check(path, wanted, run, options["full"], options["not_imported"])
+        one = _environment_check.check(path, wanted, run, options["full"], options["not_imported"], options["additive"])
         if options["locks"] and not wanted:
             text = "the bundle that is served has no lock of it for the target %s" % target
             one = one._replace(problems=(*one.problems, text))
@@ -75,7 +89,7 @@ def check(options: Options, folder: str, run: _environment_check.Run) -> t.Dict[
     if options["canary"] and pin is not None:
         message = install_canary(right[0].path, pin, folder, run)
         canary = {"ok": not message, "package": "%s==%s" % (pin.name, pin.version), "message": message}
-    return _result(target, found, canary, [])
+    return _result(targets[options["python"]], found, canary, problems)
 
 
 def _result(

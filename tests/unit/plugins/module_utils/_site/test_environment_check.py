@@ -128,15 +128,16 @@ def test_a_package_in_another_version_is_named_with_both(environment: Environmen
 def test_packages_that_are_missing_or_too_many_are_named(environment: Environment) -> None:
     environment.install("extra", "3", {})
     pins = [PIN, PIN._replace(name="gone")]
-    projects = _environment_check.read_projects(str(environment.folder))
+    projects = _environment_check.read_projects(str(environment.path))
     assert _environment_check.compare_versions(projects, pins) == [
         "gone missing",
         "installed and not in its lock: extra",
     ]
+    assert _environment_check.compare_versions(projects, pins, is_additive=True) == ["gone missing"]
 
 
 def test_a_damaged_record_is_named(environment: Environment) -> None:
-    (environment.folder / "demo-1.0.dist-info/RECORD").write_text("demo/__init__.py\n")
+    (environment.folder / "demo-1.0.dist-info/RECORD").write_text("demo/__init__.py,,x\n")
     found = environment.check()
     assert found[0] == "the list of files (RECORD) is missing or damaged: demo"
 
@@ -188,13 +189,23 @@ def test_many_names_are_counted() -> None:
     assert _environment_check.few(list("abcdefgh")) == "a, b, c, d, e and 3 more"
 
 
-def test_the_sets_of_a_node_are_those_of_its_target_and_those_for_all() -> None:
-    sets: t.List[t.Dict[str, t.Any]] = [
-        {"name": "one", "targets": ["node"]},
-        {"name": "two", "targets": ["other"]},
-        {"name": "three"},
-    ]
-    assert _node_check.sets_of(sets, "node") == ["one", "three"]
+def test_the_sets_of_a_node_are_those_of_the_targets_of_their_interpreters() -> None:
+    options = {
+        "sets": [
+            {"name": "one", "targets": ["node"]},
+            {"name": "two", "targets": ["other"]},
+            {"name": "all"},
+            {"name": "sys"},
+        ],
+        "python": "/usr/bin/python3",
+        "pythons": {"two": "/opt/python"},
+        "system": ["sys"],
+        "only": [],
+    }
+    targets = {"/usr/bin/python3": "node", "/opt/python": "other"}
+    assert _node_check.sets_of(options, targets) == [("one", "node"), ("two", "other"), ("all", "node")]
+    assert _node_check.sets_of(dict(options, only=["all"]), targets) == [("all", "node")]
+    assert _node_check.sets_of(options, dict.fromkeys(targets, "")) == []
 
 
 def test_the_canary_is_the_smallest_file() -> None:
