@@ -20,6 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._clients import (
     _contents,
     _files_plan,
     _needs,
+    _overrides,
     _overrides_search,
     _request,
 )
@@ -290,6 +291,17 @@ class Clients:
                 "%s failed: %s. The former settings are restored." % (" ".join(command), (err or out).strip()[-500:])
             )
 
+    def overrides(self) -> t.List[t.Dict[str, t.Any]]:
+        """Return the settings of users that override the files, and warn of them."""
+        params = self.params
+        site = _needs.site_of(params)
+        bundles = [store.bundle for store in _needs.TRUST_STORES] if "trust_store" in params["clients"] else []
+        ours = _overrides.Ours(site.url, tuple(one for one in [site.cert, *bundles] if one), params["uv_path"])
+        files = {_overrides.PIP: params["path"], _overrides.UV: params["uv_path"]}
+        chosen = {client: path for client, path in files.items() if client in params["clients"]}
+        text = _contents.pip_conf(site)
+        return _overrides_search.search(self.module, ours, text, chosen, params["environments"])
+
     def notes(self) -> t.List[str]:
         """Return what to say of files that stay."""
         if self.params["state"] == "present":
@@ -322,5 +334,5 @@ def ensure(module: AnsibleModule) -> t.Dict[str, t.Any]:
         "diff": [_files_plan.diff(one) for one in clients.changes],
     }
     if module.params["state"] == "present" and module.params["find_overrides"]:
-        result["findings"] = _overrides_search.search(module)["findings"]
+        result["findings"] = clients.overrides()
     return result
