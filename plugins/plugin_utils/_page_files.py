@@ -14,6 +14,7 @@ from ansible_collections.airgap.python.plugins import module_utils
 # Below module_utils.
 REPORT = "_report/report.html.j2"
 SITE = "_site/site.html.j2"
+HANDOUT = "_clients/handout.html.j2"
 STYLE = "_report/report.css"
 
 
