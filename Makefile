@@ -12,6 +12,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Tests start modules and pip many hundred times: what is imported each time is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 say = printf '\n==> %s\n'
 play := ansible-playbook -i inventories/lab
