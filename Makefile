@@ -158,7 +158,8 @@ build: setup ## Build the collection into build/, and ask galaxy-importer
 	@mkdir -p build && rm -f build/*.tar.gz
 	@ansible-galaxy collection build --force --output-path build
 	@$(say) "galaxy-importer"
-	@cd build && python -m galaxy_importer.main --print-result *.tar.gz > importer.json || { cat importer.json; exit 1; }
+	@# Its ansible-lint only warns, and is not as strict as that of the target lint.
+	@cd build && GALAXY_IMPORTER_RUN_ANSIBLE_LINT=no python -m galaxy_importer.main --print-result *.tar.gz > importer.json || { cat importer.json; exit 1; }
 
 .PHONY: docs
 docs: setup ## Build the reference of modules, plugins and roles into build/docs (HTML; a warning is an error)
