@@ -260,6 +260,7 @@ def main():
     parser.add_argument("--small", type=int, default=0, help="this many small wheels instead")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    os.makedirs(".cache", exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="airgap-bench-", dir=os.path.abspath(".cache")) as folder:
         os.umask(0o022)
         pool = os.path.join(folder, "pool")

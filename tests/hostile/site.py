@@ -36,7 +36,6 @@ GROUPS = {
     "kube_node": NODE,
 }
 ANSWERS = {
-    "airgap.python.devpi : Check the host": {"changed": False},
     "airgap.python.devpi : Start devpi-server and wait until it answers, timeout in seconds: 60": {
         "changed": True,
         "steps": ["config", "unit"],

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _locks, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _ledger, _locks, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import (
@@ -39,6 +39,16 @@ class CheckedLock(t.NamedTuple):
         }
 
 
+def check_unless_imported(root: str, sha256: str, ledger: str, warn: t.Callable[[str], t.Any]) -> None:
+    """Check a bundle as check_bundle() does, unless the ledger has an import of exactly this bundle: it was checked before that.
+
+    ``sha256`` is that of its SHA256SUMS, which stands for every byte.
+    """
+    done = _ledger.read(ledger).done if ledger else []
+    if not any(one.sums == sha256 for one in done):
+        check_bundle(root, warn)
+
+
 def check_bundle(root: str, warn: t.Callable[[str], t.Any]) -> t.Dict[str, t.Any]:
     """Return the result of bundle_closure; ``warn`` gets each warning once.
 
@@ -48,7 +58,7 @@ def check_bundle(root: str, warn: t.Callable[[str], t.Any]) -> t.Dict[str, t.Any
     targets, warnings = _target_parser.parse_all(manifest["targets"])
     target_by_name = {target.name: target for target in targets}
     # What a delta does not carry is checked if it happens to be here.
-    others = [entry for entry in manifest["files"] if not _manifest.is_carried(entry)]
+    others = [entry for entry in _manifest.entries(manifest) if not _manifest.is_carried(entry)]
     missing = [entry for entry in others if not os.path.isfile(os.path.join(root, entry["path"]))]
     _manifest.check_whole(root, manifest, missing)
     locks = _locks.read_locks(root, manifest)
