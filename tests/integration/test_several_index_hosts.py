@@ -14,9 +14,7 @@ PLAY = """
 - hosts: airgap_nodes
   gather_facts: false
   tasks:
-    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: preflight}
-    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: ca}
-    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: hosts}
+    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: reach}
     - ansible.builtin.debug: {msg: "URL {{ pip_conf_index_url }} attempts {{ groups['airgap_index'] | length }}"}
 """
 CA = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
