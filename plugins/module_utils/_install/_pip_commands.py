@@ -56,6 +56,11 @@ def uninstall_argv(pip: t.Sequence[str], names: t.Iterable[str]) -> t.List[str]:
     return [*pip, *pip_arguments("uninstall", "--yes", *names)]
 
 
+def check_argv(pip: t.Sequence[str]) -> t.List[str]:
+    """Return the command that checks whether the requirements of all projects are met."""
+    return [*pip, *pip_arguments("check")]
+
+
 def install_pip_argv(pip: t.Sequence[str], pip_wheel: str) -> t.List[str]:
     """Return the command that installs pip from its own wheel, without an index."""
     return [*pip, *pip_arguments("install", NO_INDEX, NO_DEPENDENCIES, NO_CACHE, pip_wheel)]

@@ -110,6 +110,9 @@ class Environment:
         self.run = run
         self.secrets = secrets or {}
         self.folder = path
+        self.is_exact = True
+        # The name that activated shells show; the folder's by default.
+        self.prompt = ""
 
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[None]:
@@ -199,9 +202,13 @@ class Environment:
 
     def create(self) -> None:
         """Create the environment without pip."""
-        rc, output = self.run([self.interpreter, "-I", "-m", "venv", "--without-pip", self.path])
+        prompt = ["--prompt=" + self.prompt] if self.prompt else []
+        rc, output = self.run([self.interpreter, "-I", "-m", "venv", "--without-pip", *prompt, self.path])
         if rc != 0:
-            reason = "%s. It needs the module venv of its standard library." % output.strip()[-300:]
+            reason = (
+                "%s. It needs the module venv of its standard library. Install it (Debian: python3-venv), or name another interpreter."
+                % output.strip()[-300:]
+            )
             if _failure.is_full_disk(output):
                 reason = full_disk_message(self.path)
             raise AirgapError(
@@ -243,10 +250,30 @@ class Environment:
         """Return lines about pages of an index that pip could not read, to add to its output."""
         return ""
 
+    def use_installed_pip(self) -> None:
+        """Run the pip of the environment, which nobody else could change."""
+        self.pip = _pip_commands.installed_pip(self.python)
+
+    def use_interpreter(self, python: str) -> None:
+        """Install into an interpreter itself."""
+        self.python = python
+        self.pip = _pip_commands.pip_in_wheel(python, self.pip_wheel)
+
+    def check_dependencies(self) -> None:
+        """Raise AirgapError if pip finds a requirement of an installed project that is not met."""
+        rc, output = self.run(_pip_commands.check_argv(self.pip))
+        if rc != 0:
+            raise AirgapError(
+                "%s is not complete: its projects do not fit together. pip check reported: %s. Stage the set again."
+                % (self.path, " | ".join(output.strip().split("\n")[:5])),
+                rc=rc,
+                pip_output=output,
+            )
+
     def verify(self, python: _venv_plan.Python, pins: t.Sequence[_lock.Pin], pip_version: str) -> None:
         """Raise AirgapError unless the environment holds exactly what the lock says."""
         found = inspect(self.path, self.run)._replace(recorded=tuple(pins))
-        left = _venv_plan.plan(self.path, found, python, pins, pip_version)
+        left = _venv_plan.plan(self.path, found, python, pins, pip_version, self.is_exact)
         if left.changed:
             raise AirgapError(
                 "%s does not hold what the lock says although pip reported no error: %s. Remove it and run again."
