@@ -70,6 +70,37 @@ options:
       - If the bundle is sealed and not recorded, because the run that sealed it was killed, it is recorded before its
         manifest is replaced.
     type: path
+  extras:
+    description:
+      - The files below C(files/), as M(airgap.python.bundle_files) returns them. Files there that the former manifest names
+        and this list does not are removed; others are an error.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.1.0
+    suboptions:
+      filename:
+        description: Its name.
+        type: str
+        required: true
+      sha256:
+        description: Its SHA-256, in hex.
+        type: str
+        required: true
+      kind:
+        description: What it is.
+        type: str
+        choices: [file, collection]
+        default: file
+      name:
+        description: The name of a collection.
+        type: str
+      version:
+        description: The version of a collection.
+        type: str
+      origin:
+        description: Where it came from.
+        type: str
 requirements:
   - python >= 3.8
 """
@@ -92,11 +123,15 @@ id:
   type: str
   returned: success; empty in check mode where locks do not exist yet
 files:
-  description: How many files the pool holds.
+  description: How many wheels and other files the bundle names.
   type: int
   returned: success
 bytes:
-  description: Size of the pool, in bytes.
+  description: Size of these files, in bytes.
+  type: int
+  returned: success
+extras:
+  description: How many of them are other files, below C(files/).
   type: int
   returned: success
 base:
@@ -104,7 +139,7 @@ base:
   type: str
   returned: success
 carried:
-  description: How many files of the pool the bundle carries, that is those that the base lacks.
+  description: How many of the files the bundle carries, that is those that the base lacks.
   type: int
   returned: success
 carried_bytes:
@@ -148,6 +183,7 @@ def order_of(params: t.Mapping[str, t.Any]) -> _composition.Order:
         params["prune"],
         _composition.base_of(base["id"], base["sha256"]) if base else None,
         params["memory"] or "",
+        params["extras"],
     )
 
 
@@ -167,6 +203,19 @@ def main() -> None:
             "created": {"type": "str"},
             "prune": {"type": "bool", "default": False},
             "memory": {"type": "path"},
+            "extras": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "filename": {"type": "str", "required": True},
+                    "sha256": {"type": "str", "required": True},
+                    "kind": {"type": "str", "choices": ["file", "collection"], "default": "file"},
+                    "name": {"type": "str"},
+                    "version": {"type": "str"},
+                    "origin": {"type": "str"},
+                },
+            },
             "base": {
                 "type": "dict",
                 "options": {

@@ -109,6 +109,10 @@ count:
   description: How many files of the pool the manifest names.
   type: int
   returned: when RV(found=true)
+extras:
+  description: How many other files it names, those below C(files/).
+  type: int
+  returned: when RV(found=true)
 built:
   description: The projects that have a wheel in the pool that was built from source.
   type: list
@@ -163,6 +167,7 @@ def main() -> None:
         base=manifest["base"] or "",
         whole=not _manifest.absent(manifest, entries),
         count=len(manifest["files"]),
+        extras=len(_manifest.extras(manifest)),
         built=sorted(built),
         targets=manifest["targets"],
         bytes=sum(entry.size for entry in _manifest.to_send(manifest, entries)),

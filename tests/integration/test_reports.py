@@ -82,6 +82,7 @@ class Bundle:
         self.memory = str(root / "stage/sealed-manifests.json")
         self.files = {}
         self.audit = {}
+        self.extras = []
         (root / "bundle/wheels").mkdir(parents=True)
         self.add("pip", "25.0")
         self.add("app", "1.0", requires=["lib>=1", "backport; python_version < '3.10'"])
@@ -99,6 +100,13 @@ class Bundle:
         digest = hashlib.sha256(data).hexdigest()
         self.files[name] = _lock.Pin(name, version, digest, filename, len(data), origin)
 
+    def add_file(self, filename, data, **facts):
+        """Add a file besides the wheels, or replace its content."""
+        (self.root / "bundle/files").mkdir(exist_ok=True)
+        (self.root / "bundle/files" / filename).write_bytes(data)
+        self.extras = [one for one in self.extras if one["filename"] != filename]
+        self.extras.append(dict({"filename": filename, "sha256": hashlib.sha256(data).hexdigest()}, **facts))
+
     def describe(self):
         """Write locks and manifest."""
         names = [name for name in self.files if name not in ("pip", "backport")]
@@ -114,7 +122,15 @@ class Bundle:
             text = _lock.render([self.files[name] for name in chosen], target, "x", roots)
             (folder / (target + ".txt")).write_text(text)
         sets = [{"name": "airgap-pip", "targets": ["old", "new"]}, {"name": "base", "targets": ["old", "new"]}]
-        result = run("bundle_manifest", path=self.path, sets=sets, targets=[OLD, NEW], prune=True, memory=self.memory)
+        result = run(
+            "bundle_manifest",
+            path=self.path,
+            sets=sets,
+            targets=[OLD, NEW],
+            prune=True,
+            memory=self.memory,
+            extras=self.extras,
+        )
         assert "msg" not in result, result
         return result["id"]
 
@@ -198,6 +214,31 @@ def test_bill_of_materials_is_valid_and_names_every_file_once(bundle):
         "wheels/backport-2.0-py3-none-any.whl",
         "wheels/lib-1.5-py3-none-any.whl",
     ]
+
+
+def test_other_files_are_in_the_bill_of_materials_and_on_the_page(bundle):
+    bundle.add_file("python.tar.gz", b"python", origin="https://files.example/python.tar.gz")
+    bundle.add_file(
+        "acme-tools-1.2.0.tar.gz",
+        b"acme",
+        kind="collection",
+        name="acme.tools",
+        version="1.2.0",
+        origin="source:acme-tools-1.2.0.tar.gz",
+    )
+    bundle.stage()
+    components = {one["bom-ref"]: one for one in bundle.read("sbom.cdx.json")["components"]}
+    build = components["files/python.tar.gz"]
+    assert (build["type"], build["hashes"][0]["content"]) == ("file", hashlib.sha256(b"python").hexdigest())
+    assert build["externalReferences"][0]["url"] == "https://files.example/python.tar.gz"
+    collection = components["files/acme-tools-1.2.0.tar.gz"]
+    assert collection["purl"] == "pkg:generic/acme.tools@1.2.0?file_name=acme-tools-1.2.0.tar.gz"
+    page = bundle.bytes()["report.html"].decode()
+    assert "Other files" in page and "acme.tools 1.2.0" in page and hashlib.sha256(b"acme").hexdigest() in page
+    bundle.add_file("python.tar.gz", b"another")
+    bundle.stage()
+    assert [one["path"] for one in bundle.read("changes.json")["extras"]["changed"]] == ["files/python.tar.gz"]
+    assert "Files besides the packages changed" in bundle.bytes()["report.html"].decode()
 
 
 def test_second_run_changes_no_byte_and_does_not_ask_the_service(bundle, service):

@@ -48,7 +48,7 @@ def check_bundle(root: str, warn: t.Callable[[str], t.Any]) -> t.Dict[str, t.Any
     targets, warnings = _target_parser.parse_all(manifest["targets"])
     target_by_name = {target.name: target for target in targets}
     # What a delta does not carry is checked if it happens to be here.
-    others = [entry for entry in manifest["files"] if not _manifest.is_carried(entry)]
+    others = [entry for entry in _manifest.entries(manifest) if not _manifest.is_carried(entry)]
     missing = [entry for entry in others if not os.path.isfile(os.path.join(root, entry["path"]))]
     _manifest.check_whole(root, manifest, missing)
     locks = _locks.read_locks(root, manifest)

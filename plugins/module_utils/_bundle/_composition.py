@@ -28,6 +28,7 @@ class Order(t.NamedTuple):
     prune: bool = False
     base: t.Optional[_manifest.Base] = None
     memory: str = ""
+    extras: t.Sequence[t.Mapping[str, t.Any]] = ()
 
 
 class Plan(t.NamedTuple):
@@ -59,13 +60,15 @@ class Plan(t.NamedTuple):
 
     def result(self) -> t.Dict[str, t.Any]:
         """Return the result of the module."""
-        carried = [entry["size"] for entry in self.after["files"] if _manifest.is_carried(entry)]
+        entries = _manifest.entries(self.after)
+        carried = [entry["size"] for entry in entries if _manifest.is_carried(entry)]
         return {
             "changed": self.is_changed,
             "id": self.after["id"],
             "base": self.after["base"] or "",
-            "files": len(self.after["files"]),
-            "bytes": sum(entry["size"] for entry in self.after["files"]),
+            "files": len(entries),
+            "bytes": sum(entry["size"] for entry in entries),
+            "extras": len(_manifest.extras(self.after)),
             "carried": len(carried),
             "carried_bytes": sum(carried),
             "unused": [os.path.basename(entry["path"]) for entry in self.unused],
@@ -80,8 +83,9 @@ def compose(
     unused: t.Iterable[t.Mapping[str, t.Any]],
     created: str,
     base: t.Optional[_manifest.Base] = None,
+    extras: t.Iterable[t.Mapping[str, t.Any]] = (),
 ) -> t.Dict[str, t.Any]:
-    """Return the manifest of the files that locks (by set and target) name.
+    """Return the manifest of the files that locks (by set and target) name, and of the other files.
 
     ``unused`` are entries of the former manifest that no lock names and that stay in the pool. A file that the
     base has is not carried. Raises AirgapError where two locks pin two contents under one file name.
@@ -107,7 +111,8 @@ def compose(
         name = os.path.basename(kept["path"])
         if name not in files:
             files[name] = dict(kept, used_by=[])
-    for entry in files.values():
+    others = [dict(extra) for extra in sorted(extras, key=lambda one: str(one["path"]))]
+    for entry in [*files.values(), *others]:
         entry["carried"] = base is None or entry["sha256"] not in base.sha256
     manifest: t.Dict[str, t.Any] = {
         "format": _manifest.FORMAT,
@@ -117,6 +122,8 @@ def compose(
         "targets": list(targets),
         "files": [files[name] for name in sorted(files)],
     }
+    if others:
+        manifest["extras"] = others
     manifest["id"] = _manifest.identify(manifest)
     return manifest
 
@@ -131,9 +138,10 @@ def check_locks(locks: t.Mapping[t.Tuple[str, str], t.Sequence[_lock.Pin]]) -> N
 
 def with_former_base(manifest: t.Dict[str, t.Any], before: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     """Return a manifest that was composed with the former bundle as its base; if the content is the same, the former one."""
-    carried = {entry["path"]: _manifest.is_carried(entry) for entry in before["files"]}
-    files = [dict(entry, carried=carried.get(entry["path"], True)) for entry in manifest["files"]]
-    same = dict(manifest, base=before["base"], files=files, id=before["id"])
+    carried = {entry["path"]: _manifest.is_carried(entry) for entry in _manifest.entries(before)}
+    same = dict(manifest, base=before["base"], id=before["id"])
+    for key in set(_manifest.LISTS) & set(manifest):
+        same[key] = [dict(entry, carried=carried.get(entry["path"], True)) for entry in manifest[key]]
     return same if _manifest.identify(same) == before["id"] else manifest
 
 
@@ -198,6 +206,49 @@ def _check_pool(
     return unused, removed
 
 
+def _check_extras(
+    root: str, wanted: t.Sequence[t.Mapping[str, t.Any]], former: t.Optional[Manifest], missing_ok: bool
+) -> t.Optional[t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str]]]:
+    """Hash every other file; return the entries of the manifest and the paths to remove.
+
+    None where a file does not exist yet and that is allowed. Files that are no longer wanted are removed, because these
+    are named by the site, and nothing else refers to them.
+    """
+    entries = []
+    for one in wanted:
+        path = "%s/%s" % (_layout.FILES, one["filename"])
+        _layout.check_name(path, "extras")
+        place = os.path.join(root, path)
+        if not os.path.isfile(place):
+            if missing_ok:
+                return None
+            raise AirgapError("%s is missing. Stage again." % place)
+        real = sha256_file(place)
+        if real != one["sha256"]:
+            raise AirgapError(
+                "%s has sha256 %s, and the site requires %s. Remove the file and stage again."
+                % (place, real, one["sha256"])
+            )
+        entry = {"path": path, "kind": one["kind"], "sha256": real, "size": os.path.getsize(place)}
+        entry.update({key: one[key] for key in ("name", "version", "origin") if one.get(key)})
+        entries.append(entry)
+    _layout.check_names([entry["path"] for entry in entries], "extras")
+    known = {entry["path"] for entry in _manifest.extras(former or {})}
+    removed = []
+    folder = os.path.join(root, _layout.FILES)
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        path = "%s/%s" % (_layout.FILES, name)
+        if path in {entry["path"] for entry in entries} or name.startswith(TEMPORARY_PREFIX):
+            continue
+        if path not in known:
+            raise AirgapError(
+                "%s is neither among the files of the site nor in the former manifest, so nothing vouches for it. Remove it."
+                % os.path.join(root, path)
+            )
+        removed.append(path)
+    return entries, removed
+
+
 def _stale_locks(root: str, locks: Locks) -> t.List[str]:
     """Return the locks on disk that belong to no given set and target."""
     wanted = {_layout.lock_path(*key) for key in locks}
@@ -219,14 +270,15 @@ def plan(root: str, order: Order, check_mode: bool = False) -> Plan:
     In check mode, locks may not exist yet. Then all that is known is that something changes.
     """
     locks = _read_locks(root, order.sets, check_mode)
-    if locks is None:
-        return Plan(root, None, _NO_BUNDLE, True, [], [])
     former = _read_former(root)
+    others = _check_extras(root, order.extras, former, check_mode)
+    if locks is None or others is None:
+        return Plan(root, None, _NO_BUNDLE, True, [], [])
     # Before the pool, which can hold only one of two files with one name, is compared with either lock.
     check_locks(locks)
     unused, removed = _check_pool(root, locks, former, order.prune)
     now = _clock.render(_clock.now())
-    manifest = compose(order.sets, order.targets, locks, unused, now, order.base)
+    manifest = compose(order.sets, order.targets, locks, unused, now, order.base, others[0])
     if former and manifest["base"] == former["id"]:
         manifest = with_former_base(manifest, former)
     manifest["created"] = _created(order, former, manifest, now)
@@ -241,7 +293,7 @@ def plan(root: str, order: Order, check_mode: bool = False) -> Plan:
         manifest,
         read_if_exists(path) != text.encode("utf-8"),
         unused,
-        removed + _stale_locks(root, locks),
+        removed + others[1] + _stale_locks(root, locks),
         order.memory,
         _memory.add(_memory.read(order.memory), sealed) if sealed else None,
     )

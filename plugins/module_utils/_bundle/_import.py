@@ -78,8 +78,8 @@ def _begin(bundle: Bundle, params: Params) -> Record:
         "operator": params["operator"],
         "user": login_user(),
         "published_to": params["index"],
-        "files": len(bundle.manifest["files"]),
-        "bytes": sum(entry["size"] for entry in bundle.manifest["files"]),
+        "files": len(_manifest.entries(bundle.manifest)),
+        "bytes": sum(entry["size"] for entry in _manifest.entries(bundle.manifest)),
     }
 
 
@@ -121,13 +121,13 @@ def plan_end(bundle: Bundle, params: Params) -> t.List[Record]:
 
 def inventory(manifest: t.Mapping[str, t.Any], imported: t.Sequence[str]) -> t.Dict[str, t.Any]:
     """Return the inventory of the index host: carried outside, it is the base of the next delta."""
-    keys = ("path", "name", "version", "sha256", "size", "origin")
-    return {
-        "format": _ledger.FORMAT,
-        "id": manifest["id"],
-        "imported": list(imported),
-        "files": [{key: entry[key] for key in keys if key in entry} for entry in manifest["files"]],
+    keys = ("path", "kind", "name", "version", "sha256", "size", "origin")
+    lists = {
+        one: [{key: entry[key] for key in keys if key in entry} for entry in manifest[one]]
+        for one in _manifest.LISTS
+        if one in manifest
     }
+    return {"format": _ledger.FORMAT, "id": manifest["id"], "imported": list(imported), **lists}
 
 
 def _new_inventory(bundle: Bundle, params: Params) -> t.Optional[bytes]:

@@ -18,11 +18,16 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 POOL = "wheels"
+# Files of any kind that a site asked for, besides the wheels.
+FILES = "files"
+# The name of such a file: nothing that a URL, a shell or a file system reads as something else.
+FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9._+~-]{0,199}"
 LOCKS = "locks"
 REPORTS = "reports"
 # The Python code of install.sh: unchanged files of this collection's release.
 INSTALL = "install"
 _SOURCE = re.compile(INSTALL + r"(/[a-z0-9_]+)+\.py")
+_FILE = re.compile(FILES + "/" + FILE_NAME)
 # The other files in its top folder.
 TOP = (MANIFEST, "README.md", "install.sh")
 
@@ -85,12 +90,23 @@ def has_place(path: str) -> bool:
     """Return whether a bundle may contain a file of this name, besides its sums and signatures."""
     # Source alone: an officer cannot read the bytecode and the libraries that Python could load as well.
     is_source = _SOURCE.fullmatch(path) is not None
-    return path in TOP or is_source or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
+    is_file = _FILE.fullmatch(path) is not None
+    return path in TOP or is_source or is_file or (path.split("/")[0] in (POOL, LOCKS, REPORTS) and "/" in path)
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a file in the folder of other files may have this name."""
+    return re.fullmatch(FILE_NAME, name) is not None
 
 
 def is_in_pool(path: str) -> bool:
-    """Return whether a file of a bundle is in its pool; all others are its open part."""
+    """Return whether a file of a bundle is a wheel in its pool."""
     return path.startswith(POOL + "/")
+
+
+def is_payload(path: str) -> bool:
+    """Return whether a file of a bundle is a wheel or one of the other files; the rest is its open part."""
+    return path.startswith((POOL + "/", FILES + "/"))
 
 
 def lock_path(set_name: str, target: str) -> str:

@@ -16,6 +16,8 @@ from ansible_collections.airgap.python.plugins.module_utils._hashes import sha25
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _pool
 
 FORMAT = 1
+# The lists of a manifest that name files: the wheels, and the others, where there are some.
+LISTS = ("files", "extras")
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -45,7 +47,7 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
             % (where, number, FORMAT)
         )
-    files = manifest["files"] if isinstance(manifest.get("files"), list) else []
+    files = [one for key in LISTS if isinstance(manifest.get(key), list) for one in manifest[key]]
     paths = [entry["path"] for entry in files if isinstance(entry, dict) and isinstance(entry.get("path"), str)]
     _layout.check_names(paths, where)
     wrong = _schema.first_error(manifest, _schema.MANIFEST)
@@ -71,12 +73,22 @@ def _check_base(manifest: t.Mapping[str, t.Any], where: str) -> None:
         raise AirgapError(
             "%s names a base that is not a bundle id: %r. Fetch the bundle again." % (where, str(base)[:80])
         )
-    for entry in manifest["files"]:
+    for entry in entries(manifest):
         if not isinstance(entry.get("carried", True), bool) or (base is None and not is_carried(entry)):
             raise AirgapError(
                 "%s states that %r is not carried, but names no base that has it. Fetch the bundle again."
                 % (where, entry["path"])
             )
+
+
+def extras(manifest: t.Mapping[str, t.Any]) -> t.List[t.Dict[str, t.Any]]:
+    """Return the files of a manifest besides its wheels."""
+    return list(manifest.get("extras") or [])
+
+
+def entries(manifest: t.Mapping[str, t.Any]) -> t.List[t.Dict[str, t.Any]]:
+    """Return every file of a manifest: its wheels and the others."""
+    return [*manifest["files"], *extras(manifest)]
 
 
 def is_carried(entry: t.Mapping[str, t.Any]) -> bool:
@@ -98,21 +110,21 @@ def parse_base(text: str, where: str) -> Base:
     The bundle itself need not exist here; only its id and its sums are used.
     """
     document = _json.parse(text, where)
-    entries = document.get("files") if isinstance(document, dict) else None
+    wheels, others = (document.get("files"), document.get("extras", [])) if isinstance(document, dict) else (None, None)
     if isinstance(document, dict) and isinstance(document.get("format"), int) and document["format"] > FORMAT:
         raise AirgapError(
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
             % (where, document["format"], FORMAT)
         )
-    if not isinstance(entries, list) or not is_id(document.get("id")):
+    if not isinstance(wheels, list) or not isinstance(others, list) or not is_id(document.get("id")):
         raise AirgapError("%s is neither the manifest of a bundle nor an inventory: it lacks an id or files." % where)
-    sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in entries]
+    sums = [str(entry.get("sha256")) if isinstance(entry, dict) else "" for entry in wheels + others]
     if not all(re.match(r"^[0-9a-f]{64}\Z", one) for one in sums):
         raise AirgapError("%s lists a file without a sha256." % where)
     where = "bundle %s, which is inside" % document["id"]
     claims = [
         _pool.Claim(str(entry.get("path")).rpartition("/")[2], entry["sha256"], str(entry.get("origin") or ""), where)
-        for entry in entries
+        for entry in wheels
     ]
     return Base(document["id"], frozenset(sums), tuple(claims))
 
@@ -123,26 +135,26 @@ def read(root: str) -> t.Dict[str, t.Any]:
     return parse(_folder.read_text(path), path)
 
 
-def absent(manifest: t.Mapping[str, t.Any], entries: t.Iterable[_layout.Entry]) -> t.List[t.Dict[str, t.Any]]:
+def absent(manifest: t.Mapping[str, t.Any], found: t.Iterable[_layout.Entry]) -> t.List[t.Dict[str, t.Any]]:
     """Return the manifest's files that verify() did not find: the base has them."""
-    there = {entry.path for entry in entries}
-    return [entry for entry in manifest["files"] if entry["path"] not in there]
+    there = {entry.path for entry in found}
+    return [entry for entry in entries(manifest) if entry["path"] not in there]
 
 
 def carried(manifest: t.Mapping[str, t.Any]) -> t.List[_layout.Entry]:
-    """Return the files of the pool that a bundle carries."""
-    return [_layout.Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if is_carried(one)]
+    """Return the wheels and the other files that a bundle carries."""
+    return [_layout.Entry(one["path"], one["sha256"], one["size"]) for one in entries(manifest) if is_carried(one)]
 
 
 def left_out(manifest: t.Mapping[str, t.Any]) -> t.List[_layout.Entry]:
     """Return the files that a manifest leaves to its base."""
-    return [_layout.Entry(one["path"], one["sha256"], one["size"]) for one in manifest["files"] if not is_carried(one)]
+    return [_layout.Entry(one["path"], one["sha256"], one["size"]) for one in entries(manifest) if not is_carried(one)]
 
 
-def to_send(manifest: t.Mapping[str, t.Any], entries: t.Iterable[_layout.Entry]) -> t.List[_layout.Entry]:
+def to_send(manifest: t.Mapping[str, t.Any], found: t.Iterable[_layout.Entry]) -> t.List[_layout.Entry]:
     """Return the files to transfer of those that verify() found: all but those that the base has."""
     others = {entry.path for entry in left_out(manifest)}
-    return [entry for entry in entries if entry.path not in others]
+    return [entry for entry in found if entry.path not in others]
 
 
 def check_whole(where: str, manifest: t.Mapping[str, t.Any], missing: t.Sequence[t.Mapping[str, t.Any]]) -> None:

@@ -10,10 +10,17 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
+
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _ID = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
 _SET = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$"}
 _TARGET = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"}
+_CARRIED = {
+    "description": "False if the base has the file, so that this bundle need not carry it.",
+    "type": "boolean",
+    "default": True,
+}
 _STRINGS = {"type": "array", "items": {"type": "string"}}
 
 MANIFEST: t.Dict[str, t.Any] = {
@@ -99,11 +106,45 @@ MANIFEST: t.Dict[str, t.Any] = {
                             "properties": {"set": _SET, "target": _TARGET},
                         },
                     },
-                    "carried": {
-                        "description": "False if the base has the file, so that this bundle need not carry it.",
-                        "type": "boolean",
-                        "default": True,
+                    "carried": _CARRIED,
+                },
+            },
+        },
+        "extras": {
+            "description": "Files of any kind besides the wheels. The key is missing if there are none.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["path", "kind", "sha256", "size"],
+                "additionalProperties": False,
+                "properties": {
+                    "path": {
+                        "description": "Path in the bundle.",
+                        "type": "string",
+                        "pattern": "^%s/%s$" % (_layout.FILES, _layout.FILE_NAME),
                     },
+                    "kind": {
+                        "description": "collection for the archive of an Ansible collection; otherwise file.",
+                        "type": "string",
+                        "pattern": "^(file|collection)$",
+                    },
+                    "name": {
+                        "description": "The name of a collection: NAMESPACE.NAME.",
+                        "type": "string",
+                        "pattern": "^[a-z_][a-z0-9_]*[.][a-z_][a-z0-9_]*$",
+                    },
+                    "version": {
+                        "description": "The version of a collection (semantic versioning).",
+                        "type": "string",
+                        "pattern": "^[0-9][A-Za-z0-9.+-]*$",
+                    },
+                    "sha256": dict(_SHA256, description="Of the file, in hex."),
+                    "size": {"description": "In bytes.", "type": "integer", "minimum": 0},
+                    "origin": {
+                        "description": "The URL that it was fetched from, or source:NAME for a file of the control host.",
+                        "type": "string",
+                    },
+                    "carried": _CARRIED,
                 },
             },
         },

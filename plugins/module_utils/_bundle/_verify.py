@@ -31,7 +31,7 @@ def verify(
     manifest leaves to the base may be missing, unless the bundle must be ``whole``; where they exist they are
     checked, too. ``known`` are sums that the caller computed while it wrote the files, so those are not read again.
 
-    With ``ignored``, the folder has only the open part, which is everything but the pool: paths for which it returns
+    With ``ignored``, the folder has only the open part, which is everything but wheels and other files: paths for which it returns
     true are ignored, and so is who can change the folder. Raises AirgapError with the name of the first wrong file.
     """
     found = _folder.walk(root) if os.path.isdir(root) else {}
@@ -41,8 +41,8 @@ def verify(
         # An interrupted reception leaves the first or the second.
         _folder.check_owners(root, [root + ".previous", incoming or os.path.join(os.path.dirname(root), "incoming")])
     manifest, sums = _read_names(root)
-    listed = {entry["path"]: entry for entry in manifest["files"]}
-    wanted = {path: sha256 for path, sha256 in sums.items() if ignored is None or not _layout.is_in_pool(path)}
+    listed = {entry["path"]: entry for entry in _manifest.entries(manifest)}
+    wanted = {path: sha256 for path, sha256 in sums.items() if ignored is None or not _layout.is_payload(path)}
     wanted.update(
         {path: entry["sha256"] for path, entry in listed.items() if not _manifest.is_carried(entry) and path in found}
     )
@@ -80,9 +80,9 @@ def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
     manifest = _manifest.read(root)
     if _layout.MANIFEST not in sums:
         raise AirgapError("%s does not name %s. Fetch the bundle again." % (sums_path, _layout.MANIFEST))
-    _layout.check_names(set(sums) | {entry["path"] for entry in manifest["files"]}, root)
+    _layout.check_names(set(sums) | {entry["path"] for entry in _manifest.entries(manifest)}, root)
     carried = {entry.path for entry in _manifest.carried(manifest)}
-    for path in sorted(carried ^ {path for path in sums if _layout.is_in_pool(path)}):
+    for path in sorted(carried ^ {path for path in sums if _layout.is_payload(path)}):
         raise AirgapError(
             "%s is in only one of %s (as a file that is carried) and %s. Remove the folder %s and transfer the bundle again."
             % (os.path.join(root, path), _layout.MANIFEST, _layout.SUMS, root)
@@ -119,7 +119,7 @@ def _hash(
 
 
 def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapping[str, _layout.Entry]) -> None:
-    listed = {entry["path"]: entry for entry in manifest["files"]}
+    listed = {entry["path"]: entry for entry in _manifest.entries(manifest)}
     for path, entry in listed.items():
         if path in entries and (entry["sha256"], entry["size"]) != entries[path][1:]:
             raise AirgapError(
@@ -132,8 +132,8 @@ def _check_agreement(root: str, manifest: t.Mapping[str, t.Any], entries: t.Mapp
         where = os.path.join(root, path)
         pins = _lock.parse_pins(_folder.read_text(where), where)
         for pin in pins:
-            entry = listed.get("%s/%s" % (_layout.POOL, pin.filename))
-            if entry is None or entry["sha256"] != pin.sha256:
+            pinned = listed.get("%s/%s" % (_layout.POOL, pin.filename))
+            if pinned is None or pinned["sha256"] != pin.sha256:
                 raise AirgapError(
                     "%s pins %s, which is not in the pool. Stage the bundle again." % (where, pin.filename)
                 )

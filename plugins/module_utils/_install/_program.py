@@ -23,7 +23,7 @@ import typing as t
 import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils import _access, _disk_space, _files
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install._bundle_venv import install, report
 from ansible_collections.airgap.python.plugins.module_utils._install._lock_choice import choose, pip_of
@@ -43,7 +43,7 @@ def report_verified(bundle: Bundle, signers: t.Sequence[str]) -> None:
             "UNVERIFIED: no signature was checked, so anyone may have created this bundle. Name those who may sign it with "
             "--allowed-signers."
         )
-    missing = [entry for entry in bundle.manifest["files"] if entry["path"] not in bundle.held]
+    missing = [entry for entry in _manifest.entries(bundle.manifest) if entry["path"] not in bundle.held]
     if missing:
         report("It adds to the bundle %s, which has %d of its files." % (bundle.base, len(missing)))
 

@@ -22,6 +22,7 @@ KINDS = ("added", "upgraded", "downgraded", "replaced", "removed")
 Manifest = t.Mapping[str, t.Any]
 # The fields of each file of an inventory that are used.
 _FILE_KEYS = ("path", "name", "version", "sha256")
+_EXTRA_KEYS = ("path", "kind", "sha256")
 # name -> (version, sha256)
 _Lock = t.Dict[str, t.Tuple[str, str]]
 
@@ -31,12 +32,14 @@ def parse_base(text: str, where: str) -> Manifest:
     document = _json.parse(text, where)
     if not isinstance(document, dict) or "imported" not in document:
         return _manifest.parse(text, where)
-    for entry in document["files"] if isinstance(document.get("files"), list) else [None]:
-        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in _FILE_KEYS):
-            raise AirgapError(
-                "%s is not an inventory: each of its files needs %s. Fetch it again from the index host."
-                % (where, ", ".join(_FILE_KEYS))
-            )
+    for name, keys in (("files", _FILE_KEYS), ("extras", _EXTRA_KEYS)):
+        entries = document.get(name, [None] if name == "files" else [])
+        for entry in entries if isinstance(entries, list) else [None]:
+            if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in keys):
+                raise AirgapError(
+                    "%s is not an inventory: each of its %s needs %s. Fetch it again from the index host."
+                    % (where, name, ", ".join(keys))
+                )
     return document
 
 
@@ -125,10 +128,10 @@ def compare(earlier: t.Optional[Manifest], now: Manifest, parse: t.Callable[[str
             one["lock"] = "gone"
         one.update(compare_lock(theirs, mine, parse))
         locks.append(one)
-    old_files = {entry["path"]: entry for entry in (earlier or {"files": []})["files"]}
-    new_files = {entry["path"]: entry for entry in now["files"]}
+    old_files = {entry["path"]: entry for entry in _manifest.entries(earlier or {"files": []})}
+    new_files = {entry["path"]: entry for entry in _manifest.entries(now)}
     fresh = [path for path in sorted(new_files) if old_files.get(path, {}).get("sha256") != new_files[path]["sha256"]]
-    return {
+    found = {
         "format": _report_files.FORMAT,
         "bundle": now["id"],
         "created": now["created"],
@@ -140,6 +143,25 @@ def compare(earlier: t.Optional[Manifest], now: Manifest, parse: t.Callable[[str
             "new": [{key: new_files[path][key] for key in ("path", "sha256", "size")} for path in fresh],
             "gone": [os.path.basename(path) for path in sorted(set(old_files) - set(new_files))],
         },
+    }
+    extras = compare_extras(_manifest.extras(earlier or {}), _manifest.extras(now))
+    return dict(found, extras=extras) if any(extras.values()) else found
+
+
+def compare_extras(
+    earlier: t.Iterable[t.Mapping[str, t.Any]], now: t.Iterable[t.Mapping[str, t.Any]]
+) -> t.Dict[str, t.List[t.Dict[str, t.Any]]]:
+    """Return which files besides the wheels were added, have another content under the same name, or were removed."""
+    old = {entry["path"]: entry["sha256"] for entry in earlier}
+    new = {entry["path"]: entry["sha256"] for entry in now}
+    return {
+        "added": [{"path": path, "to": new[path]} for path in sorted(set(new) - set(old))],
+        "changed": [
+            {"path": path, "from": old[path], "to": new[path]}
+            for path in sorted(set(new) & set(old))
+            if old[path] != new[path]
+        ],
+        "removed": [{"path": path, "from": old[path]} for path in sorted(set(old) - set(new))],
     }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _signature
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _signature
 from ansible_collections.airgap.python.plugins.module_utils._report import (
     _audit,
     _changes,
@@ -151,10 +151,11 @@ class Share(t.NamedTuple):
 
 
 class Sizes(t.NamedTuple):
-    """Sizes of the sets, of files that no lock uses any more, of the bundle, and of its largest packages."""
+    """Sizes of the sets, of wheels that no lock uses any more, of other files, of the bundle, and of its largest packages."""
 
     sets: t.Tuple[Share, ...]
     unused: t.Optional[Share]
+    extras: t.Optional[Share]
     bundle: Share
     largest: t.Tuple[Share, ...]
 
@@ -187,6 +188,19 @@ class File(t.NamedTuple):
     bytes: int
 
 
+class Extra(t.NamedTuple):
+    """A file besides the wheels; ``name`` and ``version`` are those of a collection, ``news`` is new, changed or ""."""
+
+    filename: str
+    kind: str
+    name: str
+    version: str
+    origin: str
+    sha256: str
+    bytes: int
+    news: str
+
+
 class Page(t.NamedTuple):
     """All contents of the page; ``signers`` are allowed signers, of which ``required`` must sign."""
 
@@ -202,9 +216,16 @@ class Page(t.NamedTuple):
     sizes: Sizes
     trees: t.Tuple[Tree, ...]
     files: t.Tuple[File, ...]
+    extras: t.Tuple[Extra, ...]
+    lost_extras: t.Tuple[str, ...]
     tool_sets: t.Tuple[str, ...]
     signers: t.Tuple[_signature.AllowedSigner, ...]
     required: int
+
+    @property
+    def has_file_news(self) -> bool:
+        """Whether files besides the packages were added, changed or removed since the previous bundle."""
+        return bool(self.lost_extras) or any(one.news for one in self.extras)
 
 
 def plan(
@@ -233,9 +254,11 @@ def plan(
         news=_news(changes, locks),
         vulnerabilities=_vulnerabilities(audit, manifest["files"], locks),
         licences=_licences(contents, usual, locks),
-        sizes=_sizes(manifest["files"], locks),
+        sizes=_sizes(manifest["files"], locks, _manifest.extras(manifest)),
         trees=_trees(contents.locks),
         files=_files(contents, locks),
+        extras=_extras(_manifest.extras(manifest), changes),
+        lost_extras=tuple(_filename(one) for one in changes.get("extras", {}).get("removed", ())),
         tool_sets=tuple(name for name in locks.sets if name.startswith(TOOL_SETS)),
         signers=tuple(_signature.allowed_signers(signers)),
         required=required,
@@ -388,7 +411,12 @@ def _share(name: str, entries: t.Sequence[Entry], is_tool: bool = False) -> Shar
     return Share(name, _count_projects(entries), len(entries), sum(entry["size"] for entry in entries), is_tool)
 
 
-def _sizes(entries: t.Sequence[Entry], locks: Locks) -> Sizes:
+def _whole(share: Share, extras: t.Sequence[Entry]) -> Share:
+    size = share.bytes + sum(entry["size"] for entry in extras)
+    return share._replace(files=share.files + len(extras), bytes=size)
+
+
+def _sizes(entries: t.Sequence[Entry], locks: Locks, extras: t.Sequence[Entry] = ()) -> Sizes:
     by_set: t.Dict[str, t.List[Entry]] = {name: [] for name in locks.sets}
     by_project: t.Dict[str, t.List[Entry]] = {}
     for entry in entries:
@@ -402,7 +430,8 @@ def _sizes(entries: t.Sequence[Entry], locks: Locks) -> Sizes:
     return Sizes(
         sets=tuple(_share(name, files, name.startswith(TOOL_SETS)) for name, files in by_set.items()),
         unused=_share("", unused) if unused else None,
-        bundle=_share("", entries),
+        extras=Share("", 0, len(extras), sum(entry["size"] for entry in extras)) if extras else None,
+        bundle=_whole(_share("", entries), extras),
         largest=tuple(share._replace(percent=100.0 * share.bytes / top) for share in largest),
     )
 
@@ -443,4 +472,28 @@ def _files(contents: Contents, locks: Locks) -> t.Tuple[File, ...]:
             bytes=entry["size"],
         )
         for entry in entries
+    )
+
+
+def _filename(one: Entry) -> str:
+    return os.path.basename(str(one["path"]))
+
+
+def _extras(entries: t.Iterable[Entry], changes: t.Mapping[str, t.Any]) -> t.Tuple[Extra, ...]:
+    found = changes.get("extras", {})
+    news = {one["path"]: "new" for one in found.get("added", ())}
+    news.update({one["path"]: "changed" for one in found.get("changed", ())})
+    is_first = changes["against"] is None
+    return tuple(
+        Extra(
+            filename=_filename(entry),
+            kind=entry["kind"],
+            name=entry.get("name", ""),
+            version=entry.get("version", ""),
+            origin=entry.get("origin", ""),
+            sha256=entry["sha256"],
+            bytes=entry["size"],
+            news="" if is_first else news.get(entry["path"], ""),
+        )
+        for entry in sorted(entries, key=lambda one: str(one["path"]))
     )

@@ -13,7 +13,7 @@ import typing as t
 import uuid
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _contents, _report_files
 from ansible_collections.airgap.python.plugins.module_utils._report._license import License
@@ -51,7 +51,7 @@ def write_sbom(root: str, check_mode: bool) -> t.Dict[str, t.Any]:
     result = _report_files.write_report(root, _report_files.SBOM, render(compose(contents, edges)), check_mode)
     return dict(
         result,
-        components=len(contents.manifest["files"]),
+        components=len(_manifest.entries(contents.manifest)),
         edges=sum(len(needed) for needed in edges.values()),
     )
 
@@ -74,17 +74,9 @@ def licenses_of(declared: License) -> t.List[t.Any]:
 def component_of(entry: t.Mapping[str, t.Any], declared: License) -> t.Any:
     """Return a file of the manifest as a component."""
     filename = os.path.basename(entry["path"])
-    sha256 = HashType(alg=HashAlgorithm.SHA_256, content=entry["sha256"])
     used_by = sorted("%s/%s" % (one["set"], one["target"]) for one in entry["used_by"])
-    properties = [Property(name="airgap:lock", value=label) for label in used_by]
-    properties.append(Property(name="airgap:size", value=str(entry["size"])))
-    references = []
-    if _URL.match(entry.get("origin", "")):
-        references.append(
-            ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(entry["origin"]), hashes=[sha256])
-        )
-    elif entry.get("origin"):
-        properties.append(Property(name="airgap:origin", value=entry["origin"]))
+    sha256, properties, references = _facts(entry)
+    properties = [Property(name="airgap:lock", value=label) for label in used_by] + properties
     return Component(
         type=ComponentType.LIBRARY,
         name=entry["name"],
@@ -97,6 +89,39 @@ def component_of(entry: t.Mapping[str, t.Any], declared: License) -> t.Any:
         properties=properties,
         external_references=references,
     )
+
+
+def extra_of(entry: t.Mapping[str, t.Any]) -> t.Any:
+    """Return a file besides the wheels as a component: a collection is a library, which has no purl type of its own."""
+    filename = os.path.basename(entry["path"])
+    sha256, properties, references = _facts(entry)
+    is_collection = entry["kind"] == "collection" and bool(entry.get("name"))
+    return Component(
+        type=ComponentType.LIBRARY if is_collection else ComponentType.FILE,
+        name=entry["name"] if is_collection else filename,
+        version=entry.get("version"),
+        bom_ref=entry["path"],
+        purl=PackageURL("generic", None, entry["name"], entry.get("version"), {"file_name": filename})
+        if is_collection
+        else None,
+        hashes=[sha256],
+        properties=properties,
+        external_references=references,
+    )
+
+
+def _facts(entry: t.Mapping[str, t.Any]) -> t.Tuple[t.Any, t.List[t.Any], t.List[t.Any]]:
+    """Return the sum of a file, and what is known of its size and origin as properties and references."""
+    sha256 = HashType(alg=HashAlgorithm.SHA_256, content=entry["sha256"])
+    properties = [Property(name="airgap:size", value=str(entry["size"]))]
+    references = []
+    if _URL.match(entry.get("origin", "")):
+        references.append(
+            ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(entry["origin"]), hashes=[sha256])
+        )
+    elif entry.get("origin"):
+        properties.append(Property(name="airgap:origin", value=entry["origin"]))
+    return sha256, properties, references
 
 
 def edges_of(contents: _contents.Contents) -> Edges:
@@ -115,6 +140,7 @@ def compose(contents: _contents.Contents, edges: Edges) -> t.Any:
     """Return the bill of a bundle."""
     manifest = contents.manifest
     components = {entry["path"]: component_of(entry, contents.licenses[entry["path"]]) for entry in manifest["files"]}
+    extras = {entry["path"]: extra_of(entry) for entry in _manifest.extras(manifest)}
     locks = {
         path: Component(type=ComponentType.FILE, name=path, bom_ref=path)
         for path in sorted(edges)
@@ -130,14 +156,14 @@ def compose(contents: _contents.Contents, edges: Edges) -> t.Any:
     created = datetime.datetime.fromisoformat(manifest["created"].replace("Z", "+00:00"))
     bom = Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, "urn:airgap-bundle:" + manifest["id"]),
-        components=list(components.values()),
+        components=[*components.values(), *extras.values()],
         metadata=BomMetaData(
             component=bundle,
             timestamp=created.astimezone(datetime.timezone.utc),
             tools=ToolRepository(components=[Component(type=ComponentType.APPLICATION, name="airgap.python")]),
         ),
     )
-    bom.register_dependency(bundle, list(locks.values()))
+    bom.register_dependency(bundle, [*locks.values(), *extras.values()])
     for path, needed in sorted(edges.items()):
         bom.register_dependency(locks.get(path) or components[path], [components[one] for one in sorted(needed)])
     return bom

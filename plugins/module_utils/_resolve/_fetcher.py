@@ -26,6 +26,8 @@ class Fetcher:
     def __init__(self, pip: Pip, scratch: str, at_a_time: int) -> None:
         self.pip = pip
         self.folder = os.path.join(scratch, "fetched")
+        # What the process printed last: why a file did not arrive.
+        self.last_line = ""
         os.mkdir(self.folder)
         script = os.path.join(scratch, "fetch.py")
         with open(script, "w", encoding="utf-8") as stream:
@@ -50,6 +52,7 @@ class Fetcher:
             report_progress(sum(name.isdigit() for name in os.listdir(self.folder)))
             output = self.wait_briefly(None)
         out = output.decode("utf-8", "replace")
+        self.last_line = out.strip().rpartition("\n")[2]
         log_command(self.command, self.process.returncode, time.time() - started, out, self.pip.log, self.pip.secrets())
         return [os.path.join(self.folder, str(number)) for number in range(len(urls))]
 

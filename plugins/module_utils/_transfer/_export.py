@@ -17,7 +17,7 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import (
     _signature,
     _verify,
 )
-from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_in_pool
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_payload
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY_PREFIX,
@@ -137,8 +137,8 @@ class Export:
         manifest, entries = _verify.verify(self.path)
         sent = _manifest.to_send(manifest, entries)
         listing = _volumes.render(self.identity, volumes)
-        _volumes.parse(listing, _volumes.LIST, self.identity, [entry for entry in sent if is_in_pool(entry.path)])
-        open_part = {entry.path: entry for entry in sent if not is_in_pool(entry.path)}
+        _volumes.parse(listing, _volumes.LIST, self.identity, [entry for entry in sent if is_payload(entry.path)])
+        open_part = {entry.path: entry for entry in sent if not is_payload(entry.path)}
         existing = self.existing()
         expected = set(open_part) | {_volumes.LIST} | {"%s/%s" % (_volumes.FOLDER, one.name) for one in volumes}
         removed = sorted(path for path in set(existing) - expected if _is_of_an_export(path))

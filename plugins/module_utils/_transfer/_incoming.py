@@ -19,7 +19,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest, _sums, _verify
-from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_in_pool
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_payload
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_bytes, sha256_file
@@ -77,7 +77,8 @@ class Incoming:
 
     def remove_refused(self) -> None:
         """Remove the open part of a bundle that is refused, unless some of its pool has arrived."""
-        if self.is_check_mode or os.path.isdir(self.partial) or os.path.isdir(os.path.join(self.bundle, _layout.POOL)):
+        folders = [self.partial, *(os.path.join(self.bundle, one) for one in (_layout.POOL, _layout.FILES))]
+        if self.is_check_mode or any(os.path.isdir(one) for one in folders):
             return
         shutil.rmtree(self.bundle, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -94,7 +95,7 @@ class Incoming:
         if data is None or sha256_bytes(data) != self.offer.sha256:
             return None
         sums = _sums.parse(_folder.read_text(path), path)
-        found = {name: sha256 for name, sha256 in sums.items() if not is_in_pool(name)}
+        found = {name: sha256 for name, sha256 in sums.items() if not is_payload(name)}
         found[_layout.SUMS] = self.offer.sha256
         if self.offer.signatures:
             found[_layout.SIGNATURE] = self.offer.signatures
@@ -107,15 +108,15 @@ class Incoming:
         expected = self.expected()
         return (
             expected is not None
-            and set(expected) == {path for path in _folder.walk(self.open) if not is_in_pool(path)}
+            and set(expected) == {path for path in _folder.walk(self.open) if not is_payload(path)}
             and all(_has_content(os.path.join(self.open, path), sha256) for path, sha256 in expected.items())
         )
 
     def known(self, present: Present) -> t.List[str]:
         """Return the SHA-256 of the files outside the pool that are here, which the sending host leaves out."""
-        found = {sha256 for path, sha256 in present.items() if not is_in_pool(path)}
+        found = {sha256 for path, sha256 in present.items() if not is_payload(path)}
         for path in _folder.walk(self.bundle) if os.path.isdir(self.bundle) and not self.is_check_mode else ():
-            if not is_in_pool(path):
+            if not is_payload(path):
                 found.add(sha256_file(os.path.join(self.bundle, path)))
         return sorted(found)
 
@@ -146,7 +147,7 @@ class Incoming:
             )
         self.link_known(present, expected)
         for path in _folder.walk(self.open):
-            if path not in expected and not is_in_pool(path):
+            if path not in expected and not is_payload(path):
                 os.unlink(os.path.join(self.open, path))
         if not self.has_open():
             raise AirgapError("The open part of bundle %s did not arrive completely. Run this again." % self.offer.id)
@@ -167,7 +168,7 @@ class Incoming:
 
     def link_known(self, present: Present, expected: t.Mapping[str, str]) -> None:
         """Add files of the bundle in place to the open part, by their content."""
-        here = {sha256: path for path, sha256 in present.items() if not is_in_pool(path)}
+        here = {sha256: path for path, sha256 in present.items() if not is_payload(path)}
         for path, sha256 in expected.items():
             final = os.path.join(self.open, path)
             if sha256 in here and not _has_content(final, sha256):
@@ -187,7 +188,7 @@ class Incoming:
 
     def read_contents(self) -> Contents:
         """Verify the open part, except its signatures, and return what it says of the bundle."""
-        manifest, entries = _verify.verify(self.open, ignored=is_in_pool)
+        manifest, entries = _verify.verify(self.open, ignored=is_payload)
         if manifest["id"] != self.offer.id:
             raise AirgapError("Bundle %s was offered, and bundle %s arrived." % (self.offer.id, manifest["id"]))
         return Contents(

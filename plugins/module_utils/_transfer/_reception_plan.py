@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
-from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_in_pool
+from ansible_collections.airgap.python.plugins.module_utils._bundle._layout import Entry, is_in_pool, is_payload
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._transfer import _parts
 
@@ -41,7 +41,7 @@ class Contents(t.NamedTuple):
     @property
     def pool(self) -> t.List[str]:
         """Return the paths of the pool that the bundle carries, in the order in which both hosts number them."""
-        return sorted(path for path in self.carried if is_in_pool(path))
+        return sorted(path for path in self.carried if is_payload(path))
 
     def size_of(self, path: str) -> int:
         """Return the size of a file, in bytes."""

@@ -37,7 +37,7 @@ def load(path: str, sha256: str, known: t.Collection[str], wanted: t.Sequence[st
 
 def open_part(root: str, sha256: str, known: t.Collection[str]) -> t.List[t.Tuple[str, int]]:
     """Return path and size of the files of the open part whose SHA-256 is not known, SHA256SUMS first."""
-    sums = {path: one for path, one in _read_sums(root, sha256).items() if not _layout.is_in_pool(path)}
+    sums = {path: one for path, one in _read_sums(root, sha256).items() if not _layout.is_payload(path)}
     for name in (_layout.SUMS, _layout.SIGNATURE, _volumes.LIST):
         if os.path.isfile(os.path.join(root, name)):
             sums[name] = sha256_file(os.path.join(root, name))
@@ -51,7 +51,7 @@ def pool_parts(root: str, sha256: str, wanted: t.Sequence[str]) -> t.Tuple[str, 
         root, name = os.path.split(root)
         paths = [name]
     else:
-        paths = sorted(path for path in _read_sums(root, sha256) if _layout.is_in_pool(path))
+        paths = sorted(path for path in _read_sums(root, sha256) if _layout.is_payload(path))
     return root, _parts.parse_wanted(wanted, paths, lambda path: os.lstat(os.path.join(root, path)).st_size)
 
 

@@ -33,6 +33,18 @@ GOOD = {
             "carried": True,
         }
     ],
+    "extras": [
+        {
+            "path": "files/acme-tools-1.2.0.tar.gz",
+            "kind": "collection",
+            "name": "acme.tools",
+            "version": "1.2.0",
+            "sha256": "b" * 64,
+            "size": 9,
+            "origin": "",
+            "carried": True,
+        }
+    ],
 }
 WRONG: t.Tuple[t.Any, ...] = (
     None,
