@@ -14,6 +14,12 @@ options:
     description: The bundle that is imported.
     type: path
     required: true
+  sha256:
+    description:
+      - SHA-256 of the bundle's C(SHA256SUMS), as M(airgap.python.bundle_verify) returned it. A bundle that changed since then is
+        refused. If it is empty, that is not checked.
+    type: str
+    default: ""
   signers:
     description: Who signed the bundle, as M(airgap.python.bundle_verify) returns it.
     type: list

@@ -118,3 +118,9 @@ def read_if_exists(path: str) -> t.Optional[bytes]:
             return stream.read()
     except FileNotFoundError:
         return None
+
+
+def remove_if_exists(path: str) -> None:
+    """Remove a file, if it exists."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -40,9 +40,30 @@ options:
       - Otherwise RV(whole) reports it.
     type: bool
     default: false
+  closure:
+    description:
+      - Also check that every lock is closed and fits its target, as M(airgap.python.bundle_closure) does, and fail if one is not.
+      - Exactly the bundle that O(ledger) says was imported is not checked again.
+    type: bool
+    default: false
+  locks:
+    description: Also return the locks of these sets and targets that the bundle has.
+    type: dict
+    suboptions:
+      sets:
+        description: Names of requirement sets.
+        type: list
+        elements: str
+        required: true
+      targets:
+        description: Names of targets.
+        type: list
+        elements: str
+        required: true
 requirements:
   - python >= 3.8
   - ssh-keygen, of OpenSSH 8.2 or newer, if O(allowed_signers) is given
+  - packaging >= 22, or pip >= 24.1, of this interpreter or as a wheel in the bundle, if O(closure) is set
 extends_documentation_fragment:
   - airgap.python.approval
 """
@@ -60,9 +81,22 @@ EXAMPLES = r"""
       - alice@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFi0ZRzTPZbQpFOBMZ0g5aeSS0MkEzVjSzMM0tBo4R5A
       - bob@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILMuZWVbHhDBFKSU1mMcnQlfGQhrdPmCeWHzlJ8Gz0bD
     required_signatures: 2
+
+- name: Verify the bundle, check that its locks are closed, and read what the index host is installed from
+  airgap.python.bundle_verify:
+    path: /srv/airgap/bundle
+    whole: true
+    closure: true
+    locks:
+      sets: [airgap-devpi, airgap-pip]
+      targets: [index]
 """
 
 RETURN = r"""
+request:
+  description: The options that decide what is verified, as they were given; the action plugin adds them.
+  type: dict
+  returned: always
 found:
   description: Whether the bundle exists.
   type: bool
@@ -123,6 +157,21 @@ targets:
   type: list
   elements: dict
   returned: when RV(found=true)
+locks:
+  description: The locks that the bundle has of those in O(locks).
+  type: list
+  elements: dict
+  returned: when RV(found=true) and O(locks) is given
+  contains:
+    set:
+      description: The set.
+      type: str
+    target:
+      description: The target.
+      type: str
+    content:
+      description: The lock in base64.
+      type: str
 bytes:
   description: Size of everything that the bundle carries, in bytes, without the files that it leaves to its base.
   type: int
@@ -132,7 +181,14 @@ bytes:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _approval, _layout, _manifest, _verify
+from ansible_collections.airgap.python.plugins.module_utils._bundle import (
+    _approval,
+    _closure,
+    _layout,
+    _locks,
+    _manifest,
+    _verify,
+)
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -144,18 +200,30 @@ def main() -> None:
             path={"type": "path", "required": True},
             missing_ok={"type": "bool", "default": False},
             whole={"type": "bool", "default": False},
+            closure={"type": "bool", "default": False},
+            locks={
+                "type": "dict",
+                "options": {
+                    "sets": {"type": "list", "elements": "str", "required": True},
+                    "targets": {"type": "list", "elements": "str", "required": True},
+                },
+            },
         ),
         supports_check_mode=True,
     )
     path = module.params["path"]
     if module.params["missing_ok"] and not os.path.exists(os.path.join(path, _layout.SUMS)):
         module.exit_json(changed=False, found=False)
+    asked = module.params["locks"]
     try:
         approval = _approval.check(path, module.params)
         manifest, entries = _verify.verify(path, module.params["whole"])
+        locks = _locks.read_texts(path, asked["sets"], asked["targets"])["locks"] if asked else []
+        sums = {entry.path: entry.sha256 for entry in entries}
+        if module.params["closure"]:
+            _closure.check_unless_imported(path, sums[_layout.SUMS], module.params["ledger"], module.warn)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
-    sums = {entry.path: entry.sha256 for entry in entries}
     built = {one["name"] for one in manifest["files"] if str(one.get("origin") or "").startswith("built:")}
     module.exit_json(
         changed=False,
@@ -171,6 +239,7 @@ def main() -> None:
         built=sorted(built),
         targets=manifest["targets"],
         bytes=sum(entry.size for entry in _manifest.to_send(manifest, entries)),
+        **({"locks": locks} if asked else {}),
         **approval.result(),
     )
 

@@ -34,7 +34,7 @@ options:
     type: bool
     default: false
   venv:
-    description: The virtual environment with devpi-server, as M(airgap.python.locked_venv) creates it.
+    description: The virtual environment with devpi-server. O(environment) installs it.
     type: path
     required: true
   data_dir:
@@ -73,6 +73,11 @@ options:
     description: The interpreter that the environment was created with.
     type: path
     default: /usr/bin/python3
+  target:
+    description:
+      - The target that O(environment) is for, as RV(airgap.python.bundle_verify#module:targets) has it. An interpreter that cannot use
+        it is refused. If it is not given, that is not checked.
+    type: dict
   host:
     description: The addresses to listen on.
     type: list
@@ -142,6 +147,8 @@ attributes:
     support: full
 requirements:
   - python >= 3.8
+extends_documentation_fragment:
+  - airgap.python.service_environment
 """
 
 EXAMPLES = r"""
@@ -153,6 +160,10 @@ EXAMPLES = r"""
     user: devpi
     unit: "{{ lookup('ansible.builtin.template', 'devpi-server.service.j2') }}"
     options: {threads: 100}
+    environment:
+      lock_content: "{{ lookup('ansible.builtin.file', 'devpi-lock.txt') }}"
+      pip_wheel: /srv/airgap/bundle/wheels/pip-26.3-py3-none-any.whl
+      find_links: [/srv/airgap/bundle/wheels]
 """
 
 RETURN = r"""
@@ -167,6 +178,14 @@ restart:
   returned: success
   type: str
   sample: /etc/devpi-server/devpi-server.yml changes
+rc:
+  description: The return code of the command that failed.
+  returned: a command that creates the environment failed
+  type: int
+pip_output:
+  description: The whole output of that command.
+  returned: a command that creates the environment failed
+  type: str
 url:
   description: The URL at which this host reaches the server.
   returned: O(state=present)
@@ -181,6 +200,7 @@ answers:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _service_apply, _service_removal
+from ansible_collections.airgap.python.plugins.module_utils._install import _service_environment
 
 STATES = {
     "present": _service_apply.ensure_present,
@@ -196,6 +216,7 @@ def main() -> None:
             "state": {"type": "str", "choices": list(STATES), "default": "present"},
             "remove_data": {"type": "bool", "default": False},
             "venv": {"type": "path", "required": True},
+            "environment": _service_environment.OPTION,
             "data_dir": {"type": "path", "required": True},
             "config_dir": {"type": "path", "required": True},
             "user": {"type": "str", "required": True},
@@ -204,6 +225,7 @@ def main() -> None:
             "image": {"type": "str", "default": ""},
             "unit": {"type": "str"},
             "python": {"type": "path", "default": "/usr/bin/python3"},
+            "target": {"type": "dict"},
             "host": {"type": "list", "elements": "str", "default": ["0.0.0.0"]},
             "port": {"type": "int", "default": 3141},
             "options": {"type": "dict", "default": {}},
@@ -224,7 +246,7 @@ def main() -> None:
     try:
         result = STATES[module.params["state"]](module)
     except AirgapError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **error.details)
     module.exit_json(**result)
 
 

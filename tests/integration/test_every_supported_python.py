@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import typing as t
 
 import ansible
 import pytest
@@ -84,9 +85,14 @@ def test_ansible_tells_its_target_and_keeps_an_environment(python, tmp_path):
         "no_index": True,
         "find_links": [str(bundle / "wheels")],
     }
+    settings: t.Dict[str, t.Any] = {
+        name: str(tmp_path / name) for name in ("path", "uv_path", "ca_path", "hosts_path", "environment_path")
+    }
+    settings.update(index_url="http://127.0.0.1:1/", request=False, only=["pip", "uv", "ca", "hosts"])
     steps = [
         ("told", {"airgap.python.python_target_info": {"python": python, "targets": [target]}}),
-        ("settings", {"airgap.python.pip_settings_info": {"index_url": "http://127.0.0.1:1/"}}),
+        ("settings", {"airgap.python.client_settings": settings}),
+        ("settings_again", {"airgap.python.client_settings": settings}),
         ("first", {"airgap.python.locked_venv": install}),
         ("second", {"airgap.python.locked_venv": install}),
     ]
@@ -106,5 +112,6 @@ def test_ansible_tells_its_target_and_keeps_an_environment(python, tmp_path):
     answers = json.loads((tmp_path / "results.json").read_text())
     assert not [one["msg"] for one in answers.values() if one.get("failed")]
     assert answers["told"]["target"] == "here"
+    assert (answers["settings"]["changed"], answers["settings_again"]["changed"]) == (True, False)
     assert (answers["first"]["changed"], answers["second"]["changed"]) == (True, False)
     assert version_of(venv) == ["1.0", "2.0", target["python"].rpartition(".")[0]]

@@ -39,6 +39,7 @@ class Control:
     def play(self, name, *options, **variables):
         """Run a playbook; return its status and its output as one line."""
         command = [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", self.inventory]
+        variables.setdefault("pip_conf_uv_path", str(self.folder / "uv.toml"))
         command += ["-e", json.dumps(variables), "playbooks/%s.yml" % name, *options]
         environment = dict(
             os.environ,

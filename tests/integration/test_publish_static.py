@@ -22,6 +22,39 @@ PLAY = """
     - airgap.python.static
     - airgap.python.publish
 """
+# Another role has verified the bundle in the same run, as devpi and front do, and then a command runs.
+AFTER_A_ROLE = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Verify the bundle in another role
+      airgap.python.bundle_verify:
+        path: "{{ airgap_dir }}/bundle"
+        allowed_signers: []
+        required_signatures: 0
+        revoked_signers: []
+        ledger: "{{ airgap_dir }}/ledger.jsonl"
+        older_ok: "{{ other_older }}"
+        whole: true
+        closure: true
+        locks: {sets: [base, nothing], targets: [here]}
+      register: __front_verified
+
+    - name: Check the locks that it returned
+      ansible.builtin.assert:
+        that:
+          - __front_verified.locks | map(attribute='set') | list == ['base']
+          - "'app==1.0' in __front_verified.locks[0].content | b64decode"
+
+    - name: Do something in between
+      ansible.builtin.command: "{{ between }}"
+
+- hosts: localhost
+  gather_facts: false
+  roles:
+    - airgap.python.static
+    - airgap.python.publish
+"""
 
 
 class Site:
@@ -86,8 +119,38 @@ def test_bundle_is_published_and_recorded_and_a_second_run_changes_nothing_in_fe
     rc, changed, output = site.play("-vvv")
     assert (rc, changed) == (0, 0), output
     assert "got 0 files" in output
-    assert output.count(" EXEC ") <= 6, output
+    assert output.count(" EXEC ") <= 5, output
     assert small_bundle.snapshot(site.folder) == before
+
+
+@pytest.mark.parametrize(("older", "verifications"), [(False, 1), (True, 2)])
+def test_bundle_is_verified_again_only_if_a_role_verified_it_with_other_options(site, older, verifications):
+    (site.folder / "play.yml").write_text(AFTER_A_ROLE)
+    rc, _changed, output = site.play("-vvv", other_older=older, between="true")
+    assert rc == 0, output
+    assert output.count("/plugins/modules/bundle_verify.py") == verifications
+    assert [one["uploaded"] for one in site.imports()] == [3]
+
+
+def test_bundle_that_changed_after_it_was_verified_is_neither_published_nor_recorded(site):
+    verified = site.folder / "verified"
+    shutil.copytree(site.bundle, verified)
+    site.stage("2.0")
+    other = site.bundle.rename(site.folder / "other")
+    verified.rename(site.bundle)
+    (site.folder / "play.yml").write_text(AFTER_A_ROLE)
+    rc, _changed, output = site.play(other_older=False, between="cp -a %s/. %s" % (other, site.bundle))
+    assert rc == 2 and "is not the bundle that was verified: it changed since then" in output, output
+    assert site.imports() == [] and not (site.folder / "static/current").exists()
+
+
+def test_bundle_whose_locks_are_not_closed_is_refused_before_anything_is_published_or_recorded(site):
+    shutil.rmtree(site.bundle)
+    wheels = [*small_bundle.application("1.0")[:1], small_bundle.installed_wheel("pip")]
+    small_bundle.write(site.bundle, {"base": {"here": wheels}}, [small_bundle.here()])
+    rc, changed, output = site.play()
+    assert rc == 2 and "needs" in output and "Verify the bundle" in output, output
+    assert site.imports() == [] and not (site.folder / "static/current").exists()
 
 
 def test_index_that_someone_changed_is_put_right_and_that_is_in_the_ledger(site):

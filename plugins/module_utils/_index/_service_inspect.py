@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 import re
-import socket
-import stat
 import time
 import typing as t
 
@@ -21,10 +18,15 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _replication,
     _service_checks,
 )
+from ansible_collections.airgap.python.plugins.module_utils._index._host import (
+    list_names,
+    read_account,
+    read_entry,
+    why_unusable,
+)
 from ansible_collections.airgap.python.plugins.module_utils._index._service import (
     Account,
     Data,
-    Entry,
     Found,
     Primary,
     UnitState,
@@ -76,33 +78,6 @@ def inspect(wanted: Wanted, systemd: Systemd) -> Found:
         serial=serial,
         has_replaced=os.path.lexists(os.path.join(wanted.data_dir, _replication.REPLACED)),
     )
-
-
-def read_account(name: str) -> t.Tuple[t.Optional[Account], t.Optional[int], t.Tuple[str, ...]]:
-    """Return the account of a name, and the number and members of the group of that name."""
-    try:
-        found = pwd.getpwnam(name)
-        account: t.Optional[Account] = Account(found.pw_uid, found.pw_gid, found.pw_gecos.strip(","), found.pw_shell)
-    except KeyError:
-        account = None
-    try:
-        group = grp.getgrnam(name)
-    except KeyError:
-        return account, account.gid if account else None, ()
-    return account, group.gr_gid, tuple(group.gr_mem)
-
-
-def read_entry(path: str, with_text: bool = False) -> t.Optional[Entry]:
-    """Return the file or folder at a path, None if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    text = None
-    if with_text:
-        text = (_files.read_if_exists(path) or b"").decode("utf-8", "replace")
-    empty = stat.S_ISREG(found.st_mode) and found.st_size == 0
-    return Entry(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), found.st_mtime, text, empty)
 
 
 def read_data(path: str) -> Data:
@@ -163,22 +138,6 @@ def has_acl(path: str) -> bool:
         return False
 
 
-def why_unusable(host: str) -> str:
-    """Return why nothing on this host can listen on an address, or ""."""
-    tried = {"*": ["0.0.0.0"], "::": ["::", "::1"]}.get(host, [host])
-    for one in tried:
-        try:
-            found = socket.getaddrinfo(one, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            for family, kind, protocol, _name, address in found:
-                with socket.socket(family, kind, protocol) as probe:
-                    probe.bind(address)
-        except OSError as error:
-            if ":" in host and not os.path.exists("/proc/net/if_inet6") or one == "::1":
-                return "IPv6 is off here"
-            return error.strerror or str(error)
-    return ""
-
-
 def former_data_dir(unit: str, data_dir: str) -> str:
     """Return the data folder of the installed unit, if it is another one with devpi's data in it."""
     for line in unit.splitlines():
@@ -186,8 +145,3 @@ def former_data_dir(unit: str, data_dir: str) -> str:
         if name == "WorkingDirectory" and os.path.exists(os.path.join(path, ".serverversion")):
             return "" if os.path.realpath(path) == os.path.realpath(data_dir) else path
     return ""
-
-
-def list_names(folder: str) -> t.List[str]:
-    """Return the names in a folder, none if the folder does not exist."""
-    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []

@@ -10,17 +10,16 @@ import shutil
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils import _rollback
+from ansible_collections.airgap.python.plugins.module_utils import _files, _rollback
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _container, _service, _systemd
+from ansible_collections.airgap.python.plugins.module_utils._index._host import list_names, read_account
 from ansible_collections.airgap.python.plugins.module_utils._index._service import Wanted
 from ansible_collections.airgap.python.plugins.module_utils._index._service_apply import (
     Service,
-    remove_if_exists,
     wanted_from,
 )
 from ansible_collections.airgap.python.plugins.module_utils._index._service_checks import CONFIG_NAMES
-from ansible_collections.airgap.python.plugins.module_utils._index._service_inspect import list_names, read_account
 
 
 def why_not_removed(folder: str, names: t.Sequence[str], wanted: Wanted) -> str:
@@ -77,7 +76,7 @@ def remove(module: AnsibleModule, service: Service, steps: t.Sequence[str], with
         # A quadlet is not enabled, and only stopped by that.
         systemd.systemctl("stop", systemd.name)
         for path in filter(None, (wanted.unit_path, wanted.quadlet_path)):
-            remove_if_exists(path)
+            _files.remove_if_exists(path)
         _container.remove_wants(wanted.unit_path)
         systemd.systemctl("daemon-reload")
         systemd.systemctl("reset-failed", systemd.name)

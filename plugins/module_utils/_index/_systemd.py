@@ -15,6 +15,8 @@ from ansible_collections.airgap.python.plugins.module_utils._index._service impo
 
 PROPERTIES = ("ActiveState", "SubState", "Result", "NeedDaemonReload", "UnitFileState", "MainPID", "NRestarts")
 POLL_SECONDS = 0.25
+# The folder for units that are removed at a reboot.
+RUN_UNITS = "/run/systemd/system"
 # The number of a capability (capability.h).
 SYS_PTRACE = 19
 
@@ -119,10 +121,10 @@ class Systemd:
         """
         started = time.time()
         self.systemctl(verb, self.name)
-        restarts = self.state().restarts
+        state = self.state()
+        restarts = state.restarts
         deadline = time.monotonic() + timeout
         while True:
-            state = self.state()
             if has_failed(state, restarts):
                 line, fix = _journal.explain_exit(self.journal_since(started))
                 raise AirgapError("devpi-server ended when it was started: %s. %s" % (line, fix))
@@ -133,6 +135,7 @@ class Systemd:
             if time.monotonic() > deadline:
                 raise self._timed_out(unreachable, started, timeout)
             time.sleep(POLL_SECONDS)
+            state = self.state()
 
     def _timed_out(self, unreachable: t.Sequence[t.Tuple[str, str]], started: float, timeout: int) -> AirgapError:
         if not unreachable:

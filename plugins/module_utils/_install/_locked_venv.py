@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -26,10 +27,16 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
 class Environment(_venv.Environment):
-    """The environment that the module's options describe; its packages may come from an index."""
+    """The environment that the options of locked_venv describe; its packages may come from an index."""
 
-    def __init__(self, module: AnsibleModule, secrets: t.Mapping[str, str], pip_wheel: str, path: str) -> None:
-        params = module.params
+    def __init__(
+        self,
+        module: AnsibleModule,
+        params: t.Mapping[str, t.Any],
+        secrets: t.Mapping[str, str],
+        pip_wheel: str,
+        path: str,
+    ) -> None:
         options = _pip_commands.PipOptions(
             params["no_index"],
             tuple(params["find_links"]),
@@ -58,6 +65,15 @@ class Environment(_venv.Environment):
         return "".join("%s: %s\n" % one for one in sorted(pages.items()))
 
 
+class Change(t.NamedTuple):
+    """What an environment must become: ``plan`` is what is done, ``found`` what is there, ``python`` what creates it."""
+
+    plan: _venv_plan.Plan
+    found: _venv_plan.Found
+    python: _venv_plan.Python
+    lock_text: str
+
+
 def ensure_present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dict[str, t.Any]:
     """Make the environment hold exactly what the lock says."""
     params = module.params
@@ -65,22 +81,30 @@ def ensure_present(module: AnsibleModule, secrets: t.Mapping[str, str]) -> t.Dic
         raise AirgapError(
             "Neither index_url nor no_index is given. Set index_url, or set no_index to install from find_links only."
         )
-    pip_version = _wheel_name.pip_version(os.path.basename(params["pip_wheel"]))
-    if params["keep_former"] and not module.check_mode and not os.path.lexists(params["path"]):
-        # A run was killed between the two renames of a replacement.
-        _rollback.restore_venv(params["path"])
-    python = probe_python(module, params["python"])
-    found = inspect_path(module, params["path"])
     lock_text = read_lock(module)
+    change = prepare(module, params, lock_text)
     if lock_text is None:
-        _venv_plan.check_owner(params["path"], found)
         module.warn("The lock %s does not exist yet, so it is not known which packages would change." % params["lock"])
-        return {"path": params["path"], "python": _venv_plan.dotted(python.version), "changed": True}
+        return {"path": params["path"], "python": _venv_plan.dotted(change.python.version), "changed": True}
+    if change.plan.changed and not module.check_mode:
+        apply(module, params, secrets, change)
+    return result_of(params["path"], change.python, change.plan)
+
+
+def prepare(module: AnsibleModule, params: t.Mapping[str, t.Any], lock_text: t.Optional[str]) -> Change:
+    """Return what must be done so that the environment holds what a lock says; raises AirgapError where that cannot be."""
+    path = params["path"]
+    pip_version = _wheel_name.pip_version(os.path.basename(params["pip_wheel"]))
+    if params["keep_former"] and not module.check_mode and not os.path.lexists(path):
+        # A run was killed between the two renames of a replacement.
+        _rollback.restore_venv(path)
+    python = probe_python(module, params["python"])
+    found = inspect_path(module, path)
+    if lock_text is None:
+        _venv_plan.check_owner(path, found)
+        return Change(_venv_plan.Plan(), found, python, "")
     pins = _lock.parse_pins(lock_text, params["lock"] or "The lock")
-    plan = _venv_plan.plan(params["path"], found, python, pins, pip_version)
-    if plan.changed and not module.check_mode:
-        apply(module, secrets, plan, found, python, lock_text, pip_version)
-    return result_of(params["path"], python, plan)
+    return Change(_venv_plan.plan(path, found, python, pins, pip_version), found, python, lock_text)
 
 
 def result_of(path: str, python: _venv_plan.Python, plan: _venv_plan.Plan) -> t.Dict[str, t.Any]:
@@ -108,27 +132,20 @@ def result_of(path: str, python: _venv_plan.Python, plan: _venv_plan.Plan) -> t.
     }
 
 
-def apply(
-    module: AnsibleModule,
-    secrets: t.Mapping[str, str],
-    plan: _venv_plan.Plan,
-    found: _venv_plan.Found,
-    python: _venv_plan.Python,
-    lock_text: str,
-    pip_version: str,
-) -> None:
-    """Carry out a plan: in place, or in a new environment that then replaces the former one."""
-    params = module.params
+def apply(module: AnsibleModule, params: t.Mapping[str, t.Any], secrets: t.Mapping[str, str], change: Change) -> None:
+    """Carry out a change: in place, or in a new environment that then replaces the former one."""
+    plan, python, lock_text = change.plan, change.python, change.lock_text
+    pip_version = _wheel_name.pip_version(os.path.basename(params["pip_wheel"]))
     pins = _lock.parse_pins(lock_text, params["lock"] or "The lock")
     # No one else can change files in the module's own folder.
     with tempfile.TemporaryDirectory(dir=module.tmpdir, prefix=_files.TEMPORARY_PREFIX) as folder:
         pip_wheel = copy_pip_wheel(params["pip_wheel"], params["pip_wheel_sha256"], python, folder)
-        aside = params["keep_former"] and found.recorded is not None
+        aside = params["keep_former"] and change.found.recorded is not None
         path = params["path"] + _rollback.NEW if aside else params["path"]
         if aside:
             shutil.rmtree(path, ignore_errors=True)
             plan = _venv_plan.plan(path, _venv_plan.Found("absent"), python, pins, pip_version)
-        environment = Environment(module, secrets, pip_wheel, path)
+        environment = Environment(module, params, secrets, pip_wheel, path)
         with environment.locked():
             environment.apply(plan, python, lock_text)
             environment.verify(python, pins, pip_version)
@@ -165,18 +182,35 @@ def run_module(module: AnsibleModule) -> t.Dict[str, t.Any]:
     params["path"] = os.path.normpath(params["path"])
     secrets = _secrets.masks(_secrets.passwords([params["index_url"]]))
     module.no_log_values.update(secrets)
-    environment = _pip_commands.clean_environment(os.environ, params["index_url"] or "")
+    with clean_process(params["index_url"] or ""), explained(module, params["path"], secrets):
+        return ensure_present(module, secrets) if params["state"] == "present" else ensure_absent(module)
+
+
+@contextlib.contextmanager
+def clean_process(index_url: str = "") -> t.Iterator[None]:
+    """Run something without the host's settings of pip, and with a umask that lets everyone use what is created."""
+    before = dict(os.environ)
+    environment = _pip_commands.clean_environment(os.environ, index_url)
     os.environ.clear()
     os.environ.update(environment)
     # With root's strict umask, no one else could use the environment.
-    os.umask(0o022)
+    umask = os.umask(0o022)
     try:
-        return ensure_present(module, secrets) if params["state"] == "present" else ensure_absent(module)
+        yield
+    finally:
+        os.umask(umask)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def explained(module: AnsibleModule, path: str, secrets: t.Mapping[str, str]) -> t.Iterator[None]:
+    """Raise errors of the work on an environment without secrets, and those of the system with the reason."""
+    try:
+        yield
     except AirgapError as error:
         raise AirgapError(*_secrets.hide(str(error), secrets).split("\n"), **error.details) from error
     except OSError as error:
         # The wheel of pip is copied to the module's own folder.
-        reason = (
-            _venv.full_disk_message(params["path"], module.tmpdir) if _disk_space.is_disk_full(error) else "%s." % error
-        )
-        raise AirgapError("%s cannot be written: %s" % (params["path"], reason)) from error
+        reason = _venv.full_disk_message(path, module.tmpdir) if _disk_space.is_disk_full(error) else "%s." % error
+        raise AirgapError("%s cannot be written: %s" % (path, reason)) from error

@@ -22,9 +22,16 @@ def test_lock_is_installed_again_from_the_start_once_for_each_attempt(monkeypatc
             raise AirgapError("the connection broke")
 
     monkeypatch.setattr(_venv.Environment, "install_lock", install_lock)
-    params = {"no_index": False, "find_links": [], "cert": None, "trusted_host": [], "timeout": 15, "python": "python3"}
-    module = types.SimpleNamespace(params=dict(params, attempts=attempts))
-    environment = _locked_venv.Environment(module, {}, "pip.whl", "/nonexistent")
+    params = {
+        "no_index": False,
+        "attempts": attempts,
+        "find_links": [],
+        "cert": None,
+        "trusted_host": [],
+        "timeout": 15,
+        "python": "python3",
+    }
+    environment = _locked_venv.Environment(types.SimpleNamespace(), params, {}, "pip.whl", "/nonexistent")
     if is_good:
         environment.install_lock("a==1", True)
     else:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.airgap.python.plugins.module_utils._clients import _contents
 from ansible_collections.airgap.python.plugins.module_utils._pip import _settings
 
 
@@ -16,8 +17,7 @@ def test_settings_of_the_environment_outrank_the_command_and_the_command_outrank
 
 
 def test_file_of_the_role_pip_conf_is_recognized():
-    with open("roles/pip_conf/vars/main.yml", encoding="utf-8") as stream:
-        assert _settings.is_written_by_pip_conf(stream.read())
+    assert _settings.is_written_by_pip_conf(_contents.pip_conf(_contents.Site("https://10.0.0.1/")))
     assert not _settings.is_written_by_pip_conf("[global]\nindex-url = https://a.example\n")
 
 

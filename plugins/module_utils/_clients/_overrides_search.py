@@ -14,8 +14,8 @@ import stat
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils._clients import _overrides
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._install import _user_settings
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 # A file that a person writes is not larger, and a host does not have more local users.
@@ -94,30 +94,30 @@ class Search:
     def __init__(self, url: str, site_config: str, root: str = "/") -> None:
         self.url = url
         self.root = root
-        self.findings: t.List[_user_settings.Finding] = []
+        self.findings: t.List[_overrides.Finding] = []
         self.unread: t.List[str] = []
         self.overridden = tuple(re.findall(r"(?m)^([a-z-]+) *=", site_config))
 
     def add(self, path: str, user: str, effects: t.Sequence[str]) -> None:
         """Add a finding, if it has an effect."""
         if effects:
-            self.findings.append(_user_settings.Finding(safe(path), safe(user), tuple(effects)))
+            self.findings.append(_overrides.Finding(safe(path), safe(user), tuple(effects)))
 
     def read_config(self, path: str, name: str, user: str = "", overridden: t.Sequence[str] = ()) -> None:
         """Check a configuration file of pip."""
         text = read_text(path)
         if text is not None:
-            self.add(name, user, _user_settings.config_effects(text, self.url, overridden))
+            self.add(name, user, _overrides.config_effects(text, self.url, overridden))
 
     def read_login(self, folder: str, patterns: t.Sequence[str], shown_as: str, user: str, no_proxy: str) -> str:
         """Check the files that a login reads; return their value of no_proxy."""
         files = [path for one in patterns for path in sorted(glob.glob(os.path.join(glob.escape(folder), one)))]
-        found = {path: _user_settings.assignments(read_text(path) or "") for path in files}
+        found = {path: _overrides.assignments(read_text(path) or "") for path in files}
         for variables in found.values():
             no_proxy = variables.get("no_proxy") or variables.get("NO_PROXY") or no_proxy
         for path, variables in found.items():
             name = os.path.join(shown_as, os.path.relpath(path, folder))
-            self.add(name, user, _user_settings.variable_effects(variables, self.url, no_proxy))
+            self.add(name, user, _overrides.variable_effects(variables, self.url, no_proxy))
         return no_proxy
 
     def homes(self) -> t.Dict[str, str]:
@@ -144,7 +144,7 @@ class Search:
                 self.add(
                     "~/.netrc",
                     user,
-                    _user_settings.netrc_effects(read_netrc_hosts(os.path.join(home, ".netrc")), self.url),
+                    _overrides.netrc_effects(read_netrc_hosts(os.path.join(home, ".netrc")), self.url),
                 )
             except OSError:
                 self.unread.append(user)
@@ -163,10 +163,10 @@ def search(module: AnsibleModule) -> t.Dict[str, t.Any]:
         found.run(params["environments"])
     except OSError as error:
         raise AirgapError("%s cannot be read: %s. Run this as root." % (error.filename, error.strerror)) from error
-    for sentence in _user_settings.sentences(found.findings, params["path"]):
+    for sentence in _overrides.sentences(found.findings, params["path"]):
         module.warn(sentence)
     if found.unread:
-        names = ", ".join(safe(name) for name in found.unread[: _user_settings.MOST])
+        names = ", ".join(safe(name) for name in found.unread[: _overrides.MOST])
         module.warn(
             "Settings of %d users, such as %s, cannot be read and were not checked." % (len(found.unread), names)
         )

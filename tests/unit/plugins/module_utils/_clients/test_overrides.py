@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._install import _user_settings as settings
+from ansible_collections.airgap.python.plugins.module_utils._clients import _overrides as settings
 
 URL = "http://10.0.0.5:3141/airgap/prod/+simple/"
 HTTPS = "https://index.example/airgap/prod/+simple/"

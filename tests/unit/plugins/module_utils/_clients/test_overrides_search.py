@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._install import _settings_search
+from ansible_collections.airgap.python.plugins.module_utils._clients import _overrides_search
 
 URL = "http://10.0.0.5:3141/airgap/prod/+simple/"
 ELSEWHERE = "[global]\nindex-url = https://pypi.example/simple\n"
@@ -22,7 +22,7 @@ def search_fixture(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        found = _settings_search.Search(URL, site_config, str(tmp_path))
+        found = _overrides_search.Search(URL, site_config, str(tmp_path))
         found.run([str(tmp_path / one) for one in environments])
         return [tuple(one) for one in found.findings]
 
@@ -99,4 +99,4 @@ def test_pipe_is_not_even_opened(search, monkeypatch, tmp_path):
 
 
 def test_control_characters_and_templates_in_a_name_are_made_harmless():
-    assert _settings_search.safe("a\x1b[2J{{ b }}{% c") == "a\\x1b[2J(" + "{ b }}(% c"
+    assert _overrides_search.safe("a\x1b[2J{{ b }}{% c") == "a\\x1b[2J(" + "{ b }}(% c"
