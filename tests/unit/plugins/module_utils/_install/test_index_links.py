@@ -73,7 +73,7 @@ def test_certificate_that_a_wrong_clock_may_refuse_is_named_with_the_clock(tmp_p
         error.verify_code = code
         raise urllib.error.URLError(error)
 
-    monkeypatch.setattr(_index_file, "_open", open_url)
+    monkeypatch.setattr(_index_file, "open_url", open_url)
     with pytest.raises(AirgapError, match="certificate verify failed") as caught:
         _index_file.fetch(options(tmp_path, index_url="https://index.example/"))
     assert (("This host's clock says %d-" % time.gmtime().tm_year) in str(caught.value)) == is_about_time
