@@ -125,9 +125,9 @@ conformance: setup ## Both kinds of index, each version of devpi-server, against
 	@$(if $(URL),INDEX_URL=$(URL) INDEX_CA=$(CA) INDEX_LACKS=$(LACKS) pytest tests/conformance,pytest tests/integration/test_conformance.py)
 
 .PHONY: kills
-kills: setup ## Kill publishing and the server at 20 places each, with either kind of index (AIRGAP_SEED=… repeats, KILL_PLACES=… is how many)
+kills: setup ## Kill publishing, the server and installing at 20 places each, with either kind of index (AIRGAP_SEED=… repeats, KILL_PLACES=… is how many)
 	@$(say) "Killing at random places"
-	@KILL_PLACES=$${KILL_PLACES:-20} pytest tests/integration/test_devpi_publish.py tests/integration/test_static_index.py -k killed -s
+	@KILL_PLACES=$${KILL_PLACES:-20} pytest tests/integration/test_devpi_publish.py tests/integration/test_static_index.py tests/integration/test_requirement_sets.py -k killed -s
 
 .PHONY: fuzz
 fuzz: setup ## 200 places of a signed bundle damaged, each refused by name (FUZZ_SEED=… repeats, FUZZ_PLACES=… is how many)
