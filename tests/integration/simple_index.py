@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.server
 import io
@@ -15,8 +16,8 @@ import typing as t
 import zipfile
 
 
-def make_wheel(name, version, tag="py3-none-any", requires=(), requires_python="", payload=b""):
-    """Return the file name and the bytes of a wheel (PEP 427) that installs one module."""
+def make_wheel(name, version, tag="py3-none-any", requires=(), requires_python="", payload=b"", programs=()):
+    """Return the file name and the bytes of a wheel (PEP 427) that installs one module, and programs that print its version."""
     filename = "%s-%s-%s.whl" % (name, version, tag)
     info = "%s-%s.dist-info" % (name, version)
     metadata = ["Metadata-Version: 2.1", "Name: " + name, "Version: " + version]
@@ -29,12 +30,22 @@ def make_wheel(name, version, tag="py3-none-any", requires=(), requires_python="
         info + "/METADATA": "\n".join(metadata).encode() + b"\n\n",
         info + "/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: %s\n" % tag.encode(),
     }
-    files[info + "/RECORD"] = ("".join(path + ",,\n" for path in files) + info + "/RECORD,,\n").encode()
+    if programs:
+        files[name + ".py"] += b"\ndef main():\n    print(version)\n"
+        entries = "".join("%s = %s:main\n" % (one, name) for one in programs)
+        files[info + "/entry_points.txt"] = b"[console_scripts]\n" + entries.encode()
+    record = "".join("%s,sha256=%s,%d\n" % (path, record_hash(data), len(data)) for path, data in files.items())
+    files[info + "/RECORD"] = (record + info + "/RECORD,,\n").encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, data in files.items():
             archive.writestr(zipfile.ZipInfo(path, (2026, 1, 1, 0, 0, 0)), data)
     return filename, buffer.getvalue()
+
+
+def record_hash(data):
+    """Return the SHA-256 of a file as RECORD has it."""
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
 # A build backend (PEP 517) that lies in the source itself and needs nothing; it writes the wheel that make_wheel would.

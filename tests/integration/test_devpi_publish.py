@@ -17,6 +17,7 @@ import typing as t
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._index import _bundle_indexes
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client
+from ansible_collections.airgap.python.plugins.module_utils._install import _index_file
 
 from tests.integration.devpi_server import NEXT, ROOT_PASSWORD, devpi_bin, install  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.published import SIMPLE, Bundle, Site
@@ -234,7 +235,8 @@ def test_node_without_pip_gets_a_file_of_the_bundle_that_is_served(site, bundle,
     site.publish_ok(first)
     name = "always-1.0-py3-none-any.whl"
     options = {"index_url": site.url + "/airgap/prod/+simple/", "project": "always", "dest": str(tmp_path / name)}
-    assert run("index_file", filename=name, sha256=first.files[name], **options)["changed"]
+    options.update(filename=name, sha256=first.files[name], ca_path=None, timeout=15, attempts=1)
+    assert _index_file.fetch(options)["changed"]
     assert (tmp_path / name).read_bytes() == (first.folder / "wheels" / name).read_bytes()
 
 

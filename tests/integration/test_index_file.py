@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""index_file against an index on loopback: the right file arrives, and nothing else is ever written."""
+"""A file of an index on loopback, fetched without pip: the right file arrives, and nothing else is ever written."""
 
 from __future__ import annotations
 
@@ -7,23 +7,28 @@ import hashlib
 import os
 
 import pytest
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _index_file
 
 from tests.integration.simple_index import SimpleIndex, make_wheel
-from tests.integration.test_closure import run
 
 NAME, DATA = make_wheel("pip", "26.3")
 
 
 @pytest.fixture(name="fetch")
 def fetch_fixture(tmp_path):
-    """Return a function that runs the module; ``index`` is the index, ``dest`` the file."""
+    """Return a function that fetches the file; ``index`` is the index, ``dest`` the file."""
     os.umask(0o022)
     index = SimpleIndex()
     index.add("pip", "26.3")
 
     def fetch(**options):
         values = {"index_url": index.url, "project": "pip", "filename": NAME, "dest": str(tmp_path / ".pip" / NAME)}
-        return run("index_file", **dict(values, sha256=hashlib.sha256(DATA).hexdigest(), **options))
+        values.update(sha256=hashlib.sha256(DATA).hexdigest(), ca_path=None, timeout=15, attempts=1, **options)
+        try:
+            return _index_file.fetch(values)
+        except AirgapError as error:
+            return {"msg": str(error)}
 
     fetch.index, fetch.dest = index, tmp_path / ".pip" / NAME  # type: ignore[attr-defined]
     yield fetch

@@ -202,7 +202,7 @@ def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(
         ("none", "There is no bundle in {place}/bundle on idx"),
         ("file", "{place}/bundle cannot be read: Not a directory"),
         ("other target", "has no pip for the target here, it has pip for other"),
-        ("empty lock", "locks/airgap-pip/here.txt of the bundle on idx does not pin pip"),
+        ("empty lock", "locks/airgap-pip/here.txt of the bundle does not pin pip"),
     ],
 )
 def test_missing_lock_is_reported_with_its_reason(control, tmp_path, kind, said_is):
@@ -215,6 +215,9 @@ def test_missing_lock_is_reported_with_its_reason(control, tmp_path, kind, said_
         lock = place / "bundle/locks/airgap-pip" / (target + ".txt")
         lock.parent.mkdir(parents=True)
         lock.write_text("# airgap.python lock 1\n")
+        if kind == "empty lock":
+            (place / "bundle/locks/base").mkdir()
+            (place / "bundle/locks/base/here.txt").write_text("# airgap.python lock 1\n")
         (place / "bundle/manifest.json").write_text("{}")
     control.write({"airgap_index": ["idx"], "airgap_nodes": ["here"]}, idx={"airgap_dir": str(place)})
     site = {

@@ -100,8 +100,8 @@ def _download(page_url: str, params: Params) -> None:
         ) from error
 
 
-def fetch(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
-    """Have a file with this SHA-256 in place; return the result of the module. Raises AirgapError and OSError.
+def fetch(params: Params) -> t.Dict[str, t.Any]:
+    """Have a file with this SHA-256 in place; return whether it changed. Raises AirgapError and OSError.
 
     A file that is there already costs no request.
     """
@@ -110,15 +110,14 @@ def fetch(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
         raise AirgapError("sha256 is %r, not 64 lower-case hex digits. Copy it from the lock." % params["sha256"][:80])
     if os.path.isfile(dest) and not os.path.islink(dest) and sha256_file(dest) == params["sha256"]:
         return {"changed": False, "path": dest}
-    if not check_mode:
-        make_folder(os.path.dirname(dest) or ".")
-        url = "%s/%s/" % (params["index_url"].rstrip("/"), quote(params["project"], safe=""))
-        for left in reversed(range(max(params["attempts"], 1))):
-            try:
-                _download(url, params)
-                break
-            except AirgapError:
-                # Another host may serve it under the same name.
-                if not left:
-                    raise
+    make_folder(os.path.dirname(dest) or ".")
+    url = "%s/%s/" % (params["index_url"].rstrip("/"), quote(params["project"], safe=""))
+    for left in reversed(range(max(params["attempts"], 1))):
+        try:
+            _download(url, params)
+            break
+        except AirgapError:
+            # Another host may serve it under the same name.
+            if not left:
+                raise
     return {"changed": True, "path": dest}

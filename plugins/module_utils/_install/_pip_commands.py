@@ -41,24 +41,34 @@ def clean_environment(environ: t.Mapping[str, str], index_url: str = "") -> t.Di
     return clean
 
 
-def pip_argv(python: str, pip_wheel: str, command: str, *more: str) -> t.List[str]:
-    """Return a command that runs pip from its wheel, which is a zip file that Python can run."""
-    return [python, "-I", pip_wheel + "/pip", *pip_arguments(command, *more)]
+def pip_in_wheel(python: str, pip_wheel: str) -> t.List[str]:
+    """Return the start of a command that runs pip from its wheel, which is a zip file that Python can run."""
+    return [python, "-I", pip_wheel + "/pip"]
 
 
-def uninstall_argv(python: str, pip_wheel: str, names: t.Iterable[str]) -> t.List[str]:
+def installed_pip(python: str) -> t.List[str]:
+    """Return the start of a command that runs the pip of an environment: it is compiled, unlike that in a wheel."""
+    return [python, "-I", "-m", "pip"]
+
+
+def uninstall_argv(pip: t.Sequence[str], names: t.Iterable[str]) -> t.List[str]:
     """Return the command that removes projects."""
-    return pip_argv(python, pip_wheel, "uninstall", "--yes", *names)
+    return [*pip, *pip_arguments("uninstall", "--yes", *names)]
 
 
-def install_pip_argv(python: str, pip_wheel: str) -> t.List[str]:
+def check_argv(pip: t.Sequence[str]) -> t.List[str]:
+    """Return the command that checks whether the requirements of all projects are met."""
+    return [*pip, *pip_arguments("check")]
+
+
+def install_pip_argv(pip: t.Sequence[str], pip_wheel: str) -> t.List[str]:
     """Return the command that installs pip from its own wheel, without an index."""
-    return pip_argv(python, pip_wheel, "install", NO_INDEX, NO_DEPENDENCIES, NO_CACHE, pip_wheel)
+    return [*pip, *pip_arguments("install", NO_INDEX, NO_DEPENDENCIES, NO_CACHE, pip_wheel)]
 
 
-def install_argv(python: str, pip_wheel: str, source: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
+def install_argv(pip: t.Sequence[str], source: PipOptions, lock: str, reinstall: bool = False) -> t.List[str]:
     """Return the command that installs a lock; with ``reinstall``, exactly its pins even if they are installed."""
-    argv = pip_argv(python, pip_wheel, "install", NO_CACHE, ONLY_WHEELS, "--retries=2", "--timeout=%d" % source.timeout)
+    argv = [*pip, *pip_arguments("install", NO_CACHE, ONLY_WHEELS, "--retries=2", "--timeout=%d" % source.timeout)]
     if source.no_index:
         argv.append(NO_INDEX)
     argv += options("--find-links", source.find_links)

@@ -84,10 +84,15 @@ def copy_pip_wheel(path: str, sha256: t.Optional[str], python: _venv_plan.Python
         ) from error
     except OSError as error:
         raise AirgapError("The wheel of pip %s cannot be read: %s. Fetch it again." % (path, error)) from error
-    oldest = _venv.oldest_python(copy)
+    check_pip_python(copy, python)
+    return copy
+
+
+def check_pip_python(path: str, python: _venv_plan.Python) -> None:
+    """Raise AirgapError if an interpreter cannot run a wheel of pip."""
+    oldest = _venv.oldest_python(path)
     if python.version < oldest:
         raise AirgapError(
             "%s needs Python %s and this is %s. Name an older wheel with pip_wheel, or a newer Python with python."
             % (os.path.basename(path), _venv_plan.dotted(oldest), _venv_plan.dotted(python.version))
         )
-    return copy

@@ -115,11 +115,13 @@ def _lines(pins: t.Mapping[str, str], sums: t.Mapping[str, str]) -> t.Tuple[str,
     )
 
 
-def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_version: str) -> Plan:
+def plan(
+    path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_version: str, is_exact: bool = True
+) -> Plan:
     """Return the changes after which the environment holds exactly the pins, and pip.
 
-    pip comes from its own wheel unless the lock pins it. Raises AirgapError
-    if something else created what is at the path.
+    pip comes from its own wheel unless the lock pins it. Unless ``is_exact``, what the lock
+    does not name stays. Raises AirgapError if something else created what is at the path.
     """
     check_owner(path, found)
     wanted = {pin.name: pin.version for pin in pins}
@@ -143,8 +145,11 @@ def plan(path: str, found: Found, python: Python, pins: t.Sequence[Pin], pip_ver
             before=before,
             after=after,
         )
+    others = set(installed) - set(complete)
+    if not is_exact:
+        after = _lines(dict({name: installed[name] for name in others}, **complete), sums)
     return Plan(
-        remove=tuple(sorted(set(installed) - set(complete))),
+        remove=tuple(sorted(others)) if is_exact else (),
         pip=pip_from_wheel and canonical(installed.get("pip", "")) != canonical(pip_version),
         reinstall=tuple(sorted(name for name in same if recorded.get(name) != sums[name])),
         install=tuple(sorted(set(wanted) - set(installed))),

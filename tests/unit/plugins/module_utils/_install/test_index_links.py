@@ -37,14 +37,9 @@ def options(tmp_path, **others):
 
 def test_no_other_kind_of_address_is_read(tmp_path):
     with pytest.raises(AirgapError, match="is neither http nor https"):
-        _index_file.fetch(options(tmp_path), False)
+        _index_file.fetch(options(tmp_path))
     with pytest.raises(AirgapError, match="64 lower-case hex digits"):
-        _index_file.fetch(dict(options(tmp_path), sha256="x"), False)
-
-
-def test_check_mode_asks_no_index(tmp_path):
-    assert _index_file.fetch(options(tmp_path), True)["changed"]
-    assert not (tmp_path / "new").exists()
+        _index_file.fetch(dict(options(tmp_path), sha256="x"))
 
 
 @pytest.mark.parametrize(
@@ -61,8 +56,8 @@ def test_file_is_fetched_again_when_the_host_that_serves_it_dies(tmp_path, monke
     monkeypatch.setattr(_index_file, "_download", download)
     settings = options(tmp_path, attempts=attempts)
     if is_good:
-        assert _index_file.fetch(settings, False)["changed"]
+        assert _index_file.fetch(settings)["changed"]
     else:
         with pytest.raises(AirgapError, match="cannot be read"):
-            _index_file.fetch(settings, False)
+            _index_file.fetch(settings)
     assert len(calls) == (failures + 1 if is_good else attempts)
