@@ -35,6 +35,10 @@ options:
     type: list
     elements: str
     required: true
+  files:
+    description: Also return the files that are neither wheels nor collections.
+    type: bool
+    default: false
 requirements:
   - python >= 3.8
 """
@@ -68,6 +72,18 @@ locks:
     content:
       description: The lock in base64.
       type: str
+files:
+  description: The files of the bundle that are neither wheels nor collections.
+  type: list
+  elements: dict
+  returned: if O(files) is true
+  contains:
+    filename:
+      description: The name, below C(files/).
+      type: str
+    sha256:
+      description: Its SHA-256.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -82,12 +98,15 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "sets": {"type": "list", "elements": "str", "required": True},
             "targets": {"type": "list", "elements": "str", "required": True},
+            "files": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
     try:
         result = _locks.read_texts(params["path"], params["sets"], params["targets"])
+        if params["files"]:
+            result["files"] = _locks.read_files(params["path"])
     except AirgapError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

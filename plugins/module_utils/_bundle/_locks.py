@@ -8,7 +8,7 @@ import base64
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -45,6 +45,16 @@ def _exists(path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def read_files(root: str) -> t.List[t.Dict[str, str]]:
+    """Return the files of a bundle that are neither wheels nor collections; raises AirgapError for a manifest that is damaged."""
+    manifest = _manifest.read(root) if os.path.lexists(os.path.join(root, _layout.MANIFEST)) else {}
+    return [
+        {"filename": os.path.basename(one["path"]), "sha256": one["sha256"]}
+        for one in _manifest.extras(manifest)
+        if one["kind"] == "file"
+    ]
 
 
 def read_texts(root: str, sets: t.Sequence[str], targets: t.Sequence[str]) -> t.Dict[str, t.Any]:

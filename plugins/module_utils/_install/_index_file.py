@@ -50,7 +50,7 @@ def find_link(page: bytes, kind: str, filename: str) -> str:
     return next((one for one in links.found if unquote(urlsplit(one).path).rpartition("/")[2] == filename), "")
 
 
-def _open(url: str, accept: str, params: Params) -> t.Any:
+def open_url(url: str, accept: str, params: Params) -> t.Any:
     """Return the open response to a GET request. Proxies and netrc of the user are not used."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise AirgapError("%s is neither http nor https. Correct the address of the index." % url)
@@ -62,7 +62,7 @@ def _open(url: str, accept: str, params: Params) -> t.Any:
     return urllib.request.build_opener(*handlers).open(request, timeout=params["timeout"])
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """Return the reason of a request that failed."""
     if isinstance(error, urllib.error.HTTPError):
         return "status %d" % error.code
@@ -75,7 +75,7 @@ def _download(page_url: str, params: Params) -> None:
     filename = params["filename"]
     url = page_url
     try:
-        with _open(url, ACCEPT, params) as response:
+        with open_url(url, ACCEPT, params) as response:
             page = response.read(LARGEST_PAGE + 1)
             kind = response.headers.get("Content-Type", "")
             base = response.geturl()
@@ -86,7 +86,7 @@ def _download(page_url: str, params: Params) -> None:
                 "again." % (filename, page_url)
             )
         url = urljoin(base, link).partition("#")[0]
-        with _open(url, "*/*", params) as response, written_aside(params["dest"]) as stream:
+        with open_url(url, "*/*", params) as response, written_aside(params["dest"]) as stream:
             real = sha256_stream(response, stream.write)
             if real != params["sha256"]:
                 raise AirgapError(
@@ -96,7 +96,7 @@ def _download(page_url: str, params: Params) -> None:
     except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError) as error:
         raise AirgapError(
             "%s cannot be read: %s. Check that this host reaches the index, and its certificate (pip_conf_cert)."
-            % (url, _why(error))
+            % (url, why(error))
         ) from error
 
 
