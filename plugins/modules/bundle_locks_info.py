@@ -35,6 +35,10 @@ options:
     type: list
     elements: str
     required: true
+  collections:
+    description: Also return the collections that the bundle has.
+    type: bool
+    default: false
   files:
     description: Also return the files that are neither wheels nor collections.
     type: bool
@@ -72,6 +76,24 @@ locks:
     content:
       description: The lock in base64.
       type: str
+collections:
+  description: The archives of collections that the bundle has.
+  type: list
+  elements: dict
+  returned: if O(collections) is true
+  contains:
+    filename:
+      description: The name of the archive, below C(files/).
+      type: str
+    sha256:
+      description: Its SHA-256.
+      type: str
+    name:
+      description: The collection.
+      type: str
+    version:
+      description: Its version.
+      type: str
 files:
   description: The files of the bundle that are neither wheels nor collections.
   type: list
@@ -98,6 +120,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "sets": {"type": "list", "elements": "str", "required": True},
             "targets": {"type": "list", "elements": "str", "required": True},
+            "collections": {"type": "bool", "default": False},
             "files": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -105,6 +128,8 @@ def main() -> None:
     params = module.params
     try:
         result = _locks.read_texts(params["path"], params["sets"], params["targets"])
+        if params["collections"]:
+            result["collections"] = _locks.read_collections(params["path"])
         if params["files"]:
             result["files"] = _locks.read_files(params["path"])
     except AirgapError as error:

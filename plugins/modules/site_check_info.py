@@ -46,6 +46,10 @@ options:
     description: Compare the version of devpi-server that runs with the one in the bundle.
     type: bool
     default: true
+  files:
+    description: Also download the files that are not wheels, and compare them with the bundle. The front serves them.
+    type: bool
+    default: false
   replica_url:
     description: The address of devpi-server on this host, if it is a replica. It must have everything that its primary has.
     type: str
@@ -145,6 +149,7 @@ def main() -> None:
             "bundle": {"type": "path", "required": True},
             "ledger": {"type": "path", "required": True},
             "version_from_bundle": {"type": "bool", "default": True},
+            "files": {"type": "bool", "default": False},
             "replica_url": {"type": "str", "default": ""},
             "primary_ca_path": {"type": "path"},
             "sample": {"type": "int", "default": 20},

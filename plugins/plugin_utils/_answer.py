@@ -341,7 +341,7 @@ class CheckedAction(ActionBase):
 
 # How names of variables of the collection start, whether public, internal or registered.
 OURS = re.compile(
-    r"_{0,2}(airgap|approve|devpi|front|history|install|kubespray|media|pip_conf|publish|stage|static|survey|teardown|transfer)_"
+    r"_{0,2}(airgap|approve|controller|devpi|front|history|install|kubespray|media|pip_conf|publish|stage|static|survey|teardown|transfer)_"
 )
 
 

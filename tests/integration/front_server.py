@@ -61,6 +61,7 @@ class FrontServer:
         )
         # In the unit, these folders are places that only nginx sees.
         config = config.replace("/run/airgap-front", str(folder)).replace("/srv/airgap-front", str(files))
+        config = config.replace("/srv/airgap-files", str(folder / "files"))
         config = config.replace("daemon off;", "daemon off;" + (" user root;" if os.geteuid() == 0 else ""))
         (folder / "nginx.conf").write_text(config)
         self.folder = folder

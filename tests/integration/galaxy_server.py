@@ -55,6 +55,10 @@ def make_collection(name, version, dependencies=None, files=None):
     }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for folder in (str(one["name"]) for one in entries if one["ftype"] == "dir" and one["name"] != "."):
+            member = tarfile.TarInfo(folder)
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(member)
         for path, data in {"MANIFEST.json": json.dumps(manifest).encode(), "FILES.json": listing, **contents}.items():
             member = tarfile.TarInfo(path)
             member.size = len(data)

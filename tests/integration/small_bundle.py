@@ -79,10 +79,10 @@ def pin(filename, data):
     return _lock.Pin(_lock.normalize(name), version, hashlib.sha256(data).hexdigest(), filename, len(data))
 
 
-def write(root, sets, targets, base=None, left_out=()):
+def write(root, sets, targets, base=None, left_out=(), files=None):
     """Write a bundle; ``sets`` is set name to target name to list of (file name, bytes).
 
-    The files of ``left_out`` are only in the base, as in a delta.
+    The files of ``left_out`` are only in the base, as in a delta. ``files`` is name to content of files besides wheels.
     """
     locks = {}
     for set_name, by_target in sets.items():
@@ -96,7 +96,7 @@ def write(root, sets, targets, base=None, left_out=()):
     if base:
         held = frozenset(pin.sha256 for pins in locks.values() for pin in pins if pin.filename in left_out)
         base = _manifest.Base(base, held)
-    manifest = _composition.compose(listed, targets, locks, [], "2026-01-01T00:00:00Z", base)
+    manifest = _composition.compose(listed, targets, locks, [], "2026-01-01T00:00:00Z", base, extras(root, files or {}))
     for entry in manifest["files"]:
         if not _manifest.is_carried(entry):
             (root / entry["path"]).unlink()
@@ -106,6 +106,16 @@ def write(root, sets, targets, base=None, left_out=()):
     put_installer(root)
     seal(root)
     return manifest
+
+
+def extras(root, files):
+    """Write files besides wheels; return their entries for a manifest."""
+    found = []
+    for name, data in files.items():
+        put(root / "files" / name, data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        found.append({"path": "files/" + name, "kind": "file", "sha256": sha256, "size": len(data)})
+    return found
 
 
 def put(path, data):

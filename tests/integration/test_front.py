@@ -169,3 +169,24 @@ def test_address_of_a_file_from_the_time_of_devpi_leads_to_it(static_front):
 )
 def test_static_front_shows_nothing_but_the_index(static_front, path, status):
     assert static_front.request(path).status in (status, 403, 404)
+
+
+@pytest.mark.parametrize("kind", ["devpi", "static"])
+def test_files_that_are_not_wheels_are_served_and_cannot_be_changed(tmp_path, kind):
+    (tmp_path / "front/files/current/files").mkdir(parents=True)
+    (tmp_path / "front/files/current/release.json").write_text("{}")
+    (tmp_path / "front/files/current/files/a-1.0+x.tar.gz").write_bytes(b"content")
+    (tmp_path / "index/current").mkdir(parents=True)
+    front = FrontServer(kind, tmp_path / "index", tmp_path / "front")
+    try:
+        for path in ("/files/a-1.0+x.tar.gz", "/files/a-1.0%2Bx.tar.gz"):
+            answer = front.request(path)
+            assert (answer.status, answer.data) == (200, b"content")
+            assert answer.headers["Content-Type"] == "application/octet-stream"
+            assert answer.headers["Cache-Control"] == "no-cache"
+        assert front.request("/files/a-1.0+x.tar.gz", Range="bytes=0-2").data == b"con"
+        assert front.request("/files/a-1.0+x.tar.gz", method="PUT", data=b"x").status == 405
+        for path in ("/files/none", "/files/../release.json", "/files/%2e%2e/release.json", "/files/"):
+            assert front.request(path).status in (400, 403, 404, 503), path
+    finally:
+        front.stop()

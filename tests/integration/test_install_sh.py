@@ -148,6 +148,16 @@ def test_an_unverified_bundle_is_reported_as_unverified(install):
     assert "UNVERIFIED: no signature was checked" in install("--verify-only").stdout
 
 
+def test_files_besides_wheels_are_verified_as_well(bundle, install, pip):
+    small_bundle.write(
+        bundle, {"base": {"here": [*small_bundle.application(), pip]}}, [small_bundle.here()], files={"a": b"a"}
+    )
+    done = install("--verify-only")
+    assert done.returncode == 0, done.all
+    (bundle / "files/a").write_bytes(b"b")
+    refused(install("--verify-only"), "files/a has sha256")
+
+
 def test_a_second_run_changes_nothing(install):
     """A complete environment is not changed."""
     assert install.set().returncode == 0

@@ -66,11 +66,15 @@ class Site:
         (folder / "play.yml").write_text(PLAY)
         self.stage("1.0")
 
-    def stage(self, version):
+    def stage(self, version, **files):
         """Put a bundle in place; return its id."""
         shutil.rmtree(self.bundle, ignore_errors=True)
         wheels = [*small_bundle.application(version), small_bundle.installed_wheel("pip")]
-        return small_bundle.write(self.bundle, {"base": {"here": wheels}}, [small_bundle.here()])["id"]
+        return small_bundle.write(self.bundle, {"base": {"here": wheels}}, [small_bundle.here()], files=files)["id"]
+
+    def files(self):
+        """Return name to content of the files besides wheels that are served."""
+        return {path.name: path.read_text() for path in (self.folder / "files/current/files").iterdir()}
 
     def play(self, *arguments, **variables):
         """Play the roles; return the status, how many tasks changed something, and the output."""
@@ -79,6 +83,7 @@ class Site:
             "airgap_dir": str(self.folder),
             "airgap_index_kind": "static",
             "static_dir": str(self.folder / "static"),
+            "airgap_files_dir": str(self.folder / "files"),
             "publish_operator": "olga",
         }
         values.update(variables)
@@ -192,6 +197,26 @@ def test_former_bundle_is_served_again_and_the_ledger_says_so(site):
     assert (ledger["served"], ledger["rollbacks"][0]["replaced"]) == (first, second)
 
 
+def test_files_besides_wheels_are_served_and_rolled_back_with_their_bundle(site):
+    first = site.stage("1.0", a=b"one", b=b"b")
+    rc, changed, output = site.play()
+    assert rc == 0, output
+    assert site.files() == {"a": "one", "b": "b"}
+    rc, changed, output = site.play("-vvv")
+    assert (rc, changed) == (0, 0), output
+    assert output.count(" EXEC ") <= 5, output
+    site.stage("2.0", a=b"two")
+    assert site.play()[0] == 0
+    assert site.files() == {"a": "two"}
+    rc, changed, output = site.play(publish_rollback=first)
+    assert rc == 0, output
+    assert site.files() == {"a": "one", "b": "b"}
+    (site.folder / "files/current/files/a").unlink()
+    site.stage("3.0")
+    assert site.play()[0] == 0
+    assert site.files() == {}
+
+
 def test_version_that_the_ledger_has_as_withdrawn_is_marked_until_it_is_restored(site):
     assert site.play()[0] == 0
     page = site.folder / "static/current/airgap/prod/+simple/app/index.html"
@@ -223,7 +248,7 @@ class Pair(Site):
         hosts = {name: {"airgap_dir": str(folder / name), "static_dir": str(folder / name / "static")} for name in "ab"}
         (folder / "hosts.json").write_text(json.dumps({"airgap_index": {"hosts": hosts}}))
 
-    def stage(self, version):
+    def stage(self, version, **_files):
         """Put a bundle in place on both; return its id."""
         result = super().stage(version)
         for name in "ab":

@@ -251,13 +251,13 @@ class Trial:
             return row
         venv = os.path.join(self.folder, "venv-3.%d" % minor)
         bundle = os.path.join(self.folder, "bundle")
-        begun = time.monotonic()
+        started = time.monotonic()
         installer = ["sh", os.path.join(bundle, "install.sh"), "kubespray", "--python", python, "--venv", venv]
         rc, out = self.run("install-%d" % minor, [*NO_NETWORK, *installer])
         if rc != 0:
             row.troubles.append("install.sh: " + out.strip().splitlines()[-1][:300])
             return row
-        row.installed = "%d s" % (time.monotonic() - begun)
+        row.installed = "%d s" % (time.monotonic() - started)
         row.wheels = sum(
             open(path, encoding="utf-8").read().count("--hash=")
             for path in glob.glob(os.path.join(bundle, "locks", "kubespray", "cp3%d-*.txt" % minor))
@@ -316,9 +316,9 @@ class Trial:
     def rows(self) -> t.List[Row]:
         """Do all of it."""
         say("== Kubespray %s (%s) on Python %s" % (self.release.name, self.source, ", ".join("3.%d" % one for one in self.known)))
-        begun = time.monotonic()
+        started = time.monotonic()
         trouble = self.stage() if self.known else ""
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         rows = []
         for minor in MINORS:
             if minor > self.release.newest:

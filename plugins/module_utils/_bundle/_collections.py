@@ -152,6 +152,13 @@ def check(wanted: t.Iterable[t.Tuple[str, str]], collections: t.Iterable[Collect
     return Closure(tuple(needed[name] for name in sorted(needed)), tuple(dict.fromkeys(problems)))
 
 
+def reason_in(out: str) -> str:
+    """Return the error in the output of ansible-galaxy, in one line."""
+    lines = [line.strip() for line in out.splitlines() if line.strip()]
+    first = next((number for number, line in enumerate(lines) if line.startswith(("ERROR", "[ERROR]"))), len(lines) - 1)
+    return " ".join(lines[max(first, 0) : first + 4])[:600].rstrip(".") or "no output"
+
+
 def read_folder(folder: str) -> t.Dict[str, Collection]:
     """Return file name to collection of the archives in a folder."""
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []

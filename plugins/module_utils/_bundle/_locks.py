@@ -47,8 +47,23 @@ def _exists(path: str) -> bool:
     return True
 
 
+def read_collections(root: str) -> t.List[t.Dict[str, str]]:
+    """Return the archives of collections that a bundle has; raises AirgapError if its manifest cannot be read."""
+    manifest = _manifest.read(root) if os.path.lexists(os.path.join(root, _layout.MANIFEST)) else {}
+    return [
+        {
+            "filename": os.path.basename(one["path"]),
+            "sha256": one["sha256"],
+            "name": one["name"],
+            "version": one["version"],
+        }
+        for one in _manifest.extras(manifest)
+        if one["kind"] == "collection" and "name" in one and "version" in one
+    ]
+
+
 def read_files(root: str) -> t.List[t.Dict[str, str]]:
-    """Return the files of a bundle that are neither wheels nor collections; raises AirgapError for a manifest that is damaged."""
+    """Return the files of a bundle that are neither wheels nor collections; raises AirgapError for a damaged manifest."""
     manifest = _manifest.read(root) if os.path.lexists(os.path.join(root, _layout.MANIFEST)) else {}
     return [
         {"filename": os.path.basename(one["path"]), "sha256": one["sha256"]}

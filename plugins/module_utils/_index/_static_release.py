@@ -158,7 +158,7 @@ def check(root: str, sums: t.Mapping[str, str], known: t.Optional[t.Mapping[str,
     """
     if not sums:
         return ["%s was changed, or is missing" % SUMS]
-    found, problems = _walk(root)
+    found, problems = walk(root)
     problems += ["%s does not belong there" % path for path in sorted(found - set(sums) - {SUMS, RELEASE})]
     problems += ["%s is missing" % path for path in sorted(set(sums) - found)]
     reals = dict(known or {})
@@ -170,7 +170,7 @@ def check(root: str, sums: t.Mapping[str, str], known: t.Optional[t.Mapping[str,
     return problems + ["%s was changed" % path for path in sorted(reals) if reals[path] != sums.get(path)]
 
 
-def _walk(root: str) -> t.Tuple[t.Set[str], t.List[str]]:
+def walk(root: str) -> t.Tuple[t.Set[str], t.List[str]]:
     """Return the plain files below a folder, and what is wrong with kinds, owners and modes."""
     found, problems, folders = set(), [], [""]
     while folders:
@@ -227,7 +227,7 @@ def _place(top: str, sources: t.Sequence[Source], may_link: bool) -> t.List[str]
     paths = [os.path.join(top, _static_pages.file_path(source.sha256, source.filename)) for source in sources]
     for source, path in zip(sources, paths):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        _link_or_copy(source.path, path, may_link)
+        link_or_copy(source.path, path, may_link)
     for source, real in zip(sources, sha256_files(paths)):
         if real != source.sha256:
             raise AirgapError(
@@ -305,7 +305,7 @@ def describe(release: Release, selection: Selection, sums: t.Mapping[str, str]) 
     return _json.render(document)
 
 
-def _link_or_copy(source: str, path: str, may_link: bool) -> None:
+def link_or_copy(source: str, path: str, may_link: bool) -> None:
     """Give a file a second name, or copy it where that is not possible or the file server could not read it."""
     status = os.lstat(source)
     if not stat.S_ISREG(status.st_mode):

@@ -55,17 +55,11 @@ def download(
     if rc != 0:
         raise AirgapError(
             "The collections cannot be downloaded from %s: %s. Set stage_galaxy_server if the site has a server of its own, or "
-            "name archives on the control host with src." % (origin(params), _reason(_secrets.hide(out, secrets)))
+            "name archives on the control host with src."
+            % (origin(params), _collections.reason_in(_secrets.hide(out, secrets)))
         )
     found = _collections.read_folder(dest)
     return {os.path.join(dest, name): one for name, one in found.items()}
-
-
-def _reason(out: str) -> str:
-    """Return the error in the output of ansible-galaxy, in one line."""
-    lines = [line.strip() for line in out.splitlines() if line.strip()]
-    first = next((number for number, line in enumerate(lines) if line.startswith(("ERROR", "[ERROR]"))), len(lines) - 1)
-    return " ".join(lines[first:])[:600].rstrip(".") or "no output"
 
 
 def _environment(pip: Pip, folder: str, requirement: str) -> str:
@@ -79,7 +73,8 @@ def _environment(pip: Pip, folder: str, requirement: str) -> str:
         rc, out = pip.run_with_retries(arguments)
     if rc != 0:
         raise AirgapError(
-            "ansible-galaxy cannot be installed in %s: %s. The log of pip has more." % (folder, _reason(out))
+            "ansible-galaxy cannot be installed in %s: %s. The log of pip has more."
+            % (folder, _collections.reason_in(out))
         )
     return python
 

@@ -14,7 +14,13 @@ import typing as t
 from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._backup import _program as _backup
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _clock, _ledger, _manifest, _withdrawal
+from ansible_collections.airgap.python.plugins.module_utils._bundle import (
+    _clock,
+    _layout,
+    _ledger,
+    _manifest,
+    _withdrawal,
+)
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _names, _replica_files, _replication
 from ansible_collections.airgap.python.plugins.module_utils._index._client import SIMPLE_JSON, Client
@@ -122,6 +128,29 @@ def check_content(client: Client, params: Params) -> Check:
         "All %d files of bundle %s are listed with their SHA-256; %d of them were read, and are unchanged."
         % (len(files), manifest["id"], len(chosen)),
     )
+
+
+def check_files(client: Client, params: Params) -> t.List[Check]:
+    """Check that the front serves the files of the bundle that are not wheels; no check if it has none."""
+    manifest = _manifest.read(params["bundle"])
+    entries = _manifest.extras(manifest)
+    if not entries or manifest["id"] != _ledger.read(params["ledger"]).served:
+        return []
+    wrong = []
+    for entry in entries:
+        name = os.path.basename(entry["path"])
+        if client.sha256("/%s/%s" % (_layout.FILES, name)) != entry["sha256"]:
+            wrong.append(name)
+    if wrong:
+        names = ", ".join(wrong[:MOST_NAMED]) + (", ..." if len(wrong) > MOST_NAMED else "")
+        message = "%s of bundle %s are missing at %s, or served damaged. Play index." % (
+            names,
+            manifest["id"],
+            client.url("/%s/" % _layout.FILES),
+        )
+        return [Check("files", False, message, len(wrong))]
+    message = "All %d other files of bundle %s are served unchanged." % (len(entries), manifest["id"])
+    return [Check("files", True, message)]
 
 
 def pages_sha256(pages: t.Mapping[str, t.Mapping[str, str]], name: str) -> str:
@@ -244,6 +273,8 @@ def check_site(params: Params, at: datetime.datetime) -> t.List[Check]:
         checks = _run("server", lambda: [check_server(client, params["index"])])
         if checks[0].ok:
             checks += _run("content", lambda: [check_content(client, params)])
+            if params["files"]:
+                checks += _run("files", lambda: check_files(client, params))
             if params["version_from_bundle"]:
                 checks += _run("version", lambda: check_version(client, params["bundle"]))
         else:

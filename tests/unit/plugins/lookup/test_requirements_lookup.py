@@ -115,7 +115,7 @@ def test_requirements_of_a_checkout_and_of_a_release_archive_are_read(site, tmp_
     with tarfile.open(tmp_path / "kubespray.tar.gz", "w:gz") as stream:
         stream.add(tmp_path / "kubespray", "kubespray-2.31.1")
     lines = site("kubespray.tar.gz", origin=True)
-    assert lines == ["netaddr==1.3.0  # airgap: kubespray.tar.gz:1"]
+    assert lines == ["netaddr==1.3.0  # airgap: kubespray.tar.gz, line 1"]
     assert site("kubespray.tar.gz", kind="constraints") == []
     with tarfile.open(tmp_path / "other.tar.gz", "w:gz") as stream:
         stream.add(tmp_path / "kubespray", "empty", recursive=False)

@@ -33,6 +33,7 @@ def render(name, kind="devpi", hosts="0.0.0.0", port=443, tls=True, folder="", *
         "front_config_dir": CONFIG,
         "front_venv": VENV,
         "front_nginx": "",
+        "front_files_dir": "/var/lib/airgap-files",
         "front_system_user": "airgap-front",
         "front_page_seconds": 1,
     }

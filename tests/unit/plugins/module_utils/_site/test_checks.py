@@ -22,12 +22,14 @@ from ansible_collections.airgap.python.plugins.module_utils._site import _checks
 NOW = datetime.datetime(2026, 2, 3, 12, 0, tzinfo=datetime.timezone.utc)
 WHEELS = {"flask-3.0-py3-none-any.whl": b"flask", "devpi_server-6.20.3-py3-none-any.whl": b"devpi"}
 
+OTHERS = {"ca.pem": b"certificate"}
+
 
 class Index:
     """A server on loopback that responds as an index does (PEP 691); the lab's tests check a real one."""
 
     def __init__(self, certificate: str = "") -> None:
-        self.files = dict(WHEELS)
+        self.files = dict(WHEELS, **OTHERS)
         self.listed = {name: hashlib.sha256(data).hexdigest() for name, data in WHEELS.items()}
         self.version = "6.20.3"
         index = self
@@ -101,6 +103,15 @@ def params_fixture(index: Index, tmp_path: pathlib.Path) -> t.Dict[str, t.Any]:
         "sets": [],
         "targets": [],
         "files": files,
+        "extras": [
+            {
+                "path": "files/" + name,
+                "kind": "file",
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "size": len(data),
+            }
+            for name, data in OTHERS.items()
+        ],
     }
     manifest["id"] = _manifest.identify(manifest)
     bundle = tmp_path / "bundle"
@@ -117,6 +128,7 @@ def params_fixture(index: Index, tmp_path: pathlib.Path) -> t.Dict[str, t.Any]:
         "bundle": str(bundle),
         "ledger": str(tmp_path / "ledger.jsonl"),
         "version_from_bundle": True,
+        "files": False,
         "replica_url": "",
         "primary_ca_path": None,
         "sample": 0,
@@ -256,3 +268,17 @@ def test_textfile_is_in_the_format_of_prometheus(params: t.Dict[str, t.Any]) -> 
     assert 'airgap_check_ok{check="content"} 1\n' in text
     assert 'airgap_check_value{check="backup"} 9.5\n' in text
     assert "airgap_check_time_seconds 1770120000" in text
+
+
+def test_files_besides_wheels_are_compared_where_a_front_serves_them(index: Index, params: t.Dict[str, t.Any]) -> None:
+    assert "files" not in {one.name for one in _checks.check_site(params, NOW)}
+    params["files"] = True
+    (found,) = [one for one in _checks.check_site(params, NOW) if one.name == "files"]
+    assert found.ok, found
+    for content in (b"other", None):
+        index.files.pop("ca.pem", None)
+        if content is not None:
+            index.files["ca.pem"] = content
+        (found,) = [one for one in _checks.check_site(params, NOW) if one.name == "files"]
+        assert (found.ok, found.value) == (False, 1)
+        assert "ca.pem of bundle" in found.message and "Play index." in found.message
