@@ -203,11 +203,14 @@ findings:
     user:
       description: The user. Empty if the file applies to every user.
       type: str
+    client:
+      description: Which client reads it, V(pip) or V(uv).
+      type: str
     effects:
-      description: What the client does because of it.
+      description: What the client does because of it, each with the line that says so.
       type: list
       elements: str
-      sample: ["uses https://pypi.example instead of the index"]
+      sample: ["uses https://pypi.example instead of the index (line 2)"]
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -144,6 +144,27 @@ def test_run_that_was_killed_before_it_wrote_saves_nothing_twice(host):
     assert sorted(one.name for one in host.path.parent.glob("pip.conf*")) == ["pip.conf", "pip.conf.before-airgap"]
 
 
+def test_run_that_is_killed_anywhere_is_completed_by_the_next_and_all_goes_back(host):
+    host.trust_store()
+    host.path.write_text(PASSWORD)
+    before = host.tree()
+    options = {"clients": EVERYTHING, "constraints": ["app<2"], "publishers": [PUBLISHER], "request": False}
+    host.run(**options)
+    wanted = host.tree()
+    for state, until in (("absent", before), ("present", wanted)):
+        for call in range(2, 60, 6):
+            host.run(**options)
+            if state == "present":
+                host.run(state="absent")
+            if host.run(kill_at=call, state=state, **options):
+                break
+            host.run(state=state, **options)
+            # An empty bundle is not the same as none.
+            assert {**host.tree(), "bundle.crt": None} == {**until, "bundle.crt": None}, (state, call)
+        else:
+            raise AssertionError("the run was still killed")
+
+
 @pytest.mark.parametrize("trouble", ["no server", "not this index", "another CA"])
 def test_index_that_does_not_answer_leaves_everything_as_it_was(host, tmp_path, trouble):
     host.path.write_text(PASSWORD)

@@ -170,7 +170,7 @@ def test_node_queries_the_index_before_its_pip_conf_is_written(control, index):
     assert rc == 0, said
     assert index.url in path.read_text()
     # A setting that overrides it is reported.
-    assert "[WARNING]: here: %s overrides %s: pip uses no index." % (own, path) in said
+    assert "[WARNING]: here: %s overrides %s: pip uses no index (line 2)." % (own, path) in said
 
 
 def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(control):

@@ -55,6 +55,7 @@ class Nodes:
         values = {
             "_pip_conf_hosts_path": "{{ node_folder }}.hosts",
             "_pip_conf_own_cert": "{{ node_folder }}/etc/ca.pem",
+            "pip_conf_uv_path": "{{ node_folder }}/etc/uv.toml",
             "pip_conf_ca": "{{ hostvars[item | default(inventory_hostname)]['folder'] | default('') }}/ca.pem",
         }
         values.update(variables)

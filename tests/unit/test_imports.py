@@ -26,7 +26,7 @@ ROOMS: t.Dict[str, t.Set[str]] = {
     "_resolve": {"_target", "_wheels", "_pip", "_bundle"},
     "_transfer": {"_bundle"},
     "_report": {"_target", "_wheels", "_pip", "_resolve", "_bundle"},
-    "_clients": set(),
+    "_clients": {"_report"},
     "_install": {"_target", "_wheels", "_pip", "_bundle"},
     "_index": {"_wheels", "_bundle", "_install"},
     "_backup": {"_index"},

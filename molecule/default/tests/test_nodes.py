@@ -49,6 +49,13 @@ def test_pip_of_a_user_on_the_node_uses_the_index_inside(node):
 
 
 @pytest.mark.parametrize("node", NODES)
+def test_uv_on_the_node_would_use_the_index_inside(node):
+    text = read(node, "cat /etc/uv/uv.toml")
+    assert 'url = "https://10.213.71.20/airgap/prod/+simple/"\ndefault = true' in text
+    assert "system-certs = true" in text
+
+
+@pytest.mark.parametrize("node", NODES)
 def test_package_that_was_never_staged_is_missing_at_once(node):
     started = time.monotonic()
     result = on(node, "/opt/airgap/base/bin/pip download --no-deps -d /tmp/x django")

@@ -14,6 +14,8 @@ from ansible_collections.airgap.python.plugins.module_utils._clients._files_plan
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 PIECES = ("pip", "uv", "ca", "hosts", "trust_store", "constraints", "environment", "pypirc")
+# The options that name a file.
+PATHS = ("path", "uv_path", "ca_path", "hosts_path", "constraints_path", "systemd_path", "environment_path")
 # The start of the names of the index's certificates in a trust store.
 ANCHOR = "airgap-index-"
 

@@ -22,6 +22,8 @@ from ansible_collections.airgap.python.plugins.module_utils._text import shown
 LARGEST = 1 << 20
 MOST_USERS = 2000
 EVERYONES_CONFIG = "etc/xdg/pip/pip.conf"
+# uv reads this file instead of /etc/uv/uv.toml.
+EVERYONES_UV = "etc/xdg/uv/uv.toml"
 EVERYONES_LOGIN = (
     "etc/environment",
     "etc/security/pam_env.conf",
@@ -33,7 +35,30 @@ EVERYONES_LOGIN = (
     "etc/zshenv",
     "etc/zsh/zshenv",
 )
+# What cron jobs and services get; the names of the files in the last one are those of users.
+SERVICES = ("etc/crontab", "etc/cron.d/*", "etc/default/*", "etc/sysconfig/*")
+CRONTABS = ("var/spool/cron/crontabs/*", "var/spool/cron/*")
+SYSTEMD = (
+    "etc/systemd/system.conf",
+    "etc/systemd/system.conf.d/*.conf",
+    "etc/systemd/user.conf",
+    "etc/systemd/user.conf.d/*.conf",
+    "etc/systemd/system/*.service",
+    "etc/systemd/system/*.d/*.conf",
+)
 CONFIG = (".pip/pip.conf", ".config/pip/pip.conf")
+UV_CONFIG = ".config/uv/uv.toml"
+# Where environments usually are, in the system and in a home folder. Each may have a pip.conf.
+ENVIRONMENTS = ("opt/*", "opt/*/*", "srv/*", "srv/*/*")
+OWN_ENVIRONMENTS = (
+    "*",
+    ".*",
+    "*/.venv",
+    "*/venv",
+    ".virtualenvs/*",
+    ".local/share/pipx/venvs/*",
+    ".local/pipx/venvs/*",
+)
 LOGIN = (
     ".pam_environment",
     ".config/environment.d/*.conf",
@@ -91,33 +116,62 @@ def read_netrc_hosts(path: str) -> t.Any:
 class Search:
     """A search of the files of a host, and its findings."""
 
-    def __init__(self, url: str, site_config: str, root: str = "/") -> None:
-        self.url = url
+    def __init__(self, ours: _overrides.Ours, site_config: str, root: str = "/") -> None:
+        self.ours = ours
         self.root = root
         self.findings: t.List[_overrides.Finding] = []
         self.unread: t.List[str] = []
         self.overridden = tuple(re.findall(r"(?m)^([a-z-]+) *=", site_config))
+        self.checked: t.Set[str] = set()
 
-    def add(self, path: str, user: str, effects: t.Sequence[str]) -> None:
-        """Add a finding, if it has an effect."""
-        if effects:
-            self.findings.append(_overrides.Finding(safe(path), safe(user), tuple(effects)))
+    def add(self, path: str, user: str, effects: t.Iterable[_overrides.Effect]) -> None:
+        """Add what was found in a file."""
+        self.findings += _overrides.findings(safe(path), safe(user), effects)
 
     def read_config(self, path: str, name: str, user: str = "", overridden: t.Sequence[str] = ()) -> None:
-        """Check a configuration file of pip."""
+        """Check a configuration file of pip, once."""
+        text = read_text(path) if path not in self.checked else None
+        self.checked.add(path)
+        if text is not None:
+            self.add(name, user, _overrides.config_effects(text, self.ours, overridden))
+
+    def read_uv(self, path: str, name: str, user: str = "") -> None:
+        """Check a configuration file of uv."""
         text = read_text(path)
         if text is not None:
-            self.add(name, user, _overrides.config_effects(text, self.url, overridden))
+            self.add(name, user, _overrides.uv_toml_effects(text, self.ours))
+
+    def read_environments(self, folder: str, patterns: t.Sequence[str], shown_as: str, user: str = "") -> None:
+        """Check the pip.conf of each environment."""
+        for pattern in patterns:
+            for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern, "pip.conf"))):
+                if os.path.lexists(os.path.join(os.path.dirname(path), "pyvenv.cfg")):
+                    self.read_config(path, os.path.join(shown_as, os.path.relpath(path, folder)), user)
+
+    def read_variables(
+        self,
+        patterns: t.Sequence[str],
+        parse: t.Callable[[str], t.Dict[str, _overrides.Setting]],
+        no_proxy: str,
+        has_user: bool = False,
+    ) -> None:
+        """Check files of the system that set variables."""
+        for pattern in patterns:
+            for path in sorted(glob.glob(os.path.join(self.root, pattern))):
+                variables = parse(read_text(path) or "")
+                name, user = "/" + os.path.relpath(path, self.root), os.path.basename(path) if has_user else ""
+                self.add(name, user, _overrides.variable_effects(variables, self.ours, no_proxy))
 
     def read_login(self, folder: str, patterns: t.Sequence[str], shown_as: str, user: str, no_proxy: str) -> str:
         """Check the files that a login reads; return their value of no_proxy."""
         files = [path for one in patterns for path in sorted(glob.glob(os.path.join(glob.escape(folder), one)))]
         found = {path: _overrides.assignments(read_text(path) or "") for path in files}
         for variables in found.values():
-            no_proxy = variables.get("no_proxy") or variables.get("NO_PROXY") or no_proxy
+            values = [variables[name].value for name in ("no_proxy", "NO_PROXY") if name in variables]
+            no_proxy = next((value for value in values if value), no_proxy)
         for path, variables in found.items():
             name = os.path.join(shown_as, os.path.relpath(path, folder))
-            self.add(name, user, _overrides.variable_effects(variables, self.url, no_proxy))
+            self.add(name, user, _overrides.variable_effects(variables, self.ours, no_proxy))
         return no_proxy
 
     def homes(self) -> t.Dict[str, str]:
@@ -131,21 +185,25 @@ class Search:
         return dict(list(homes.items())[:MOST_USERS])
 
     def run(self, environments: t.Sequence[str]) -> None:
-        """Check every file that pip would read."""
+        """Check every file that pip and uv would read."""
         self.read_config(os.path.join(self.root, EVERYONES_CONFIG), "/" + EVERYONES_CONFIG, "", self.overridden)
+        self.read_uv(os.path.join(self.root, EVERYONES_UV), "/" + EVERYONES_UV)
         no_proxy = self.read_login(self.root, EVERYONES_LOGIN, "/", "", "")
+        self.read_variables(SERVICES, _overrides.assignments, no_proxy)
+        self.read_variables(CRONTABS, _overrides.assignments, no_proxy, has_user=True)
+        self.read_variables(SYSTEMD, _overrides.systemd_assignments, no_proxy)
         for folder in sorted({folder for pattern in environments for folder in glob.glob(pattern)}):
             self.read_config(os.path.join(folder, "pip.conf"), os.path.join(folder, "pip.conf"))
+        self.read_environments(self.root, ENVIRONMENTS, "/")
         for home, user in self.homes().items():
             try:
                 for name in CONFIG:
                     self.read_config(os.path.join(home, name), "~/" + name, user)
+                self.read_uv(os.path.join(home, UV_CONFIG), "~/" + UV_CONFIG, user)
+                self.read_environments(home, OWN_ENVIRONMENTS, "~", user)
                 self.read_login(home, LOGIN, "~", user, no_proxy)
-                self.add(
-                    "~/.netrc",
-                    user,
-                    _overrides.netrc_effects(read_netrc_hosts(os.path.join(home, ".netrc")), self.url),
-                )
+                hosts = read_netrc_hosts(os.path.join(home, ".netrc"))
+                self.add("~/.netrc", user, _overrides.netrc_effects(hosts, self.ours.url))
             except OSError:
                 self.unread.append(user)
 
@@ -155,20 +213,31 @@ def safe(text: str) -> str:
     return re.sub(r"\{(?=[{%#])", "(", shown(text))
 
 
-def search(module: AnsibleModule) -> t.Dict[str, t.Any]:
-    """Search the host, warn of each kind of finding, and return the module's result."""
-    params = module.params
+def search(
+    module: AnsibleModule,
+    ours: _overrides.Ours,
+    site_config: str,
+    site_files: t.Mapping[str, str],
+    environments: t.Sequence[str],
+) -> t.List[t.Dict[str, t.Any]]:
+    """Search the host, warn of each kind of finding, and return the findings.
+
+    ``site_config`` is the text of the site's pip.conf, ``site_files`` the site's configuration by client.
+    """
+    found = Search(ours, site_config)
     try:
-        found = Search(params["index_url"], read_text(params["path"]) or "")
-        found.run(params["environments"])
+        found.run(environments)
     except OSError as error:
         raise AirgapError("%s cannot be read: %s. Run this as root." % (error.filename, error.strerror)) from error
-    for sentence in _overrides.sentences(found.findings, params["path"]):
+    for sentence in _overrides.sentences(found.findings, site_files):
         module.warn(sentence)
     if found.unread:
         names = ", ".join(safe(name) for name in found.unread[: _overrides.MOST])
         module.warn(
             "Settings of %d users, such as %s, cannot be read and were not checked." % (len(found.unread), names)
         )
-    findings = [{"path": one.path, "user": one.user, "effects": list(one.effects)} for one in found.findings]
-    return {"changed": False, "findings": findings}
+    return [
+        {"path": one.path, "user": one.user, "client": one.client, "effects": list(one.effects)}
+        for one in found.findings
+        if one.client in site_files
+    ]

@@ -20,6 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._clients import (
     _contents,
     _files_plan,
     _needs,
+    _overrides,
     _overrides_search,
     _request,
 )
@@ -37,7 +38,7 @@ LARGEST = 1 << 20
 SYSTEMD = "/run/systemd/system"
 
 
-def look(path: str) -> Found:
+def look(path: str, limit: int = LARGEST) -> Found:
     """Return what is at a path. No link is followed, and nothing but a file is opened."""
     try:
         about = os.lstat(path)
@@ -49,7 +50,7 @@ def look(path: str) -> Found:
     if kind == "file":
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as stream:
-            data = stream.read(LARGEST)
+            data = stream.read(limit)
     saved = False
     with contextlib.suppress(FileNotFoundError):
         other = os.lstat(path + _files_plan.SAVED)
@@ -81,8 +82,8 @@ def inspect(params: t.Mapping[str, t.Any]) -> _needs.Host:
         owner=Owner(os.geteuid(), os.getegid(), 0o644),
         users={name: one for name, one in found.items() if os.path.isdir(one.home)},
         pypircs=tuple(pypircs),
-        hosts=look(params["hosts_path"]),
-        environment=look(params["environment_path"]),
+        hosts=look(params["hosts_path"], -1),
+        environment=look(params["environment_path"], -1),
         trust_store=store,
         anchors=tuple(sorted(glob.glob(os.path.join(glob.escape(store.anchors), _needs.ANCHOR + "*.crt"))))
         if store
@@ -101,6 +102,26 @@ def add_name(path: str, name: str) -> None:
         shutil.copy2(path, name, follow_symlinks=False)
         about = os.lstat(path)
         os.chown(name, about.st_uid, about.st_gid, follow_symlinks=False)
+
+
+def temporary(path: str) -> str:
+    """Return the start of the names of a file's temporary ones."""
+    folder, name = os.path.split(path)
+    # Everything in the folder of a trust store is trusted.
+    folder = os.path.dirname(folder) if name.startswith(_needs.ANCHOR) else folder
+    return os.path.join(folder, "%s%s." % (TEMPORARY_PREFIX, name))
+
+
+def remove_leftovers(params: t.Mapping[str, t.Any], host: _needs.Host) -> None:
+    """Remove the temporary files that a killed run left. A former file among them is saved under its own name, too."""
+    starts = [temporary(params[name]) for name in _needs.PATHS]
+    starts += [temporary(os.path.join(one.home, ".pypirc")) for one in host.users.values()]
+    if host.trust_store is not None:
+        starts.append(temporary(os.path.join(host.trust_store.anchors, _needs.ANCHOR))[:-1])
+    for leftover in [path for start in starts for path in glob.glob(glob.escape(start) + "*")]:
+        # A user may have placed anything there.
+        with contextlib.suppress(OSError):
+            os.unlink(leftover)
 
 
 def remove_own_folder(path: str) -> None:
@@ -145,9 +166,9 @@ class Writing:
 
     def prepare(self, wanted: Wanted) -> None:
         """Write a file under a temporary name next to its place."""
-        folder = os.path.dirname(wanted.path)
-        make_folder(folder)
-        handle, self.aside[wanted.path] = tempfile.mkstemp(dir=folder, prefix=TEMPORARY_PREFIX)
+        make_folder(os.path.dirname(wanted.path))
+        folder, prefix = os.path.split(temporary(wanted.path))
+        handle, self.aside[wanted.path] = tempfile.mkstemp(dir=folder, prefix=prefix)
         with os.fdopen(handle, "wb") as stream:
             stream.write(wanted.data or b"")
             stream.flush()
@@ -166,10 +187,7 @@ class Writing:
         path = change.wanted.path
         former = None
         if os.path.lexists(path):
-            folder, name = os.path.split(path)
-            # Everything in the folder of a trust store is trusted.
-            folder = os.path.dirname(folder) if name.startswith(_needs.ANCHOR) else folder
-            former = os.path.join(folder, "%s%s.former" % (TEMPORARY_PREFIX, name))
+            former = temporary(path) + "former"
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(former)
             add_name(path, former)
@@ -235,7 +253,7 @@ class Clients:
         self.params = dict(module.params, **shared)
         self.host = inspect(self.params)
         self.needs = _needs.plan(self.params, self.host)
-        self.found = {one.path: look(one.path) for one in self.needs.files}
+        self.found = {one.path: look(one.path, -1 if one.shared else LARGEST) for one in self.needs.files}
         dated = time.strftime("%Y-%m-%d@%H:%M:%S~", time.localtime())
         planned = [
             _files_plan.plan(one, self.found[one.path], "%s.%d.%s" % (one.path, os.getpid(), dated))
@@ -290,6 +308,17 @@ class Clients:
                 "%s failed: %s. The former settings are restored." % (" ".join(command), (err or out).strip()[-500:])
             )
 
+    def overrides(self) -> t.List[t.Dict[str, t.Any]]:
+        """Return the settings of users that override the files, and warn of them."""
+        params = self.params
+        site = _needs.site_of(params)
+        bundles = [store.bundle for store in _needs.TRUST_STORES] if "trust_store" in params["clients"] else []
+        ours = _overrides.Ours(site.url, tuple(one for one in [site.cert, *bundles] if one), params["uv_path"])
+        files = {_overrides.PIP: params["path"], _overrides.UV: params["uv_path"]}
+        chosen = {client: path for client, path in files.items() if client in params["clients"]}
+        text = _contents.pip_conf(site)
+        return _overrides_search.search(self.module, ours, text, chosen, params["environments"])
+
     def notes(self) -> t.List[str]:
         """Return what to say of files that stay."""
         if self.params["state"] == "present":
@@ -302,6 +331,8 @@ def ensure(module: AnsibleModule) -> t.Dict[str, t.Any]:
     """Have the files that the options ask for; return the module's result. Raises AirgapError."""
     try:
         clients = Clients(module)
+        if not module.check_mode:
+            remove_leftovers(clients.params, clients.host)
         answer = clients.request()
         if (clients.changes or clients.needs_update) and not module.check_mode:
             Writing(module).run(clients.changes, clients.run_commands)
@@ -322,5 +353,5 @@ def ensure(module: AnsibleModule) -> t.Dict[str, t.Any]:
         "diff": [_files_plan.diff(one) for one in clients.changes],
     }
     if module.params["state"] == "present" and module.params["find_overrides"]:
-        result["findings"] = _overrides_search.search(module)["findings"]
+        result["findings"] = clients.overrides()
     return result

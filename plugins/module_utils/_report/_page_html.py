@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The approver's page as HTML: report.html.j2 with the values of _page.
+"""A page as HTML: a template with values, such as report.html.j2 with those of _page.
 
 The values are untrusted text. Characters that would hide, reorder or break the
 text around them become visible escapes, then Jinja2 escapes each value for HTML.
@@ -13,7 +13,6 @@ import re
 import traceback
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils._report._page import Page
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 
 LIBRARY_ERROR = ""
@@ -29,7 +28,7 @@ STYLE = "report.css"
 THIN_SPACE = "\u202f"
 
 
-def render(page: Page, template: str, style: str) -> str:
+def render(page: t.Any, template: str, style: str) -> str:
     """Return the page as HTML that loads and runs nothing; ``template`` and ``style`` are the texts of those files."""
     environment = jinja2.Environment(
         autoescape=True,
