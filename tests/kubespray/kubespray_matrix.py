@@ -106,6 +106,13 @@ def interpreters() -> t.Dict[int, str]:
     return {minor: found[minor] for minor in MINORS if minor in found}
 
 
+def find_checkout(release: Release, checkouts: str) -> str:
+    """Return the folder of a release's checkout; empty if there is none."""
+    names = (release.branch, release.name, release.name.lstrip("v"))
+    places = [os.path.join(os.path.abspath(checkouts), name) for name in names if checkouts]
+    return next((path for path in places if os.path.isfile(os.path.join(path, "cluster.yml"))), "")
+
+
 def own_plays(release: Release, folder: str) -> None:
     """Write plays with the imports of Kubespray's: a cluster.yml, its gate, a group bastion, the filters that it uses."""
     gate = """\
@@ -187,14 +194,7 @@ class Trial:
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         self.source = "checkout"
-        self.checkout = next(
-            (
-                os.path.join(checkouts, name)
-                for name in (release.branch, release.name, release.name.lstrip("v"))
-                if checkouts and os.path.isfile(os.path.join(checkouts, name, "cluster.yml"))
-            ),
-            "",
-        )
+        self.checkout = find_checkout(release, checkouts)
         if not self.checkout:
             self.source = "own plays"
             self.checkout = os.path.join(self.folder, "plays")
@@ -366,13 +366,25 @@ def main() -> int:
     parser.add_argument("--releases", nargs="+", choices=names, default=names)
     parser.add_argument("--checkouts", default="", help="a folder with the checkouts release-2.30, release-2.31, master")
     parser.add_argument("--document", action="store_true", help="write the table into docs/kubespray.md")
+    parser.add_argument("--only-plays", default="", help="write the plays of the newest release there, or link its checkout; and stop")
     options = parser.parse_args()
+    if options.only_plays:
+        checkout = find_checkout(RELEASES[-1], options.checkouts)
+        if os.path.islink(options.only_plays):
+            os.unlink(options.only_plays)
+        shutil.rmtree(options.only_plays, ignore_errors=True)
+        if checkout:
+            os.makedirs(os.path.dirname(os.path.abspath(options.only_plays)), exist_ok=True)
+            os.symlink(checkout, options.only_plays)
+        else:
+            own_plays(RELEASES[-1], options.only_plays)
+        return 0
     known = interpreters()
     rows: t.List[Row] = []
     for release in RELEASES:
         path = os.path.join(WORK, "rows-%s.json" % release.branch)
         if release.name in options.releases:
-            found = Trial(release, known, os.path.abspath(options.checkouts) if options.checkouts else "").rows()
+            found = Trial(release, known, options.checkouts).rows()
             write(path, json.dumps([dataclasses.asdict(one) for one in found]))
         # Rows of an earlier run stay.
         if os.path.isfile(path):
