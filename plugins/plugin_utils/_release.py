@@ -67,7 +67,9 @@ def _files(folder: str) -> t.List[str]:
             raise AirgapError("git cannot be run: %s. Install it on the control host." % error.strerror) from error
         if done.returncode != 0:
             text = done.stderr.decode("utf-8", "replace").strip()
-            raise AirgapError("git cannot list the files of %s: %s. Correct that, or name a release archive." % (folder, text))
+            raise AirgapError(
+                "git cannot list the files of %s: %s. Correct that, or name a release archive." % (folder, text)
+            )
         names = [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
         return sorted(name for name in names if os.path.lexists(os.path.join(folder, name)))
     found = []

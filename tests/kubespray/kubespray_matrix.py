@@ -26,7 +26,6 @@ import sys
 import time
 import typing as t
 
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 WORK = os.path.join(ROOT, ".cache", "kubespray")
@@ -86,6 +85,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def read(path: str) -> str:
+    """Return a file's text."""
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
+
+
 def write(path: str, text: str) -> None:
     """Write a file, with its folder."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -100,7 +105,9 @@ def interpreters() -> t.Dict[int, str]:
     found: t.Dict[int, str] = {}
     code = "import ensurepip, sys; print(sys.version_info[1], sys.prefix == sys.base_prefix)"
     for name in filter(None, names):
-        done = subprocess.run([name, "-I", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        done = subprocess.run(
+            [name, "-I", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
+        )
         if done.returncode == 0 and done.stdout.split()[1] == "True":
             found.setdefault(int(done.stdout.split()[0]), name)
     return {minor: found[minor] for minor in MINORS if minor in found}
@@ -170,7 +177,9 @@ def own_plays(release: Release, folder: str) -> None:
 
 HOSTS = {
     "all": {
-        "hosts": {name: {"ansible_host": "192.0.2.%d" % number} for number, name in enumerate(("one", "two", "jump"), 1)},
+        "hosts": {
+            name: {"ansible_host": "192.0.2.%d" % number} for number, name in enumerate(("one", "two", "jump"), 1)
+        },
         "children": {
             "kube_control_plane": {"hosts": {"one": {}}},
             "etcd": {"hosts": {"one": {}}},
@@ -203,11 +212,19 @@ class Trial:
 
     def run(self, name: str, command: t.Sequence[str], cwd: str = ROOT, **variables: str) -> t.Tuple[int, str]:
         """Run a command, keep its output; return its status and the output."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV"))}
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV"))
+        }
         kept.update(ANSIBLE_NOCOLOR="1", LC_ALL="C.UTF-8", **variables)
         with open(os.path.join(self.folder, name + ".out"), "w+", encoding="utf-8", errors="replace") as stream:
             done = subprocess.run(
-                command, cwd=cwd, env=kept, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, check=False
+                command,
+                cwd=cwd,
+                env=kept,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                check=False,
             )
             stream.seek(0)
             return done.returncode, stream.read()
@@ -239,7 +256,9 @@ class Trial:
             rc, out = self.run(name, command, ANSIBLE_CONFIG=os.path.join(ROOT, "ansible.cfg"))
             if rc != 0:
                 return "%s: %s" % (name, out.strip().splitlines()[-1][:300])
-        shutil.copytree(os.path.join(self.folder, "outside", "bundle"), os.path.join(self.folder, "bundle"), symlinks=True)
+        shutil.copytree(
+            os.path.join(self.folder, "outside", "bundle"), os.path.join(self.folder, "bundle"), symlinks=True
+        )
         return ""
 
     def try_python(self, minor: int, seconds: float, trouble: str) -> Row:
@@ -259,7 +278,7 @@ class Trial:
             return row
         row.installed = "%d s" % (time.monotonic() - started)
         row.wheels = sum(
-            open(path, encoding="utf-8").read().count("--hash=")
+            read(path).count("--hash=")
             for path in glob.glob(os.path.join(bundle, "locks", "kubespray", "cp3%d-*.txt" % minor))
         )
         code = "import json, sys; from ansible_collections.airgap.python.plugins.module_utils._site import _kubespray as k; "
@@ -280,7 +299,12 @@ class Trial:
             "ANSIBLE_COLLECTIONS_PATH": os.path.join(self.folder, "collections"),
             "VIRTUAL_ENV": venv,
         }
-        play = [*NO_NETWORK, os.path.join(venv, "bin", "ansible-playbook"), "--inventory", os.path.join(self.folder, "cluster.json")]
+        play = [
+            *NO_NETWORK,
+            os.path.join(venv, "bin", "ansible-playbook"),
+            "--inventory",
+            os.path.join(self.folder, "cluster.json"),
+        ]
         rc, out = self.run("version-%d" % minor, [*play, "playbooks/ansible_version.yml"], self.checkout, **own)
         row.version = self.judge(row, "ansible_version.yml", rc, out)
         rc, out = self.run("syntax-%d" % minor, [*play, "--syntax-check", "cluster.yml"], self.checkout, **own)
@@ -315,7 +339,10 @@ class Trial:
 
     def rows(self) -> t.List[Row]:
         """Do all of it."""
-        say("== Kubespray %s (%s) on Python %s" % (self.release.name, self.source, ", ".join("3.%d" % one for one in self.known)))
+        say(
+            "== Kubespray %s (%s) on Python %s"
+            % (self.release.name, self.source, ", ".join("3.%d" % one for one in self.known))
+        )
         started = time.monotonic()
         trouble = self.stage() if self.known else ""
         seconds = time.monotonic() - started
@@ -340,7 +367,16 @@ def table(rows: t.Iterable[Row]) -> t.List[str]:
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in rows:
-        cells = [one.release, one.python, one.source, one.core, str(one.wheels or ""), one.staged, one.installed, one.version]
+        cells = [
+            one.release,
+            one.python,
+            one.source,
+            one.core,
+            str(one.wheels or ""),
+            one.staged,
+            one.installed,
+            one.version,
+        ]
         cells += [one.passwords, one.syntax, one.tasks, one.imported, one.date]
         lines.append("| %s |" % " | ".join(cells))
     return lines
@@ -348,9 +384,8 @@ def table(rows: t.Iterable[Row]) -> t.List[str]:
 
 def document(rows: t.Sequence[Row], where: str) -> None:
     """Write the machine and the table into the page."""
-    with open(where, encoding="utf-8") as stream:
-        text = stream.read()
-    found = re.search(r'^PRETTY_NAME="?([^"\n(]*)', open("/etc/os-release", encoding="utf-8").read(), re.MULTILINE)
+    text = read(where)
+    found = re.search(r'^PRETTY_NAME="?([^"\n(]*)', read("/etc/os-release"), re.MULTILINE)
     system = found[1].strip() if found else platform.system()
     machine = "%s, %s, %d cores:" % (system, platform.machine(), os.cpu_count() or 1)
     begin, end = "<!-- begin: make kubespray-matrix -->\n", "<!-- end: make kubespray-matrix -->\n"
@@ -364,9 +399,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = [one.name for one in RELEASES]
     parser.add_argument("--releases", nargs="+", choices=names, default=names)
-    parser.add_argument("--checkouts", default="", help="a folder with the checkouts release-2.30, release-2.31, master")
+    parser.add_argument(
+        "--checkouts", default="", help="a folder with the checkouts release-2.30, release-2.31, master"
+    )
     parser.add_argument("--document", action="store_true", help="write the table into docs/kubespray.md")
-    parser.add_argument("--only-plays", default="", help="write the plays of the newest release there, or link its checkout; and stop")
+    parser.add_argument(
+        "--only-plays", default="", help="write the plays of the newest release there, or link its checkout; and stop"
+    )
     options = parser.parse_args()
     if options.only_plays:
         checkout = find_checkout(RELEASES[-1], options.checkouts)

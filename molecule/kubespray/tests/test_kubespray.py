@@ -57,7 +57,9 @@ def test_environment_has_what_the_checkout_requires_and_a_bcrypt_that_passlib_ca
     assert int(next(one for one in installed if one.startswith("bcrypt=="))[8:].split(".")[0]) < 5
 
 
-@pytest.mark.parametrize("options", ["playbooks/ansible_version.yml", "--syntax-check cluster.yml", "--list-tasks cluster.yml"])
+@pytest.mark.parametrize(
+    "options", ["playbooks/ansible_version.yml", "--syntax-check cluster.yml", "--list-tasks cluster.yml"]
+)
 def test_kubespray_runs_inside_with_its_own_settings_and_a_group_bastion(options):
     on("node311", "cat > /root/hosts.ini <<'X'\n%sX" % HOSTS)
     result = on("node311", "cd /opt/kubespray && %s -i /root/hosts.ini -c local %s" % (PLAYBOOK, options))

@@ -41,7 +41,9 @@ def apply(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     if not is_sha256(sha256 or ""):
         raise AirgapError("sha256 is %r, not 64 lower-case hex digits." % str(sha256)[:80])
     if os.path.lexists(dest) and not _is_ours(dest):
-        raise AirgapError("%s exists, and is not a link that this collection made. Move it, or name another folder." % dest)
+        raise AirgapError(
+            "%s exists, and is not a link that this collection made. Move it, or name another folder." % dest
+        )
     folder = folder_of(dest, sha256)
     is_linked = os.path.islink(dest) and os.readlink(dest) == os.path.basename(folder)
     if is_linked and os.path.isdir(folder):
@@ -86,7 +88,8 @@ def _write(folder: str, params: Params) -> None:
 def _fetch(path: str, params: Params) -> None:
     for left in reversed(range(max(params["attempts"], 1))):
         try:
-            return _fetch_once(path, params)
+            _fetch_once(path, params)
+            return
         except AirgapError:
             # Another index host may serve it under the same name.
             if not left:
@@ -123,7 +126,11 @@ def unpack(archive: str, folder: str) -> None:
                 raise AirgapError("The archive has more files or larger ones than a checkout can have.")
             names = {member: _parts(member.name) for member in members if member.type != tarfile.XGLTYPE}
             tops = {parts[0] for parts in names.values() if parts}
-            inner = 1 if len(tops) == 1 and all(len(parts) > 1 or one.isdir() for one, parts in names.items() if parts) else 0
+            inner = (
+                1
+                if len(tops) == 1 and all(len(parts) > 1 or one.isdir() for one, parts in names.items() if parts)
+                else 0
+            )
             links = []
             for member, parts in names.items():
                 if len(parts) > inner:
@@ -134,7 +141,9 @@ def unpack(archive: str, folder: str) -> None:
                         _unpack_member(stream, member, path)
             # Last, so that no file is written through a link.
             for member, parts, path in links:
-                target = posixpath.normpath(posixpath.join(*parts[:-1], member.linkname) if parts[:-1] else member.linkname)
+                target = posixpath.normpath(
+                    posixpath.join(*parts[:-1], member.linkname) if parts[:-1] else member.linkname
+                )
                 if member.linkname.startswith("/") or target.split("/")[0] == "..":
                     raise AirgapError("%s in the archive leads out of it." % member.name)
                 os.makedirs(os.path.dirname(path), exist_ok=True)

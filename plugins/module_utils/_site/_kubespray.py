@@ -93,7 +93,9 @@ class Environment:
 
 def reason(output: str) -> str:
     """Return what a failed run of Ansible reported, on one line."""
-    found = re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', output) or re.findall(r"^(?:ERROR!|\[ERROR\]:)\s*(.+)", output, re.MULTILINE)
+    found = re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', output) or re.findall(
+        r"^(?:ERROR!|\[ERROR\]:)\s*(.+)", output, re.MULTILINE
+    )
     lines = output.strip().splitlines()
     return " ".join((found or lines[-1:] or ["no output"])[-1].split())[:400]
 
@@ -104,7 +106,9 @@ def check(path: str, playbook: str = "", checkout: str = "") -> t.Dict[str, t.An
     if checkout:
         place = os.path.join(checkout, VERSION_PLAYBOOK)
         if not os.path.isfile(place):
-            raise AirgapError("%s does not exist: %s is not a checkout of Kubespray. Check kubespray_path." % (place, checkout))
+            raise AirgapError(
+                "%s does not exist: %s is not a checkout of Kubespray. Check kubespray_path." % (place, checkout)
+            )
         with open(place, encoding="utf-8") as stream:
             text = stream.read()
     if not os.access(os.path.join(path, "bin", "python"), os.X_OK):
@@ -131,7 +135,9 @@ def _check(venv: Environment, has_playbook: bool) -> t.Dict[str, t.Any]:
     ]
     if has_playbook:
         hosts = os.path.join(venv.scratch, "hosts")
-        status, output = venv.run("ansible-playbook", "--inventory", hosts, os.path.join(venv.scratch, "ansible_version.yml"))
+        status, output = venv.run(
+            "ansible-playbook", "--inventory", hosts, os.path.join(venv.scratch, "ansible_version.yml")
+        )
         if status != 0:
             problems.append(
                 "Kubespray's ansible_version.yml fails with ansible-core %s: %s. Stage the set with the requirements of this "
@@ -141,7 +147,8 @@ def _check(venv: Environment, has_playbook: bool) -> t.Dict[str, t.Any]:
         status, output = venv.evaluate(expression)
         if status != 0 or answer not in output:
             problems.append(
-                "The filter %s does not run: %s. The set must require ansible, jmespath and netaddr." % (name, reason(output))
+                "The filter %s does not run: %s. The set must require ansible, jmespath and netaddr."
+                % (name, reason(output))
             )
     passwords = _check_passwords(venv, versions, problems)
     return {
@@ -158,7 +165,9 @@ def _check_passwords(venv: Environment, versions: t.Mapping[str, str], problems:
     hashes = re.findall(r"\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}", output)
     if status == 0 and hashes:
         if "passlib" in versions and venv.run("python", "-I", "-c", _VERIFY, PASSWORD, hashes[0])[0] != 0:
-            problems.append("passlib does not accept the hash that it made. Constrain the set: constraints: [bcrypt<5].")
+            problems.append(
+                "passlib does not accept the hash that it made. Constrain the set: constraints: [bcrypt<5]."
+            )
         return "bcrypt"
     why = reason(output)
     if "passlib" in versions:

@@ -51,7 +51,9 @@ def test_file_of_a_folder_and_of_an_archive_is_read_wherever_the_archive_has_it(
 def test_archive_that_is_damaged_is_named(tmp_path):
     path = tmp_path / "release.tar.gz"
     path.write_bytes(b"no archive")
-    with pytest.raises(AirgapError, match=r"requirements.txt of .*release.tar.gz cannot be read.*Get the release again"):
+    with pytest.raises(
+        AirgapError, match=r"requirements.txt of .*release.tar.gz cannot be read.*Get the release again"
+    ):
         _release.read_text(str(path), "requirements.txt")
 
 

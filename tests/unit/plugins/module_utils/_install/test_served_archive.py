@@ -59,7 +59,9 @@ class Site:
 def site_fixture(tmp_path):
     """Return a site."""
     (tmp_path / "served").mkdir()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path / "served")))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path / "served"))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Site(tmp_path, "http://127.0.0.1:%d/kubespray.tar.gz" % server.server_port)
     server.shutdown()
@@ -67,7 +69,9 @@ def site_fixture(tmp_path):
 
 
 def test_archive_is_unpacked_once_and_the_former_one_stays(site):
-    first = site.serve(("k-1/cluster.yml", "one", {}), ("k-1/link", "", {"type": tarfile.SYMTYPE, "linkname": "cluster.yml"}))
+    first = site.serve(
+        ("k-1/cluster.yml", "one", {}), ("k-1/link", "", {"type": tarfile.SYMTYPE, "linkname": "cluster.yml"})
+    )
     assert site.apply(first, check_mode=True)["changed"]
     assert not site.dest.exists()
     assert site.apply(first) == {"changed": True, "path": str(site.dest)}

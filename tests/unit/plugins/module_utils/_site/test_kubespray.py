@@ -39,7 +39,10 @@ class Venv:
 
     def ansible(self, hashing="echo '%s'" % HASH):
         """Let Ansible evaluate both filters, and hash as said."""
-        script = 'case "$*" in *password_hash*) %s;; *json_query*) echo 10.9.8.7/24;; *ipaddr*) echo 10.9.8.0;; esac' % hashing
+        script = (
+            'case "$*" in *password_hash*) %s;; *json_query*) echo 10.9.8.7/24;; *ipaddr*) echo 10.9.8.0;; esac'
+            % hashing
+        )
         self.program("ansible", script)
 
     def check(self, **options):
