@@ -97,7 +97,10 @@ def reason(output: str) -> str:
         r"^(?:ERROR!|\[ERROR\]:)\s*(.+)", output, re.MULTILINE
     )
     lines = output.strip().splitlines()
-    return " ".join((found or lines[-1:] or ["no output"])[-1].split())[:400]
+    text = " ".join((found or lines[-1:] or ["no output"])[-1].split())
+    # Ansible repeats a message with that of its cause, which may be the same.
+    half = (len(text) - 2) // 2
+    return (text[:half] if text[:half] == text[half + 2 :] and half > 0 else text)[:400]
 
 
 def check(path: str, playbook: str = "", checkout: str = "") -> t.Dict[str, t.Any]:

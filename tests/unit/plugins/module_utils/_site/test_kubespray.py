@@ -123,3 +123,9 @@ def test_folder_without_an_environment_or_a_checkout_is_refused(venv, tmp_path):
     venv.program("python", "echo broken; exit 1")
     with pytest.raises(AirgapError, match=r"does not run: broken"):
         venv.check()
+
+
+def test_message_that_ansible_repeats_is_named_once():
+    assert _kubespray.reason('"msg": "No passlib. No passlib"') == "No passlib"
+    assert _kubespray.reason("a\n[ERROR]: no  filter") == "no filter"
+    assert _kubespray.reason("") == "no output"
