@@ -10,6 +10,8 @@ short_description: Find the environments that have a version of a project
 version_added: 0.1.0
 description:
   - Looks into the virtual environments in a folder for versions of projects, for example after these were withdrawn.
+  - It also names former environments that are kept for a rollback, and sets that the role P(airgap.python.install#role)
+    installed into an interpreter itself.
 author:
   - airgap.python authors (@airgap-python)
 options:

@@ -12,6 +12,8 @@ description:
   - Restores what M(airgap.python.index_backup) backed up, with owners and modes, to a host that does not have it.
   - The whole backup is checked first. Each source appears under its path when all of it is there.
   - Nothing is ever replaced. A source that is in place already is left as it is; one that differs is an error.
+  - The data of devpi-server (the source C(devpi)) get a new identity, so that a replica, which may have later changes, does not mix
+    these with the next ones. The role devpi copies its data again.
 author:
   - airgap.python authors (@airgap-python)
 attributes:

@@ -73,6 +73,8 @@ class Lab:
     # The node that has a pip.conf of its own.
     node: str
     survey: bool
+    # What is played after the second run, if anything.
+    verify: str = ""
 
 
 LABS = {
@@ -93,6 +95,7 @@ LABS = {
         "localhost",
         "",
         False,
+        "molecule/single/verify.yml",
     ),
 }
 
@@ -142,7 +145,7 @@ def interpreters() -> t.Dict[t.Tuple[int, int], str]:
     return found
 
 
-def environment(core: Core, known: t.Mapping[t.Tuple[int, int], str]) -> str:
+def environment(core: Core, known: t.Mapping[t.Tuple[int, int], str], with_unit_tests: bool) -> str:
     """Return the folder of a virtual environment with this version; empty where no interpreter here fits."""
     fitting = [known[one] for one in sorted(known) if core.oldest <= one <= core.newest]
     if not fitting:
@@ -150,7 +153,8 @@ def environment(core: Core, known: t.Mapping[t.Tuple[int, int], str]) -> str:
     folder = os.path.join(WORK, core.minor)
     with open(os.path.join(ROOT, "requirements.txt"), encoding="utf-8") as stream:
         lines = [line.strip() for line in stream if line.strip() and not line.startswith("#")]
-    asked = [line for line in lines if not line.startswith("ansible-core")] + [core.asked, *FOR_UNIT_TESTS]
+    asked = [line for line in lines if not line.startswith("ansible-core")] + [core.asked]
+    asked += FOR_UNIT_TESTS if with_unit_tests else ()
     stamp, wanted = os.path.join(folder, "made-of.json"), json.dumps([fitting[0], asked])
     if read(stamp) != wanted:
         say("Making %s with %s" % (os.path.relpath(folder, ROOT), fitting[0]))
@@ -331,6 +335,8 @@ class Trial:
         if not self.row.troubles:
             self.row.second = self.play("second", "site.yml", *more, variables=self.recording("second"))
             self.judge_recap()
+        if self.lab.verify and not self.row.troubles:
+            self.play("verify", self.lab.verify)
         self.find_deprecations()
         self.find_canaries()
         # What failed stays, to be looked at.
@@ -509,7 +515,7 @@ def main() -> int:
         chosen = ends(known, own)
     rows = []
     for core in chosen:
-        venv = environment(core, known)
+        venv = environment(core, known, not options.no_unit_tests)
         if not venv:
             wanted = "%d.%d to %d.%d" % (core.oldest + core.newest)
             rows.append(Row(core, missing="no interpreter from %s here" % wanted))

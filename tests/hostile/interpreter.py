@@ -5,13 +5,16 @@ interpreter.py CONFIG REAL ARGUMENT… replaces REAL on one host. CONFIG is a JS
 current task, and on a second line which of several lies is requested. ``log`` gets a line for each answer, with those of
 ``secrets`` that the host received. ``answers`` are the honest answers, by task, of what does not exist on loopback.
 ``attack`` sets for which ``tasks`` (null: for all) the answer is changed, and how: with ``facts`` or ``strings``, with
-``each``, which has strings by the name of the lie, or with ``answer``, which replaces the keys that it has.
+``each``, which has strings by the name of the lie, or with ``answer``, which replaces the keys that it has. For many lies
+about one call of a module, that module runs once.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -88,6 +91,20 @@ def respond(raw, config, task, lie):
     return json.dumps(attacked(answer, attack)), True
 
 
+def run(command, given, folder):
+    """Run a command; return its status and its output. With a folder, what is given again has the result that is there."""
+    path = os.path.join(folder, hashlib.sha256(repr(command).encode() + given).hexdigest()) if folder else ""
+    if path and os.path.exists(path):
+        with open(path, "rb") as stream:
+            return pickle.load(stream)
+    done = subprocess.run(command, input=given, stdout=subprocess.PIPE, check=False)
+    if path:
+        os.makedirs(folder, exist_ok=True)
+        with open(path, "wb") as stream:
+            pickle.dump((done.returncode, done.stdout), stream)
+    return done.returncode, done.stdout
+
+
 def main():
     """Answer."""
     config_path, real, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
@@ -102,10 +119,11 @@ def main():
     if arguments:
         with open(arguments[0], "rb") as stream:
             source = stream.read()
-    done = None
+    rc, out = 0, b""
     if task not in config["answers"]:
-        done = subprocess.run([real] + arguments, input=given, stdout=subprocess.PIPE, check=False)
-    text, is_changed = respond(done.stdout if done else b"", config, task, lie)
+        is_one_of_many = bool(lie) and "each" in (config.get("attack") or {})
+        rc, out = run([real] + arguments, given, config["log"] + ".known" if is_one_of_many else "")
+    text, is_changed = respond(out, config, task, lie)
     module = re.search(rb"module_fqn='([\w.]+)'", source)
     line = {
         "task": task,
@@ -117,7 +135,7 @@ def main():
         stream.write(json.dumps(line) + "\n")
     sys.stdout.write(text)
     sys.stdout.flush()
-    sys.exit(done.returncode if done else 0)
+    sys.exit(rc)
 
 
 if __name__ == "__main__":

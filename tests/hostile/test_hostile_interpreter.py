@@ -81,3 +81,18 @@ def test_program_that_a_module_starts_gets_the_real_interpreter(tmp_path):
     command = [sys.executable, os.path.abspath(interpreter.__file__), str(tmp_path / "none"), sys.executable]
     done = subprocess.run(command + ["-c", "print('real')"], stdout=subprocess.PIPE, check=True)
     assert done.stdout == b"real\n"
+
+
+def test_module_runs_once_for_all_lies_and_again_for_the_honest_answer(tmp_path):
+    attack = {"tasks": ["one"], "each": {"x": "X", "y": "Y"}}
+    config = {"answers": {}, "task_file": str(tmp_path / "task"), "log": str(tmp_path / "log"), "secrets": []}
+    (tmp_path / "config").write_text(json.dumps(dict(config, attack=attack)))
+    ran = tmp_path / "ran"
+    module = ("open(%r, 'a').write('x'); print('{\"id\": \"a\"}')" % str(ran)).encode()
+    command = [sys.executable, os.path.abspath(interpreter.__file__), str(tmp_path / "config"), sys.executable]
+    found = []
+    for lie in ("x", "y", ""):
+        (tmp_path / "task").write_text("one\n" + lie)
+        done = subprocess.run(command, input=module, stdout=subprocess.PIPE, check=True)
+        found.append((json.loads(done.stdout)["id"], len(ran.read_text())))
+    assert found == [("X", 1), ("Y", 1), ("a", 2)]

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.integration.pip_download import NEW, OLD, WINDOWS
+from tests.integration.pip_download import OLD
 from tests.integration.simple_index import SimpleIndex
 
 
@@ -60,7 +60,7 @@ class Download:
         self.pool = self.parent / "wheels"
         self.locks = self.parent / "locks/base"
 
-    def start(self, targets=(OLD, NEW, WINDOWS), check=False, environment=None, **options):
+    def start(self, targets=(OLD,), check=False, environment=None, **options):
         """Return the process of a run that has started."""
         arguments = {
             "requirements": ["app"],

@@ -6,6 +6,7 @@ from __future__ import annotations
 OLD = {"name": "old", "python": "3.9.2", "libc": "glibc-2.31"}
 NEW = {"name": "new", "python": "3.13.5", "libc": "glibc-2.41"}
 WINDOWS = {"name": "windows", "python": "3.12.1", "os": "windows"}
+ALL = (OLD, NEW, WINDOWS)
 
 
 def pins(result, target):

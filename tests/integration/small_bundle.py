@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import importlib.metadata
 import io
@@ -27,8 +28,14 @@ def put_installer(root):
     """Write what installs without Ansible, as the role stage writes it: install.sh, and the program that it starts."""
     with open(os.path.join(ROLE, "install.sh"), "rb") as stream:
         put(root / "install.sh", stream.read())
-    for path, data in _program_files.release_files().items():
+    for path, data in release_files().items():
         put(root / path, data)
+
+
+@functools.lru_cache(maxsize=None)
+def release_files():
+    """Return path to content of what a bundle has of this release, read once."""
+    return _program_files.release_files()
 
 
 def here():
@@ -37,8 +44,9 @@ def here():
     return dict(found, name="here")
 
 
+@functools.lru_cache(maxsize=None)
 def installed_wheel(project):
-    """Return the file name and the bytes of the wheel that a project of this environment was installed from."""
+    """Return the file name and the bytes of the wheel that a project of this environment was installed from, packed once."""
     found = importlib.metadata.distribution(project)
     info = "%s-%s.dist-info" % (re.sub("-", "_", project), found.version)
     wheel, paths = found.read_text("WHEEL"), found.files

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A devpi-server that copies another one, both on loopback: it follows, serves without its primary, and takes its place.
 
+It also serves, and mixes nothing, while its primary has become another one: by an upgrade, or from a backup.
+
 How the roles do this with systemd and the front is played by the scenario replica.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
+from ansible_collections.airgap.python.plugins.module_utils._backup import _restore, _snapshot
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import (
     _data_folder,
@@ -23,6 +29,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _service_inspect,
 )
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client
+from ansible_collections.airgap.python.plugins.module_utils._site import _checks
 
 from tests.integration.devpi_server import NEXT, VERSION, Server, install
 from tests.integration.published import Bundle, Site
@@ -53,13 +60,44 @@ class Replica(Site):
         init = [str(self.commands / "devpi-init")]
         _data_folder.create(str(data), account, str(self.folder / "root.password"), init, primary.url)
 
-    def wait(self, primary):
-        """Wait until it has everything that its primary has."""
-        client = Client(self.url)
-        try:
-            return _replication.wait(client, _replication.ask_primary(primary.url, "").serial, 60)
-        finally:
-            client.close()
+    def copy_again(self, primary, commands):
+        """Copy everything again with the commands of a version, as the role does."""
+        self.stop()
+        self.commands = commands
+        _migration.clear(str(self.folder / "data"))
+        self.make_data(primary)
+        self.start()
+
+    def wait_for_refusal(self):
+        """Wait until the primary has refused to let it copy, because it is another one."""
+        for _attempt in range(300):
+            # devpi-server 7 also refuses the format that version 6 asks for.
+            if re.search(" (400 Bad Request|406 Not Acceptable): failed fetching", (self.folder / "log").read_text()):
+                return
+            time.sleep(0.1)
+        raise AssertionError((self.folder / "log").read_text()[-3000:])
+
+    def downloads(self, folder):
+        """Return whether pip gets a package from it."""
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-cache-dir",
+            "always",
+            "--isolated",
+        ]
+        pip += ["--index-url", self.url + "/airgap/prod/+simple/", "--dest", str(folder)]
+        return subprocess.run(pip, env={**os.environ, "PIP_FIND_LINKS": ""}, check=False).returncode == 0
+
+    def is_reported(self, bundle_there):
+        """Return whether the check of the site and that of a bundle report that it is not a copy of its primary."""
+        checked = _checks.check_replica(self.url, None, 10)
+        found = self.check(bundle_there).get("msg", "")
+        return not checked.ok and "are not a copy" in checked.message and "are not a copy" in found
 
     def check(self, bundle):
         """Return the result of the module that checks a bundle on a replica."""
@@ -176,9 +214,7 @@ def test_replica_follows_serves_without_its_primary_and_takes_its_place(primary,
     # Without the primary it serves as before, and says what to do.
     primary.stop(hard=True)
     assert replica.seen() == second.files
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "always", "--isolated"]
-    pip += ["--index-url", replica.url + "/airgap/prod/+simple/", "--dest", str(tmp_path / "pip")]
-    assert subprocess.run(pip, env={**os.environ, "PIP_FIND_LINKS": ""}, check=False).returncode == 0
+    assert replica.downloads(tmp_path / "pip")
     lost = replica.check(second)
     assert lost["failed"] and "cannot be reached" in lost["msg"] and "play promote_replica" in lost["msg"]
     assert "play promote_replica" in replica.reasons(primary)[1][0]
@@ -216,3 +252,66 @@ def test_replica_follows_serves_without_its_primary_and_takes_its_place(primary,
         assert former.reasons(replica) == ("", [])
     finally:
         former.stop()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="devpi-server 7 needs Python 3.11")
+@pytest.mark.parametrize("primary", [VERSION], indirect=True)
+def test_replica_serves_while_its_primary_is_upgraded_and_ends_as_a_copy_with_all_files(primary, replica, tmp_path):
+    first, second = bundle(tmp_path, 1), bundle(tmp_path, 2)
+    primary.publish_ok(first)
+    assert replica.check(first)["count"] == len(first.files)
+
+    data, former, later = str(primary.folder / "data"), primary.commands, install(NEXT)
+    account = pwd.getpwuid(os.geteuid())
+    serial = _migration.convert(data, account, str(former / "python"), str(later / "python"))
+    _migration.check_converted(data)
+    primary.stop()
+    _migration.exchange(data, serial)
+    assert replica.seen() == first.files and replica.downloads(tmp_path / "pip")
+    primary.commands = later
+    primary.start()
+
+    # The primary publishes before the replica is upgraded, which keeps what it has and says so.
+    primary.publish_ok(second)
+    replica.wait_for_refusal()
+    assert replica.seen() == first.files and replica.downloads(tmp_path / "pip")
+    assert replica.is_reported(second)
+    replica.commands = later
+    assert "another format" in replica.reasons(primary)[0]
+    replica.copy_again(primary, later)
+    assert replica.check(second)["count"] == len(second.files)
+    assert replica.seen() == primary.seen() == second.files
+    assert replica.reasons(primary) == ("", [])
+    assert _checks.check_replica(replica.url, None, 30).ok
+
+
+def test_replica_of_a_restored_primary_mixes_nothing_is_reported_and_copied_again(primary, replica, tmp_path):
+    first, second, third = bundle(tmp_path, 1), bundle(tmp_path, 2), bundle(tmp_path, 3)
+    primary.publish_ok(first)
+    sources = [_snapshot.Source("devpi", str(primary.folder / "data"))]
+    backups = tmp_path / "backups"
+    backups.mkdir(mode=0o700)
+    _snapshot.create(str(backups), sources, datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc))
+    primary.publish_ok(second)
+    assert replica.check(second)["count"] == len(second.files)
+
+    primary.stop(hard=True)
+    shutil.rmtree(primary.folder / "data")
+    assert _restore.ensure_restored(str(backups), sources, False)["changed"]
+    primary.start()
+    assert primary.seen() == first.files
+    assert replica.is_reported(second)
+    # The primary goes past the replica's changes, which are not those that it has now.
+    primary.publish_ok(third)
+    primary.publish_ok(bundle(tmp_path, 4))
+    assert primary.publish_ok(third)["switched"]
+    assert _replication.ask_primary(primary.url, "").serial > _replication.read_serial(str(replica.folder / "data"))
+    replica.wait_for_refusal()
+    assert replica.seen() == second.files
+    assert replica.is_reported(third)
+    assert _replication.OTHER_PRIMARY in replica.reasons(primary)[0]
+
+    replica.copy_again(primary, replica.commands)
+    assert replica.check(third)["count"] == len(third.files)
+    assert replica.seen() == primary.seen() == third.files
+    assert replica.reasons(primary) == ("", [])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import pytest
 from ansible.module_utils import basic
 
 from tests.integration import interpreters
+from tests.integration.simple_index import SimpleIndex
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The oldest Python to which this ansible-core sends modules.
@@ -89,12 +91,32 @@ def test_ansible_tells_its_target_and_keeps_an_environment(python, tmp_path):
         name: str(tmp_path / name) for name in ("path", "uv_path", "ca_path", "hosts_path", "environment_path")
     }
     settings.update(index_url="http://127.0.0.1:1/", request=False, only=["pip", "uv", "ca", "hosts"])
+    index = SimpleIndex()
+    index.files.update({path.name: path.read_bytes() for path in (bundle / "wheels").iterdir()})
+    locks = [
+        {
+            "set": name,
+            "target": "here",
+            "content": base64.b64encode((bundle / "locks" / name / "here.txt").read_bytes()).decode(),
+        }
+        for name in ("airgap-pip", "base")
+    ]
+    sets = {
+        "path": str(tmp_path / "opt"),
+        "sets": ["base"],
+        "python": python,
+        "targets": {python: "here"},
+        "locks": locks,
+    }
     steps = [
         ("told", {"airgap.python.python_target_info": {"python": python, "targets": [target]}}),
         ("settings", {"airgap.python.client_settings": settings}),
         ("settings_again", {"airgap.python.client_settings": settings}),
         ("first", {"airgap.python.locked_venv": install}),
         ("second", {"airgap.python.locked_venv": install}),
+        ("set", {"airgap.python.requirement_sets": dict(sets, index_url=index.url, compile=False)}),
+        ("set_again", {"airgap.python.requirement_sets": dict(sets, index_url="http://127.0.0.1:1/")}),
+        ("rolled_back", {"airgap.python.requirement_sets": {"path": str(tmp_path / "opt"), "rollback": ["base"]}}),
     ]
     play = [dict(task, register=name, ignore_errors=True) for name, task in steps]
     results = "{{ {%s} | to_json }}" % ", ".join("'%s': %s" % (name, name) for name, _task in steps)
@@ -108,10 +130,14 @@ def test_ansible_tells_its_target_and_keeps_an_environment(python, tmp_path):
         stderr=subprocess.STDOUT,
         check=False,
     )
+    index.stop()
     assert (tmp_path / "results.json").exists(), done.stdout.decode()
     answers = json.loads((tmp_path / "results.json").read_text())
+    assert "There is no former environment of the set base" in answers.pop("rolled_back")["msg"]
     assert not [one["msg"] for one in answers.values() if one.get("failed")]
     assert answers["told"]["target"] == "here"
     assert (answers["settings"]["changed"], answers["settings_again"]["changed"]) == (True, False)
     assert (answers["first"]["changed"], answers["second"]["changed"]) == (True, False)
+    assert (answers["set"]["changed"], answers["set_again"]["changed"]) == (True, False)
+    assert version_of(tmp_path / "opt/base") == version_of(venv)
     assert version_of(venv) == ["1.0", "2.0", target["python"].rpartition(".")[0]]

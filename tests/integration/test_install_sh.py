@@ -403,6 +403,9 @@ def test_a_folder_of_something_else_is_not_changed(install):
     shutil.rmtree(install.venv)
     install.venv.write_text("a file")
     refused(install.set(), "exists and is not a folder")
+    install.venv.unlink()
+    install.venv.symlink_to(".sets/base/0123456789ab")
+    refused(install.set(), str(install.venv), "is a set that the role install keeps")
 
 
 def test_a_folder_that_cannot_be_written_is_named(install, tmp_path):

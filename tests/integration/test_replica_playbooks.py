@@ -40,6 +40,15 @@ def test_host_that_cannot_be_promoted_is_refused_with_those_that_can(control, va
     assert rc != 0 and message in said, said
 
 
+def test_disk_is_passed_on_to_further_index_hosts_where_the_inventory_has_no_internet_host(control, tmp_path):
+    control.write(
+        dict(HOSTS, airgap_nodes=["node"]),
+        **{name: {"airgap_dir": str(tmp_path / name)} for name in HOSTS["airgap_index"]},
+    )
+    rc, said = control.play("inside", "--tags", "media", "--skip-tags", "always", "--limit", "second")
+    assert rc != 0 and "%s/bundle/SHA256SUMS is missing" % (tmp_path / "first") in said, said
+
+
 def test_secrets_of_the_primary_reach_a_replica_and_no_output_has_them(control, tmp_path):
     pytest.importorskip("cryptography")
     secrets = {"secret": "Secret-of-the-server-0123456789abcdefghijk", "root.password": "Password-of-root-0123"}

@@ -48,8 +48,8 @@ MODULES = {
 # The action plugin passes these. It is not imported, because modules would then warn through the control host's display.
 PLACE = pathlib.Path(_page_html.__file__)
 PAGE = {
-    "template": PLACE.with_name(_page_html.TEMPLATE).read_text(encoding="utf-8"),
-    "style": PLACE.with_name(_page_html.STYLE).read_text(encoding="utf-8"),
+    "template": PLACE.with_name("report.html.j2").read_text(encoding="utf-8"),
+    "style": PLACE.with_name("report.css").read_text(encoding="utf-8"),
 }
 REPORTS = ("sbom.cdx.json", "audit.json", "changes.json", "report.html", "dependencies.txt")
 

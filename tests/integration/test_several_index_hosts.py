@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -17,6 +19,11 @@ PLAY = """
     - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: reach}
     - ansible.builtin.debug: {msg: "URL {{ pip_conf_index_url }} attempts {{ groups['airgap_index'] | length }}"}
 """
+WHOLE = """
+- hosts: airgap_nodes
+  gather_facts: false
+  roles: [airgap.python.pip_conf]
+"""
 CA = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
 
 
@@ -26,22 +33,23 @@ class Nodes:
     def __init__(self, folder):
         self.folder = folder
         (folder / "play.yml").write_text(PLAY)
+        (folder / "whole.yml").write_text(WHOLE)
         for name in ("one", "two"):
             (folder / name).mkdir()
             (folder / name / "ca.pem").write_text("A text before it.\n" + CA % name if name == "one" else CA % name)
 
-    def write(self, down=()):
-        """Write the inventory: three nodes, and two index hosts, of which some are down."""
+    def write(self, down=(), hosts=("one", "two"), **site):
+        """Write the inventory: three nodes, and two index hosts or one, of which some are down."""
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         index = {
             name: {"ansible_host": "10.0.0.%d" % number, "folder": str(self.folder / name)}
-            for number, name in enumerate(("one", "two"), 1)
+            for number, name in enumerate(hosts, 1)
         }
         for name in down:
             index[name].update({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": "9"})
         nodes = {name: {"node_folder": str(self.folder / name)} for name in ("n1", "n2", "n3")}
         # One that is down keeps its address for the nodes.
-        site = {"pip_conf_index_addresses": ["10.0.0.1", "10.0.0.2"]}
+        site = site or {"pip_conf_index_addresses": ["10.0.0.1", "10.0.0.2"]}
         for name in nodes:
             path = self.folder / (name + ".hosts")
             if not path.exists():
@@ -49,7 +57,7 @@ class Nodes:
         groups = {"airgap_index": {"hosts": index}, "airgap_nodes": {"hosts": nodes, "vars": site}}
         (self.folder / "hosts.json").write_text(json.dumps({"all": {"vars": local, "children": groups}}))
 
-    def play(self, **variables):
+    def play(self, play="play.yml", **variables):
         """Play the tasks; return the status, how many of them changed something, and the output."""
         # Extra variables outrank those that the role has for itself.
         values = {
@@ -67,7 +75,7 @@ class Nodes:
             "-i",
             str(self.folder / "hosts.json"),
         ]
-        command += ["-e", json.dumps(values), str(self.folder / "play.yml")]
+        command += ["-e", json.dumps(values), str(self.folder / play)]
         done = subprocess.run(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         output = " ".join(done.stdout.decode().split())
         return done.returncode, output.count("changed: ["), output
@@ -126,3 +134,44 @@ def test_address_of_the_sites_own_is_used_instead_and_names_are_refused(nodes):
     assert nodes.addresses("n1") == []
     rc, changed, output = nodes.play(pip_conf_index_addresses=["fd00::1", "10.0.0.2"])
     assert rc == 0 and sorted(nodes.addresses("n1")) == ["10.0.0.2", "fd00::1"], output
+
+
+class Index(http.server.BaseHTTPRequestHandler):
+    """An index that has every page."""
+
+    def do_GET(self):
+        """Respond to a request."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_args):
+        """Print nothing."""
+
+
+@pytest.fixture(name="address")
+def address_fixture():
+    """Return HOST:PORT of an index on loopback."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Index)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield "127.0.0.1:%d" % server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_site_that_goes_back_to_one_index_host_takes_the_name_away_from_its_nodes(nodes, address, state):
+    assert nodes.play()[0] == 0
+    former = "# Written by Ansible, role airgap.python.pip_conf. Changes here are lost at its next run.\n[global]\n"
+    former += "index-url = https://airgap-index.internal/airgap/prod/+simple/\n"
+    for node in ("n1", "n2", "n3"):
+        assert len(nodes.addresses(node)) == 2
+        (nodes.folder / (node + ".conf")).write_text(former)
+    nodes.write(hosts=("one",), pip_conf_index_url="http://%s/airgap/prod/+simple/" % address)
+    values = {"pip_conf_path": "{{ node_folder }}.conf", "pip_conf_uv_path": "{{ node_folder }}.toml"}
+    values.update(pip_conf_ca="", pip_conf_state=state)
+    rc, changed, output = nodes.play("whole.yml", **values)
+    assert rc == 0, output
+    assert [nodes.addresses(node) for node in ("n1", "n2", "n3")] == [[]] * 3
+    assert (nodes.folder / "n1.conf").exists() == (state == "present")
+    rc, changed, output = nodes.play("whole.yml", **values)
+    assert (rc, changed) == (0, 0), output

@@ -30,7 +30,7 @@ ROOMS: t.Dict[str, t.Set[str]] = {
     "_install": {"_target", "_wheels", "_pip", "_bundle"},
     "_index": {"_wheels", "_bundle", "_install"},
     "_backup": {"_index"},
-    "_site": {"_wheels", "_bundle", "_index", "_backup"},
+    "_site": {"_target", "_wheels", "_pip", "_bundle", "_report", "_install", "_index", "_backup"},
 }
 # Kind of plugin -> kinds of this collection that it may import. No plugin imports a module.
 KINDS: t.Dict[str, t.Set[str]] = {

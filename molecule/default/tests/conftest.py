@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +18,11 @@ INVENTORY = os.path.join(ROOT, "inventories/lab")
 BIN = os.path.dirname(sys.executable)
 NODES = ("node39", "node311", "node313")
 BUNDLE = "/srv/airgap/bundle"
+# Where a bundle that is not the site's is, on the internet host and on the nodes.
+ASIDE = "/var/tmp/airgap-aside"
+# Three projects that plain pip downloads incompletely for one of these nodes.
+SLICE = ("flask", "pytest", "devpi-server")
+SLICE_NODES = ("node39", "node313")
 
 
 def run(command, **options):
@@ -97,3 +103,40 @@ def kept_bundle_fixture():
     read("bastion", "rm -rf /srv/airgap/kept && cp -a %s /srv/airgap/kept" % BUNDLE)
     yield
     read("bastion", "rm -rf %s && mv /srv/airgap/kept %s" % (BUNDLE, BUNDLE))
+
+
+def sign(folder, name):
+    """Add an officer's signature to the bundle in a folder, with the line of its README.md; allow the key."""
+    key = "%s/%s" % (folder, name)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    line = "ssh-keygen -q -Y sign -n airgap-bundle -f %s < SHA256SUMS >> SHA256SUMS.sig" % key
+    subprocess.run(["sh", "-c", line], cwd=folder + "/bundle", check=True)
+    with open(key + ".pub", encoding="utf-8") as public, open(folder + "/allowed", "a", encoding="utf-8") as allowed:
+        allowed.write("%s@example.org %s" % (name, public.read()))
+
+
+@pytest.fixture(name="bundle", scope="session")
+def bundle_fixture(tmp_path_factory):
+    """Stage a bundle separately from the site, let two officers sign it, and copy it to the nodes; return its folder here."""
+    sets = [{"name": package, "requirements": [package], "targets": list(SLICE_NODES)} for package in SLICE]
+    sets.append({"name": "tool", "requirements": ["jmespath", "pyyaml"]})
+    folder = str(tmp_path_factory.mktemp("aside"))
+    try:
+        values = {"airgap_dir": ASIDE, "airgap_sets": sets, "stage_tools": ["uv"]}
+        result = play("playbooks/stage.yml", "-e", json.dumps(values))
+        assert result.failed == 0, result.out[-2000:]
+        assert run(["podman", "cp", "airgap-internet:%s/bundle" % ASIDE, folder]).rc == 0
+        # The signature of the lab's own officer is not wanted here.
+        run(["rm", "-f", folder + "/bundle/SHA256SUMS.sig"])
+        sign(folder, "alice")
+        sign(folder, "bob")
+        for node in NODES:
+            read(node, "mkdir -p " + ASIDE)
+            for name in ("bundle", "allowed"):
+                assert run(["podman", "cp", "%s/%s" % (folder, name), "airgap-%s:%s/" % (node, ASIDE)]).rc == 0
+            read(node, "chmod -R a+rX %s && chmod 1777 %s" % (ASIDE, ASIDE))
+        yield folder
+    finally:
+        for host in ("internet",) + NODES:
+            on(host, "rm -rf " + ASIDE)
+        shutil.rmtree(folder, ignore_errors=True)

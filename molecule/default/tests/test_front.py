@@ -69,7 +69,7 @@ def test_certificate_that_ended_is_renewed_by_the_timer_and_by_a_run():
     assert play("playbooks/index.yml").changed == 0
 
 
-def test_given_certificate_is_served_and_its_ca_is_carried():
+def test_given_certificate_then_http_only_by_name_then_the_own_certificate_again():
     make = (
         "mkdir -p /etc/ssl/site && cd /etc/ssl/site && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out all.pem "
         "-days 30 -subj /CN=given -addext subjectAltName=IP:10.213.71.20 2> /dev/null"
@@ -78,19 +78,28 @@ def test_given_certificate_is_served_and_its_ca_is_carried():
     given = {"front_certificate": "all.pem", "front_certificate_key": "key.pem", "front_ca_certificate": "all.pem"}
     options = [word for name, path in given.items() for word in ("-e", "%s=/etc/ssl/site/%s" % (name, path))]
     try:
-        result = play("playbooks/index.yml", *options)
+        result = play("playbooks/index.yml", "--tags", "front", *options)
         assert result.failed == 0, result.out[-2000:]
         assert "CN = given" in served()
-        assert play("playbooks/nodes.yml", "--limit", "node311", *options).failed == 0
+        assert play("playbooks/nodes.yml", "--limit", "node311", "--tags", "pip_conf", *options).failed == 0
         assert read("node311", DOWNLOAD + " && echo done") == "done"
-        wrong = play("playbooks/index.yml", *options, "-e", "front_certificate_key=/etc/airgap-front/ca.key")
+        wrong = play(
+            "playbooks/index.yml", "--tags", "front", *options, "-e", "front_certificate_key=/etc/airgap-front/ca.key"
+        )
         assert "is not the certificate of the key" in " ".join(wrong.out.split())
+        assert read("node311", DOWNLOAD + " && echo done") == "done"
+        assert play("playbooks/index.yml", "--tags", "front", "-e", "front_tls=false").failed == 0
+        assert read("index", "ls /etc/airgap-front") == "ca.key\nca.pem\nnginx.conf"
+        node = play("playbooks/nodes.yml", "--limit", "node311", "--tags", "pip_conf", "-e", "front_tls=false")
+        assert node.failed == 0, node.out[-2000:]
+        assert "http://10.213.71.20/airgap/prod" in read("node311", "cat /etc/pip.conf")
         assert read("node311", DOWNLOAD + " && echo done") == "done"
     finally:
         read("index", "rm -r /etc/ssl/site")
         assert play("playbooks/index.yml").failed == 0
-        assert play("playbooks/nodes.yml").failed == 0
+        assert play("playbooks/nodes.yml", "--limit", "node311").failed == 0
     assert "CN = given" not in served()
+    assert "cert = /etc/airgap/ca.pem" in read("node311", "cat /etc/pip.conf")
     assert read("node311", DOWNLOAD + " && echo done") == "done"
 
 
@@ -110,26 +119,12 @@ def test_server_that_is_down_is_answered_with_a_sentence_and_not_with_silence(st
 def test_port_in_use_is_named_and_the_front_stays():
     read("index", "systemd-run --unit=squatter python3 -m http.server 3999 --directory /run")
     try:
-        result = play("playbooks/index.yml", "-e", "front_port=3999")
+        result = play("playbooks/index.yml", "--tags", "front", "-e", "front_port=3999")
     finally:
         read("index", "systemctl stop squatter")
     said = " ".join(result.out.split())
     assert result.failed and "Port 3999 on this host is in use" in said and "set front_port" in said
     assert get("/airgap/prod/+simple/flask/") == "open"
-
-
-def test_http_is_served_only_where_it_is_asked_for_by_name():
-    assert play("playbooks/index.yml", "-e", "front_tls=false").failed == 0
-    try:
-        assert read("index", "ls /etc/airgap-front") == "ca.key\nca.pem\nnginx.conf"
-        node = play("playbooks/nodes.yml", "--limit", "node311", "-e", "front_tls=false")
-        assert node.failed == 0, node.out[-2000:]
-        assert "http://10.213.71.20/airgap/prod" in read("node311", "cat /etc/pip.conf")
-        assert read("node311", DOWNLOAD + " && echo done") == "done"
-    finally:
-        assert play("playbooks/index.yml").failed == 0
-        assert play("playbooks/nodes.yml", "--limit", "node311").failed == 0
-    assert "cert = /etc/airgap/ca.pem" in read("node311", "cat /etc/pip.conf")
 
 
 def test_restart_of_the_front_refuses_no_client():

@@ -100,7 +100,7 @@ def test_no_secret_is_in_a_verbose_log_of_a_run_that_generates_all_of_them(tmp_p
     gone = play("playbooks/teardown.yml", "-e", "devpi_remove_data=true", "-vvv", environment=environment)
     assert gone.failed == 0, gone.out[-2000:]
     assert on("index", "test -e /var/lib/devpi-server").rc != 0
-    again = play("playbooks/site.yml", "-vvv", environment=environment)
+    again = play("playbooks/index.yml", "playbooks/nodes.yml", "-vvv", environment=environment)
     assert again.failed == 0, again.out[-3000:]
     text = log.read_text(errors="replace") + gone.out + again.out
     fresh = secrets()
@@ -254,7 +254,9 @@ def test_index_listens_on_a_single_address_and_on_a_port_below_1024():
 
 
 def test_index_listens_on_two_addresses():
-    result = play("playbooks/index.yml", "-e", json.dumps({"devpi_host": ["10.213.71.20", "127.0.0.1"]}))
+    result = play(
+        "playbooks/index.yml", "--tags", "devpi", "-e", json.dumps({"devpi_host": ["10.213.71.20", "127.0.0.1"]})
+    )
     assert result.failed == 0, result.out[-2000:]
     code = "import urllib.request as r; print(r.urlopen('http://%s:3141/+api', timeout=5).status)"
     for address in ("10.213.71.20", "127.0.0.1"):

@@ -7,15 +7,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
-from conftest import on, play, read, run
+from conftest import ASIDE, SLICE, SLICE_NODES, on, read, run
 
-ELSEWHERE = "/var/tmp/airgap-slice"
-PACKAGES = ("flask", "pytest", "devpi-server")
-NODES = ("node39", "node313")
 # The nodes and packages for which plain pip downloads too little, as measured.
 PLAINLY_WRONG = [("node39", "flask"), ("node39", "pytest"), ("node313", "devpi-server")]
 PIP = "/srv/airgap/stage/venv/bin/python -m pip"
@@ -23,10 +19,10 @@ PIP = "/srv/airgap/stage/venv/bin/python -m pip"
 
 def install(node, package, folder, arguments):
     """Install in a new environment of the node, from a folder only."""
-    venv = "%s/venv-%s" % (ELSEWHERE, package)
+    venv = "%s/venv-%s" % (ASIDE, package)
     read(node, "rm -rf %s && python3 -m venv --without-pip %s" % (venv, venv))
-    lock = read(node, "tail -1 %s/bundle/locks/airgap-pip/%s.txt" % (ELSEWHERE, node))
-    pip = "%s/bundle/wheels/%s" % (ELSEWHERE, lock.split("  # ")[1].split(" ")[0])
+    lock = read(node, "tail -1 %s/bundle/locks/airgap-pip/%s.txt" % (ASIDE, node))
+    pip = "%s/bundle/wheels/%s" % (ASIDE, lock.split("  # ")[1].split(" ")[0])
     # The same switch that locked_venv uses on a Debian without distutils.
     switch = "import sysconfig, sys, runpy; sysconfig._PIP_USE_SYSCONFIG = True; sys.path.insert(0, sys.argv[1]); "
     switch += "sys.argv = ['pip'] + sys.argv[2:]; runpy.run_module('pip', run_name='__main__')"
@@ -34,31 +30,11 @@ def install(node, package, folder, arguments):
     return on(node, command)
 
 
-@pytest.fixture(name="bundle", scope="module")
-def bundle_fixture(tmp_path_factory):
-    """Stage the packages separately from the site, and copy the bundle to the nodes."""
-    sets = [{"name": package, "requirements": [package], "targets": list(NODES)} for package in PACKAGES]
-    values = json.dumps({"airgap_dir": ELSEWHERE, "airgap_sets": sets})
-    folder = str(tmp_path_factory.mktemp("slice"))
-    try:
-        result = play("playbooks/stage.yml", "-e", values)
-        assert result.failed == 0, result.out[-2000:]
-        assert run(["podman", "cp", "airgap-internet:%s/bundle" % ELSEWHERE, folder]).rc == 0
-        for node in NODES:
-            read(node, "mkdir -p " + ELSEWHERE)
-            assert run(["podman", "cp", folder + "/bundle", "airgap-%s:%s/" % (node, ELSEWHERE)]).rc == 0
-        yield folder
-    finally:
-        for host in ("internet",) + NODES:
-            on(host, "rm -rf " + ELSEWHERE)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("package", SLICE)
+@pytest.mark.parametrize("node", SLICE_NODES)
 def test_bundle_for_a_node_installs_there_completely(bundle, node, package):
-    lock = "%s/bundle/locks/%s/%s.txt" % (ELSEWHERE, package, node)
-    result = install(node, package, ELSEWHERE + "/bundle/wheels", "--require-hashes -r " + lock)
+    lock = "%s/bundle/locks/%s/%s.txt" % (ASIDE, package, node)
+    result = install(node, package, ASIDE + "/bundle/wheels", "--require-hashes -r " + lock)
     assert result.rc == 0, result.out[-1500:]
     assert "Successfully installed" in result.out
 
@@ -67,15 +43,12 @@ def test_bundle_for_a_node_installs_there_completely(bundle, node, package):
 def test_files_that_plain_pip_downloads_for_the_same_node_do_not_install(bundle, node, package):
     with open(bundle + "/bundle/manifest.json", encoding="utf-8") as stream:
         raw = [one for one in json.load(stream)["targets"] if one["name"] == node][0]
-    folder = "%s/plain-%s-%s" % (ELSEWHERE, node, package)
+    folder = "%s/plain-%s-%s" % (ASIDE, node, package)
     arguments = " ".join(_target_parser.parse(raw)[0].pip_arguments())
     # Plain pip reports nothing and succeeds.
     read("internet", "%s download -q --only-binary :all: -d %s %s %s" % (PIP, folder, arguments, package))
     assert run(["podman", "cp", "airgap-internet:" + folder, bundle]).rc == 0
-    assert (
-        run(["podman", "cp", "%s/%s" % (bundle, folder.rpartition("/")[2]), "airgap-%s:%s/" % (node, ELSEWHERE)]).rc
-        == 0
-    )
+    assert run(["podman", "cp", "%s/%s" % (bundle, folder.rpartition("/")[2]), "airgap-%s:%s/" % (node, ASIDE)]).rc == 0
     result = install(node, package + "-plain", folder, package)
     assert result.rc != 0
     assert "No matching distribution found" in result.out

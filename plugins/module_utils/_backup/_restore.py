@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import json
 import os
 import pwd
 import shutil
@@ -16,10 +17,12 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._backup import _check, _snapshot
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, make_folder
+from ansible_collections.airgap.python.plugins.module_utils._files import fsync_dir, make_folder, open_plain
 from ansible_collections.airgap.python.plugins.module_utils._hashes import copy_hashed, sha256_file
 
 ASIDE = ".restoring"
+# Source and path of the note that devpi-server has of its identity and its part in replication.
+NOTE = ("devpi", ".nodeinfo")
 Entries = t.Sequence[t.Mapping[str, t.Any]]
 
 
@@ -33,8 +36,8 @@ def choose(folder: str) -> str:
     return os.path.join(folder, found[-1])
 
 
-def is_there(path: str, entries: Entries) -> bool:
-    """Return whether a place holds what a backup has of it. A database goes on changing, so its presence counts."""
+def is_there(path: str, entries: Entries, name: str = "") -> bool:
+    """Return whether a place holds what a backup has of a source. A database goes on changing, so its presence counts."""
     for entry in entries:
         place = os.path.join(path, entry["path"]) if entry["path"] else path
         if entry["type"] == "link":
@@ -46,6 +49,7 @@ def is_there(path: str, entries: Entries) -> bool:
         elif (
             not os.path.isfile(place)
             or not entry.get("database")
+            and (name, entry["path"]) != NOTE
             and (os.path.getsize(place) != entry["size"] or sha256_file(place) != entry["sha256"])
         ):
             return False
@@ -73,7 +77,7 @@ def plan(document: t.Mapping[str, t.Any], sources: t.Sequence[_snapshot.Source])
     wanted, lost = [], []
     for source in sources:
         entries = document["sources"].get(source.name)
-        if entries is None or is_there(source.path, entries):
+        if entries is None or is_there(source.path, entries, source.name):
             continue
         if is_free(source.path):
             wanted.append(source)
@@ -125,6 +129,10 @@ def restore(backup: str, document: t.Mapping[str, t.Any], sources: t.Sequence[_s
         _remove(aside)
         make_folder(os.path.dirname(aside))
         _fill(os.path.join(backup, source.name), aside, document, source.name)
+        if source.name == NOTE[0]:
+            note = os.path.join(aside, NOTE[1])
+            if os.path.lexists(note):
+                forget_identity(note)
         os.sync()
         if is_mount:
             _move_up(aside, path)
@@ -141,6 +149,23 @@ def _fill(origin: str, aside: str, document: t.Mapping[str, t.Any], name: str) -
     for entry in reversed(entries):
         if entry["type"] == "folder":
             os.chmod(os.path.join(aside, entry["path"]) if entry["path"] else aside, entry["mode"] & 0o777)
+
+
+def forget_identity(note: str) -> None:
+    """Remove the identity of a devpi-server from its own note; it gives itself a new one when it starts.
+
+    It goes on from an older state. A replica that copied the later one would take the next changes for those that follow its
+    own, and mix both. With another identity, devpi-server refuses that, and the role devpi copies the data again.
+    """
+    with open_plain(note) as stream:
+        data = stream.read()
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return
+    if isinstance(found, dict) and found.pop("uuid", None) is not None:
+        with open(note, "w", encoding="utf-8") as target:
+            json.dump(found, target)
 
 
 def _move_up(aside: str, path: str) -> None:

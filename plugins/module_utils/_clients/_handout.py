@@ -17,8 +17,6 @@ from ansible_collections.airgap.python.plugins.module_utils._clients import _con
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 PAGE = "index.html"
-# The page's template; its style is that of the approver's page.
-TEMPLATE = "handout.html.j2"
 # Where the command of each system copies the files.
 WINDOWS_CA = r"C:\ProgramData\airgap\ca.pem"
 UNIX_CA = "/etc/airgap/ca.pem"

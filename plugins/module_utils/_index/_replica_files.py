@@ -15,6 +15,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
     _bundle_indexes,
     _names,
     _replication,
+    _service,
     _unchanged,
     _uploads,
 )
@@ -42,8 +43,14 @@ def find_missing(files_dir: str, name: str, files: t.Iterable[_uploads.Located])
     return missing
 
 
-def primary_serial(url: str, params: t.Mapping[str, t.Any]) -> int:
-    """Return the latest change of the primary; raises AirgapError if it cannot be reached."""
+def primary_serial(replica: Client, params: t.Mapping[str, t.Any], seconds: float) -> int:
+    """Return the latest change of a replica's primary, which is asked for its address for so many seconds.
+
+    Raises AirgapError if the primary cannot be reached, and if the replica is not a copy of it: a replica whose primary was
+    restored from a backup reports that it is in sync, and serves what the primary does not have.
+    """
+    url = _replication.primary_of(replica, seconds)
+    own = _replication.sync_of(replica)
     path = params["primary_ca_path"]
     try:
         client = Client(url, params["timeout"], path if path and os.path.exists(path) else None)
@@ -53,13 +60,19 @@ def primary_serial(url: str, params: t.Mapping[str, t.Any]) -> int:
             client.close()
     except AirgapError as error:
         raise AirgapError("The primary at %s cannot be reached: %s %s." % (url, error, _replication.PROMOTE)) from error
+    reason = _replication.why_no_copy(own.primary_uuid, own.serial, _service.Primary(client.uuid, client.serial))
+    if reason:
+        raise AirgapError(
+            "The data of this replica are not a copy of its primary's at %s: %s. It still serves them, and copies nothing more. "
+            "Play index, which copies all of the primary's data again." % (url, reason)
+        )
     return client.serial
 
 
 def read(module: AnsibleModule, client: Client) -> Json:
     """Wait until the replica has everything, and check the files of the bundle; raises AirgapError if it lacks something."""
     params = module.params
-    serial = primary_serial(_replication.primary_of(client, params["sync_timeout"]), params)
+    serial = primary_serial(client, params, params["sync_timeout"])
     found = _replication.wait(client, serial, params["sync_timeout"])
     name = _bundle_indexes.name_of(params["index"], params["bundle_id"])
     bases = (client.get_index(params["index"]) or {}).get("bases") or []

@@ -30,13 +30,21 @@ INTERVAL = 0.5
 PROMOTE = "If it is lost, play promote_replica, which makes a replica the primary"
 
 
+OTHER_PRIMARY = "they are a copy of another primary"
+AHEAD = "they have changes that the primary does not have"
+
+
 class Sync(t.NamedTuple):
-    """How far a replica is: its own and its primary's latest change, and the files that it could not copy, with reasons."""
+    """How far a replica is: its own and its primary's latest change, and the files that it could not copy, with reasons.
+
+    ``primary_uuid`` is the identity of the primary that it copies, "" if it has not reached one yet.
+    """
 
     in_sync: bool
     serial: int
     primary_serial: int
     errors: t.Tuple[str, ...]
+    primary_uuid: str = ""
 
 
 def why_copied_again(wanted: Wanted, found: Found) -> str:
@@ -48,11 +56,19 @@ def why_copied_again(wanted: Wanted, found: Found) -> str:
         return "they are those of a former primary" if wanted.replace_data else ""
     if _migration.format_of(wanted.version, data.format) != data.format:
         return "devpi-server %s needs another format" % wanted.version
-    if data.primary and primary.uuid and data.primary != primary.uuid:
-        return "they are a copy of another primary"
-    if found.serial > primary.serial >= 0:
-        return "they have changes that the primary does not have"
-    return ""
+    return why_no_copy(data.primary, found.serial, primary)
+
+
+def why_no_copy(copied: str, serial: int, primary: Primary) -> str:
+    """Return why the data of a replica are not a copy of a primary, or "".
+
+    Args:
+        copied: The identity of the primary that they are a copy of.
+        serial: Their latest change, which was read before that of the primary, because that one only grows.
+    """
+    if copied and primary.uuid and copied != primary.uuid:
+        return OTHER_PRIMARY
+    return AHEAD if serial > primary.serial >= 0 else ""
 
 
 def find_problems(wanted: Wanted, found: Found) -> t.List[str]:
@@ -128,7 +144,8 @@ def read_sync(status: Json) -> Sync:
     changes = status.get("replica-metadata-in-sync-at") or 0
     has_files = bool(status.get("replica-in-sync-at")) and (status.get("replica-files-in-sync-at") or 0) >= changes > 0
     shown = tuple("%s: %s" % (path, (errors[path] or {}).get("message", "")) for path in sorted(errors))
-    return Sync(not shown and serial >= primary >= 0 and has_files, serial, primary, shown)
+    copied = str(status.get("primary-uuid") or "")
+    return Sync(not shown and serial >= primary >= 0 and has_files, serial, primary, shown, copied)
 
 
 def read_status(client: Client) -> Json:

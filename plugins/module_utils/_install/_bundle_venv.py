@@ -113,6 +113,11 @@ def inspect(path: str) -> _venv_plan.Found:
     reason = _access.other_writers(os.lstat(path)) if os.path.isdir(path) else ""
     if reason:
         raise AirgapError("Others can change %s: %s. %s" % (path, reason, fix))
+    if os.path.islink(path) and os.readlink(path).startswith(_venv_plan.SETS_FOLDER + "/"):
+        raise AirgapError(
+            "%s is a set that the role install keeps. Install it with the playbook nodes, or name another folder with --venv."
+            % path
+        )
     found = _venv.inspect(path, run)
     if found.kind in ("venv", "other"):
         is_folder = os.path.isdir(path) and not os.path.islink(path)

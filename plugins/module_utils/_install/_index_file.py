@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import ssl
+import time
 import typing as t
 import urllib.error
 import urllib.request
@@ -19,6 +20,8 @@ from ansible_collections.airgap.python.plugins.module_utils._files import make_f
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_file, sha256_stream
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
+# What OpenSSL says of a certificate that a wrong clock may be the cause of (X509_verify_cert_error_string(3)).
+NOT_YET_VALID, EXPIRED = 9, 10
 LARGEST_PAGE = 16 * 1024 * 1024
 Params = t.Mapping[str, t.Any]
 
@@ -67,7 +70,10 @@ def why(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return "status %d" % error.code
     if isinstance(error, urllib.error.URLError):
-        return str(error.reason)
+        reason = error.reason
+        if getattr(reason, "verify_code", 0) in (NOT_YET_VALID, EXPIRED):
+            return "%s. This host's clock says %s" % (reason, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
+        return str(reason)
     return str(error) or type(error).__name__
 
 

@@ -411,7 +411,7 @@ class Sets:
     def check_former(self, folder: _set_folder.SetFolder, former: str) -> None:
         """Raise AirgapError unless a former environment can serve."""
         inspected = _inspection.inspect(folder.path(former))
-        damage = _record.damage(folder.path(former))
+        damage = _set_decision.lacking(inspected.found) + _record.damage(folder.path(former))
         if inspected.found.python is None:
             damage.insert(0, "its Python is not on this host any more")
         if damage:

@@ -85,6 +85,16 @@ def changes(before: t.Mapping[str, str], after: t.Mapping[str, str]) -> t.List[s
     return texts
 
 
+def lacking(found: _venv_plan.Found) -> t.List[str]:
+    """Return a text for each project of an environment's own lock that it does not have any more."""
+    installed = {_lock.normalize(name): version for name, version in found.installed}
+    return [
+        "%s %s is missing" % (pin.name, pin.version)
+        for pin in found.recorded or ()
+        if canonical(installed.get(pin.name, "")) != canonical(pin.version)
+    ]
+
+
 def locks_of(found: t.Iterable[t.Mapping[str, str]], target: str) -> Locks:
     """Return the locks of a target, as bundle_locks_info returns them; raises AirgapError if pip is not among them."""
     texts: t.Dict[str, str] = {}

@@ -25,7 +25,7 @@ from ansible_collections.airgap.python.plugins.module_utils._install import (
 )
 
 # Next to the links; no set can have a name that begins with a dot.
-FOLDER = ".sets"
+FOLDER = _venv_plan.SETS_FOLDER
 # The history of a set, in its folder.
 HISTORY = "history"
 # The wheel of pip, where earlier versions of this collection kept it.

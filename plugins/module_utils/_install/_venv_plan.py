@@ -15,6 +15,8 @@ OWNER_FILE = ".airgap-venv"
 OWNER_TEXT = "Created by airgap.python from a lock. Packages that the lock does not name are removed at the next run.\n"
 # Written last: without it the environment was never completed.
 LOCK_COPY = "airgap-lock.txt"
+# Where the role install keeps the environments of sets; the links to them are next to it.
+SETS_FOLDER = ".sets"
 # pip before 26.1 asks distutils for the folders on Python 3.8 and 3.9, and Debian ships that apart from
 # python3. The switch is pip's own, for distributors (pip issue 10647); sysconfig gives the same folders.
 SYSCONFIG_PTH = "airgap_pip_sysconfig.pth"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A page as HTML: a template with values, such as report.html.j2 with those of _page.
+"""A page as HTML: a template with plain values, such as report.html.j2 with those of _page.
 
 The values are untrusted text. Characters that would hide, reorder or break the
 text around them become visible escapes, then Jinja2 escapes each value for HTML.
@@ -22,9 +22,6 @@ try:
 except ImportError:
     LIBRARY_ERROR = traceback.format_exc()
 
-# These are next to this file on the control host; Ansible sends only Python files of module_utils to a host.
-TEMPLATE = "report.html.j2"
-STYLE = "report.css"
 THIN_SPACE = "\u202f"
 
 

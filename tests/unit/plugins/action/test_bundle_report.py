@@ -1,31 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Template and style are sent to the bundle's host, where the page is written."""
+"""Template and style of a page are sent to the host where it is written."""
 
 from __future__ import annotations
 
 import types
 
 import pytest
-from ansible_collections.airgap.python.plugins.action import bundle_report
-from ansible_collections.airgap.python.plugins.module_utils._report import _page_html
+from ansible_collections.airgap.python.plugins.action import bundle_report, site_report
+from ansible_collections.airgap.python.plugins.plugin_utils import _page_files
 
 
 @pytest.mark.parametrize("given", [{}, {"template": "another", "style": "another"}])
-def test_template_and_style_come_from_the_collection_and_reach_the_module_unchanged(given, monkeypatch):
+@pytest.mark.parametrize(("plugin", "template"), [(bundle_report, _page_files.REPORT), (site_report, _page_files.SITE)])
+def test_template_and_style_come_from_the_collection_and_reach_the_module_unchanged(
+    given, plugin, template, monkeypatch
+):
     sent = {}
-    monkeypatch.setattr(bundle_report._answer.ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
+    monkeypatch.setattr(plugin._answer.ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
     monkeypatch.setattr(
-        bundle_report._answer.ActionBase,
+        plugin._answer.ActionBase,
         "_execute_module",
         lambda self, module_args, task_vars: sent.update(module_args) or {"changed": True},
     )
     task = types.SimpleNamespace(
-        action="airgap.python.bundle_report", args=dict(given, path="/srv/airgap/bundle"), delegate_to=None
+        action="airgap.python." + plugin.__name__.rpartition(".")[2],
+        args=dict(given, path="/srv/airgap/bundle"),
+        delegate_to=None,
     )
-    action = bundle_report.ActionModule(task, types.SimpleNamespace(exec_command=None), None, None, None, None)
+    action = plugin.ActionModule(task, types.SimpleNamespace(exec_command=None), None, None, None, None)
     assert action.run(task_vars={})["changed"] is True
     assert sent["path"] == "/srv/airgap/bundle"
-    assert "{{ page.id }}" in sent["template"] and "@media print" in sent["style"]
-    assert (sent["template"], sent["style"]) == tuple(
-        bundle_report.read_file(name) for name in (_page_html.TEMPLATE, _page_html.STYLE)
-    )
+    assert "{{ page." in sent["template"] and "@media print" in sent["style"]
+    assert (sent["template"], sent["style"]) == tuple(map(_page_files.read, (template, _page_files.STYLE)))

@@ -239,6 +239,21 @@ def test_second_restore_changes_nothing_though_the_database_went_on(site: Site) 
     assert not site.restore()["changed"]
 
 
+def test_restored_server_is_another_one_for_its_replicas_and_a_second_restore_changes_nothing(site: Site) -> None:
+    note = site.data / ".nodeinfo"
+    note.write_text(json.dumps({"role": "primary", "uuid": "former"}), encoding="utf-8")
+    note.chmod(0o640)
+    sources = [site.sources[0]._replace(name="devpi")]
+    _snapshot.create(str(site.backups), sources, START)
+    site.lose()
+    assert _restore.ensure_restored(str(site.backups), sources, False)["changed"]
+    assert json.loads(note.read_text(encoding="utf-8")) == {"role": "primary"}
+    assert note.stat().st_mode & 0o777 == 0o640
+    # The server notes its new identity when it starts.
+    note.write_text(json.dumps({"role": "primary", "uuid": "new"}), encoding="utf-8")
+    assert not _restore.ensure_restored(str(site.backups), sources, False)["changed"]
+
+
 def test_restore_replaces_nothing(site: Site) -> None:
     site.back_up()
     site.lose()

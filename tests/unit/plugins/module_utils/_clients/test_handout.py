@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import pathlib
 import re
 import urllib.parse
 
@@ -13,18 +12,18 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils._clients import _contents, _handout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import _page_html
+from ansible_collections.airgap.python.plugins.plugin_utils import _page_files
 
 URL = "https://index.example:8443/airgap/prod/+simple/"
 SITE = _contents.Site(URL)
 DER = b"a certificate " * 20
 CA = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n" % base64.encodebytes(DER).decode().strip()
-ROOM = pathlib.Path(_handout.__file__).parent
 
 
 def render(site=SITE, ca=CA, hosts=()):
     """Return the page as HTML."""
-    style = (ROOM.parent / "_report" / _page_html.STYLE).read_text()
-    return _page_html.render(_handout.page(site, ca, hosts), (ROOM / _handout.TEMPLATE).read_text(), style)
+    files = map(_page_files.read, (_page_files.HANDOUT, _page_files.STYLE))
+    return _page_html.render(_handout.page(site, ca, hosts), *files)
 
 
 def test_files_name_one_index_and_the_certificate_at_its_place_on_each_system():

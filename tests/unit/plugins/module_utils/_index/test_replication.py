@@ -150,6 +150,14 @@ def test_files_that_were_complete_before_the_latest_change_do_not_make_a_replica
     assert _replication.read_sync(dict(before, **{"replica-files-in-sync-at": 5.5})).in_sync
 
 
+def test_replica_that_copied_another_primary_or_has_more_than_its_own_is_not_a_copy():
+    assert _replication.why_no_copy(UUID, 10, PRIMARY) == _replication.why_no_copy("", 10, PRIMARY) == ""
+    assert _replication.why_no_copy("b" * 32, 10, PRIMARY) == _replication.OTHER_PRIMARY
+    assert _replication.why_no_copy(UUID, 11, PRIMARY) == _replication.AHEAD
+    # The serial of a primary that does not state one is not known.
+    assert _replication.why_no_copy(UUID, 11, _service.Primary(UUID)) == ""
+
+
 def test_folder_without_a_database_has_no_serial(tmp_path):
     assert _replication.read_serial(str(tmp_path)) == -1
     (tmp_path / ".sqlite").write_text("not a database, but long enough to be looked at")

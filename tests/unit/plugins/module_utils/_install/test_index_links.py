@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+import ssl
+import time
+import urllib.error
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
@@ -61,3 +64,16 @@ def test_file_is_fetched_again_when_the_host_that_serves_it_dies(tmp_path, monke
         with pytest.raises(AirgapError, match="cannot be read"):
             _index_file.fetch(settings)
     assert len(calls) == (failures + 1 if is_good else attempts)
+
+
+@pytest.mark.parametrize(("code", "is_about_time"), [(9, True), (10, True), (18, False)])
+def test_certificate_that_a_wrong_clock_may_refuse_is_named_with_the_clock(tmp_path, monkeypatch, code, is_about_time):
+    def open_url(*arguments):
+        error = ssl.SSLCertVerificationError("certificate verify failed")
+        error.verify_code = code
+        raise urllib.error.URLError(error)
+
+    monkeypatch.setattr(_index_file, "open_url", open_url)
+    with pytest.raises(AirgapError, match="certificate verify failed") as caught:
+        _index_file.fetch(options(tmp_path, index_url="https://index.example/"))
+    assert (("This host's clock says %d-" % time.gmtime().tm_year) in str(caught.value)) == is_about_time

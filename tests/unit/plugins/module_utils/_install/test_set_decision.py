@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._install import _set_decision, _venv_plan
 from ansible_collections.airgap.python.plugins.module_utils._install._set_decision import Decision, State
+from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import Pin
 
 RIGHT = _venv_plan.Plan()
 OLD = _venv_plan.Plan(change=("flask",))
@@ -47,6 +48,17 @@ def test_changes_name_what_is_added_removed_and_changed_but_not_another_spelling
     before = {"a": "1.0", "b": "2", "c": "3"}
     after = {"a": "1", "b": "2.1", "d": "4"}
     assert _set_decision.changes(before, after) == ["b 2 becomes 2.1", "c 3 is removed", "d 4 is added"]
+
+
+def test_project_that_an_environment_lost_is_named():
+    pins = [
+        Pin("a", "1.0", "a" * 64, "a-1.0-py3-none-any.whl", 1),
+        Pin("b-c", "2", "b" * 64, "b_c-2-py3-none-any.whl", 1),
+    ]
+    python = _venv_plan.Python((3, 11), "/usr/bin/python3")
+    found = _venv_plan.Found("managed", tuple(pins), python, (("A", "1"), ("b_c", "2")))
+    assert _set_decision.lacking(found) == []
+    assert _set_decision.lacking(found._replace(installed=(("A", "1.1"),))) == ["a 1.0 is missing", "b-c 2 is missing"]
 
 
 def test_locks_of_another_target_are_left_out_and_pip_is_found():

@@ -8,7 +8,6 @@ import re
 
 import jinja2
 import pytest
-from ansible_collections.airgap.python.plugins.action.bundle_report import read_file
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _composition
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import (
@@ -21,6 +20,7 @@ from ansible_collections.airgap.python.plugins.module_utils._report import (
     _pip_audit,
 )
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _closure, _lock
+from ansible_collections.airgap.python.plugins.plugin_utils import _page_files
 from packaging.version import Version
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202etxt.exe\x1b[2J"
@@ -71,7 +71,7 @@ def finding(**options):
 
 def render_page(*evidence, **options):
     """Return the page for the arguments of _page.plan()."""
-    files = [read_file(name) for name in (_page_html.TEMPLATE, _page_html.STYLE)]
+    files = map(_page_files.read, (_page_files.REPORT, _page_files.STYLE))
     return _page_html.render(_page.plan(*evidence, **options), *files)
 
 
@@ -271,7 +271,7 @@ def test_untrusted_text_is_never_a_template():
 
 
 def test_template_turns_no_escaping_off_and_every_value_of_another_type_is_refused():
-    template = read_file(_page_html.TEMPLATE)
+    template = _page_files.read(_page_files.REPORT)
     assert not re.search(r"\|\s*safe|autoescape|Markup", template)
     page = _page.plan(bundle(), audit(bundle()), _changes.compare(None, bundle().manifest, Version))
     for wrong in ("{{ page.news }}", "{{ page.vulnerabilities.last_answer }}", "{{ page.nothing }}"):

@@ -1,0 +1,19 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send the page's template and style with site_report."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _page_files
+
+
+class ActionModule(_answer.CheckedAction):
+    """Run the module with the files of its page."""
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+        """Write the page."""
+        super().run(tmp, task_vars)
+        texts = {"template": _page_files.read(_page_files.SITE), "style": _page_files.read(_page_files.STYLE)}
+        return self._execute_module(module_args=dict(self._task.args, **texts), task_vars=task_vars)

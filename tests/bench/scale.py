@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Play nodes.yml on 1, 10, 50 and 100 hosts of the lab, twice each, and print what it costs. Run it with `make scale`.
+
+The lab must have been played (make demo). The hosts are light: containers of the lab's image that run nothing but sshd, on the network
+inside, reached through the bastion like every other one. They share this machine's processors with the control host and the
+index, so most of the seconds are those of the hosts. A call is a line with EXEC in the output of `ansible-playbook -vvv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import re
+import resource
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+
+import yaml
+
+FOLDER = os.path.abspath(".lab/scale")
+PLAYBOOK = ["ansible-playbook", "-i", "inventories/lab", "-i", os.path.join(FOLDER, "hosts.yml"), "-vvv"]
+IMAGE_OF = "airgap-node311"
+INDEX = "airgap-index"
+NETWORK = "airgap-inside"
+# The first address of the light hosts; the lab's own are outside of what follows.
+FIRST = 121
+# Where raising limits is refused, the limits of a container must not be above those here.
+FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+LIMITS = ["--ulimit=nofile=%d:%d" % (FILES, FILES), "--ulimit=nproc=4096:4096"]
+# What a light host runs, with the lab's key and the host key in /lab.
+START = """
+useradd --create-home --shell /bin/bash ops
+echo 'ops ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops
+install -d -m 700 -o ops -g ops ~ops/.ssh
+install -m 644 /lab/key.pub ~ops/.ssh/authorized_keys
+install -m 600 /lab/host_key /etc/ssh/ssh_host_ed25519_key
+: > /etc/resolv.conf
+mkdir -p /run/sshd
+exec /usr/sbin/sshd -D -o UseDNS=no -o MaxStartups=100
+"""
+
+
+def run(*command: str, check: bool = True) -> str:
+    """Run a command; return its output."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if check and done.returncode:
+        sys.exit("%s\n%s" % (" ".join(command), done.stderr[-2000:]))
+    return done.stdout
+
+
+def podman_flags() -> t.List[str]:
+    """Return the flags with which the lab's containers run on this machine."""
+    runtime = run("podman", "container", "inspect", "--format", "{{.OCIRuntime}}", IMAGE_OF).strip()
+    return ["--runtime", runtime]
+
+
+def start(count: int) -> None:
+    """Start so many light hosts, and write their inventory."""
+    os.makedirs(FOLDER, exist_ok=True)
+    key = os.path.join(FOLDER, "host_key")
+    if not os.path.exists(key):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+    with open(".lab/id_ed25519.pub", encoding="utf-8") as source, open(
+        FOLDER + "/key.pub", "w", encoding="utf-8"
+    ) as copy:
+        copy.write(source.read())
+    image = run("podman", "container", "inspect", "--format", "{{.ImageName}}", IMAGE_OF).strip()
+    subnet = run(
+        "podman",
+        "container",
+        "inspect",
+        "--format",
+        '{{(index .NetworkSettings.Networks "%s").IPAddress}}' % NETWORK,
+        IMAGE_OF,
+    )
+    prefix = subnet.strip().rpartition(".")[0]
+    hosts = {}
+    for number in range(count):
+        address = "%s.%d" % (prefix, FIRST + number)
+        hosts["light%03d" % (number + 1)] = {"ansible_host": address, "lab_known_hosts": FOLDER + "/known_hosts"}
+        options = ["--detach", "--name", "airgap-light%03d" % (number + 1), "--network=%s:ip=%s" % (NETWORK, address)]
+        options += [
+            "--dns=none",
+            "--cap-add=AUDIT_WRITE",
+            "--ulimit",
+            "nofile=20000:20000",
+            "--volume=%s:/lab:ro" % FOLDER,
+        ]
+        run("podman", *podman_flags(), "run", *options, image, "sh", "-ec", START)
+    with open(key + ".pub", encoding="utf-8") as stream:
+        public = " ".join(stream.read().split()[:2])
+    with open(".lab/known_hosts", encoding="utf-8") as stream:
+        known = stream.read()
+    with open(FOLDER + "/known_hosts", "w", encoding="utf-8") as stream:
+        stream.write(known + "".join("%s %s\n" % (one["ansible_host"], public) for one in hosts.values()))
+    groups = {"airgap_nodes": {"children": {"light": None}}, "lab_inside": {"children": {"light": None}}}
+    with open(FOLDER + "/hosts.yml", "w", encoding="utf-8") as stream:
+        yaml.safe_dump({"all": {"children": dict(groups, light={"hosts": hosts})}}, stream)
+
+
+def stop() -> None:
+    """Remove all light hosts."""
+    names = run("podman", "ps", "--all", "--format", "{{.Names}}").split()
+    light = [name for name in names if name.startswith("airgap-light")]
+    if light:
+        run("podman", "rm", "--force", "--time", "0", *light)
+
+
+def traffic() -> t.Tuple[int, int]:
+    """Return how many connections the index accepted so far, and how many bytes it sent."""
+    text = run("podman", "exec", INDEX, "cat", "/proc/net/snmp", "/proc/net/dev")
+    names, values = (line.split() for line in re.findall(r"^Tcp: .*$", text, re.M))
+    sent = sum(int(line.split(":")[1].split()[8]) for line in re.findall(r"^ *eth\d+:.*$", text, re.M))
+    return int(values[names.index("PassiveOpens")]), sent
+
+
+def memory(pid: int) -> int:
+    """Return the memory of a process and all below it, in bytes; what they share counts once."""
+    total, left = 0, [pid]
+    while left:
+        one = left.pop()
+        try:
+            with open("/proc/%d/smaps_rollup" % one, encoding="ascii") as stream:
+                total += int(re.findall(r"^Pss: +(\d+)", stream.read(), re.M)[0]) * 1024
+            with open("/proc/%d/task/%d/children" % (one, one), encoding="ascii") as stream:
+                left += [int(child) for child in stream.read().split()]
+        except (OSError, IndexError):
+            continue
+    return total
+
+
+class Played(t.NamedTuple):
+    """What a run cost."""
+
+    seconds: float
+    calls_a_node: float
+    calls_index: int
+    connections: int
+    megabytes: float
+    memory: float
+    changed: int
+
+
+def play(count: int, strategy: str, has_pipelining: bool, forks: int) -> Played:
+    """Play nodes.yml on the light hosts."""
+    settings = dict(os.environ, ANSIBLE_STRATEGY=strategy, ANSIBLE_PIPELINING=str(has_pipelining), ANSIBLE_NOCOLOR="1")
+    before, largest = traffic(), 0
+    started = time.monotonic()
+    command = [*PLAYBOOK, "--limit", "light", "--forks", str(forks), "playbooks/nodes.yml"]
+    process = subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    text: t.List[str] = []
+    reader = threading.Thread(target=lambda: text.append(process.stdout.read() if process.stdout else ""))
+    reader.start()
+    while process.poll() is None:
+        largest = max(largest, memory(process.pid))
+        time.sleep(0.5)
+    reader.join()
+    seconds = time.monotonic() - started
+    if process.returncode:
+        sys.exit("nodes.yml failed:\n%s" % text[0][-3000:])
+    after = traffic()
+    calls = re.findall(r"^<([^>]+)> .*\bEXEC ", text[0], re.M)
+    with open(FOLDER + "/hosts.yml", encoding="utf-8") as stream:
+        light = {one["ansible_host"] for one in yaml.safe_load(stream)["all"]["children"]["light"]["hosts"].values()}
+    on_nodes = sum(one in light for one in calls)
+    return Played(
+        seconds,
+        on_nodes / count,
+        len(calls) - on_nodes,
+        after[0] - before[0],
+        (after[1] - before[1]) / 1e6,
+        largest / 1e6,
+        sum(map(int, re.findall(r" changed=(\d+) ", text[0]))),
+    )
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("counts", nargs="*", type=int, default=[1, 10, 50, 100])
+    parser.add_argument("--forks", type=int, default=10)
+    options = parser.parse_args()
+    print("%s, %d cores, %d forks\n" % (datetime.date.today(), os.cpu_count() or 1, options.forks))
+    print(
+        "| hosts | run | strategy | pipelining | seconds | calls a node | calls to others | connections to the index | MB from the index "
+        "| memory, MB | changed |\n|---|---|---|---|---|---|---|---|---|---|---|",
+        flush=True,
+    )
+    try:
+        for count in options.counts:
+            stop()
+            start(count)
+            ways = [("first", "linear", True), ("second", "linear", True)]
+            if count == max(options.counts):
+                ways += [("second", "free", True), ("second", "linear", False)]
+            for name, strategy, has_pipelining in ways:
+                found = play(count, strategy, has_pipelining, options.forks)
+                line = [count, name, strategy, "yes" if has_pipelining else "no", "%.0f" % found.seconds]
+                line += ["%.1f" % found.calls_a_node, found.calls_index, found.connections, "%.1f" % found.megabytes]
+                line += ["%.0f" % found.memory, found.changed]
+                print("| %s |" % " | ".join(map(str, line)), flush=True)
+    finally:
+        stop()
+
+
+if __name__ == "__main__":
+    main()
