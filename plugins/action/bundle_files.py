@@ -20,7 +20,8 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _own
 class ActionModule(_answer.CheckedAction):
     """Hash the files of the control host here; the module says which of them are missing, and only those are copied."""
 
-    TRANSFERS_FILES = True
+    # Most runs copy nothing, and need no temporary folder on the host.
+    TRANSFERS_FILES = False
     between = {"lacking": [str]}
 
     def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> t.Dict[str, t.Any]:

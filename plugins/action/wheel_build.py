@@ -20,7 +20,8 @@ from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 class ActionModule(_answer.CheckedAction):
     """Pack a folder so that the same content gives the same bytes, copy it, run the module."""
 
-    TRANSFERS_FILES = True
+    # Most runs copy nothing, and need no temporary folder on the host.
+    TRANSFERS_FILES = False
 
     def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> t.Dict[str, t.Any]:
         """Copy the source, if there is one, and run the module."""

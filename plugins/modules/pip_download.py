@@ -57,12 +57,46 @@ options:
     type: list
     elements: path
     default: []
+  sets:
+    description:
+      - Several requirement sets, resolved one after the other, instead of one with O(requirements), O(requirements_files) and
+        O(constraints_files). The locks of a set are in the folder with its name in O(lock_dest).
+      - If a set fails, those before it are complete. Messages name the set.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the set, and of the folder of its locks.
+        type: str
+        required: true
+      requirements:
+        description: As O(requirements).
+        type: list
+        elements: str
+        default: []
+      requirements_lines:
+        description:
+          - The lines of requirements files on the control host, as P(airgap.python.requirements#lookup) returns them with its
+            option C(origin). P(airgap.python.sets#lookup) reads all files of a set.
+        type: list
+        elements: str
+        default: []
+      constraints_lines:
+        description: The same, of constraints.
+        type: list
+        elements: str
+        default: []
+      targets:
+        description: Names of its targets, which are among O(targets).
+        type: list
+        elements: str
+        required: true
   dest:
     description: The pool, a folder for wheels.
     type: path
     required: true
   lock_dest:
-    description: Folder for the locks; the lock of a target is C(TARGET.txt) in it.
+    description: Folder for the locks; the lock of a target is C(TARGET.txt) in it. With O(sets), it is C(SET/TARGET.txt).
     type: path
     required: true
   targets:
@@ -133,7 +167,8 @@ options:
   other_locks:
     description:
       - The locks in folders next to O(lock_dest) that share the pool and are valid, as C(FOLDER/TARGET), or C(FOLDER) for
-        all locks in a folder. A file that one of them names with other content under the same name is an error. It is a
+        all locks in a folder. With O(sets), they are those of the sets that precede it in the list.
+      - A file that one of them names with other content under the same name is an error. It is a
         warning in check mode, in which earlier locks are not written, and if both files were built from the same source.
       - By default the locks in all folders.
     type: list
@@ -197,11 +232,23 @@ EXAMPLES = r"""
       - {name: node39, python: "3.9.2", os: linux, arch: x86_64, libc: glibc-2.31}
       - {name: desktop, python: "3.13.5", os: windows, arch: x86_64}
     virtualenv: /srv/airgap/stage/venv
+
+- name: Download two sets
+  airgap.python.pip_download:
+    sets:
+      - {name: base, requirements: [requests], targets: [node39, node311]}
+      - {name: web, requirements: [flask>=3], targets: [node311]}
+    dest: /srv/airgap/bundle/wheels
+    lock_dest: /srv/airgap/bundle/locks
+    targets:
+      - {name: node39, python: "3.9.2", os: linux, arch: x86_64, libc: glibc-2.31}
+      - {name: node311, python: "3.11.2", os: linux, arch: x86_64, libc: glibc-2.36}
+    virtualenv: /srv/airgap/stage/venv
 """
 
 RETURN = r"""
 targets:
-  description: For each target, by name, its files.
+  description: For each target, by name, its files. With O(sets), the name is C(SET/TARGET).
   type: dict
   returned: success
   contains:
@@ -229,7 +276,7 @@ removed:
   elements: str
   returned: success
 resolved:
-  description: Names of the targets that were resolved; the others had a lock that is up to date.
+  description: Names of the targets that were resolved, C(SET/TARGET) with O(sets); the others had a lock that is up to date.
   type: list
   elements: str
   returned: success
@@ -262,6 +309,17 @@ def main() -> None:
             "requirements": {"type": "list", "elements": "str", "default": []},
             "requirements_files": {"type": "list", "elements": "path", "default": []},
             "constraints_files": {"type": "list", "elements": "path", "default": []},
+            "sets": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "requirements": {"type": "list", "elements": "str", "default": []},
+                    "requirements_lines": {"type": "list", "elements": "str", "default": []},
+                    "constraints_lines": {"type": "list", "elements": "str", "default": []},
+                    "targets": {"type": "list", "elements": "str", "required": True},
+                },
+            },
             "dest": {"type": "path", "required": True},
             "lock_dest": {"type": "path", "required": True},
             "targets": {

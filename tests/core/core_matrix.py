@@ -37,8 +37,8 @@ PORT = 8099
 FOLDER = "/root/core-canary"
 # What the unit tests import besides requirements.txt.
 FOR_UNIT_TESTS = ("pytest", "jsonschema", "hypothesis", "license-expression")
-# What the secrets of a site may lie in: what the role brings for pip (mode 0600), what devpi and the saved pip.conf are.
-BY_DESIGN = re.compile(r"/stage/inputs/[^/]+\.txt$|^/etc/devpi-server/|^/etc/pip\.conf\.before-airgap$")
+# What the secrets of a site may lie in: what devpi and the saved pip.conf are.
+BY_DESIGN = re.compile(r"^/etc/devpi-server/|^/etc/pip\.conf\.before-airgap$")
 SEARCHED = ("/srv", "/tmp", "/var/tmp", "/var/log", "/home", "/etc")
 
 

@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of this release that a bundle carries in install/, which install.sh starts."""
+"""The files of this release that a bundle carries in install/, which install.sh starts, and the texts next to it."""
 
 from __future__ import annotations
 
 import os
+import stat
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout
@@ -49,22 +50,51 @@ def list_sums(files: t.Mapping[str, bytes]) -> str:
     return "".join("%s  %s\n" % (sha256_bytes(files[path]), path) for path in sorted(files))
 
 
-def update(root: str, check_mode: bool) -> t.Dict[str, t.Any]:
-    """Make install/ of a bundle hold exactly the files of this release; return the module's result."""
+def read_text(path: str) -> t.Tuple[t.Optional[bytes], int]:
+    """Return the content of a file and its mode; without a regular file, None and 0."""
+    if not os.path.isfile(path) or os.path.islink(path):
+        return None, 0
+    return read_if_exists(path), stat.S_IMODE(os.stat(path).st_mode)
+
+
+def write_texts(root: str, texts: t.Mapping[str, t.Tuple[bytes, int]], check_mode: bool) -> t.List[t.Dict[str, str]]:
+    """Write texts, given as name to content and mode, into a bundle; return the differences of those that change."""
+    diffs = []
+    for name, (data, mode) in texts.items():
+        path = os.path.join(root, name)
+        before = read_text(path)
+        if before == (data, mode):
+            continue
+        if not check_mode:
+            write_atomic(path, data, mode)
+        diffs.append(
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": (before[0] or b"").decode("utf-8", "replace"),
+                "after": data.decode("utf-8"),
+            }
+        )
+    return diffs
+
+
+def update(root: str, texts: t.Mapping[str, t.Tuple[bytes, int]], check_mode: bool) -> t.Dict[str, t.Any]:
+    """Make install/ of a bundle hold exactly the files of this release, and write the texts; return the module's result."""
     try:
         before, after = read_installed(root), release_files()
         if before != after and not check_mode:
             write(root, before, after)
+        diffs = write_texts(root, texts, check_mode)
     except OSError as error:
         raise AirgapError("%s cannot be written: %s." % (error.filename or root, error.strerror or error)) from error
     place = os.path.join(root, _layout.INSTALL)
-    return {
-        "changed": before != after,
-        "files": sorted(after),
-        "diff": {
-            "before_header": place,
-            "after_header": place,
-            "before": list_sums(before),
-            "after": list_sums(after),
-        },
-    }
+    if before != after:
+        diffs.append(
+            {
+                "before_header": place,
+                "after_header": place,
+                "before": list_sums(before),
+                "after": list_sums(after),
+            }
+        )
+    return {"changed": bool(diffs), "files": sorted(after), "diff": diffs}

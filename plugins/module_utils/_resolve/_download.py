@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the locks of one set for its targets, and download the wheels that the pool lacks: plan first, then apply."""
+"""Write the locks of sets for their targets, and download the wheels that the pool lacks: for each set plan first, then apply."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     write_atomic,
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
+from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, pip_for_module
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _lock_check, _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import DownloadJob
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_plan import (
@@ -35,25 +36,105 @@ ModuleResult = t.Dict[str, t.Any]
 def run_module(module: AnsibleModule) -> ModuleResult:
     """Do what the module's options ask for, while no other process may change the pool."""
     params = module.params
+    sets = params["sets"] or []
+    check_options(params)
+    lines = params["requirements"] + [line for one in sets for line in one["requirements"] + one["requirements_lines"]]
     module.no_log_values.update(
-        _secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"] + params["requirements"])
+        _secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"] + lines)
     )
-    module.no_log_values.update(_secrets.queries(params["requirements"]))
-    if params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
-        raise AirgapError("There is nothing to download: give requirements or requirements_files.")
+    module.no_log_values.update(_secrets.queries(lines))
     targets, warnings = _target_parser.parse_all(
         {key: value for key, value in one.items() if value is not None} for one in params["targets"]
     )
     for warning in warnings:
         module.warn(warning)
-    locks = LockFolder(params["lock_dest"], targets)
+    chosen = [(one["name"], set_params(params, sets[:number], one)) for number, one in enumerate(sets)]
     with locked_folder(params["dest"], module.check_mode):
         if not module.check_mode:
             make_folder(params["lock_dest"])
             remove_scratch_folders(os.path.dirname(params["dest"].rstrip("/")))
         if params["state"] == "absent":
-            return remove_locks(locks, params["dest"], module.check_mode)
-        return download(DownloadJob(module, locks))
+            return remove_locks(LockFolder(params["lock_dest"], targets), params["dest"], module.check_mode)
+        pip = pip_for_module(module)
+        if not sets:
+            return download(DownloadJob(module, params, LockFolder(params["lock_dest"], targets), pip))
+        results = {
+            name: download_set(module, name, one, [target for target in targets if target.name in one["targets"]], pip)
+            for name, one in chosen
+        }
+    return joined(results)
+
+
+def check_options(params: t.Mapping[str, t.Any]) -> None:
+    """Raise AirgapError for options that do not go together, and for a set without requirements or with unknown targets."""
+    sets = params["sets"] or []
+    if sets and (
+        params["state"] == "absent"
+        or params["requirements"] + params["requirements_files"] + params["constraints_files"]
+        or params["other_locks"] is not None
+    ):
+        raise AirgapError(
+            "sets cannot be combined with requirements, requirements_files, constraints_files, other_locks or state absent."
+        )
+    known = [one["name"] for one in params["targets"]]
+    for one in sets:
+        unknown = sorted(set(one["targets"]) - set(known))
+        if unknown:
+            raise AirgapError("Set %s is for %s, which targets does not have." % (one["name"], ", ".join(unknown)))
+        if not one["requirements"] + one["requirements_lines"]:
+            raise AirgapError("Set %s has nothing to download: give requirements or requirements_lines." % one["name"])
+    if not sets and params["state"] == "present" and not params["requirements"] + params["requirements_files"]:
+        raise AirgapError("There is nothing to download: give requirements or requirements_files.")
+
+
+def set_params(
+    params: t.Mapping[str, t.Any], earlier: t.Sequence[t.Mapping[str, t.Any]], one: t.Mapping[str, t.Any]
+) -> t.Dict[str, t.Any]:
+    """Return the options of one of several sets; later sets are compared when it is their turn."""
+    others = ["%s/%s" % (other["name"], target) for other in earlier for target in other["targets"]]
+    return dict(params, **dict(one, lock_dest=os.path.join(params["lock_dest"], one["name"]), other_locks=others))
+
+
+def download_set(
+    module: AnsibleModule,
+    name: str,
+    params: t.Mapping[str, t.Any],
+    targets: t.Sequence[_target.Target],
+    pip: Pip,
+) -> ModuleResult:
+    """Download one of several sets; errors name it."""
+    try:
+        if not module.check_mode:
+            make_folder(params["lock_dest"])
+        return download(DownloadJob(module, params, LockFolder(params["lock_dest"], targets), pip))
+    except AirgapError as error:
+        raise AirgapError(*("Set %s: %s" % (name, error)).split("\n")) from error
+
+
+def joined(results: t.Mapping[str, ModuleResult]) -> ModuleResult:
+    """Return the results of several sets as one."""
+
+    def names(key: str) -> t.List[str]:
+        return sorted({one for result in results.values() for one in result[key]})
+
+    downloaded, not_locked = names("downloaded"), [set(result["not_locked"]) for result in results.values()]
+    last = list(results.values())[-1]
+    return {
+        "changed": any(result["changed"] for result in results.values()),
+        "targets": {
+            "%s/%s" % (name, target): files
+            for name, result in results.items()
+            for target, files in result["targets"].items()
+        },
+        "downloaded": downloaded,
+        "reused": sorted(set(names("reused")) - set(downloaded)),
+        "removed": [],
+        "resolved": ["%s/%s" % (name, target) for name, result in results.items() for target in result["resolved"]],
+        "pip_version": last["pip_version"],
+        "engine": last["engine"],
+        "not_locked": sorted(set.intersection(*not_locked)),
+        "diff": [one for result in results.values() for one in result["diff"]],
+    }
 
 
 def download(job: DownloadJob) -> ModuleResult:

@@ -15,12 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._pip._command import (
-    Pip,
-    interpreter_path,
-    log_text,
-    pip_for_module,
-)
+from ansible_collections.airgap.python.plugins.module_utils._pip._command import Pip, interpreter_path, log_text
 from ansible_collections.airgap.python.plugins.module_utils._resolve import (
     _built_wheel,
     _inputs,
@@ -45,23 +40,17 @@ Result = t.TypeVar("Result")
 class DownloadJob:
     """One set that is downloaded for its targets, as the options of the module describe it."""
 
-    def __init__(self, module: AnsibleModule, locks: LockFolder) -> None:
+    def __init__(self, module: AnsibleModule, params: t.Mapping[str, t.Any], locks: LockFolder, pip: Pip) -> None:
         self.module = module
-        self.params = module.params
+        self.params = params
         self.check_mode = module.check_mode
         self.locks = locks
         self.targets = locks.targets
         self.scratch = ""
-        self.pip = pip_for_module(module)
+        self.temporary = os.environ.get("TMPDIR")
+        self.pip = pip
         self.engine = choose_engine(self.params, self.pip)
-        parsed = _requirements_file.parse(
-            self.params["requirements"],
-            self.params["requirements_files"],
-            self.params["constraints_files"],
-            _requirements_file.read_file,
-            os.environ,
-        )
-        _requirements_file.refuse_options(parsed)
+        parsed = parse_inputs(self.params)
         self.pip.found = parsed.secrets
         self.origins = Origins(parsed.requirements + parsed.constraints)
         self.built = read_built(self.params["built"])
@@ -97,12 +86,20 @@ class DownloadJob:
         """Remove the scratch folder."""
         if self.scratch:
             shutil.rmtree(self.scratch, ignore_errors=True)
+            # The next set must not unpack in a folder that is removed.
+            del os.environ["TMPDIR"]
+            if self.temporary is not None:
+                os.environ["TMPDIR"] = self.temporary
 
     def show_progress(self, text: str, *figures: t.Any) -> None:
         """Write a line about the current step to the progress file."""
         if self.params["progress"]:
             with contextlib.suppress(OSError), open(self.params["progress"], "w", encoding="utf-8") as stream:
                 stream.write("%s: %s\n" % (os.path.basename(self.params["lock_dest"].rstrip("/")), text % figures))
+
+    def warn(self, text: str) -> None:
+        """Warn, naming the set if it is one of several."""
+        self.module.warn("Set %s: %s" % (self.params["name"], text) if "name" in self.params else text)
 
     def warn_once(self, sentence: str, names: t.Sequence[str]) -> None:
         """Warn once of several things of one kind: the first few replace %s, and the log has all of them."""
@@ -113,7 +110,7 @@ class DownloadJob:
             log = self.params["log"]
             log_text(sentence % "\n  ".join([""] + list(names)) + "\n", log, self.pip.secrets())
             listed += " and %d more%s" % (len(names) - NAMES_SHOWN, ", listed in %s" % log if log else "")
-        self.module.warn(sentence % listed)
+        self.warn(sentence % listed)
 
     def applicable(
         self, lines: t.Iterable[_requirement.Line], targets: t.Sequence[_target.Target]
@@ -123,6 +120,21 @@ class DownloadJob:
 
         markers = [target.markers() for target in targets]
         return [line for line in lines if any(_closure.applies(self.packaging, line.text, one) for one in markers)]
+
+
+def parse_inputs(params: t.Mapping[str, t.Any]) -> _requirements_file.Parsed:
+    """Return the requirements and constraints of a set, which come as lines or from files; refuses options among them."""
+    # Each line has the place that messages name as a comment.
+    texts = {key: "\n".join(params[key]) for key in ("requirements_lines", "constraints_lines") if params.get(key)}
+    parsed = _requirements_file.parse(
+        params["requirements"],
+        params["requirements_files"] + [key for key in ("requirements_lines",) if key in texts],
+        params["constraints_files"] + [key for key in ("constraints_lines",) if key in texts],
+        lambda path: texts[path] if path in texts else _requirements_file.read_file(path),
+        os.environ,
+    )
+    _requirements_file.refuse_options(parsed)
+    return parsed
 
 
 def choose_engine(params: t.Mapping[str, t.Any], pip: Pip) -> Engine:

@@ -134,7 +134,7 @@ def check_other_locks(job: DownloadJob, claims: t.List[_pool.Claim]) -> None:
             raise
         warnings = [str(error)]
     for warning in warnings:
-        job.module.warn(warning)
+        job.warn(warning)
 
 
 def render_locks(job: DownloadJob, plan: Plan) -> t.Dict[_target.Target, str]:

@@ -86,7 +86,7 @@ class Resolution:
             raise _resolve_error.ResolveError(self.full_message(error)) from error
         for _pins, warnings in results:
             for warning in warnings:
-                self.job.module.warn(warning)
+                self.job.warn(warning)
         return {target: pins for target, (pins, _warnings) in zip(targets, results)}
 
     def resolve(self, target: _target.Target, previous: t.Sequence[_lock.Pin]) -> Resolved:

@@ -3,20 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.python.plugins.filter.in_every_list import in_every_list
-from ansible_collections.airgap.python.plugins.filter.lock_names import lock_names
 from ansible_collections.airgap.python.plugins.filter.signature_lines import signature_lines
-
-
-def test_each_set_has_a_lock_for_each_of_its_targets():
-    sets = [{"name": "base", "targets": ["el9", "deb12"]}, {"name": "none", "targets": []}]
-    assert lock_names(sets) == ["base/el9", "base/deb12"]
-
-
-def test_a_project_is_unknown_only_if_every_lock_lacks_it():
-    assert in_every_list(["flask", "reqeusts"], [["reqeusts"], ["flask", "reqeusts"]]) == ["reqeusts"]
-    assert in_every_list(["flask"], [["flask"], []]) == []
-    assert in_every_list(["flask"], []) == ["flask"]
 
 
 def test_each_signature_has_a_line_that_says_whether_it_counts():

@@ -77,3 +77,18 @@ def test_only_python_sources_are_allowed_in_install(name):
     if _layout.has_place("install/" + name):
         assert name.endswith(".py") and name.isascii() and "__pycache__" not in name
         assert all(part and part.strip("abcdefghijklmnopqrstuvwxyz0123456789_.") == "" for part in name.split("/"))
+
+
+def test_texts_are_written_with_their_mode_and_only_when_they_change(tmp_path):
+    texts = {"install.sh": (b"#!/bin/sh\n", 0o755), "README.md": (b"# Bundle\n", 0o644)}
+    names = [os.path.basename(one["after_header"]) for one in _program_files.update(str(tmp_path), texts, True)["diff"]]
+    assert (names, os.listdir(str(tmp_path))) == (["install.sh", "README.md", "install"], [])
+    assert _program_files.update(str(tmp_path), texts, False)["changed"] is True
+    assert _program_files.update(str(tmp_path), texts, False)["changed"] is False
+    os.chmod(str(tmp_path / "install.sh"), 0o700)
+    again = _program_files.update(str(tmp_path), texts, False)
+    assert [os.path.basename(one["after_header"]) for one in again["diff"]] == ["install.sh"]
+    assert (os.stat(tmp_path / "install.sh").st_mode & 0o777, (tmp_path / "README.md").read_bytes()) == (
+        0o755,
+        b"# Bundle\n",
+    )
