@@ -77,7 +77,6 @@ options:
     type: list
     elements: dict
     default: []
-    version_added: 0.1.0
     suboptions:
       filename:
         description: Its name.

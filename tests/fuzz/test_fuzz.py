@@ -35,7 +35,8 @@ def signed_fixture(tmp_path_factory):
         "airgap-pip": {"here": [pip], "other": [pip]},
         "base": {"here": small_bundle.application() + native, "other": small_bundle.application("0.9")},
     }
-    small_bundle.write(root, sets, [small_bundle.here(), {"name": "other", "python": "3.8.1", "libc": "glibc-2.31"}])
+    targets = [small_bundle.here(), {"name": "other", "python": "3.8.1", "libc": "glibc-2.31"}]
+    small_bundle.write(root, sets, targets, files={"python.tar.gz": b"#" * 3000, "ca.pem": b"a certificate"})
     for name in ("audit.json", "changes.json", "report.html"):
         small_bundle.put(root / "reports" / name, b"%s of this bundle\n" % name.encode() * 50)
     small_bundle.seal(root)

@@ -19,7 +19,7 @@ SCENARIO = (
     "-e",
     "@" + os.path.join(ROOT, "molecule/controller/files/site.yml"),
     "--limit",
-    "all,!node39,!node311",
+    "localhost,all,!node39,!node311",
 )
 
 
