@@ -152,6 +152,10 @@ core-ends: setup ## The scenario single and the search for secrets under the old
 	@$(say) "The oldest and the newest ansible-core that run here"
 	@python tests/core/core_matrix.py --ends --lab single --no-unit-tests
 
+.PHONY: kubespray-matrix
+kubespray-matrix: setup ## Three releases of Kubespray on each Python that they support, installed offline (KUBESPRAY=FOLDER has checkouts; RELEASES=… for some)
+	@python tests/kubespray/kubespray_matrix.py --document $(if $(KUBESPRAY),--checkouts $(KUBESPRAY)) $(if $(RELEASES),--releases $(RELEASES))
+
 .PHONY: build
 build: setup ## Build the collection into build/, and ask galaxy-importer
 	@$(say) "Building the collection"

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _collections
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
-from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _own_collection
+from ansible_collections.airgap.python.plugins.plugin_utils import _answer, _own_collection, _release
 
 
 class ActionModule(_answer.CheckedAction):
@@ -65,9 +65,11 @@ class ActionModule(_answer.CheckedAction):
             if entry.get("src"):
                 path = self.find(str(entry["src"]))
                 name = str(entry.get("name") or os.path.basename(path))
+                if os.path.isdir(path):
+                    path = packed(path, name, local)
                 found.append({"filename": name, "sha256": checked_sum(path, entry)})
                 paths[name] = path
-        archives = [(self.find(str(one["src"])), one) for one in args.get("collections") or [] if one.get("src")]
+        archives = [(self.find_file(str(one["src"])), one) for one in args.get("collections") or [] if one.get("src")]
         if args.get("own_collection"):
             archives.append((os.path.join(local, "own.tar.gz"), {}))
             _own_collection.pack(archives[-1][0])
@@ -93,9 +95,25 @@ class ActionModule(_answer.CheckedAction):
                 path = self._find_needle("files", source)
             except Exception as error:
                 raise AirgapError("%s does not exist on the control host. Check src." % source) from error
-        if not os.path.isfile(path):
-            raise AirgapError("%s is not a file. Pack a folder, for example with tar." % path)
         return path
+
+    def find_file(self, source: str) -> str:
+        """Return the path of a file on the control host; raises AirgapError if there is none."""
+        path = self.find(source)
+        if not os.path.isfile(path):
+            raise AirgapError("%s is not a file. Build the archive of the collection." % path)
+        return path
+
+
+def packed(folder: str, name: str, local: str) -> str:
+    """Return the archive of a folder, which is written for this run."""
+    if not name.endswith(_release.ENDINGS):
+        raise AirgapError("%s is a folder. Name an archive for it, such as name: %s.tar.gz." % (folder, name))
+    place = os.path.join(local, "packed")
+    os.makedirs(place, exist_ok=True)
+    path = os.path.join(place, os.path.basename(name))
+    _release.pack(folder, path)
+    return path
 
 
 def checked_sum(path: str, entry: t.Mapping[str, t.Any]) -> str:

@@ -10,6 +10,7 @@ version_added: 0.1.0
 description:
   - Returns the requirements in a file and in the files that it includes, one per line, with their hashes and markers.
   - Reads requirements files, with C(-r) and C(-c), C(pyproject.toml) with extras and dependency groups, and C(pylock.toml).
+    Of a folder, or of a project's release archive C(.tar.gz), it reads C(requirements.txt).
   - The name of the project itself in its extras and groups is replaced by what it means there. It is never a requirement.
   - For C(uv.lock), C(poetry.lock) and other locks of a single tool, the error names the command that exports them.
   - An option in a requirements file, such as C(--index-url), is an error that names the variable to use instead. No option
@@ -87,7 +88,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._text import shown
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import project_of
-from ansible_collections.airgap.python.plugins.plugin_utils import _site_files
+from ansible_collections.airgap.python.plugins.plugin_utils import _release, _site_files
 
 
 class LookupModule(LookupBase):
@@ -109,6 +110,9 @@ class LookupModule(LookupBase):
     def lines(self, path: str) -> t.Sequence[_requirement.Line]:
         """Return the lines of one file."""
         name = os.path.basename(path)
+        if _release.is_archive(path):
+            parsed = parse(path, read_release)
+            return parsed.constraints if self.get_option("kind") == "constraints" else parsed.requirements
         if name in _project_files.EXPORTS:
             raise AirgapError(
                 "%s is a lock of a single tool. In its folder, run '%s', and name the file that it writes."
@@ -155,15 +159,24 @@ def default_index() -> str:
     return str(getattr(PyPI, "simple_url", ""))
 
 
-def parse(path: str) -> _requirements_file.Parsed:
+def parse(path: str, read: t.Callable[[str], str] = _requirements_file.read_file) -> _requirements_file.Parsed:
     """Return the content of a requirements file and of those that it includes; refuses options."""
-    parsed = _requirements_file.parse([], [path], [], _requirements_file.read_file, {})
+    parsed = _requirements_file.parse([], [path], [], read, {})
     _requirements_file.refuse_options(parsed)
     return parsed
 
 
+def read_release(path: str) -> str:
+    """Return the requirements.txt of a release archive, which includes no other file."""
+    text = _release.read_text(path, "requirements.txt") if _release.is_archive(path) else None
+    if text is None:
+        raise AirgapError("%s has no requirements.txt. Unpack the release, and name the file." % path)
+    return text
+
+
 def file_of(path: str) -> t.Optional[str]:
-    """Return the path if it is that of a file, else None."""
+    """Return the path if it is that of a file, that of requirements.txt in a folder, else None."""
+    path = os.path.join(path, "requirements.txt") if os.path.isdir(path) else path
     return path if os.path.isfile(path) else None
 
 

@@ -39,6 +39,10 @@ options:
     description: Also return the collections that the bundle has.
     type: bool
     default: false
+  files:
+    description: Also return the files that are neither wheels nor collections.
+    type: bool
+    default: false
 requirements:
   - python >= 3.8
 """
@@ -90,6 +94,18 @@ collections:
     version:
       description: Its version.
       type: str
+files:
+  description: The files of the bundle that are neither wheels nor collections.
+  type: list
+  elements: dict
+  returned: if O(files) is true
+  contains:
+    filename:
+      description: The name, below C(files/).
+      type: str
+    sha256:
+      description: Its SHA-256.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -105,6 +121,7 @@ def main() -> None:
             "sets": {"type": "list", "elements": "str", "required": True},
             "targets": {"type": "list", "elements": "str", "required": True},
             "collections": {"type": "bool", "default": False},
+            "files": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -113,6 +130,8 @@ def main() -> None:
         result = _locks.read_texts(params["path"], params["sets"], params["targets"])
         if params["collections"]:
             result["collections"] = _locks.read_collections(params["path"])
+        if params["files"]:
+            result["files"] = _locks.read_files(params["path"])
     except AirgapError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

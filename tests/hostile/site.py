@@ -43,11 +43,11 @@ ANSWERS = {
         "url": "http://127.0.0.1:3141",
         "answers": True,
     },
-    "Test the filters that Kubespray needs": {
-        "changed": True,
-        "rc": 0,
-        "stdout": "10.9.8.7/24 10.9.8.0",
-        "stderr": "",
+    "Check that Kubespray runs": {
+        "changed": False,
+        "versions": ["ansible-core 2.18.19"],
+        "played": False,
+        "passwords": "bcrypt",
     },
 }
 # What differs between two honest runs: names and times, the incoming folder, and what Ansible keeps for itself.

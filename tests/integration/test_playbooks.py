@@ -177,7 +177,18 @@ def test_each_role_and_each_step_has_its_tag_and_the_operators_guide_lists_them(
     control.write({"airgap_stage": ["here"], "airgap_index": ["here"], "airgap_nodes": ["here"], "kube_node": ["here"]})
     tags = {"always"}
     # site includes the playbooks that it imports.
-    for name in ("site", "inside", "outside", "approve", "history", "survey", "kubespray", "teardown"):
+    for name in (
+        "site",
+        "inside",
+        "outside",
+        "approve",
+        "history",
+        "survey",
+        "kubespray",
+        "handout",
+        "verify",
+        "teardown",
+    ):
         rc, said = control.play(name, "--list-tasks")
         assert rc == 0, said
         parts = re.split(r"TAGS: \[([^]]*)\]", said)

@@ -55,7 +55,8 @@ def test_kubespray_gets_a_control_host_and_pip_and_keeps_its_inventory():
     before = digest(KUBESPRAY)
     first = play("-i", KUBESPRAY, "playbooks/kubespray.yml")
     assert first.failed == 0, first.out[-3000:]
-    assert set(first.hosts) == {"localhost", "node311", "node313"}
+    # Without kubespray_path nothing is staged.
+    assert {host for host, figures in first.hosts.items() if figures["ok"]} == {"localhost", "node311", "node313"}
     second = play("-i", KUBESPRAY, "playbooks/kubespray.yml")
     assert (second.failed, second.changed) == (0, 0), second.out[-2000:]
     assert digest(KUBESPRAY) == before

@@ -62,6 +62,16 @@ def read_collections(root: str) -> t.List[t.Dict[str, str]]:
     ]
 
 
+def read_files(root: str) -> t.List[t.Dict[str, str]]:
+    """Return the files of a bundle that are neither wheels nor collections; raises AirgapError for a damaged manifest."""
+    manifest = _manifest.read(root) if os.path.lexists(os.path.join(root, _layout.MANIFEST)) else {}
+    return [
+        {"filename": os.path.basename(one["path"]), "sha256": one["sha256"]}
+        for one in _manifest.extras(manifest)
+        if one["kind"] == "file"
+    ]
+
+
 def read_texts(root: str, sets: t.Sequence[str], targets: t.Sequence[str]) -> t.Dict[str, t.Any]:
     """Return the locks of sets and targets that a bundle has; raises AirgapError if one cannot be read."""
     locks = []

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import typing as t
 
 import pytest
@@ -107,3 +108,16 @@ def test_file_in_quotes_and_in_the_encodings_that_pip_reads_is_read(site):
 def test_file_that_cannot_be_read_is_named_with_the_fix(site, content, said):
     with pytest.raises(AnsibleError, match=said):
         site("r.txt", {"r.txt": content})
+
+
+def test_requirements_of_a_checkout_and_of_a_release_archive_are_read(site, tmp_path):
+    assert site("kubespray", {"kubespray/requirements.txt": "netaddr==1.3.0"}) == ["netaddr==1.3.0"]
+    with tarfile.open(tmp_path / "kubespray.tar.gz", "w:gz") as stream:
+        stream.add(tmp_path / "kubespray", "kubespray-2.31.1")
+    lines = site("kubespray.tar.gz", origin=True)
+    assert lines == ["netaddr==1.3.0  # airgap: kubespray.tar.gz, line 1"]
+    assert site("kubespray.tar.gz", kind="constraints") == []
+    with tarfile.open(tmp_path / "other.tar.gz", "w:gz") as stream:
+        stream.add(tmp_path / "kubespray", "empty", recursive=False)
+    with pytest.raises(AnsibleError, match="other.tar.gz has no requirements.txt"):
+        site("other.tar.gz")
