@@ -163,7 +163,7 @@ def test_file_that_cannot_be_fetched_is_named_and_others_are_kept(stage, galaxy)
         ({"url": "file:///etc/passwd", "sha256": "a" * 64}, "neither http nor https"),
         ({"url": "https://x.example/a.bin"}, "needs sha256"),
         ({"src": "/nonexistent/a.bin"}, "does not exist on the control host"),
-        ({"src": "/etc"}, "is not a file"),
+        ({"src": "/etc"}, "is a folder"),
     ],
 )
 def test_entry_that_cannot_be_meant_is_refused(stage, entry, said):
