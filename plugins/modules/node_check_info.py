@@ -178,10 +178,12 @@ def main() -> None:
     )
 
     def run(argv: t.List[str], data: str) -> t.Tuple[int, str, str]:
-        return t.cast(
-            t.Tuple[int, str, str],
-            module.run_command(argv, cwd="/", data=data, binary_data=True, environ_update={"LC_ALL": "C"}),
-        )
+        options = {"cwd": "/", "data": data, "binary_data": True, "environ_update": {"LC_ALL": "C"}}
+        try:
+            return t.cast(t.Tuple[int, str, str], module.run_command(argv, handle_exceptions=False, **options))
+        except OSError as error:
+            # A program that is damaged is a result.
+            return 127, "", "%s: %s" % (argv[0], error.strerror or error)
 
     try:
         result = _node_check.check(module.params, module.tmpdir, run)
