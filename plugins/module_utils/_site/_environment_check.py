@@ -293,8 +293,8 @@ def check_running(
 ) -> t.List[str]:
     """Return what fails when the Python of an environment runs."""
     python = _venv.python_in(path)
-    if not in_full:
-        rc, dummy, errors = run([python, "-I", "-S", "-c", ""], "")
+    rc, dummy, errors = run([python, "-I", "-S", "-c", ""], "")
+    if rc or not in_full:
         return ["its Python does not run: %s" % last_line(errors)] if rc else []
     modules = [names for project, names in importable(projects, folder).items() if project not in not_imported]
     rc, output, errors = run([python, "-I", "-c", IMPORT], json.dumps(modules))
