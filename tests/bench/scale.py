@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import glob
 import os
 import re
-import resource
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,9 +29,6 @@ INDEX = "airgap-index"
 NETWORK = "airgap-inside"
 # The first address of the light hosts; the lab's own are outside of what follows.
 FIRST = 121
-# Where raising limits is refused, the limits of a container must not be above those here.
-FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-LIMITS = ["--ulimit=nofile=%d:%d" % (FILES, FILES), "--ulimit=nproc=4096:4096"]
 # What a light host runs, with the lab's key and the host key in /lab.
 START = """
 useradd --create-home --shell /bin/bash ops
@@ -52,10 +50,10 @@ def run(*command: str, check: bool = True) -> str:
     return done.stdout
 
 
-def podman_flags() -> t.List[str]:
-    """Return the flags with which the lab's containers run on this machine."""
-    runtime = run("podman", "container", "inspect", "--format", "{{.OCIRuntime}}", IMAGE_OF).strip()
-    return ["--runtime", runtime]
+def podman_flags(image: str) -> t.Tuple[t.List[str], t.List[str]]:
+    """Return the flags with which podman runs the lab's containers on this machine, and those of a container."""
+    lines = run("env", "PODMAN_PROBE=true", "molecule/lab/files/podman-flags.sh", image).split("\n")
+    return lines[0].split(), lines[1].split()
 
 
 def start(count: int) -> None:
@@ -68,7 +66,11 @@ def start(count: int) -> None:
         FOLDER + "/key.pub", "w", encoding="utf-8"
     ) as copy:
         copy.write(source.read())
+    # Target files are looked up next to the inventory of a host.
+    for path in glob.glob("inventories/lab/*.target.txt"):
+        shutil.copy(path, FOLDER)
     image = run("podman", "container", "inspect", "--format", "{{.ImageName}}", IMAGE_OF).strip()
+    flags, limits = podman_flags(image)
     subnet = run(
         "podman",
         "container",
@@ -86,11 +88,10 @@ def start(count: int) -> None:
         options += [
             "--dns=none",
             "--cap-add=AUDIT_WRITE",
-            "--ulimit",
-            "nofile=20000:20000",
+            *limits,
             "--volume=%s:/lab:ro" % FOLDER,
         ]
-        run("podman", *podman_flags(), "run", *options, image, "sh", "-ec", START)
+        run("podman", *flags, "run", *options, image, "sh", "-ec", START)
     with open(key + ".pub", encoding="utf-8") as stream:
         public = " ".join(stream.read().split()[:2])
     with open(".lab/known_hosts", encoding="utf-8") as stream:
