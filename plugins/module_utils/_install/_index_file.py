@@ -55,8 +55,10 @@ def find_link(page: bytes, kind: str, filename: str) -> str:
 
 def open_url(url: str, accept: str, params: Params) -> t.Any:
     """Return the open response to a GET request. Proxies and netrc of the user are not used."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise AirgapError("%s is neither http nor https. Correct the address of the index." % url)
+    if urlsplit(url).scheme not in ("http", "https", "file"):
+        raise AirgapError("%s is neither http nor https nor file. Correct the address of the index." % url)
+    if urlsplit(url).scheme == "file" and url.endswith("/"):
+        url += "index.html"
     context = ssl.create_default_context(cafile=params["ca_path"]) if urlsplit(url).scheme == "https" else None
     handlers: t.List[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if context is not None:
