@@ -197,8 +197,8 @@ def main() -> None:
     options = parser.parse_args()
     print("%s, %d cores, %d forks\n" % (datetime.date.today(), os.cpu_count() or 1, options.forks))
     print(
-        "| hosts | run | strategy | pipelining | seconds | of a processor of the control host | calls a node | calls to others | connections to the index | MB from the index "
-        "| memory, MB | changed |\n|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| hosts | run | strategy | pipelining | seconds | of a processor of the control host | calls a node | calls to others "
+        "| connections to the index | MB from the index | memory of the control host, MB | changed |\n|---|---|---|---|---|---|---|---|---|---|---|---|",
         flush=True,
     )
     try:
