@@ -223,7 +223,7 @@ def main() -> None:
             start(count, INSTALLED if options.installed else "")
             ways = [] if options.installed else [("first", "linear", True)]
             ways += [("second", "linear", True)]
-            if count == max(options.counts):
+            if count == max(options.counts) and not options.installed:
                 ways += [("second", "free", True), ("second", "linear", False)]
             for name, strategy, has_pipelining in ways:
                 found = play(count, strategy, has_pipelining, options.forks)
