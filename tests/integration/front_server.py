@@ -42,7 +42,15 @@ def program():
 class FrontServer:
     """A running front of a folder: static_dir, or devpi's +files; it is ended by its process."""
 
-    def __init__(self, kind: str, files: pathlib.Path, folder: pathlib.Path, devpi: str = "", tls: bool = True) -> None:
+    def __init__(
+        self,
+        kind: str,
+        files: pathlib.Path,
+        folder: pathlib.Path,
+        devpi: str = "",
+        tls: bool = True,
+        pypiserver: str = "",
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.port = free_port()
         self.url = "%s://localhost:%d" % ("https" if tls else "http", self.port)
@@ -57,6 +65,7 @@ class FrontServer:
             port=self.port,
             tls=tls,
             _front_devpi=devpi.rpartition("/")[2] or "127.0.0.1:9",
+            _front_pypiserver=pypiserver.rpartition("/")[2] or "127.0.0.1:9",
             front_config_dir=str(folder),
         )
         # In the unit, these folders are places that only nginx sees.

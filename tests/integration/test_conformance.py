@@ -15,6 +15,7 @@ from tests.integration.devpi_server import (  # noqa: F401  # pylint: disable=un
     process,
 )
 from tests.integration.front_server import FrontServer
+from tests.integration.pypiserver_server import pypiserver_fixture  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.simple_index import make_wheel
 from tests.integration.test_static_index import run
 
@@ -43,6 +44,16 @@ def test_static_index_behind_the_front(tmp_path):
     front = FrontServer("static", tmp_path / "static", tmp_path / "nginx")
     try:
         conform("static", front.url + PATH, front.ca, tmp_path, withdrawn="app==1.0")
+    finally:
+        front.stop()
+
+
+def test_pypiserver_behind_the_front(tmp_path, pypiserver):
+    result = run(path=str(tmp_path / "static"), index="airgap/prod", **stage(tmp_path))
+    assert result.get("changed"), result
+    front = FrontServer("pypiserver", tmp_path / "static", tmp_path / "nginx", pypiserver=pypiserver().url)
+    try:
+        conform("pypiserver", front.url + PATH, front.ca, tmp_path)
     finally:
         front.stop()
 

@@ -36,6 +36,7 @@ class Kind(t.NamedTuple):
 KINDS = {
     "devpi": Kind("devpi", server="devpi", copies=True, yanks=False, promotes=True),
     "static": Kind("static"),
+    "pypiserver": Kind("static", server="pypiserver", yanks=False, single=True),
     "folder": Kind("static", front=False, single=True, backup=False),
 }
 

@@ -21,6 +21,7 @@ def render(name, kind="devpi", hosts="0.0.0.0", port=443, tls=True, folder="", *
     """Return a file of the role for an index of a kind."""
     values = {
         "_front_kind": kind,
+        "_front_pypiserver": "127.0.0.1:3142",
         "_front_devpi": "127.0.0.1:3141",
         "_front_devpi_address": "localhost",
         "_front_listen": _addresses.listen(hosts, port),
