@@ -25,7 +25,8 @@ from tests.integration import interpreters
 
 # What the table in docs/indexes.md has a row for.
 FEATURES = {
-    "html": "HTML pages with SHA-256 and Requires-Python (PEP 503, 345)",
+    "html": "HTML pages with SHA-256 (PEP 503), for clients that do not accept JSON",
+    "requires-python": "the versions of Python that a file needs (Requires-Python, PEP 345)",
     "json": "JSON pages (PEP 691), chosen by what the client accepts",
     "redirects": "an address without the last slash leads to the page",
     "names": "other spellings of a name are found by clients (PEP 503)",
