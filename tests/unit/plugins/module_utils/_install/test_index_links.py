@@ -90,10 +90,9 @@ def test_file_is_read_from_a_folder_that_is_the_index_and_from_nowhere_else(tmp_
     (tmp_path / "+simple/pip").mkdir(parents=True)
     page = tmp_path / "+simple/pip/index.html"
     page.write_text('<a href="../../files/pip.whl#sha256=%s">pip.whl</a>' % sha256)
-    params = {"index_url": "file://%s/+simple/" % tmp_path, "project": "pip", "filename": "pip.whl", "sha256": sha256}
-    params.update(dest=str(tmp_path / "got/pip.whl"), ca_path=None, timeout=5, attempts=1)
+    params = options(tmp_path, index_url="file://%s/+simple/" % tmp_path, filename="pip.whl", sha256=sha256)
     assert _index_file.fetch(params)["changed"]
-    assert (tmp_path / "got/pip.whl").read_bytes() == b"wheel"
+    assert (tmp_path / "new/pip.whl").read_bytes() == b"wheel"
     page.write_text('<a href="http://127.0.0.1:9/pip.whl">pip.whl</a>')
     with pytest.raises(AirgapError, match="http://127.0.0.1:9/pip.whl is not a file"):
         _index_file.fetch(dict(params, dest=str(tmp_path / "other.whl")))
