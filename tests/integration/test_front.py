@@ -171,7 +171,7 @@ def test_static_front_shows_nothing_but_the_index(static_front, path, status):
     assert static_front.request(path).status in (status, 403, 404)
 
 
-@pytest.mark.parametrize("kind", ["devpi", "static"])
+@pytest.mark.parametrize("kind", ["devpi", "static", "pypiserver"])
 def test_files_that_are_not_wheels_are_served_and_cannot_be_changed(tmp_path, kind):
     (tmp_path / "front/files/current/files").mkdir(parents=True)
     (tmp_path / "front/files/current/release.json").write_text("{}")

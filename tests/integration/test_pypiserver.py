@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
+from tests.integration.front_server import FrontServer
 from tests.integration.pypiserver_server import USERS, pypiserver_fixture  # noqa: F401  # pylint: disable=unused-import
 from tests.integration.simple_index import make_wheel
+from tests.integration.test_closure import run as module
 from tests.integration.test_static_index import run, stage
 
 SIMPLE = "/airgap/prod/simple/"
@@ -118,3 +122,67 @@ def test_users_are_those_that_are_wanted_and_a_second_run_changes_nothing(tmp_pa
     path = save(tmp_path / "dist", "ours", "1.0")
     assert server.upload(path)[0] != 0
     assert server.upload(path, password="another")[0] == 0
+
+
+def test_check_of_a_site_reads_its_pages_through_the_front(tmp_path, pypiserver):
+    wanted = stage(tmp_path, "1.0")
+    assert run(**wanted)["changed"]
+    front = FrontServer("pypiserver", tmp_path / "static", tmp_path / "nginx", pypiserver=pypiserver().url)
+    try:
+        ledger = str(tmp_path / "ledger.jsonl")
+        entry = {"path": ledger, "bundle": wanted["src"], "index": "airgap/prod", "operator": "olga", "signers": []}
+        sums = hashlib.sha256((tmp_path / "bundle-1.0/SHA256SUMS").read_bytes()).hexdigest()
+        started = module("bundle_import_start", sha256=sums, **entry)
+        counts = {"uploaded": 2, "present": 0, "uploaded_bytes": 1}
+        ended = module("bundle_import_end", sha256=sums, run=started["run"], **counts, **entry)
+        assert ended.get("changed"), (started, ended)
+        site = {
+            "url": front.url,
+            "ca_path": front.ca,
+            "index": "airgap/prod",
+            "bundle": wanted["src"],
+            "ledger": ledger,
+        }
+        result = module("site_check_info", version_from_bundle=False, sample=0, **site)
+        found = {one["name"]: one for one in result["checks"]}
+        assert found["content"]["ok"] and "2 of them were read" in found["content"]["message"], result
+        (wheel,) = (tmp_path / "static").glob("current/airgap/prod/+f/*/*/app-1.0-py3-none-any.whl")
+        wheel.unlink()
+        wheel.write_bytes(b"other")
+        result = module("site_check_info", version_from_bundle=False, sample=0, **site)
+        assert "app-1.0-py3-none-any.whl served damaged" in json.dumps(result["checks"]), result
+    finally:
+        front.stop()
+
+
+def test_twine_uploads_through_the_front_and_pip_installs_it(tmp_path, pypiserver):
+    assert run(**stage(tmp_path, "1.0"))["changed"]
+    server = pypiserver()
+    front = FrontServer("pypiserver", tmp_path / "static", tmp_path / "nginx", pypiserver=server.url)
+    try:
+        path = save(tmp_path / "dist", "ours", "1.0", requires=["app"], payload=b"#" * 3000000)
+        url = front.url + "/airgap/prod/"
+        rc, said = server.upload(path, url=url, REQUESTS_CA_BUNDLE=front.ca)
+        assert rc == 0, said
+        rc, said = server.upload(save(tmp_path / "dist", "app", "2.0"), url=url, REQUESTS_CA_BUNDLE=front.ca)
+        assert rc != 0 and "403" in said, said
+        command = [sys.executable, "-m", "pip", "--isolated", "install", "-q", "--no-cache-dir", "--cert", front.ca]
+        # Of some versions of pip, this outranks --cert.
+        settings = dict(os.environ, REQUESTS_CA_BUNDLE=front.ca)
+        target = ["--target", tmp_path / "got", "-i", url + "+simple/", "ours"]
+        subprocess.run([*command, *target], env=settings, check=True)
+        assert {"ours-1.0.dist-info", "app-1.0.dist-info"} <= set(os.listdir(tmp_path / "got"))
+        # Addresses of the static index, as in a uv.lock, go on working.
+        (wheel,) = (tmp_path / "static").glob("current/airgap/prod/+f/*/*/app-1.0-py3-none-any.whl")
+        address = "/" + str(wheel.relative_to(tmp_path / "static/current"))
+        assert front.request(address).data == wheel.read_bytes()
+        # Files need no pypiserver, and pages that cannot be had are not answered with silence.
+        server.running.terminate()
+        server.running.wait()
+        time.sleep(1.1)
+        assert front.request(address).data == wheel.read_bytes()
+        answer = front.request("/airgap/prod/+simple/ours/")
+        assert answer.status == 503 and b"systemctl status pypiserver" in answer.data
+        assert answer.headers["Retry-After"] == "5"
+    finally:
+        front.stop()

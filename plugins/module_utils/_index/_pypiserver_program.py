@@ -138,7 +138,7 @@ class Store:
 def _backend(store: Store) -> t.Any:
     """Return pypiserver's view of the store."""
 
-    class Files(backend.Backend):  # type: ignore[misc, name-defined]
+    class Files(backend.Backend):
         """What pypiserver asks."""
 
         def __init__(self) -> None:
@@ -211,7 +211,7 @@ def serve(settings: t.Mapping[str, t.Any]) -> None:
 
 def set_passwords(path: str, users: t.Mapping[str, str], is_check: bool) -> t.List[str]:
     """Make a file have exactly these users with their passwords; return what changed, without the passwords."""
-    from passlib.apache import HtpasswdFile, htpasswd_context  # type: ignore[import-not-found, import-untyped]
+    from passlib.apache import HtpasswdFile, htpasswd_context
 
     context = htpasswd_context.copy(default=SCHEME, sha512_crypt__default_rounds=ROUNDS)
     found = HtpasswdFile(path, new=not os.path.exists(path), context=context)

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import datetime
+import html
 import http.client
 import os
 import random
+import re
 import ssl
 import time
 import typing as t
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._backup import _program as _backup
 from ansible_collections.airgap.python.plugins.module_utils._bundle import (
@@ -78,6 +80,33 @@ def differences(
     return missing, other
 
 
+def listed(client: t.Union[Client, Folder], path: str) -> t.List[t.Tuple[str, str, str]]:
+    """Return file name, SHA-256 and address of each file on the page of a project; none if there is no page."""
+    if isinstance(client, Client):
+        response = client.send("GET", path, headers={"Accept": SIMPLE_JSON + ", text/html;q=0.5"})
+        if response.status == 404:
+            return []
+        if response.body.lstrip()[:1] == b"<":
+            return listed_in_html(response.body.decode("utf-8", "replace"))
+        page = client.document("GET", path, response)
+    else:
+        page = client.request("GET", path, missing_ok=True) or {}
+    return [
+        (str(one.get("filename")), str((one.get("hashes") or {}).get("sha256", "")).lower(), str(one.get("url", "")))
+        for one in page.get("files", [])
+    ]
+
+
+def listed_in_html(page: str) -> t.List[t.Tuple[str, str, str]]:
+    """Return file name, SHA-256 and address of each file on a page in HTML (PEP 503)."""
+    found = []
+    for link in map(html.unescape, re.findall(r"""<a [^>]*?href=["']([^"']+)["']""", page, re.IGNORECASE)):
+        address, dummy, fragment = link.partition("#")
+        sha256 = fragment[len("sha256=") :].lower() if fragment.startswith("sha256=") else ""
+        found.append((unquote(urlsplit(address).path).rpartition("/")[2], sha256, address))
+    return found
+
+
 def check_content(client: t.Union[Client, Folder], params: Params) -> Check:
     """Check that the index serves the bundle that was imported last: its list, and the bytes of a sample."""
     ledger = _ledger.read(params["ledger"])
@@ -95,11 +124,10 @@ def check_content(client: t.Union[Client, Folder], params: Params) -> Check:
     pages: t.Dict[str, t.Dict[str, str]] = {}
     for project in sorted({normalize(entry["name"]) for entry in files}):
         path = "%s/+simple/%s/" % (_names.index_path(params["index"]), project)
-        page = client.request("GET", path, missing_ok=True, accept=SIMPLE_JSON) or {}
         pages[project] = {}
-        for one in page.get("files", []):
-            pages[project][str(one.get("filename"))] = str((one.get("hashes") or {}).get("sha256", "")).lower()
-            links[str(one.get("filename"))] = urljoin(client.url(path), str(one.get("url", "")))
+        for filename, sha256, address in listed(client, path):
+            pages[project][filename] = sha256
+            links[filename] = urljoin(client.url(path), address)
     missing, other = differences(files, pages)
     chosen = sample(files, params["sample"])
     damaged = (

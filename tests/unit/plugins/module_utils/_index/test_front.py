@@ -27,7 +27,7 @@ def refused(want=None, is_check=False, **changes):
     return problems[0]
 
 
-@pytest.mark.parametrize("kind", ["devpi", "static"])
+@pytest.mark.parametrize("kind", ["devpi", "static", "pypiserver"])
 @pytest.mark.parametrize("tls", [True, False])
 def test_front_that_runs_as_wanted_is_not_changed(kind, tls):
     want = wanted(kind, tls)
@@ -158,12 +158,12 @@ def test_trial_checks_the_same_configuration_in_the_same_sandbox_on_another_port
     assert [line for line in kept if line not in unit] == []
 
 
-@pytest.mark.parametrize("kind", ["devpi", "static"])
+@pytest.mark.parametrize("kind", ["devpi", "static", "pypiserver"])
 def test_trial_may_open_the_port_that_the_front_gets_from_systemd(kind):
     unit, _config = _front.trial(render(_front.SERVICE, kind), render("nginx.conf", kind), CONFIG + "/trial.conf", 4444)
     (families,) = re.findall("^RestrictAddressFamilies=(.*)", unit, re.MULTILINE)
     assert "AF_INET" in families.split()
-    assert ("AF_INET" in render(_front.SERVICE, kind)) == (kind == "devpi")
+    assert ("AF_INET" in render(_front.SERVICE, kind)) == (kind != "static")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_reason_is_the_line_of_the_journal_that_explains_it(lines, said):
     assert said in _front.explain(lines)
 
 
-@pytest.mark.parametrize("kind", ["devpi", "static"])
+@pytest.mark.parametrize("kind", ["devpi", "static", "pypiserver"])
 def test_port_is_opened_by_systemd_at_each_address_and_passed_to_nginx(kind):
     hosts = ["10.0.0.1", "::1"]
     socket, unit = (render("airgap-front" + one, kind, hosts=hosts) for one in (".socket", ".service"))

@@ -282,3 +282,11 @@ def test_files_besides_wheels_are_compared_where_a_front_serves_them(index: Inde
         (found,) = [one for one in _checks.check_site(params, NOW) if one.name == "files"]
         assert (found.ok, found.value) == (False, 1)
         assert "ca.pem of bundle" in found.message and "Play index." in found.message
+
+
+def test_page_in_html_is_read_as_one_in_json():
+    page = '<a href="x.html">x</a>\n<A class=a HREF="../../packages/a%2B/app-1.0%2Bs-py3-none-any.whl#sha256=AB">a &amp; b</A>'
+    assert _checks.listed_in_html(page) == [
+        ("x.html", "", "x.html"),
+        ("app-1.0+s-py3-none-any.whl", "ab", "../../packages/a%2B/app-1.0%2Bs-py3-none-any.whl"),
+    ]
