@@ -33,6 +33,10 @@ options:
   files_dir:
     description: The folder of M(airgap.python.served_files), only to compare it (RV(files_settled)).
     type: path
+  installer:
+    description: Whether C(install.sh) must be served as well, see M(airgap.python.served_files).
+    type: bool
+    default: false
 seealso:
   - module: airgap.python.bundle_import_end
   - module: airgap.python.bundle_ledger_info
@@ -102,13 +106,16 @@ def main() -> None:
             force={"type": "bool", "default": False},
             inventory={"type": "path"},
             files_dir={"type": "path"},
+            installer={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )
     try:
         result = _import.start(module.params, module.check_mode)
         if module.params["files_dir"]:
-            result["files_settled"] = _served_files.is_settled(module.params["files_dir"], module.params["bundle"])
+            result["files_settled"] = _served_files.is_settled(
+                module.params["files_dir"], module.params["bundle"], module.params["installer"]
+            )
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -13,6 +13,8 @@ description:
     it with one rename. Clients get the former files or the new ones.
   - The folder is for any file server; with the role C(front) they are at C(/files/NAME).
   - If the bundle has no such files and none were served, nothing is created.
+  - With O(installer=true), C(install.sh) and what it needs to install from the index are served as well; with the role C(front)
+    they are at C(/+bundle/).
 author:
   - airgap.python authors (@airgap-python)
 attributes:
@@ -38,6 +40,12 @@ options:
     description: Of how many bundles the files stay, that one included.
     type: int
     default: 2
+  installer:
+    description:
+      - Serve C(install.sh) of the bundle as well, with its program, the locks, the manifest, the sums and the signatures.
+      - Ignored without O(src); a bundle that was served before is served as it was.
+    type: bool
+    default: false
 requirements:
   - python >= 3.8
 """
@@ -80,6 +88,7 @@ def main() -> None:
             "src": {"type": "path"},
             "bundle_id": {"type": "str", "required": True},
             "keep": {"type": "int", "default": 2},
+            "installer": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

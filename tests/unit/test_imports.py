@@ -56,6 +56,7 @@ WITHOUT_ANSIBLE = (
     "_backup/_restore.py",
     "_install/_program.py",
     "_install/_bundle_venv.py",
+    "_install/_index_file.py",
     "_install/_lock_choice.py",
     "_install/_venv.py",
     "_install/_venv_plan.py",

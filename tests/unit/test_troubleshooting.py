@@ -115,9 +115,11 @@ def scalars(node: t.Optional[yaml.Node]) -> t.Iterator[str]:
 
 
 def shell_texts(source: str) -> t.Iterator[str]:
-    """Return what a shell script echoes."""
+    """Return what a shell script echoes, and the strings of the Python program in it."""
     for text in re.findall(r'^\s*echo "(.*?)"', source, re.MULTILINE):
         yield re.sub(r"\$\w+|\$\{\w+\}", FILLED, text)
+    for program in re.findall(r"<<'PYTHON'\n(.*?)^PYTHON$", source, re.MULTILINE | re.DOTALL):
+        yield from python_texts(program)
 
 
 def nginx_texts(source: str) -> t.Iterator[str]:

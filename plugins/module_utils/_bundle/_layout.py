@@ -104,6 +104,11 @@ def is_in_pool(path: str) -> bool:
     return path.startswith(POOL + "/")
 
 
+def is_report(path: str) -> bool:
+    """Return whether a file of a bundle is for the person who approves it."""
+    return path.startswith(REPORTS + "/")
+
+
 def is_payload(path: str) -> bool:
     """Return whether a file of a bundle is a wheel or one of the other files; the rest is its open part."""
     return path.startswith((POOL + "/", FILES + "/"))

@@ -32,7 +32,7 @@ def verify(
     checked, too. ``known`` are sums that the caller computed while it wrote the files, so those are not read again.
 
     With ``ignored``, the folder has only the open part, which is everything but wheels and other files: paths for which it returns
-    true are ignored, and so is who can change the folder. Raises AirgapError with the name of the first wrong file.
+    true are ignored, whether they exist or not, and so is who can change the folder. Raises AirgapError with the name of the first wrong file.
     """
     found = _folder.walk(root) if os.path.isdir(root) else {}
     if ignored is not None:
@@ -42,7 +42,11 @@ def verify(
         _folder.check_owners(root, [root + ".previous", incoming or os.path.join(os.path.dirname(root), "incoming")])
     manifest, sums = _read_names(root)
     listed = {entry["path"]: entry for entry in _manifest.entries(manifest)}
-    wanted = {path: sha256 for path, sha256 in sums.items() if ignored is None or not _layout.is_payload(path)}
+    wanted = {
+        path: sha256
+        for path, sha256 in sums.items()
+        if ignored is None or not (_layout.is_payload(path) or ignored(path))
+    }
     wanted.update(
         {path: entry["sha256"] for path, entry in listed.items() if not _manifest.is_carried(entry) and path in found}
     )

@@ -4,6 +4,9 @@
 
 The folder is like that of a static index: ``releases/ID/files/NAME``, and ``current``, a link to the release that is
 served. A run that is killed leaves the former one. Without such files, the folder is not created.
+
+With ``installer``, the release also has ``bundle/``: install.sh and what it needs to install from the index, which is the
+bundle without wheels, other files and reports.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import os
 import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _links, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _links, _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
     fsync_dir,
@@ -28,24 +31,57 @@ from ansible_collections.airgap.python.plugins.module_utils._index._static_publi
 
 FORMAT = 1
 RECORD = "release.json"
-# File name to SHA-256.
+# The folder of a release with install.sh and what it needs.
+INSTALLER = "bundle"
+# Path in a release to SHA-256.
 Sums = t.Dict[str, str]
 Params = t.Mapping[str, t.Any]
 
 
-def wanted(manifest: t.Mapping[str, t.Any]) -> Sums:
-    """Return the files that a bundle has besides its wheels."""
-    return {os.path.basename(one["path"]): one["sha256"] for one in _manifest.extras(manifest)}
+def wanted(manifest: t.Mapping[str, t.Any], src: str, installer: bool) -> Sums:
+    """Return what a release of the bundle in a folder has: its files besides wheels, and what install.sh needs."""
+    files = {one["path"]: one["sha256"] for one in _manifest.extras(manifest)}
+    if installer:
+        data, signatures = _folder.read_signatures(src)
+        sums = {
+            path: sha256
+            for path, sha256 in _sums.parse(data.decode("utf-8")).items()
+            if not _layout.is_payload(path) and not _layout.is_report(path)
+        }
+        for path in [_layout.SUMS] + ([_layout.SIGNATURE] if signatures is not None else []):
+            sums[path] = sha256_file(os.path.join(src, path))
+        files.update({"%s/%s" % (INSTALLER, path): sha256 for path, sha256 in sums.items()})
+    return files
+
+
+def origin(path: str) -> str:
+    """Return the path in the bundle of a file of a release."""
+    return path[len(INSTALLER) + 1 :] if path.startswith(INSTALLER + "/") else path
+
+
+def _is_installer_path(path: str) -> bool:
+    return _layout.has_place(path) or path in (_layout.SUMS, _layout.SIGNATURE)
+
+
+def _document(bundle: str, files: Sums) -> t.Dict[str, t.Any]:
+    """Return the record of a release, without a list for the installer where it is not served."""
+    document: t.Dict[str, t.Any] = {"format": FORMAT, "bundle": bundle}
+    document["files"] = {os.path.basename(path): files[path] for path in files if origin(path) == path}
+    installer = {origin(path): files[path] for path in files if origin(path) != path}
+    return dict(document, installer=installer) if installer else document
 
 
 def read(root: str) -> t.Optional[t.Tuple[str, Sums]]:
     """Return the bundle and the files of a release, None for a folder that is not one."""
     try:
         document = _json.parse((read_if_exists(os.path.join(root, RECORD)) or b"").decode("utf-8"), RECORD)
-        files = document["files"]
+        files, installer = document["files"], document.get("installer", {})
         is_valid = document["format"] == FORMAT and _manifest.is_id(document["bundle"]) and isinstance(files, dict)
-        if is_valid and all(_layout.is_file_name(name) and is_sha256(str(files[name])) for name in files):
-            return document["bundle"], dict(files)
+        is_valid = is_valid and all(map(_layout.is_file_name, files)) and all(map(_is_installer_path, installer))
+        if is_valid and all(is_sha256(str(one)) for one in [*files.values(), *installer.values()]):
+            _layout.check_names(installer, RECORD)
+            found = {"%s/%s" % (_layout.FILES, name): files[name] for name in files}
+            return document["bundle"], dict(found, **{"%s/%s" % (INSTALLER, one): installer[one] for one in installer})
     except (AirgapError, OSError, KeyError, TypeError, ValueError):
         pass
     return None
@@ -57,22 +93,22 @@ def problems(root: str, files: Sums, src: str = "") -> t.List[str]:
     A file that is the same as one of the bundle in ``src`` (a hard link) is not read: the bundle has been verified.
     """
     found, wrong = _static_release.walk(root)
-    expected = {"%s/%s" % (_layout.FILES, name) for name in files} | {RECORD}
+    expected = {*files, RECORD}
     wrong += ["%s does not belong there" % path for path in sorted(found - expected)]
     wrong += ["%s is missing" % path for path in sorted(expected - found)]
     for path in sorted(found & expected - {RECORD}):
-        is_same = src and os.path.exists(os.path.join(src, path))
-        if is_same and os.path.samefile(os.path.join(src, path), os.path.join(root, path)):
+        source = os.path.join(src, origin(path))
+        if src and os.path.exists(source) and os.path.samefile(source, os.path.join(root, path)):
             continue
-        if sha256_file(os.path.join(root, path)) != files[os.path.basename(path)]:
+        if sha256_file(os.path.join(root, path)) != files[path]:
             wrong.append("%s was changed" % path)
     return wrong
 
 
-def is_settled(path: str, src: str) -> bool:
+def is_settled(path: str, src: str, installer: bool = False) -> bool:
     """Return whether exactly the files of the bundle in a folder are served; src was verified before."""
     manifest = _manifest.read(src)
-    files, index = wanted(manifest), StaticIndex(path)
+    files, index = wanted(manifest, src, installer), StaticIndex(path)
     served = index.served()
     if not served:
         return not files
@@ -111,7 +147,7 @@ def _source(index: StaticIndex, params: Params) -> t.Tuple[str, Sums]:
                 "%s is bundle %s, and bundle_id is %s: the bundle changed after it was verified. Verify it again and run this "
                 "again." % (params["src"], manifest["id"], params["bundle_id"])
             )
-        return manifest["id"], wanted(manifest)
+        return manifest["id"], wanted(manifest, params["src"], params["installer"])
     for name in index.names():
         found = read(index.root(name))
         if found is not None and found[0] == params["bundle_id"]:
@@ -167,11 +203,10 @@ def _write(index: StaticIndex, release: t.Tuple[str, Sums], params: Params) -> s
             may_link = False
     with index.scratch() as root:
         os.mkdir(os.path.join(root, _layout.FILES))
-        for name in files:
-            path = os.path.join(_layout.FILES, name)
-            _static_release.link_or_copy(os.path.join(src, path), os.path.join(root, path), may_link)
-        document = {"format": FORMAT, "bundle": bundle, "files": files}
-        write_atomic(os.path.join(root, RECORD), _json.render(document).encode("utf-8"))
+        for path in files:
+            make_folder(os.path.dirname(os.path.join(root, path)))
+            _static_release.link_or_copy(os.path.join(src, origin(path)), os.path.join(root, path), may_link)
+        write_atomic(os.path.join(root, RECORD), _json.render(_document(bundle, files)).encode("utf-8"))
         found = problems(root, files)
         if found:
             raise AirgapError(
@@ -189,11 +224,14 @@ def _result(bundle: str, before: Sums, after: Sums, changed: bool, removed: t.Li
     return {
         "changed": changed,
         "bundle_id": bundle,
-        "files": sorted(after),
+        "files": sorted(os.path.basename(path) for path in after if origin(path) == path),
         "removed": removed,
         "diff": {"before": _lines(before), "after": _lines(after)},
     }
 
 
 def _lines(files: Sums) -> str:
-    return "".join("%s sha256:%s\n" % (name, files[name]) for name in sorted(files))
+    # The sums of what install.sh needs are in one of these files.
+    sealed = "%s/%s" % (INSTALLER, _layout.SUMS)
+    shown = sorted(path for path in files if origin(path) == path or path.startswith(sealed))
+    return "".join("%s sha256:%s\n" % (path, files[path]) for path in shown)

@@ -160,12 +160,15 @@ def install(
     pins = bundle.pins(set_name, target)
     python = _venv_plan.Python(sys.version_info[:3], os.path.realpath(sys.executable))
     uv = uv_of(bundle, target) if with_uv else None
-    wheels = bundle.require(pins)
+    wheels = [] if bundle.index_url else bundle.require(pins)
     found = inspect(path)
     plan = _venv_plan.plan(path, found, python, pins, pip.version)
     if not plan.changed and found.recorded == tuple(pins):
         report("Already installed: set %s for target %s in %s." % (set_name, target, path))
         return
+    if bundle.index_url:
+        report("Downloading %d files from %s ..." % (len(pins), bundle.index_url))
+        wheels = bundle.require(pins)
     check_space(path, wheels + [pip_wheel])
     report("Installing set %s for target %s into %s ..." % (set_name, target, path))
     # With root's strict umask, no one else could use the environment.

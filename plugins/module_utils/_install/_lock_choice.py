@@ -76,31 +76,23 @@ def choose(bundle: Bundle, set_name: str, wanted: str, here: _target.Target) -> 
 
 def pip_of(bundle: Bundle, folder: str) -> t.Tuple[_lock.Pin, str]:
     """Return the newest pip of the pool that this interpreter can run, and its copy in a folder."""
-    best = None
-    found = []
-    for entry in bundle.manifest["files"]:
-        if entry["name"] != "pip":
-            continue
-        pin = _lock.Pin(
-            entry["name"], entry["version"], entry["sha256"], os.path.basename(entry["path"]), entry["size"]
-        )
-        found.append(pin)
-        if not bundle.find(pin.filename, pin.sha256):
+    found = [
+        _lock.Pin(entry["name"], entry["version"], entry["sha256"], os.path.basename(entry["path"]), entry["size"])
+        for entry in bundle.manifest["files"]
+        if entry["name"] == "pip"
+    ]
+    for pin in sorted(found, key=lambda pin: release(pin.version), reverse=True):
+        if not bundle.find(pin):
             continue
         copy = bundle.copy(pin, folder)
-        if _venv.oldest_python(copy) > sys.version_info[:3]:
-            continue
-        if best is None or release(pin.version) > release(best[0].version):
-            best = pin, copy
-    if best is None and found:
-        bundle.require(pin for pin in found if not bundle.find(pin.filename, pin.sha256))
-    if best is None:
-        targets = ["%s (python %s)" % (one["name"], one["python"]) for one in bundle.manifest["targets"]]
-        raise AirgapError(
-            "The bundle has no pip that Python %d.%d can run. It is for: %s. Name another interpreter with --python, or "
-            "stage for this one." % (sys.version_info[:2] + (", ".join(targets) or "none",))
-        )
-    return best
+        if _venv.oldest_python(copy) <= sys.version_info[:3]:
+            return pin, copy
+    bundle.require(pin for pin in found if not bundle.find(pin))
+    targets = ["%s (python %s)" % (one["name"], one["python"]) for one in bundle.manifest["targets"]]
+    raise AirgapError(
+        "The bundle has no pip that Python %d.%d can run. It is for: %s. Name another interpreter with --python, or "
+        "stage for this one." % (sys.version_info[:2] + (", ".join(targets) or "none",))
+    )
 
 
 def uv_of(bundle: Bundle, target: str) -> _lock.Pin:

@@ -43,6 +43,9 @@ def report_verified(bundle: Bundle, signers: t.Sequence[str]) -> None:
             "UNVERIFIED: no signature was checked, so anyone may have created this bundle. Name those who may sign it with "
             "--allowed-signers."
         )
+    if bundle.index_url:
+        report("Wheels are downloaded from %s; each must have the sum in its lock." % bundle.index_url)
+        return
     missing = [entry for entry in _manifest.entries(bundle.manifest) if entry["path"] not in bundle.held]
     if missing:
         report("It adds to the bundle %s, which has %d of its files." % (bundle.base, len(missing)))
@@ -72,7 +75,7 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     """Return the options."""
     parser = Parser(prog="install.sh", add_help=False, allow_abbrev=False)
     parser.add_argument("set", nargs="?", default="")
-    for name in ("python", "venv", "target", "bundle", "allowed-signers", "revoked"):
+    for name in ("python", "venv", "target", "bundle", "allowed-signers", "revoked", "index", "ca"):
         parser.add_argument("--" + name, default="")
     parser.add_argument("--required", type=int)
     parser.add_argument("--base", action="append", default=[])
@@ -83,6 +86,10 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
         parser.error("--required and --revoked need --allowed-signers")
     if options.required is not None and options.required < 1:
         parser.error("--required must be 1 or more")
+    if options.index and (options.bundle or options.base):
+        parser.error("--index cannot be given with --bundle or --base")
+    if options.ca and not options.index:
+        parser.error("--ca needs --index")
     if bool(options.set) + options.list + options.verify_only > 1:
         parser.error("give only one of a set, --list and --verify-only")
     return options
@@ -92,7 +99,7 @@ def main(root: str, arguments: t.Sequence[str]) -> None:
     """Verify the bundle, then do what was requested; raises AirgapError.
 
     Args:
-        root: The bundle, unless the arguments name another.
+        root: The bundle, unless the arguments name another; with an index, a private folder with what it serves of its bundle.
         arguments: The arguments of install.sh.
     """
     options = parse(arguments)

@@ -8,9 +8,10 @@ import argparse
 import os
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _hashes
+from ansible_collections.airgap.python.plugins.module_utils import _disk_space, _hashes
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _folder, _layout, _signature, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._install import _index_file
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 FETCH_AGAIN = "Fetch the bundle again."
@@ -20,7 +21,9 @@ class Bundle(t.NamedTuple):
     """A bundle that was verified.
 
     ``sums`` has the sums of all its files, ``held`` the paths of the files in the
-    folder, ``bases`` the folders of bundles that it adds to.
+    folder, ``bases`` the folders of bundles that it adds to. With ``index_url``, its
+    address, wheels are downloaded from there, and ``ca`` is what its certificate
+    is checked with.
     """
 
     root: str
@@ -28,6 +31,8 @@ class Bundle(t.NamedTuple):
     sums: t.Dict[str, str]
     held: t.FrozenSet[str]
     bases: t.Tuple[str, ...] = ()
+    index_url: str = ""
+    ca: str = ""
 
     @property
     def base(self) -> str:
@@ -50,21 +55,46 @@ class Bundle(t.NamedTuple):
         where = os.path.join(self.root, _layout.lock_path(set_name, target))
         return _lock.parse_pins(self.lock(set_name, target), where)
 
-    def find(self, filename: str, sha256: str) -> str:
-        """Return the path of a wheel, in the bundle or in a base that was named; "" if it is in neither."""
-        path = "%s/%s" % (_layout.POOL, filename)
+    def find(self, pin: _lock.Pin) -> str:
+        """Return the path of a wheel, in the bundle, in a base that was named, or from the index; "" if it is in none."""
+        path = "%s/%s" % (_layout.POOL, pin.filename)
+        if self.index_url:
+            return self.download(pin, os.path.join(self.root, path))
         if path in self.held:
             return os.path.join(self.root, path)
         for base in self.bases:
             place = os.path.join(base, path)
             if os.path.isfile(place) and not os.path.islink(place):
-                check_sum(place, _hashes.sha256_file(place), sha256)
+                check_sum(place, _hashes.sha256_file(place), pin.sha256)
                 return place
         return ""
 
+    def download(self, pin: _lock.Pin, dest: str) -> str:
+        """Have the wheel of a pin in the private folder that this bundle is in; return its path."""
+        params = {
+            "index_url": self.index_url,
+            "ca_path": self.ca or None,
+            "project": pin.name,
+            "filename": pin.filename,
+            "sha256": pin.sha256,
+            "dest": dest,
+            "timeout": 60,
+            "attempts": 2,
+        }
+        try:
+            _index_file.fetch(params)
+        except OSError as error:
+            if not _disk_space.is_disk_full(error):
+                raise
+            raise AirgapError(
+                "The disk of %s is full: %s. Free some space, or set TMPDIR to a folder on another disk."
+                % (self.root, _disk_space.free_space(self.root))
+            ) from error
+        return dest
+
     def require(self, pins: t.Iterable[_lock.Pin]) -> t.List[str]:
         """Return the paths of the wheels of pins; raises AirgapError for those that only a base has."""
-        places = {pin.filename: self.find(pin.filename, pin.sha256) for pin in pins}
+        places = {pin.filename: self.find(pin) for pin in pins}
         missing = sorted(name for name, path in places.items() if not path)
         if missing:
             raise AirgapError(
@@ -118,22 +148,32 @@ def check_signatures(
         signers,
         rejected,
         blocks is not None,
-        "Have this bundle signed, and copy it here again.",
+        "Have this bundle signed, and %s again." % ("publish it" if options.index else "copy it here"),
     )
     return sorted("%s (%s)" % (one.principal, one.key) for one in signers)
 
 
+def is_not_served(path: str) -> bool:
+    """Return whether an index that serves install.sh leaves out a file of its bundle."""
+    return _layout.is_payload(path) or _layout.is_report(path)
+
+
 def verify(root: str, options: argparse.Namespace) -> t.Tuple[Bundle, t.List[str]]:
-    """Verify a bundle and its signatures; return it, and who signed it."""
+    """Verify a bundle and its signatures; return it, and who signed it.
+
+    With an index, the folder has what install.sh downloaded from there.
+    """
     if not os.path.isdir(root):
         raise AirgapError("%s is not a folder. Name that of the bundle with --bundle." % root)
     # From here on no one else can change what is read.
     _folder.check_owners(root)
     data, blocks = _folder.read_signatures(root)
-    signers = check_signatures(os.path.join(root, _layout.SIGNATURE), data, blocks, options)
-    manifest, entries = _verify.verify(root)
+    where = "%s of %s" % (_layout.SIGNATURE, options.index) if options.index else os.path.join(root, _layout.SIGNATURE)
+    signers = check_signatures(where, data, blocks, options)
+    manifest, entries = _verify.verify(root, ignored=is_not_served if options.index else None)
     sums = {entry.path: entry.sha256 for entry in entries}
     # The signed sums are the parsed ones.
     check_sum(os.path.join(root, _layout.SUMS), sums[_layout.SUMS], _hashes.sha256_bytes(data))
     bases = tuple(os.path.abspath(base) for base in options.base)
-    return Bundle(root, manifest, sums, frozenset(sums), bases), signers
+    ca = os.path.abspath(options.ca) if options.ca else ""
+    return Bundle(root, manifest, sums, frozenset(sums), bases, options.index, ca), signers

@@ -7,7 +7,7 @@ import os
 import shutil
 
 import pytest
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _verify
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _served_files, _static_release
 
@@ -30,16 +30,21 @@ class Host:
 
     def publish(self, check_mode=False, **options):
         """Serve the files of the bundle in place; return the result."""
-        params = {"path": str(self.path), "src": str(self.bundle), "bundle_id": self.id, "keep": 2}
+        params = {"path": str(self.path), "src": str(self.bundle), "bundle_id": self.id, "keep": 2, "installer": False}
         return _served_files.publish(dict(params, **options), check_mode)
 
     def served(self):
         """Return file name to content of what is served."""
         return {path.name: path.read_bytes() for path in (self.path / "current/files").iterdir()}
 
-    def is_settled(self):
+    def is_settled(self, installer=False):
         """Return whether nothing would change."""
-        return _served_files.is_settled(str(self.path), str(self.bundle))
+        return _served_files.is_settled(str(self.path), str(self.bundle), installer)
+
+    def installer(self):
+        """Return path to content of what is served for install.sh."""
+        root = self.path / "current/bundle"
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(name="host")
@@ -79,6 +84,44 @@ def test_next_bundle_replaces_them_and_one_without_removes_them(host):
     assert host.publish()["removed"] != []
     assert host.served() == {}
     assert host.is_settled()
+
+
+def test_installer_is_the_bundle_without_wheels_files_and_reports(host):
+    host.stage({"a.txt": b"a"})
+    host.publish()
+    assert not host.is_settled(installer=True)
+    result = host.publish(installer=True)
+    assert (result["changed"], result["files"]) == (True, ["a.txt"])
+    assert "bundle/SHA256SUMS sha256:" in result["diff"]["after"]
+    sums = _sums.parse((host.bundle / "SHA256SUMS").read_text())
+    open_part = {path for path in sums if path.split("/")[0] not in ("wheels", "files", "reports")}
+    assert {"manifest.json"} < open_part
+    assert set(host.installer()) == open_part | {"SHA256SUMS"}
+    assert all(data == (host.bundle / path).read_bytes() for path, data in host.installer().items())
+    assert host.is_settled(installer=True) and not host.is_settled()
+    assert host.publish(installer=True)["changed"] is False
+    _verify.verify(str(host.bundle))
+
+
+def test_rollback_serves_the_installer_of_the_former_bundle_and_without_the_option_it_is_removed(host):
+    first = host.stage({})
+    host.publish(installer=True)
+    before = host.installer()
+    host.stage({"b.txt": b"b"})
+    host.publish(installer=True)
+    assert host.installer() != before
+    host.publish(src=None, bundle_id=first)
+    assert host.installer() == before
+    host.publish()
+    assert not (host.path / "current/bundle").exists()
+
+
+def test_record_that_names_a_path_outside_is_not_a_release(host):
+    host.stage({})
+    host.publish(installer=True)
+    record = host.path / "current/release.json"
+    record.write_text(record.read_text().replace("manifest.json", "locks/../../x"))
+    assert _served_files.read(str(host.path / "current")) is None
 
 
 def test_rollback_serves_those_of_the_former_bundle_again(host):
