@@ -17,6 +17,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 say = printf '\n==> %s\n'
 play := ansible-playbook -i inventories/lab
+# The lines of a log that say what failed.
+failures = f() { sed -E 's/\x1b\[[0-9;]*m//g; s/^[[:space:]]*│?[[:space:]]*//' "$$1" \
+  | grep -E -A4 '^(E  |FAILED|ERROR|fatal:|\[ERROR\])' | cut -c1-200 | tail -n 24 || true; }; f
 
 .PHONY: help
 help: ## List the targets
@@ -72,11 +75,19 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 .PHONY: test
 test: setup ## Everything that must pass
 	@# Three at a time: the lab mostly waits, and so do the tests of servers; none touches what another one does.
-	@{ $(MAKE) -k molecule core-ends 2>&1 | sed -u 's/^/lab | /'; } & lab=$$!; \
-	{ $(MAKE) integration 2>&1 | sed -u 's/^/integration | /'; } & integration=$$!; \
-	failed=; for step in lint unit sanity build docs; do $(MAKE) $$step || failed="$$failed $$step"; done; \
-	wait $$integration || failed="$$failed integration"; wait $$lab || failed="$$failed molecule or core-ends"; \
-	if [ -n "$$failed" ]; then $(say) "Failed:$$failed. Look for 'FAILED' and 'Error' above"; exit 1; fi
+	@mkdir -p .cache/test; \
+	part() { \
+	  local rc=0; SECONDS=0; \
+	  $(MAKE) $$3 2>&1 | tee .cache/test/$$1.log | sed -u "s/^/$$2/" || rc=$$?; \
+	  printf '\n==> %s: %s after %d:%02d minutes\n' "$$1" "$$([ $$rc = 0 ] && echo passed || echo FAILED)" $$((SECONDS / 60)) $$((SECONDS % 60)); \
+	  return $$rc; \
+	}; \
+	part lab 'lab | ' '-k molecule core-ends' & lab=$$!; \
+	part integration 'integration | ' integration & integration=$$!; \
+	failed=; for step in lint unit sanity build docs; do part $$step '' $$step || failed="$$failed $$step"; done; \
+	wait $$integration || failed="$$failed integration"; wait $$lab || failed="$$failed lab"; \
+	for name in $$failed; do $(say) "What failed in $$name (all of it: .cache/test/$$name.log)"; $(failures) .cache/test/$$name.log; done; \
+	if [ -n "$$failed" ]; then $(say) "Failed:$$failed"; exit 1; fi
 
 .PHONY: lint
 lint: setup ## ansible-lint (production profile), ruff, mypy, shellcheck, yamllint, the documentation, the changelog
@@ -187,8 +198,7 @@ molecule: setup ## The short molecule scenarios, on the lab (which is created fo
 	@$(say) "molecule"
 	@mkdir -p .cache; rc=0; molecule test $(SCENARIOS) 2>&1 | tee .cache/molecule.log || rc=$$?; \
 	if [ $$rc != 0 ]; then $(say) "What failed (all of it: .cache/molecule.log)"; \
-	  sed -E 's/\x1b\[[0-9;]*m//g; s/^[[:space:]]*│?[[:space:]]*//' .cache/molecule.log \
-	  | grep -E -A4 '^(E  |FAILED|fatal:|\[ERROR\])' | cut -c1-200 | tail -n 24; fi; exit $$rc
+	  $(failures) .cache/molecule.log; fi; exit $$rc
 
 .PHONY: molecule-all
 molecule-all: ## All molecule scenarios

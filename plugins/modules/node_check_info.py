@@ -45,10 +45,20 @@ options:
     elements: dict
     required: true
   sets:
-    description: The requirement sets of the site, each with C(name) and, if it is not for all targets, C(targets).
+    description: The requirement sets of the site. Leave out their requirements, whose URLs may have passwords.
     type: list
     elements: dict
     required: true
+    suboptions:
+      name:
+        description: The name of the set.
+        type: str
+        required: true
+      targets:
+        description: The names of the targets that it is for. If empty, all.
+        type: list
+        elements: str
+        default: []
   only:
     description: Names of the sets to check. If empty, all that are for the node's target.
     type: list
@@ -88,7 +98,10 @@ EXAMPLES = r"""
 - name: Check everything that is in /opt/airgap
   airgap.python.node_check_info:
     targets: "{{ query('airgap.python.targets', airgap_targets) }}"
-    sets: "{{ airgap_sets }}"
+    sets:
+      - name: base
+      - name: tools
+        targets: [node311]
   register: node
 
 - name: Show what is wrong
@@ -165,7 +178,15 @@ def main() -> None:
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "pythons": {"type": "dict", "default": {}},
             "targets": {"type": "list", "elements": "dict", "required": True},
-            "sets": {"type": "list", "elements": "dict", "required": True},
+            "sets": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "targets": {"type": "list", "elements": "str", "default": []},
+                },
+            },
             "only": {"type": "list", "elements": "str", "default": []},
             "system": {"type": "list", "elements": "str", "default": []},
             "additive": {"type": "bool", "default": False},

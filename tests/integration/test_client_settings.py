@@ -256,7 +256,10 @@ def test_publisher_who_is_no_longer_named_gets_the_former_file_back(host):
     options = {"clients": ["pip", "ca", "pypirc"]}
     alice = dict(PUBLISHER, user="alice", url="https://elsewhere.example/upload/")
     host.run(publishers=[PUBLISHER, alice], **options)
-    assert "repository = https://elsewhere.example/upload/" in (host.folder / "home/alice/.pypirc").read_text()
+    elsewhere = (host.folder / "home/alice/.pypirc").read_text()
+    # The site's CA is that of the index, not of a server elsewhere.
+    assert "repository = https://elsewhere.example/upload/" in elsewhere and "ca_cert" not in elsewhere
+    assert "ca_cert = " in own.read_text()
     host.run(publishers=[alice], **options)
     assert own.read_text() == "[distutils]\n"
     result = host.run(publishers=[dict(PUBLISHER, user="nobody-here")], **options)

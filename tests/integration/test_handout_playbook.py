@@ -30,7 +30,15 @@ def index_fixture(tmp_path):
 def handout_fixture(index, tmp_path):
     """Return the folder that the playbook wrote, and what plays it again."""
     control = Control(tmp_path)
-    control.write({"airgap_index": ["idx"]}, idx={"ansible_host": "10.0.0.1"})
+    # A site of one machine calls it localhost; the files are for this machine nevertheless, and its Python may have nothing.
+    elsewhere = {
+        "ansible_connection": "ssh",
+        "ansible_host": "203.0.113.1",
+        "ansible_python_interpreter": "/nowhere/python",
+    }
+    control.write(
+        {"airgap_index": ["idx"], "airgap_stage": ["localhost"]}, idx={"ansible_host": "10.0.0.1"}, localhost=elsewhere
+    )
     folder = tmp_path / "handout"
     options = {
         "pip_conf_index_url": index.url,

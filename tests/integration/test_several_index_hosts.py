@@ -136,6 +136,16 @@ def test_address_of_the_sites_own_is_used_instead_and_names_are_refused(nodes):
     assert rc == 0 and sorted(nodes.addresses("n1")) == ["10.0.0.2", "fd00::1"], output
 
 
+def test_single_index_host_gets_the_name_only_where_the_site_uses_it(nodes):
+    nodes.write(hosts=("one",), pip_conf_index_addresses=["10.0.0.1"])
+    rc, _changed, output = nodes.play()
+    assert rc == 0 and "URL https://10.0.0.1/airgap/prod/+simple/" in output, output
+    assert nodes.addresses("n1") == []
+    rc, _changed, output = nodes.play(pip_conf_index_address="airgap-index.internal")
+    assert rc == 0 and "URL https://airgap-index.internal/airgap/prod/+simple/" in output, output
+    assert nodes.addresses("n1") == ["10.0.0.1"]
+
+
 class Index(http.server.BaseHTTPRequestHandler):
     """An index that has every page."""
 

@@ -46,12 +46,13 @@ class Site(t.NamedTuple):
 
 
 class Publisher(t.NamedTuple):
-    """A user of a host who uploads: the login is that of the index."""
+    """A user of a host who uploads: the login is that of the index, ``cert`` the file with the certificate of its CA."""
 
     user: str
     login: str
     password: str
     url: str
+    cert: str = ""
 
 
 def pip_conf(site: Site) -> str:
@@ -106,7 +107,7 @@ def variables(site: Site, bundle: str) -> t.Dict[str, str]:
         found["PIP_CERT"] = site.cert
     if site.constraints:
         found["PIP_CONSTRAINT"] = found["UV_CONSTRAINT"] = site.constraints_path
-    found["UV_DEFAULT_INDEX"] = site.url
+    found["UV_DEFAULT_INDEX"] = found["PDM_PYPI_URL"] = site.url
     if bundle:
         found["SSL_CERT_FILE"] = found["REQUESTS_CA_BUNDLE"] = bundle
     return found
@@ -133,6 +134,8 @@ def pypirc(publisher: Publisher) -> str:
             )
     lines = [MARK, "[distutils]", "index-servers = " + NAME, "", "[%s]" % NAME, "repository = " + publisher.url]
     lines += ["username = " + publisher.login, "password = " + publisher.password]
+    if publisher.cert and urlsplit(publisher.url).scheme == "https":
+        lines.append("ca_cert = " + publisher.cert)
     return _text(lines)
 
 

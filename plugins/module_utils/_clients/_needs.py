@@ -189,7 +189,10 @@ def _pypircs(params: t.Mapping[str, t.Any], host: Host, site: _contents.Site, is
                 "The publisher %s is not a user of this host with a home folder. Create the user first, or correct "
                 "pip_conf_publishers." % one["user"]
             )
-        publisher = _contents.Publisher(one["user"], one["login"], one["password"], one["url"] or site.upload_url)
+        # The site's CA issued the certificate of the index, not that of any other server.
+        url = one["url"] or site.upload_url
+        cert = site.cert if urlsplit(url).netloc == urlsplit(site.url).netloc else ""
+        publisher = _contents.Publisher(one["user"], one["login"], one["password"], url, cert)
         path = os.path.join(user.home, ".pypirc")
         owner = Owner(user.uid, user.gid, 0o600)
         text = _contents.pypirc(publisher)

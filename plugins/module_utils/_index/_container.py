@@ -111,8 +111,8 @@ def _build(module: AnsibleModule, bundle: str, text: str, name: str) -> None:
         path = os.path.join(context, "Containerfile")
         _files.write_atomic(path, text.encode("utf-8"), 0o600)
         source = bundle
-        if has_links(os.path.join(bundle, "wheels")):
-            # A static index links the wheels, and install.sh refuses files that have other names.
+        if has_links(bundle):
+            # What serves wheels and other files links them, and install.sh refuses files that have other names.
             source = os.path.join(work, "bundle")
             shutil.copytree(bundle, source, symlinks=True)
         options = ["--network=none", "--pull=never", "--no-cache", "--layers=false", "--force-rm"]
@@ -123,9 +123,12 @@ def _build(module: AnsibleModule, bundle: str, text: str, name: str) -> None:
 
 
 def has_links(folder: str) -> bool:
-    """Return whether a file in a folder has another name elsewhere (hard link)."""
-    with os.scandir(folder) as entries:
-        return any(entry.stat(follow_symlinks=False).st_nlink > 1 for entry in entries if not entry.is_dir())
+    """Return whether a file below a folder has another name elsewhere (hard link)."""
+    return any(
+        os.lstat(os.path.join(parent, name)).st_nlink > 1
+        for parent, _folders, names in os.walk(folder)
+        for name in names
+    )
 
 
 def last_line(text: str) -> str:

@@ -58,7 +58,7 @@ def test_variables_name_the_systems_certificates_only_if_they_have_the_indexs():
     assert "SSL_CERT_FILE" not in _contents.variables(SITE, "")
     found = _contents.variables(LIMITED, "/etc/ssl/certs/ca-certificates.crt")
     assert found["SSL_CERT_FILE"] == found["REQUESTS_CA_BUNDLE"] == "/etc/ssl/certs/ca-certificates.crt"
-    assert found["PIP_INDEX_URL"] == found["UV_DEFAULT_INDEX"] == URL
+    assert found["PIP_INDEX_URL"] == found["UV_DEFAULT_INDEX"] == found["PDM_PYPI_URL"] == URL
     assert found["PIP_CONSTRAINT"] == "/etc/c.txt"
     assert not [name for name in found if "EXTRA" in name]
 
@@ -77,6 +77,9 @@ def test_pypirc_uploads_next_to_the_simple_pages():
         "username": "ci",
         "password": "hush",
     }
+    assert "ca_cert = /etc/airgap/ca.pem\n" in _contents.pypirc(publisher._replace(cert="/etc/airgap/ca.pem"))
+    plain = publisher._replace(url="http://10.0.0.1/airgap/prod/", cert="/etc/airgap/ca.pem")
+    assert "ca_cert" not in _contents.pypirc(plain)
     for wrong in ("", "two\nlines", " hush"):
         with pytest.raises(AirgapError) as error:
             _contents.pypirc(publisher._replace(password=wrong))

@@ -138,9 +138,11 @@ def test_link_that_started_the_former_unit_is_removed(tmp_path):
     assert os.listdir(wants) == ["other.service"]
 
 
-def test_wheels_that_a_static_index_has_linked_are_found(tmp_path):
-    (tmp_path / "wheels").mkdir()
-    (tmp_path / "wheels/a.whl").write_bytes(b"a")
-    assert not _container.has_links(str(tmp_path / "wheels"))
-    os.link(tmp_path / "wheels/a.whl", tmp_path / "b.whl")
-    assert _container.has_links(str(tmp_path / "wheels"))
+@pytest.mark.parametrize("path", ["wheels/a.whl", "files/a.txt", "SHA256SUMS"])
+def test_files_that_an_index_has_linked_are_found(tmp_path, path):
+    bundle = tmp_path / "bundle"
+    (bundle / path).parent.mkdir(parents=True)
+    (bundle / path).write_text("x")
+    assert not _container.has_links(str(bundle))
+    os.link(bundle / path, tmp_path / "other")
+    assert _container.has_links(str(bundle))
