@@ -176,6 +176,7 @@ def test_twine_uploads_through_the_front_and_pip_installs_it(tmp_path, pypiserve
         (wheel,) = (tmp_path / "static").glob("current/airgap/prod/+f/*/*/app-1.0-py3-none-any.whl")
         address = "/" + str(wheel.relative_to(tmp_path / "static/current"))
         assert front.request(address).data == wheel.read_bytes()
+        assert b"This index has 3 files." in front.request("/airgap/prod/").data
         # Files need no pypiserver, and pages that cannot be had are not answered with silence.
         server.running.terminate()
         server.running.wait()

@@ -288,7 +288,8 @@ def _ensure_present(module: AnsibleModule, service: Service) -> t.Dict[str, t.An
         return result
     started = time.time()
     if result["changed"]:
-        paths = [path for path in service.texts(-1) if path != service.program]
+        # A former environment has its own program.
+        paths = [path for path in service.texts(-1) if path != service.program or not environment.changes]
         service.rollback.record([*paths, service.passwords], [], state.active)
         if account is None:
             _accounts.create(module, params["user"], COMMENT, gid is None)

@@ -191,7 +191,7 @@ def serve(settings: t.Mapping[str, t.Any]) -> None:
         password_file=settings["passwords"],
         disable_fallback=True,
         overwrite=False,
-        welcome_msg="This index has {{NUMPKGS}} files. Installers use {{URL}}+simple/.",
+        welcome_msg="This index has {{NUMPKGS}} files. Installers use the address that ends with +simple/.",
         server_base_url="/" + settings["index"],
     )
     config.backend = _backend(store)
