@@ -40,6 +40,17 @@ options:
     description: Of how many bundles the files stay, that one included.
     type: int
     default: 2
+  links:
+    description:
+      - Whether C(current) is a link to the release that is served. Then the switch is one rename.
+      - With V(false), for a file system without symbolic links, C(current) is the release itself, and the switch takes two
+        renames. Between them, nothing is served. The next run completes a switch that was interrupted there.
+      - A file system without symbolic links is refused with V(true), before anything is written.
+    type: bool
+    default: true
+  mount:
+    description: A mount point above O(path). If nothing is mounted there, nothing is written.
+    type: path
   installer:
     description:
       - Serve C(install.sh) of the bundle as well, with its program, the locks, the manifest, the sums and the signatures.
@@ -88,6 +99,8 @@ def main() -> None:
             "src": {"type": "path"},
             "bundle_id": {"type": "str", "required": True},
             "keep": {"type": "int", "default": 2},
+            "links": {"type": "bool", "default": True},
+            "mount": {"type": "path"},
             "installer": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

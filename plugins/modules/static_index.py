@@ -74,6 +74,17 @@ options:
     description: How many bundles remain in O(path), the one that is served included. Others are removed from the disk.
     type: int
     default: 2
+  links:
+    description:
+      - Whether C(current) is a link to the release that is served. Then the switch is one rename.
+      - With V(false), for a file system without symbolic links, C(current) is the release itself, and the switch takes two
+        renames. Between them, nothing is served. The next run completes a switch that was interrupted there.
+      - A file system without symbolic links is refused with V(true), before anything is written.
+    type: bool
+    default: true
+  mount:
+    description: A mount point above O(path). If nothing is mounted there, nothing is written.
+    type: path
 attributes:
   check_mode:
     description: Reads all files of the release that is served, and reports what would change.
@@ -116,6 +127,15 @@ EXAMPLES = r"""
     path: /var/lib/airgap-static
     index: airgap/prod
     bundle_id: 4f9b6b0a4f6b1f5a3a0b6d1b5b0c9f11
+
+- name: Publish it to a share of a file server that has no symbolic links
+  airgap.python.static_index:
+    path: /mnt/python
+    mount: /mnt/python
+    links: false
+    index: airgap/prod
+    src: /srv/airgap/bundle
+    bundle_id: "{{ bundle.id }}"
 
 - name: Withdraw a version
   airgap.python.static_index:
@@ -202,6 +222,8 @@ def main() -> None:
             "withdrawn": {"type": "list", "elements": "dict", "options": WITHDRAWN},
             "serve": {"type": "bool", "default": True},
             "keep": {"type": "int", "default": 2},
+            "links": {"type": "bool", "default": True},
+            "mount": {"type": "path"},
         },
         required_by={"src": ("bundle_id",)},
         supports_check_mode=True,

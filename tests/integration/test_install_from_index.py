@@ -47,7 +47,7 @@ class Site:
             small_bundle.sign(self.bundle, self.alice)
         bundle = {"src": str(self.bundle), "bundle_id": manifest["id"]}
         assert run(path=str(self.folder / "static"), index="airgap/prod", **bundle).get("changed")
-        params = dict(bundle, path=str(self.folder / "front/files"), keep=2, installer=True)
+        params = dict(bundle, path=str(self.folder / "front/files"), keep=2, installer=True, links=True, mount=None)
         (self.folder / "front").mkdir(exist_ok=True)
         assert _served_files.publish(params, False)["changed"]
 

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import socket
 import ssl
 import typing as t
 import urllib.error
 import urllib.request
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 # The fix, by HTTP status; 0 if there was no response.
 FIXES = {
@@ -24,6 +25,10 @@ FIXES = {
 }
 
 
+# The fix for a folder (file://).
+FOLDER_FIX = "Mount the folder on %(host)s for everyone to read, and correct pip_conf_index_url if it is elsewhere."
+
+
 class Response(t.NamedTuple):
     """What came back: the status is 0 if nothing did, and the reason says why it is not 200."""
 
@@ -33,7 +38,8 @@ class Response(t.NamedTuple):
 
 def failure(host: str, url: str, response: Response) -> str:
     """Return why a host cannot use the index, and the fix."""
-    fix = FIXES.get(response.status, FIXES[0]) % {"host": host}
+    fixes = FIXES.get(response.status, FIXES[0]) if urlsplit(url).scheme != "file" else FOLDER_FIX
+    fix = fixes % {"host": host}
     return "%s does not reach an index at %s: %s. %s Nothing on %s was changed." % (
         host,
         url,
@@ -58,11 +64,25 @@ def addresses_of(lines: t.Iterable[str]) -> t.Dict[str, t.List[str]]:
     return found
 
 
+def look(url: str) -> Response:
+    """Return whether a folder is a simple index; the URL is file:///FOLDER."""
+    path = os.path.join(unquote(urlsplit(url).path), "index.html")
+    try:
+        with open(path, "rb") as page:
+            page.read(1)
+            is_readable = os.fstat(page.fileno()).st_mode & 0o004
+    except OSError as error:
+        return Response(0, "%s: %s" % (path, error.strerror))
+    return Response(200, "") if is_readable else Response(0, "%s: others may not read it" % path)
+
+
 def request(url: str, ca: str, ca_path: str, names: t.Mapping[str, t.Sequence[str]], timeout: int) -> Response:
     """Request a URL. ``ca`` is the text of certificates, or else ``ca_path`` a file of them; ``names`` outrank the host's.
 
     Proxies and the netrc of the user are not used.
     """
+    if urlsplit(url).scheme == "file":
+        return look(url)
 
     def connect(place: t.Tuple[str, int], *args: t.Any, **options: t.Any) -> socket.socket:
         host, port = place

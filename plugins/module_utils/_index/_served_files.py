@@ -27,7 +27,11 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._index import _static_release
-from ansible_collections.airgap.python.plugins.module_utils._index._static_publish import StaticIndex, superfluous
+from ansible_collections.airgap.python.plugins.module_utils._index._static_publish import (
+    StaticIndex,
+    check_mount,
+    superfluous,
+)
 
 FORMAT = 1
 RECORD = "release.json"
@@ -117,7 +121,8 @@ def is_settled(path: str, src: str, installer: bool = False) -> bool:
 
 def publish(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     """Serve the files of a bundle, or of one that was served before; return the result of the module."""
-    index = StaticIndex(params["path"])
+    index = StaticIndex(params["path"], params["links"])
+    check_mount(index.path, params["mount"] or "")
     index.check_access()
     # Files and folders are for the file server, whatever the umask of this run.
     umask = os.umask(0o022)
@@ -165,6 +170,7 @@ def _publish(
 ) -> t.Dict[str, t.Any]:
     src = params["src"] or ""
     if not check_mode:
+        index.check_links()
         make_folder(index.releases)
         remove_scratch_folders(index.releases)
     served, name = index.served(), ""
@@ -173,14 +179,14 @@ def _publish(
         if root and read(root) == release and not problems(root, release[1], src):
             name = candidate
             break
-    changed = not name or name != served
+    changed = not name or name != served or not index.is_served_as_wanted()
     if not check_mode:
         name = name or _write(index, release, params)
-        if name != served:
-            index.switch(name)
+        if changed:
+            name = index.switch(name)
     bundles = {one: (read(index.root(one)) or (one,))[0] for one in index.names()}
-    order = list(dict.fromkeys([one for one in (name, served) if one] + list(bundles)))
-    extra = superfluous([(one, bundles.get(one, one)) for one in order], params["keep"])
+    order = list(dict.fromkeys([one for one in (name, served) if one in bundles] + list(bundles)))
+    extra = superfluous([(one, bundles[one]) for one in order], params["keep"])
     if not check_mode:
         for one in extra:
             index.remove(one)
@@ -190,12 +196,13 @@ def _publish(
 def _write(index: StaticIndex, release: t.Tuple[str, Sums], params: Params) -> str:
     """Write a release, read it back, and return its name."""
     bundle, files = release
-    src, may_link = params["src"], True
+    src = params["src"]
     if files and not src:
         raise AirgapError(
             "The files of bundle %s in %s were damaged. Transfer and publish that bundle again." % (bundle, index.path)
         )
-    if src:
+    may_link = bool(src) and os.stat(src).st_dev == os.stat(index.path).st_dev
+    if may_link:
         try:
             _links.record(src, index.path)
         except OSError:

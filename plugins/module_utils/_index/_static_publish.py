@@ -4,17 +4,22 @@
 
 The folder has ``releases/``, and ``current``, a link to the release that is served. The switch is one rename(2), so
 a client sees the former release or the new one, and a run that is killed leaves the former one.
+
+Where a file system has no links, ``current`` is the release itself, and the switch takes two renames. Between them nothing is
+served; the next run completes a switch that was interrupted there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import os
 import shutil
 import tempfile
 import typing as t
 
+from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._access import check_folders_above, other_writers
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _clock, _layout, _links, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
@@ -22,6 +27,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
     TEMPORARY_PREFIX,
     fsync_dir,
     make_folder,
+    read_if_exists,
     remove_scratch_folders,
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
@@ -31,6 +37,8 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._packaging i
 
 RELEASES = "releases"
 CURRENT = "current"
+# How a file system without symbolic links refuses one.
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 # The most problems that one message names.
 MOST_NAMED = 20
 Params = t.Mapping[str, t.Any]
@@ -45,10 +53,11 @@ class Wanted(t.NamedTuple):
 
 
 class StaticIndex:
-    """The folder of a static index."""
+    """The folder of a static index; without ``links``, ``current`` is a folder."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, links: bool = True) -> None:
         self.path = os.path.abspath(path)
+        self.links = links
         self.releases = os.path.join(self.path, RELEASES)
         self.current = os.path.join(self.path, CURRENT)
 
@@ -62,20 +71,56 @@ class StaticIndex:
                     "%s can be changed by others: %s. Run 'chmod go-w' and 'chown' on it." % (folder, reason)
                 )
 
+    def check_links(self) -> None:
+        """Raise AirgapError if the file system has no symbolic links, although one is wanted."""
+        if not self.links or os.path.islink(self.current):
+            return
+        aside = os.path.join(self.path, TEMPORARY_PREFIX + CURRENT)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(aside)
+        try:
+            os.symlink(RELEASES, aside)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            raise AirgapError(
+                "The file system of %s has no symbolic links (%s), and the switch to a bundle is the rename of one. Nothing was "
+                "changed. Set static_links to false: then %s is a folder, and the switch takes two renames, between which nothing "
+                "is served." % (self.path, error.strerror, self.current)
+            ) from error
+        os.unlink(aside)
+
+    def is_served_as_wanted(self) -> bool:
+        """Return whether ``current`` is a link, or a folder where none is wanted."""
+        return os.path.islink(self.current) == self.links
+
     def root(self, name: str) -> str:
         """Return the folder of a release."""
-        return os.path.join(self.releases, name)
+        return self.current if name == CURRENT else os.path.join(self.releases, name)
+
+    def _bundle_of_current(self) -> str:
+        """Return the bundle of a release that ``current`` is, "" if it is not one."""
+        if os.path.islink(self.current) or not os.path.isdir(self.current):
+            return ""
+        try:
+            data = read_if_exists(os.path.join(self.current, _static_release.RELEASE)) or b""
+            bundle = _json.parse(data.decode("utf-8"), _static_release.RELEASE)["bundle"]
+        except (AirgapError, OSError, KeyError, TypeError, ValueError):
+            return ""
+        return bundle if _manifest.is_id(bundle) else ""
 
     def names(self) -> t.List[str]:
         """Return the names of the releases, the one that was served last first."""
-        if not os.path.isdir(self.releases):
-            return []
-        found = [name for name in os.listdir(self.releases) if not name.startswith(TEMPORARY_PREFIX)]
+        found = [CURRENT] if self._bundle_of_current() else []
+        if os.path.isdir(self.releases):
+            found += [name for name in os.listdir(self.releases) if not name.startswith(TEMPORARY_PREFIX)]
         times = {name: os.lstat(self.root(name)).st_mtime for name in found if os.path.isdir(self.root(name))}
         return sorted(times, key=lambda name: (-times[name], name))
 
     def served(self) -> str:
         """Return the name of the release that is served, "" if there is none."""
+        if self._bundle_of_current():
+            return CURRENT
         try:
             folder, _dummy, name = os.readlink(self.current).partition("/")
         except OSError:
@@ -87,7 +132,15 @@ class StaticIndex:
         """Return a folder to write a release into. It is removed unless it was renamed."""
         root = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=self.releases)
         try:
-            os.chmod(root, 0o755)
+            owner = os.stat(root).st_uid
+            if owner not in (0, os.geteuid()):
+                raise AirgapError(
+                    "What this host writes to %s belongs to user %d. Mount it with uid=0 (SMB, FAT), or export it with "
+                    "no_root_squash to this host (NFS)." % (self.path, owner)
+                )
+            # FAT has no modes. Whether the file server can read it is checked at the end.
+            with contextlib.suppress(PermissionError):
+                os.chmod(root, 0o755)
             yield root
         finally:
             shutil.rmtree(root, ignore_errors=True)
@@ -100,18 +153,48 @@ class StaticIndex:
             name = "%s.%d" % (bundle, number)
         return name
 
-    def switch(self, name: str) -> None:
-        """Serve a release, in one step."""
-        if os.path.isdir(self.current) and not os.path.islink(self.current):
-            raise AirgapError("%s is a folder, but must be a link to a release. Remove it." % self.current)
+    def _retire(self) -> str:
+        """Give the release that ``current`` is a name among the others; return it, "" if there is none."""
+        if os.path.islink(self.current) or not os.path.lexists(self.current):
+            return ""
+        bundle = self._bundle_of_current()
+        if not bundle:
+            raise AirgapError("%s is neither a link to a release nor a release. Remove it." % self.current)
+        name = self.free_name(bundle)
+        os.rename(self.current, self.root(name))
+        return name
+
+    def switch(self, name: str) -> str:
+        """Serve a release, in one step, or without links in two; return its name from now on."""
         # The time is the order in which releases were served.
         os.utime(self.root(name))
+        if not self.links:
+            return self._switch_folders(name)
+        former = self._retire()
+        name = former if name == CURRENT else name
         aside = os.path.join(self.path, TEMPORARY_PREFIX + CURRENT)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(aside)
         os.symlink("%s/%s" % (RELEASES, name), aside)
         os.rename(aside, self.current)
         fsync_dir(self.path)
+        return name
+
+    def _switch_folders(self, name: str) -> str:
+        if name != CURRENT:
+            former = self._retire()
+            if os.path.islink(self.current):
+                former = self.served()
+                os.unlink(self.current)
+            try:
+                os.rename(self.root(name), self.current)
+            except OSError:
+                # A file server may refuse it while a client reads there.
+                if former:
+                    os.rename(self.root(former), self.current)
+                raise
+            fsync_dir(self.path)
+        return CURRENT
 
     def remove(self, name: str) -> None:
         """Remove a release. It loses its name first, so no half of it can be served later."""
@@ -139,7 +222,8 @@ def superfluous(releases: t.Sequence[t.Tuple[str, str]], keep: int) -> t.List[st
 def publish(params: Params, check_mode: bool) -> Result:
     """Serve a bundle, or a release that was kept; return the result of the module. Raises AirgapError."""
     _names.split_index(params["index"])
-    index = StaticIndex(params["path"])
+    index = StaticIndex(params["path"], params["links"])
+    check_mount(index.path, params["mount"] or "")
     index.check_access()
     # Folders and files are for the file server, whatever the umask of this run.
     umask = os.umask(0o022)
@@ -155,8 +239,23 @@ def publish(params: Params, check_mode: bool) -> Result:
         os.umask(umask)
 
 
+def check_mount(path: str, mount: str) -> None:
+    """Raise AirgapError if a folder must be on another file system, and that is not mounted; "" is none."""
+    if not mount:
+        return
+    mount = os.path.abspath(mount)
+    if os.path.commonpath([mount, path]) != mount:
+        raise AirgapError("%s is not below %s. Correct static_dir or static_mount." % (path, mount))
+    if not os.path.ismount(mount):
+        raise AirgapError(
+            "Nothing is mounted at %s, so nothing was written to %s: nodes would not see it. Mount it, and run this again."
+            % (mount, path)
+        )
+
+
 def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
     if not check_mode:
+        index.check_links()
         make_folder(index.releases)
         remove_scratch_folders(index.releases)
     served = index.served()
@@ -177,14 +276,16 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
                 break
     before = _before(index, served, former)
     is_written = bool(name)
+    switched = name != served or not name or not index.is_served_as_wanted()
     if not check_mode:
         if not name:
             name = _write(index, packaging, wanted, params)
-        if name != served and params["serve"]:
-            index.switch(name)
+        if switched and params["serve"]:
+            name = index.switch(name)
     if not params["serve"]:
-        return _result(index, wanted, former, before, not is_written, name != served or not name, name, problems, [])
-    order = list(dict.fromkeys([name, served, *index.names()] if name else [served, *index.names()]))
+        return _result(index, wanted, former, before, not is_written, switched, name, problems, [])
+    names = index.names()
+    order = list(dict.fromkeys(one for one in [name, served, *names] if one in names))
     bundles = {one: _static_release.read(index.root(one)) for one in order if one}
     known = [(one, found.bundle if found else one.partition(".")[0]) for one, found in bundles.items()]
     if not name:
@@ -194,7 +295,6 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
     if not check_mode:
         for one in extra:
             index.remove(one)
-    switched = name != served or not name
     return _result(index, wanted, former, before, switched or bool(extra), switched, name, problems, extra)
 
 
@@ -328,8 +428,9 @@ def _problems(root: str, wanted: Wanted, known: t.Optional[t.Mapping[str, str]] 
 
 def _write(index: StaticIndex, packaging: Packaging, wanted: Wanted, params: Params) -> str:
     """Write the wanted release, read it back, and return its name."""
-    may_link = True
-    if params["src"]:
+    # A second name is possible only within a file system.
+    may_link = bool(params["src"]) and os.stat(params["src"]).st_dev == os.stat(index.path).st_dev
+    if may_link:
         try:
             _links.record(params["src"], index.path)
         except OSError:

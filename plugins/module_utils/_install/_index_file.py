@@ -55,8 +55,16 @@ def find_link(page: bytes, kind: str, filename: str) -> str:
 
 def open_url(url: str, accept: str, params: Params) -> t.Any:
     """Return the open response to a GET request. Proxies and netrc of the user are not used."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise AirgapError("%s is neither http nor https. Correct the address of the index." % url)
+    # A page of a server must not make this host read its own files.
+    given = next((str(params[name]) for name in ("index_url", "files_url", "url") if params.get(name)), "")
+    kinds = ("file",) if urlsplit(given).scheme == "file" else ("http", "https")
+    if urlsplit(url).scheme not in kinds:
+        raise AirgapError(
+            "%s is %s. Correct the address of the index."
+            % (url, "neither http nor https" if len(kinds) > 1 else "not a file")
+        )
+    if url.startswith("file:") and url.endswith("/"):
+        url += "index.html"
     context = ssl.create_default_context(cafile=params["ca_path"]) if urlsplit(url).scheme == "https" else None
     handlers: t.List[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     if context is not None:

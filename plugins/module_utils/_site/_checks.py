@@ -24,6 +24,7 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import (
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _names, _replica_files, _replication
 from ansible_collections.airgap.python.plugins.module_utils._index._client import SIMPLE_JSON, Client
+from ansible_collections.airgap.python.plugins.module_utils._site._folder import Folder
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 
 MOST_NAMED = 10
@@ -39,7 +40,7 @@ class Check(t.NamedTuple):
     value: float = 0
 
 
-def check_server(client: Client, index: str) -> Check:
+def check_server(client: t.Union[Client, Folder], index: str) -> Check:
     """Check that the index answers, and how fast."""
     started = time.monotonic()
     path = _names.index_path(index) + "/+simple/"
@@ -77,7 +78,7 @@ def differences(
     return missing, other
 
 
-def check_content(client: Client, params: Params) -> Check:
+def check_content(client: t.Union[Client, Folder], params: Params) -> Check:
     """Check that the index serves the bundle that was imported last: its list, and the bytes of a sample."""
     ledger = _ledger.read(params["ledger"])
     if not ledger.done:
@@ -130,7 +131,7 @@ def check_content(client: Client, params: Params) -> Check:
     )
 
 
-def check_files(client: Client, params: Params) -> t.List[Check]:
+def check_files(client: t.Union[Client, Folder], params: Params) -> t.List[Check]:
     """Check that the front serves the files of the bundle that are not wheels; no check if it has none."""
     manifest = _manifest.read(params["bundle"])
     entries = _manifest.extras(manifest)
@@ -158,7 +159,7 @@ def pages_sha256(pages: t.Mapping[str, t.Mapping[str, str]], name: str) -> str:
     return next(files[name] for files in pages.values() if name in files)
 
 
-def sha256_served(client: Client, link: str) -> str:
+def sha256_served(client: t.Union[Client, Folder], link: str) -> str:
     """Return the SHA-256 of what the index serves at an address of its own; "" if it does not serve it."""
     parts = urlsplit(link)
     if "%s://%s" % (parts.scheme, parts.netloc) != client.origin:
@@ -265,10 +266,17 @@ def check_replica(url: str, ca_path: t.Optional[str], timeout: float) -> Check:
     return Check("replica", True, "It has all %d changes and all files of its primary." % found.serial)
 
 
+def open_index(params: Params) -> t.Union[Client, Folder]:
+    """Return what reads the index: a client of its server, or of its folder where the URL is file:///FOLDER."""
+    if urlsplit(params["url"]).scheme == "file":
+        return Folder(params["url"])
+    return Client(params["url"], params["timeout"], params["ca_path"])
+
+
 def check_site(params: Params, at: datetime.datetime) -> t.List[Check]:
     """Run all checks; one that cannot be made is one that failed."""
     try:
-        client = Client(params["url"], params["timeout"], params["ca_path"])
+        client = open_index(params)
     except AirgapError as error:
         return [Check("server", False, str(error))]
     try:
@@ -277,8 +285,9 @@ def check_site(params: Params, at: datetime.datetime) -> t.List[Check]:
             checks += _run("content", lambda: [check_content(client, params)])
             if params["files"]:
                 checks += _run("files", lambda: check_files(client, params))
-            if params["version_from_bundle"]:
-                checks += _run("version", lambda: check_version(client, params["bundle"]))
+            if params["version_from_bundle"] and isinstance(client, Client):
+                server = client
+                checks += _run("version", lambda: check_version(server, params["bundle"]))
         else:
             checks.append(Check("content", False, "Not checked, because the index does not answer."))
     finally:

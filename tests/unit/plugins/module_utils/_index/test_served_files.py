@@ -30,7 +30,15 @@ class Host:
 
     def publish(self, check_mode=False, **options):
         """Serve the files of the bundle in place; return the result."""
-        params = {"path": str(self.path), "src": str(self.bundle), "bundle_id": self.id, "keep": 2, "installer": False}
+        params = {
+            "path": str(self.path),
+            "src": str(self.bundle),
+            "bundle_id": self.id,
+            "keep": 2,
+            "links": True,
+            "mount": None,
+            "installer": False,
+        }
         return _served_files.publish(dict(params, **options), check_mode)
 
     def served(self):
@@ -189,3 +197,16 @@ def test_no_more_bundles_stay_than_wanted(host):
         host.stage({"a.txt": content})
         host.publish()
     assert len(os.listdir(host.path / "releases")) == 2
+
+
+def test_without_links_the_files_are_switched_as_folders(host, monkeypatch):
+    monkeypatch.delattr(os, "symlink")
+    first = host.stage({"a.txt": b"a"})
+    host.publish(links=False)
+    assert not (host.path / "current").is_symlink() and host.served() == {"a.txt": b"a"}
+    assert host.publish(links=False)["changed"] is False
+    assert host.is_settled()
+    host.stage({"b.txt": b"b"})
+    assert host.publish(links=False)["changed"]
+    assert host.served() == {"b.txt": b"b"}
+    assert [path.name for path in (host.path / "releases").iterdir()] == [first]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -37,6 +38,7 @@ class Site:
     def publish(self, check_mode=False, **options):
         """Publish the bundle in place; return the result."""
         params = {"path": str(self.index), "index": "airgap/prod", "withdrawn": None, "keep": 2, "serve": True}
+        params.update(links=True, mount=None)
         params.update({"src": str(self.bundle), "bundle_id": list(self.ids.values())[-1]})
         return _static_publish.publish(dict(params, **options), check_mode)
 
@@ -355,3 +357,102 @@ def test_second_index_of_one_bundle_is_recorded_next_to_the_first(site):
     site.publish()
     assert _links.read(str(site.bundle)) == [str(site.folder / "another"), str(site.folder / "static")]
     _verify.verify(str(site.bundle))
+
+
+@pytest.fixture(name="no_links")
+def no_links_fixture(monkeypatch):
+    """Make every file system one without symbolic links."""
+
+    def refuse(*_names):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+
+
+def test_file_system_without_links_is_refused_before_anything_is_written(site, no_links):
+    with pytest.raises(AirgapError, match="has no symbolic links .*Set static_links to false"):
+        site.publish()
+    assert list(site.index.iterdir()) == []
+
+
+def test_without_links_a_folder_is_switched_and_comes_back(site, no_links):
+    first = site.publish(links=False)
+    assert first["release"] == str(site.index / "current") and not (site.index / "current").is_symlink()
+    before = small_bundle.snapshot(site.index)
+    assert site.publish(links=False)["changed"] is False
+    assert small_bundle.snapshot(site.index) == before
+    site.stage("2.0")
+    assert site.publish(links=False, check_mode=True)["switched"]
+    assert site.publish(links=False)["switched"]
+    assert "app-2.0" in site.page()
+    assert [path.name for path in (site.index / "releases").iterdir()] == [site.ids["1.0"]]
+    assert site.serve_again(site.ids["1.0"], links=False)["former_bundle_id"] == site.ids["2.0"]
+    assert "app-1.0" in site.page()
+    site.stage("3.0")
+    assert site.publish(links=False, keep=2)["removed"] == [site.ids["2.0"]]
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=site.index / "current", check=True)
+
+
+@pytest.mark.parametrize("failing", ["the former release", "the new release"])
+def test_without_links_a_switch_that_is_refused_leaves_what_was_served(site, monkeypatch, failing):
+    site.publish(links=False)
+    before = site.files()
+    site.stage("2.0")
+    rename = os.rename
+
+    def refuse(source, target):
+        refused = str(site.index / "current")
+        if source == refused if failing == "the former release" else target == refused and site.ids["2.0"] in source:
+            raise OSError(errno.EACCES, "Permission denied")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(AirgapError, match="Clients still get what was served before"):
+        site.publish(links=False)
+    assert site.files() == before
+
+
+def test_without_links_a_switch_that_was_killed_in_between_is_completed(site):
+    site.publish(links=False)
+    site.stage("2.0")
+    site.publish(links=False, serve=False)
+    os.rename(site.index / "current", site.index / "releases" / site.ids["1.0"])
+    assert site.publish(links=False)["switched"]
+    assert "app-2.0" in site.page()
+
+
+def test_link_becomes_a_folder_and_a_folder_a_link(site):
+    site.publish()
+    served = site.files()
+    for links in (False, True):
+        assert site.publish(links=links, check_mode=True)["changed"]
+        assert site.publish(links=links)["switched"]
+        assert site.publish(links=links)["changed"] is False
+        assert (site.index / "current").is_symlink() == links
+        assert site.files() == served
+        assert len(list((site.index / "releases").iterdir())) == (1 if links else 0)
+
+
+def test_nothing_is_written_unless_the_folder_is_mounted(site):
+    site.index.mkdir()
+    for mount, problem in ((site.index, "Nothing is mounted at"), (site.folder / "other", "is not below")):
+        with pytest.raises(AirgapError, match=problem):
+            site.publish(mount=str(mount))
+        assert list(site.index.iterdir()) == []
+    site.publish(mount="/")
+
+
+def test_files_that_get_another_owner_are_refused_with_the_options_of_the_mount(site, monkeypatch):
+    site.index.mkdir()
+    stat = os.stat
+
+    def squash(path, *args, **options):
+        found = list(stat(path, *args, **options))
+        if ".tmp-airgap-" in str(path):
+            found[4] = 65534
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "stat", squash)
+    with pytest.raises(AirgapError, match="belongs to user 65534. Mount it with uid=0 .*no_root_squash"):
+        site.publish()
+    assert not (site.index / "current").exists()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import ssl
 import time
@@ -40,7 +41,10 @@ def options(tmp_path, **others):
 
 def test_no_other_kind_of_address_is_read(tmp_path):
     with pytest.raises(AirgapError, match="is neither http nor https"):
-        _index_file.fetch(options(tmp_path))
+        _index_file.fetch(options(tmp_path, index_url="ftp://index.example"))
+    # The page of a server may link to anything.
+    with pytest.raises(AirgapError, match="file:///etc/passwd is neither http nor https"):
+        _index_file.open_url("file:///etc/passwd", "*/*", options(tmp_path, index_url="https://index.example"))
     with pytest.raises(AirgapError, match="64 lower-case hex digits"):
         _index_file.fetch(dict(options(tmp_path), sha256="x"))
 
@@ -77,3 +81,18 @@ def test_certificate_that_a_wrong_clock_may_refuse_is_named_with_the_clock(tmp_p
     with pytest.raises(AirgapError, match="certificate verify failed") as caught:
         _index_file.fetch(options(tmp_path, index_url="https://index.example/"))
     assert (("This host's clock says %d-" % time.gmtime().tm_year) in str(caught.value)) == is_about_time
+
+
+def test_file_is_read_from_a_folder_that_is_the_index_and_from_nowhere_else(tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/pip.whl").write_bytes(b"wheel")
+    sha256 = hashlib.sha256(b"wheel").hexdigest()
+    (tmp_path / "+simple/pip").mkdir(parents=True)
+    page = tmp_path / "+simple/pip/index.html"
+    page.write_text('<a href="../../files/pip.whl#sha256=%s">pip.whl</a>' % sha256)
+    params = options(tmp_path, index_url="file://%s/+simple/" % tmp_path, filename="pip.whl", sha256=sha256)
+    assert _index_file.fetch(params)["changed"]
+    assert (tmp_path / "new/pip.whl").read_bytes() == b"wheel"
+    page.write_text('<a href="http://127.0.0.1:9/pip.whl">pip.whl</a>')
+    with pytest.raises(AirgapError, match="http://127.0.0.1:9/pip.whl is not a file"):
+        _index_file.fetch(dict(params, dest=str(tmp_path / "other.whl")))
