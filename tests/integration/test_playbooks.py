@@ -132,7 +132,7 @@ def test_loopback_address_of_a_tunnel_is_refused_on_each_node_except_the_index_h
     for name in nodes:
         assert not (control.folder / name).exists(), name
         assert "which is %s itself" % name in said, said
-    assert "set pip_conf_index_address to the address at which the nodes reach idx" in said
+    assert "set pip_conf_index_addresses to a list with the address at which the nodes reach idx" in said
 
 
 def test_index_host_that_is_a_node_may_use_its_own_index(control, index):

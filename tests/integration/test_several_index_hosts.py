@@ -136,12 +136,21 @@ def test_address_of_the_sites_own_is_used_instead_and_names_are_refused(nodes):
     assert rc == 0 and sorted(nodes.addresses("n1")) == ["10.0.0.2", "fd00::1"], output
 
 
-def test_single_index_host_gets_the_name_only_where_the_site_uses_it(nodes):
+@pytest.mark.parametrize(
+    "site",
+    [
+        {"front_tls": False},
+        {"front_certificate": "/etc/ssl/site.pem", "pip_conf_ca": ""},
+        {"pip_conf_clients": ["pip"]},
+    ],
+    ids=["http", "given certificate", "no hosts file"],
+)
+def test_single_index_host_has_a_name_with_the_sites_ca_which_every_pip_can_use_and_its_address_without(nodes, site):
     nodes.write(hosts=("one",), pip_conf_index_addresses=["10.0.0.1"])
-    rc, _changed, output = nodes.play()
-    assert rc == 0 and "URL https://10.0.0.1/airgap/prod/+simple/" in output, output
+    rc, _changed, output = nodes.play(**site)
+    assert rc == 0 and "://10.0.0.1/airgap/prod/+simple/" in output, output
     assert nodes.addresses("n1") == []
-    rc, _changed, output = nodes.play(pip_conf_index_address="airgap-index.internal")
+    rc, _changed, output = nodes.play()
     assert rc == 0 and "URL https://airgap-index.internal/airgap/prod/+simple/" in output, output
     assert nodes.addresses("n1") == ["10.0.0.1"]
 

@@ -43,7 +43,7 @@ def test_node39_does_not_have_a_set_for_other_targets():
 @pytest.mark.parametrize("node", NODES)
 def test_pip_of_a_user_on_the_node_uses_the_index_inside(node):
     listing = read(node, "/opt/airgap/base/bin/pip config list")
-    assert "global.index-url='https://10.213.71.20/airgap/prod/+simple/'" in listing
+    assert "global.index-url='https://airgap-index.internal/airgap/prod/+simple/'" in listing
     assert "global.cert='/etc/airgap/ca.pem'" in listing
     assert read(node, "stat -c %a:%U /etc/pip.conf") == "644:root"
 
@@ -51,7 +51,7 @@ def test_pip_of_a_user_on_the_node_uses_the_index_inside(node):
 @pytest.mark.parametrize("node", NODES)
 def test_uv_on_the_node_would_use_the_index_inside(node):
     text = read(node, "cat /etc/uv/uv.toml")
-    assert 'url = "https://10.213.71.20/airgap/prod/+simple/"\ndefault = true' in text
+    assert 'url = "https://airgap-index.internal/airgap/prod/+simple/"\ndefault = true' in text
     assert "system-certs = true" in text
 
 

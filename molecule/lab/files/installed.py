@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On a node: print, as JSON, its Python, the packages of each environment in a folder, and pip's index.
+"""On a node: print, as JSON, its Python, the packages of each environment in a folder, and pip's index with its address.
 
 installed.py INSTALL_DIR
 """
@@ -7,8 +7,10 @@ installed.py INSTALL_DIR
 import configparser
 import json
 import platform
+import socket
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 
 # Run by each environment's own interpreter.
@@ -26,12 +28,18 @@ def main():
         sets[python.parent.parent.name] = json.loads(listed.stdout.decode())
     config = configparser.RawConfigParser()
     config.read("/etc/pip.conf")
+    url = config.get("global", "index-url", fallback="none")
+    try:
+        address = socket.gethostbyname(urllib.parse.urlsplit(url).hostname or "")
+    except OSError:
+        address = "none"
     print(
         json.dumps(
             {
                 "python": platform.python_version(),
                 "sets": sets,
-                "index_url": config.get("global", "index-url", fallback="none"),
+                "index_url": url,
+                "index_address": address,
             }
         )
     )

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 # The fix, by HTTP status; 0 if there was no response.
 FIXES = {
     0: "Check that it runs, and that %(host)s can reach it. If nodes reach it at another address than Ansible, set "
-    "pip_conf_index_address (or all of pip_conf_index_url). If its certificate is not trusted, set pip_conf_cert.",
+    "pip_conf_index_addresses (or all of pip_conf_index_url). If its certificate is not trusted, set pip_conf_cert.",
     401: "Let the index serve its files without a login inside the gap.",
     403: "Let the index serve its files without a login inside the gap.",
     404: "A server answers, but does not have this index. Check airgap_index_name, and that pip_conf_index_address is the "
