@@ -245,7 +245,7 @@ def main(arguments: t.Sequence[str]) -> None:
         with open(arguments[1], encoding="utf-8") as stream:
             serve(json.load(stream))
     else:
-        print(json.dumps(set_passwords(arguments[1], json.load(sys.stdin), "--check" in arguments[2:])))
+        json.dump(set_passwords(arguments[1], json.load(sys.stdin), "--check" in arguments[2:]), sys.stdout)
 
 
 if __name__ == "__main__":
