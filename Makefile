@@ -124,7 +124,8 @@ unit: setup ## Unit tests of the pure logic, without network
 .PHONY: integration
 integration: setup ## Modules with the real pip and the real devpi-server, on loopback
 	@$(say) "Integration tests"
-	@pytest tests/integration
+	@# Two at a time, each a file: most wait for servers and for Ansible.
+	@pytest --numprocesses 2 --dist loadfile tests/integration
 	@$(say) "A slice of the fuzz test (make fuzz does more)"
 	@pytest tests/fuzz
 	@$(say) "A slice of the hostile test (make hostile does all)"

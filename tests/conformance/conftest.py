@@ -15,13 +15,12 @@ import os
 import subprocess
 import sys
 import venv
-import zipfile
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
 from tests.conformance.simple_api import SimpleIndex
-from tests.integration import interpreters
+from tests.integration import interpreters, kept
 
 # What the table in docs/indexes.md has a row for.
 FEATURES = {
@@ -161,16 +160,8 @@ def unpacked_pip(version):
 
     It is unpacked, because Python compiles what is in a zip file each time.
     """
-    folder = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.cache/pip-" + (version or "newest")))
-    unpacked = os.path.join(folder, "unpacked")
-    if not os.path.isdir(unpacked):
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", folder]
-        subprocess.run([*command, "pip==" + version if version else "pip"], check=True)
-        (wheel,) = [name for name in os.listdir(folder) if name.endswith(".whl")]
-        with zipfile.ZipFile(os.path.join(folder, wheel)) as archive:
-            archive.extractall(unpacked + ".part")
-        os.rename(unpacked + ".part", unpacked)
-    return os.path.join(unpacked, "pip")
+    folder = kept.wheel("pip-" + (version or "newest"), "pip==" + version if version else "pip")
+    return str(folder / "pip")
 
 
 def pip_client(python, version, folder, index):

@@ -15,10 +15,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-import venv
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client
+
+from tests.integration import kept
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION = "6.20.3"
@@ -29,15 +30,7 @@ OWNER_PASSWORD = "owner-secret-2"
 
 def install(version, *plugins):
     """Return the folder of the commands of a devpi-server, installed once with plugins of it."""
-    name = "-".join(["devpi-venv", *([] if version == VERSION else [version]), *plugins])
-    folder = ROOT / ".cache" / name
-    stamp = folder / ("devpi-server-" + version)
-    if not stamp.exists():
-        venv.create(folder, with_pip=True)
-        command = [folder / "bin" / "pip", "install", "--quiet", "devpi-server==" + version, *plugins]
-        subprocess.run(command, check=True)
-        stamp.touch()
-    return folder / "bin"
+    return kept.environment("-".join(["devpi-venv", version, *plugins]), "devpi-server==" + version, *plugins)
 
 
 def free_port():

