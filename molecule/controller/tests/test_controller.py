@@ -113,7 +113,7 @@ def test_collection_that_someone_changed_is_put_right():
 def test_check_looks_at_the_files_and_names_one_that_is_missing():
     done = play("playbooks/check.yml", "-e", "check_sample=1")
     assert "other files of bundle" in " ".join(done.out.split()), done.out
-    # It is gone and not moved away: a file of a bundle with a name in an unknown place is refused.
+    # Removed and not moved away: a file of a bundle with a name in an unknown place is refused.
     lab.read("index", "rm /var/lib/airgap-files/current/files/ca.pem")
     done = play("playbooks/check.yml", "-e", "check_sample=1")
     assert done.rc != 0 and "ca.pem of bundle" in " ".join(done.out.split()), done.out
