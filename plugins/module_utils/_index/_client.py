@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._hashes import CHUNK, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._http_response import check_received
 from ansible_collections.airgap.python.plugins.module_utils._index._names import index_path
 from ansible_collections.airgap.python.plugins.module_utils._secrets import without_login
 from ansible_collections.airgap.python.plugins.module_utils._wheels._wheel import Wheel
@@ -177,6 +178,7 @@ class Client:
             raise AirgapError(
                 "%s %s: the response is larger than any response of devpi. Check the url." % (method, self.url(path))
             )
+        check_received(response)
         if response.will_close:
             self._connection.close()
         found = {key.lower(): value for key, value in response.getheaders()}
@@ -273,6 +275,7 @@ class Client:
             self._connection.request("GET", self.root + path, headers={"User-Agent": "airgap.python"})
             response = self._connection.getresponse()
             found = sha256_stream(t.cast(t.BinaryIO, response))
+            check_received(response)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise self._no_response("GET", path, error) from error
@@ -393,6 +396,7 @@ class Client:
                         digest.update(chunk)
                         stream.write(chunk)
                         chunk = response.read(CHUNK)
+                check_received(response)
                 return digest.hexdigest()
             except http.client.HTTPException as error:
                 self._connection.close()

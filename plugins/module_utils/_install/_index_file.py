@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import make_folder, written_aside
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_file, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._http_response import check_received
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 # What OpenSSL says of a certificate that a wrong clock may be the cause of (X509_verify_cert_error_string(3)).
@@ -91,6 +92,8 @@ def _download(page_url: str, params: Params) -> None:
     try:
         with open_url(url, ACCEPT, params) as response:
             page = response.read(LARGEST_PAGE + 1)
+            if len(page) <= LARGEST_PAGE:
+                check_received(response)
             kind = response.headers.get("Content-Type", "")
             base = response.geturl()
         link = find_link(page, kind, filename)
@@ -102,6 +105,7 @@ def _download(page_url: str, params: Params) -> None:
         url = urljoin(base, link).partition("#")[0]
         with open_url(url, "*/*", params) as response, written_aside(params["dest"]) as stream:
             real = sha256_stream(response, stream.write)
+            check_received(response)
             if real != params["sha256"]:
                 raise AirgapError(
                     "%s has sha256 %s instead of %s, and was not written. Check what the index serves: play index again."

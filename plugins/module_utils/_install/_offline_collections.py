@@ -27,6 +27,7 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_file, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._http_response import check_received
 from ansible_collections.airgap.python.plugins.module_utils._install import _index_file
 
 # Below the folder of collections: what was installed from which archive.
@@ -152,6 +153,7 @@ def _fetch_once(archive: Archive, url: str, path: str, params: Params) -> None:
     try:
         with _index_file.open_url(url, "*/*", params) as response, written_aside(path) as stream:
             real = sha256_stream(response, stream.write)
+            check_received(response)
             if real != archive.sha256:
                 raise AirgapError(
                     "%s has sha256 %s instead of %s, and was not installed. Play index, so that the files of the bundle are "

@@ -17,6 +17,7 @@ import urllib.error
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX, make_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_file, sha256_stream
+from ansible_collections.airgap.python.plugins.module_utils._http_response import check_received
 from ansible_collections.airgap.python.plugins.module_utils._install import _index_file
 
 Params = t.Mapping[str, t.Any]
@@ -101,6 +102,7 @@ def _fetch_once(path: str, params: Params) -> None:
     try:
         with _index_file.open_url(url, "*/*", params) as response, open(path, "wb") as stream:
             real = sha256_stream(response, stream.write)
+            check_received(response)
     except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError) as error:
         raise AirgapError(
             "%s cannot be read: %s. Play index, so that the front serves the files of the bundle; check that this host reaches "

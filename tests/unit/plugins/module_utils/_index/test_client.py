@@ -47,7 +47,10 @@ class StandIn:
                 self.send_response(status)
                 for key, value in headers.items():
                     self.send_header(key, value)
-                self.send_header("Content-Length", str(len(data)))
+                if "Content-Length" in headers:
+                    self.close_connection = True
+                else:
+                    self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
 
@@ -154,6 +157,21 @@ def test_a_change_is_sent_again_and_its_response_says_so(stand_in, client, metho
     assert (response.status, response.repeated, len(stand_in.seen)) == (409, True, 2)
     stand_in.will(409, {"message": "exists"})
     assert not client.send_json(method, "/airgap/prod", {}).repeated
+
+
+def test_response_whose_connection_breaks_in_its_middle_is_requested_again(stand_in, client, tmp_path):
+    cut = {"Content-Length": "90"}
+    stand_in.will(200, b"", **cut)
+    stand_in.will(200, b'{"result":', **cut)
+    stand_in.will(409, {"message": "exists"})
+    assert client.send_json("PUT", "/airgap/prod", {}).repeated
+    stand_in.will(200, b"half", **cut)
+    stand_in.will(200, {"result": {}})
+    stand_in.will(200, b"whole")
+    assert client.download("/one.whl", str(tmp_path / "one.whl")) == hashlib.sha256(b"whole").hexdigest()
+    stand_in.will(200, b"half", **cut)
+    with pytest.raises(AirgapError, match="IncompleteRead"):
+        client.sha256("/one.whl")
 
 
 def test_what_was_created_before_the_connection_broke_gets_its_settings(stand_in, client):
