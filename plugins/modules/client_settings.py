@@ -186,6 +186,10 @@ notes:
   type: list
   elements: str
   returned: success
+index_url:
+  description: The index that the host was configured for. Empty with O(state=absent).
+  type: str
+  returned: success
 answer:
   description: Whether the index answers. Empty if it was not requested.
   type: str

@@ -17,7 +17,7 @@ PLAY = """
   gather_facts: false
   tasks:
     - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: reach}
-    - ansible.builtin.debug: {msg: "URL {{ pip_conf_index_url }} attempts {{ groups['airgap_index'] | length }}"}
+    - ansible.builtin.debug: {msg: "URL {{ pip_conf_index.url }} attempts {{ groups['airgap_index'] | length }}"}
 """
 WHOLE = """
 - hosts: airgap_nodes

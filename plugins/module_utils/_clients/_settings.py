@@ -348,6 +348,7 @@ def ensure(module: AnsibleModule) -> t.Dict[str, t.Any]:
         "changed": bool(steps),
         "steps": [_overrides_search.safe(one) for one in steps],
         "notes": clients.notes(),
+        "index_url": _overrides_search.safe(module.params["index_url"]) if module.params["state"] == "present" else "",
         "answer": _overrides_search.safe(answer),
         "findings": [],
         "diff": [_files_plan.diff(one) for one in clients.changes],
