@@ -46,7 +46,7 @@ def choose(
     target_of = {name: targets.get(str(asked["pythons"].get(name, asked["python"])), "") for name in names}
     fitting = [name for name, one in zip(names, sets) if "targets" not in one or target_of[name] in one["targets"]]
     chosen = [name for name in names if name in (asked["sets"] or fitting)]
-    found = next((one for one in read if one.get("found")), {"item": next(iter(bundles), ""), "locks": []})
+    found: Mapping = next((one for one in read if one.get("found")), {"item": next(iter(bundles), ""), "locks": []})
     has = {"%s/%s" % (one["set"], one["target"]) for one in found["locks"]}
     wanted = ["%s/%s" % (PIP_SET, target) for target in dict.fromkeys(targets.values())]
     wanted += ["%s/%s" % (name, target_of[name]) for name in chosen]
