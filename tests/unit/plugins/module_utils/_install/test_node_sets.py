@@ -89,8 +89,6 @@ def test_check_mode_of_a_site_without_a_bundle_says_what_would_be_installed():
 
 
 def test_filter_returns_the_same():
-    asked = dict(
-        sets=[], python="/p", pythons={}, system=[], bin_sets=[], repair=[], airgap_sets=SETS, targets=["cp313"]
-    )
-    asked["check_mode"] = False
+    asked = {"sets": [], "python": "/p", "pythons": {}, "system": [], "bin_sets": [], "repair": [], "check_mode": False}
+    asked = {**asked, "airgap_sets": SETS, "targets": ["cp313"]}
     assert node_sets(asked, "node", [python("cp313", "/p")], [WHOLE], BUNDLES)["chosen"] == ["base", "new"]
