@@ -55,6 +55,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+id:
+  description: The id of the bundle.
+  type: str
+  returned: success
 run:
   description: The id of this import in the ledger; empty where nothing was written.
   type: str

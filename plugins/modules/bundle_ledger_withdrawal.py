@@ -16,14 +16,39 @@ author:
   - airgap.python authors (@airgap-python)
 options:
   bundle:
-    description: The bundle that is served. A version that it does not have is an error, because it is probably a typo.
+    description:
+      - The bundle that is served. A version that it does not have is an error, because it is probably a typo.
+      - Required with O(versions).
     type: path
-    required: true
   versions:
-    description: The versions, each as C(NAME==VERSION).
+    description:
+      - The versions, each as C(NAME==VERSION).
+      - One of O(versions) and O(same_as) is required.
     type: list
     elements: str
-    required: true
+  same_as:
+    description:
+      - Everything that another index host has as withdrawn, as RV(withdrawn). What differs is recorded, and what is not in it is
+        recorded as restored.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The project.
+        type: str
+        required: true
+      version:
+        description: Its version.
+        type: str
+        required: true
+      reason:
+        description: Why.
+        type: str
+        default: ""
+      gone:
+        description: Whether it is not served at all.
+        type: bool
+        default: false
   how:
     description:
       - V(gone) is not served at all. V(yanked) stays listed for those who pin it (PEP 592), which a static index can do.
@@ -32,7 +57,7 @@ options:
     choices: [gone, yanked, restored]
     default: gone
   reason:
-    description: The reason. It is needed unless O(how=restored).
+    description: The reason. It is needed with O(versions), unless O(how=restored).
     type: str
     default: ""
   index:
@@ -92,13 +117,26 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "bundle": {"type": "path", "required": True},
-            "versions": {"type": "list", "elements": "str", "required": True},
+            "bundle": {"type": "path"},
+            "versions": {"type": "list", "elements": "str"},
+            "same_as": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "version": {"type": "str", "required": True},
+                    "reason": {"type": "str", "default": ""},
+                    "gone": {"type": "bool", "default": False},
+                },
+            },
             "how": {"type": "str", "choices": list(_withdrawal.HOW), "default": "gone"},
             "reason": {"type": "str", "default": ""},
             "operator": {"type": "str", "default": ""},
             "index": {"type": "str", "required": True},
         },
+        required_one_of=[["versions", "same_as"]],
+        mutually_exclusive=[["versions", "same_as"]],
+        required_by={"versions": "bundle"},
         supports_check_mode=True,
     )
     try:

@@ -12,6 +12,8 @@ description:
   - Restores what M(airgap.python.index_backup) backed up, with owners and modes, to a host that does not have it.
   - The whole backup is checked first. Each source appears under its path when all of it is there.
   - Nothing is ever replaced. A source that is in place already is left as it is; one that differs is an error.
+  - Accounts of the index that the host lacks are created before, if the backup says that this collection created them. They get
+    numbers that are free.
   - The data of devpi-server (the source C(devpi)) get a new identity, so that a replica, which may have later changes, does not mix
     these with the next ones. The role devpi copies its data again.
 author:
@@ -81,6 +83,25 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _disk_space
 from ansible_collections.airgap.python.plugins.module_utils._backup import _restore, _snapshot
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _accounts,
+    _front,
+    _host,
+    _pypiserver,
+    _service,
+)
+
+# What the accounts say that the roles of the index create.
+COMMENTS = (_front.COMMENT, _pypiserver.COMMENT, _service.COMMENT)
+
+
+def create_account(module: AnsibleModule, name: str, comment: str) -> None:
+    """Create an account that the host lacks; raises AirgapError where that would let others read its files."""
+    account, gid, members = _host.read_account(name)
+    problems = _accounts.why_unusable(name, account, members, comment, "An account of the backup")
+    if problems:
+        raise AirgapError(*problems)
+    _accounts.create(module, name, comment, gid is None)
 
 
 def main() -> None:
@@ -99,7 +120,13 @@ def main() -> None:
     )
     sources = [_snapshot.Source(one["name"], one["path"], one["optional"]) for one in module.params["sources"]]
     try:
-        result = _restore.ensure_restored(module.params["path"], sources, module.check_mode)
+        result = _restore.ensure_restored(
+            module.params["path"],
+            sources,
+            module.check_mode,
+            COMMENTS,
+            lambda name, comment: create_account(module, name, comment),
+        )
     except AirgapError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

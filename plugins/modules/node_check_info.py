@@ -65,7 +65,9 @@ options:
     elements: str
     default: []
   system:
-    description: Names of sets that are in an interpreter instead of an environment. They are not checked.
+    description: >-
+      Names of sets that are in an interpreter instead of an environment. Only the packages of their locks are looked at, and
+      C(pip check), which looks at all packages of an interpreter, does not run.
     type: list
     elements: str
     default: []

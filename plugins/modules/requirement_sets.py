@@ -111,7 +111,7 @@ options:
     elements: str
     default: []
   repair:
-    description: Sets to build from nothing, whatever state they are in.
+    description: Sets to build from nothing, whatever state they are in; those of O(system) are installed again.
     type: list
     elements: str
     default: []

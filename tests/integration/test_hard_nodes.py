@@ -195,6 +195,10 @@ def test_set_is_installed_into_an_interpreter_itself_where_that_is_asked_for_by_
     assert subprocess.run(code, stdout=subprocess.PIPE, check=True).stdout == b"2.0\n"
     part = next(pathlib.Path(tmp_path / "system/lib").glob("python*/site-packages/part.py"))
     assert part.read_bytes().endswith(b"#")
+    part.write_text("version = '6.6.6'\n")
+    assert not empty.install(system=["base"])["changed"]
+    assert action(empty.install(system=["base"], repair=["base"])) == "installed"
+    assert part.read_bytes().endswith(b"#")
     empty.index.files[make_wheel("app", "3.0")[0]] = b"something else"
     empty.locks["base"] = empty.locks["base"].replace("2.0", "3.0")
     assert empty.install(system=["base"])["failed"]

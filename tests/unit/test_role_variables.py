@@ -206,6 +206,15 @@ def test_variable_that_goes_to_a_module_has_its_type_and_its_choices(module_opti
         assert mine["default"] == its["default"]
 
 
+def test_every_result_that_a_role_reads_is_registered_by_a_task():
+    texts = [path.read_text(encoding="utf-8") for one in ("roles", "playbooks") for path in (ROOT / one).rglob("*.yml")]
+    registered = {
+        name for text in texts for name in re.findall(r"(?:register|loop_var): (__\w+)|(__\w+):", text) for name in name
+    }
+    read_names = {name for text in texts for name in re.findall(r"\b__[a-z]\w+", text)}
+    assert read_names - registered == set()
+
+
 def test_variable_that_follows_another_role_has_its_type():
     everywhere = {name: option for role in ROLES for name, option in options(role).items()}
     followed = 0

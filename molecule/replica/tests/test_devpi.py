@@ -7,8 +7,9 @@ The tests run in order: what one leaves, the next finds.
 from __future__ import annotations
 
 import json
+import tempfile
 
-from conftest import INVENTORIES, install_while, lab, play, start_again
+from conftest import bring_inside, copy, install_while, lab, ledger, play, play_promoted, said, send, start_again
 
 DEVPI = ("-e", "airgap_index_kind=devpi")
 NAMES = ("secret", "root.password", "airgap.password")
@@ -41,16 +42,6 @@ def versions(host):
     return ask(host, "/airgap/prod/jmespath")
 
 
-def said(result):
-    """Return the output of a run in one line."""
-    return " ".join(result.out.split())
-
-
-def play_promoted(playbook, *arguments):
-    """Run a playbook with index2 as the first index host: Ansible adds the hosts in the order of the inventories."""
-    return lab.play("-i", lab.INVENTORY, playbook, *DEVPI, *arguments, inventory=INVENTORIES[1])
-
-
 def test_replica_has_every_file_and_the_secrets_of_the_primary_which_no_output_has():
     done = play("playbooks/index.yml", *DEVPI, "-vvv")
     assert done.rc == 0, done.out[-3000:]
@@ -65,8 +56,9 @@ def test_replica_has_every_file_and_the_secrets_of_the_primary_which_no_output_h
 
 
 def test_second_run_changes_nothing_and_the_check_passes():
-    done = play("playbooks/index.yml", *DEVPI)
-    assert (done.rc, done.changed) == (0, 0), done.out
+    for mode in ((), ("--check", "--diff")):
+        done = play("playbooks/index.yml", *DEVPI, *mode)
+        assert (done.rc, done.changed) == (0, 0), done.out
     done = play("playbooks/index.yml", *DEVPI, "-e", "backup_now=true", "--tags", "backup")
     assert done.rc == 0, done.out
     done = play("playbooks/check.yml", *DEVPI)
@@ -79,6 +71,47 @@ def test_withdrawn_version_is_gone_on_both_and_comes_back_on_both():
         assert done.rc == 0, done.out
         for host in ("index", "index2"):
             assert len(versions(host)) == count
+
+
+def test_bundle_from_a_disk_reaches_the_replica_and_a_second_run_changes_nothing():
+    bring_inside(DEVPI, "devpi-disk", "colorama")
+    assert served("index") == served("index2")
+
+
+def test_preview_of_the_site_reports_no_change():
+    done = play("playbooks/nodes.yml", *DEVPI, "--check", "--diff", "--limit", "airgap_nodes")
+    assert (done.rc, done.changed) == (0, 0), done.out
+
+
+def test_replica_of_a_restored_primary_is_reported_and_goes_back_with_it():
+    # The backup was made before the bundle from the disk, which the replica has.
+    later = ledger("index2")["id"]
+    with tempfile.TemporaryDirectory() as folder:
+        copy("index", "/var/backups/airgap", folder)
+        lab.run(["podman", "rm", "--force", "airgap-index"])
+        start_again()
+        send(folder + "/airgap", "index", "/mnt/backup")
+    restore = ("playbooks/restore.yml", *DEVPI, "-e", "backup_restore_from=/mnt/backup", "-e", "backup_state=absent")
+    done = play(*restore, "--limit", "!index2")
+    assert done.rc == 0, done.out
+    assert served("index") != served("index2")
+    done = play("playbooks/check.yml", *DEVPI, "-e", "backup_state=absent")
+    assert done.rc == 2 and done.hosts["index2"]["failed"] == 1 and done.hosts["index"]["failed"] == 0, done.out
+    assert "a copy of another primary" in said(done) and "Play index" in said(done), done.out
+
+    # The next run copies the primary's data, and says what is left to do: the replica's own host has a later bundle.
+    done = play("playbooks/index.yml", *DEVPI)
+    assert done.rc == 2 and "index2 has bundle %s" % later in said(done) and "-e transfer_source=index" in said(done), (
+        done.out
+    )
+    assert served("index") == served("index2")
+    done = play(*restore)
+    assert done.rc == 0, done.out
+    assert ledger("index2")["id"] == ledger("index")["id"] != later
+    done = play("playbooks/check.yml", *DEVPI, "-e", "backup_state=absent", "-e", "check_sample=0")
+    assert done.rc == 0, done.out
+    done = play(*restore)
+    assert (done.rc, done.changed) == (0, 0), done.out
 
 
 def test_replica_that_does_not_run_fails_the_check():

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import INDEXES, install_while, lab, play, start_again
+from conftest import INDEXES, bring_inside, drop, install_while, lab, play, start_again
 
 STATIC = ("-e", "airgap_index_kind=static")
 
@@ -39,8 +39,27 @@ def test_nodes_know_all_index_hosts_under_one_name():
 
 def test_second_run_changes_nothing():
     for playbook in ("playbooks/transfer.yml", "playbooks/index.yml", "playbooks/nodes.yml"):
-        done = play(playbook, *STATIC)
-        assert (done.rc, done.changed) == (0, 0), done.out
+        for mode in ((), ("--check", "--diff")):
+            done = play(playbook, *STATIC, *mode)
+            assert (done.rc, done.changed) == (0, 0), done.out
+
+
+def test_bundle_from_a_disk_reaches_both_and_a_second_run_changes_nothing():
+    bring_inside(STATIC, "static-disk", "six")
+    assert len(set(served())) == 1
+
+
+@pytest.mark.parametrize("node", ["node39", "node313"])
+def test_pip_and_uv_go_on_with_the_next_address_where_the_first_does_not_answer(node):
+    pip = "/opt/airgap/base/bin/pip install --quiet --no-cache-dir --target /tmp/%s %s"
+    lab.read(node, "rm -rf /tmp/uv /tmp/dropped; " + pip % ("uv", "uv"))
+    first = lab.read(node, "getent ahostsv4 airgap-index.internal").split()[0]
+    uv = "SSL_CERT_FILE=/etc/airgap/ca.pem /tmp/uv/bin/uv pip install --quiet --no-cache --target /tmp/dropped flask"
+    uv += " --python /opt/airgap/base/bin/python --default-index https://airgap-index.internal/airgap/prod/+simple/"
+    with drop(node, {"10.213.71.20": "index", "10.213.71.21": "index2"}[first]):
+        # uv imports what Debian has in a package of its own for Python 3.9.
+        for install in (pip % ("dropped", "flask"),) + ((uv,) if node != "node39" else ()):
+            lab.read(node, install + " && test -e /tmp/dropped/flask/__init__.py && rm -rf /tmp/dropped")
 
 
 def test_index_host_that_cannot_take_the_bundle_keeps_the_others_from_switching():
@@ -58,6 +77,21 @@ def test_index_host_that_cannot_take_the_bundle_keeps_the_others_from_switching(
     after = served()
     assert len(set(after)) == 1 and after != before
     done = play("playbooks/withdraw.yml", *STATIC, "-e", json.dumps(dict(what, withdraw_how="restored")))
+    assert done.rc == 0, done.out
+    assert len(set(served())) == 1
+
+
+def test_version_withdrawn_while_an_index_host_was_away_is_withdrawn_there_in_the_next_run():
+    what = json.dumps({"withdraw": ["jmespath==1.1.0"], "withdraw_reason": "a test"})
+    done = play("playbooks/withdraw.yml", *STATIC, "-e", what, "--limit", "index")
+    assert done.rc == 0, done.out
+    assert len(set(served())) == 2
+    done = play("playbooks/index.yml", *STATIC)
+    assert done.rc == 0, done.out
+    assert len(set(served())) == 1
+    for host in INDEXES:
+        assert lab.read(host, "find /var/lib/airgap-static/current/ -name 'jmespath*'") == ""
+    done = play("playbooks/withdraw.yml", *STATIC, "-e", what, "-e", "withdraw_how=restored")
     assert done.rc == 0, done.out
     assert len(set(served())) == 1
 

@@ -109,6 +109,32 @@ def owner_here(number: int, known: t.Mapping[str, str], by_name: t.Callable[[str
     return number
 
 
+def missing_accounts(
+    document: t.Mapping[str, t.Any], sources: t.Sequence[_snapshot.Source], comments: t.Container[str]
+) -> t.Dict[str, str]:
+    """Return the accounts that sources belong to and that this host lacks, with their comments, if it is one of those given.
+
+    Another account could get the number that one of them had.
+    """
+    found = {}
+    for source in sources:
+        for entry in document["sources"][source.name]:
+            for kind, number in (("users", entry["uid"]), ("groups", entry["gid"])):
+                name = document[kind].get(str(number), "")
+                comment = document.get("comments", {}).get(name)
+                if comment in comments and not _has_account(name):
+                    found[name] = comment
+    return found
+
+
+def _has_account(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 def _name_here(number: int, kind: str) -> str:
     try:
         return pwd.getpwuid(number).pw_name if kind == "user" else grp.getgrgid(number).gr_name
@@ -206,8 +232,17 @@ def _write(origin: str, aside: str, entry: t.Mapping[str, t.Any], document: t.Ma
         os.chmod(place, entry["mode"] & 0o777)
 
 
-def ensure_restored(folder: str, sources: t.Sequence[_snapshot.Source], check_mode: bool) -> t.Dict[str, t.Any]:
-    """Check a backup and restore what is not in place; return the result of the module."""
+def ensure_restored(
+    folder: str,
+    sources: t.Sequence[_snapshot.Source],
+    check_mode: bool,
+    comments: t.Container[str] = (),
+    create_account: t.Callable[[str, str], object] = lambda name, comment: None,
+) -> t.Dict[str, t.Any]:
+    """Check a backup and restore what is not in place; return the result of the module.
+
+    Accounts with these comments are created with ``create_account``, called with name and comment, where the host lacks them.
+    """
     backup = choose(folder)
     document = _snapshot.read(backup)
     wanted = plan(document, sources)
@@ -217,6 +252,8 @@ def ensure_restored(folder: str, sources: t.Sequence[_snapshot.Source], check_mo
             "The backup %s is damaged: %s. Nothing was restored. Use another one." % (backup, "; ".join(problems))
         )
     if not check_mode:
+        for name, comment in sorted(missing_accounts(document, wanted, comments).items()):
+            create_account(name, comment)
         restore(backup, document, wanted)
     return {
         "changed": bool(wanted),

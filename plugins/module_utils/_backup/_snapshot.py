@@ -273,6 +273,15 @@ def _account_names(sources: t.Mapping[str, t.Sequence[Entry]]) -> t.Tuple[t.Dict
     return users, groups
 
 
+def _account_comments(names: t.Iterable[str]) -> t.Dict[str, str]:
+    """Return the comments of the accounts that have these names: they tell which ones this collection created."""
+    comments = {}
+    for name in names:
+        with contextlib.suppress(KeyError):
+            comments[name] = pwd.getpwnam(name).pw_gecos.strip(",")
+    return comments
+
+
 def create(folder: str, sources: t.Sequence[Source], at: datetime.datetime) -> str:
     """Make a backup in a folder and return its path; raises AirgapError, and OSError where the disk does.
 
@@ -313,6 +322,7 @@ def create(folder: str, sources: t.Sequence[Source], at: datetime.datetime) -> s
         "sources": found,
         "users": users,
         "groups": groups,
+        "comments": _account_comments({*users.values(), *groups.values()}),
     }
     write_atomic(os.path.join(work, LIST), _json.render(document).encode("utf-8"), 0o600)
     os.sync()

@@ -162,6 +162,7 @@ def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
         _ledger.append(params["path"], records)
     return {
         "changed": bool(records),
+        "id": bundle.manifest["id"],
         "recorded": bool(records),
         "settled": not records and _new_inventory(bundle, params) is None,
         "run": records[0]["run"] if records else "",

@@ -16,6 +16,8 @@ _PIN = re.compile(
     r"\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*==\s*(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*\Z"
 )
 HOW = (_ledger.GONE, _ledger.YANKED, _ledger.RESTORED)
+# The reason of a version that is served again because another index host does not have it as withdrawn.
+SAME = "as on the first index host"
 Versions = t.Mapping[str, t.Iterable[str]]
 
 
@@ -62,6 +64,25 @@ def plan(ledger: _ledger.Ledger, pins: t.Iterable[str], how: str, reason: str, k
     return wanted
 
 
+def plan_same(
+    ledger: _ledger.Ledger, wanted: t.Iterable[t.Mapping[str, t.Any]]
+) -> t.List[t.Tuple[str, str, t.List[str]]]:
+    """Return what to record so that a ledger has as withdrawn what another index host has: how, reason and versions."""
+    now = {pin: (one.how, one.reason) for pin, one in ledger.withdrawn.items()}
+    then = {
+        "%s==%s" % (normalize(one["name"]), one["version"]): (
+            _ledger.GONE if one["gone"] else _ledger.YANKED,
+            one["reason"],
+        )
+        for one in wanted
+    }
+    found: t.Dict[t.Tuple[str, str], t.List[str]] = {}
+    for pin in sorted({*now, *then}):
+        if now.get(pin) != then.get(pin):
+            found.setdefault(then.get(pin, (_ledger.RESTORED, SAME)), []).append(pin)
+    return [(how, reason, versions) for (how, reason), versions in sorted(found.items())]
+
+
 def is_gone(withdrawn: t.Iterable[t.Mapping[str, t.Any]], name: str, version: str) -> bool:
     """Return whether a version of a project is withdrawn and not served at all."""
     return any((one["name"], one["version"]) == (normalize(name), version) and one["gone"] for one in withdrawn)
@@ -70,24 +91,37 @@ def is_gone(withdrawn: t.Iterable[t.Mapping[str, t.Any]], name: str, version: st
 def record(params: t.Mapping[str, t.Any], check_mode: bool) -> t.Dict[str, t.Any]:
     """Record a withdrawal, unless the ledger has it; return the result of the module."""
     ledger = _ledger.read(params["path"])
-    if params["how"] != _ledger.RESTORED and not params["reason"].strip():
-        raise AirgapError("No reason is given, and the ledger keeps it for the next person. Set withdraw_reason.")
-    known = versions_in(_manifest.read(params["bundle"]))
-    versions = plan(ledger, params["versions"], params["how"], params["reason"], known)
-    if versions:
-        line = _ledger.Withdrawal(
+    same = params.get("same_as")
+    planned = _plan_given(ledger, params) if same is None else plan_same(ledger, same)
+    lines = [
+        _ledger.Withdrawal(
             run=uuid.uuid4().hex,
             versions=versions,
-            how=params["how"],
-            reason=params["reason"],
+            how=how,
+            reason=reason,
             operator=params["operator"],
             user=_import.login_user(),
             published_to=params["index"],
             when=_clock.render_precisely(_clock.now()),
             after=len(ledger.imports),
         )
-        if not check_mode:
-            written = {key: value for key, value in line._asdict().items() if key != "after"}
-            _ledger.append(params["path"], [dict(written, event="withdrawal")])
-        ledger = ledger._replace(withdrawals=[*ledger.withdrawals, line])
-    return {"changed": bool(versions), "versions": versions, "withdrawn": _ledger.withdrawn_options(ledger)}
+        for how, reason, versions in planned
+    ]
+    if lines and not check_mode:
+        written = ({key: value for key, value in one._asdict().items() if key != "after"} for one in lines)
+        _ledger.append(params["path"], [dict(one, event="withdrawal") for one in written])
+    ledger = ledger._replace(withdrawals=[*ledger.withdrawals, *lines])
+    return {
+        "changed": bool(lines),
+        "versions": [version for one in lines for version in one.versions],
+        "withdrawn": _ledger.withdrawn_options(ledger),
+    }
+
+
+def _plan_given(ledger: _ledger.Ledger, params: t.Mapping[str, t.Any]) -> t.List[t.Tuple[str, str, t.List[str]]]:
+    """Return how, reason and versions of the record for a withdrawal that is asked for; none where the ledger has it."""
+    if params["how"] != _ledger.RESTORED and not params["reason"].strip():
+        raise AirgapError("No reason is given, and the ledger keeps it for the next person. Set withdraw_reason.")
+    known = versions_in(_manifest.read(params["bundle"]))
+    versions = plan(ledger, params["versions"], params["how"], params["reason"], known)
+    return [(params["how"], params["reason"], versions)] if versions else []

@@ -42,10 +42,12 @@ class SystemSets:
         self.jobs: t.Dict[str, SystemJob] = {}
 
     def prepare(self, name: str, interpreter: str, python: _venv_plan.Python, lock_text: str, pip: _lock.Pin) -> None:
-        """Find what a set lacks; raises AirgapError if the interpreter must not be changed."""
+        """Find what a set lacks, all of it for a repair; raises AirgapError if the interpreter must not be changed."""
         installed = _system_packages.probe(interpreter, self.run)
         pins = _lock.parse_pins(lock_text, "The lock of the set " + name)
         plan = _system_packages.plan(installed, pins, _system_packages.read_record(self.root, name))
+        if name in self.params["repair"]:
+            plan = _system_packages.SystemPlan(reinstall=tuple(pins))
         if plan.changed:
             _system_packages.check_reserved(interpreter, name, installed, self.params["break_system_packages"])
         self.jobs[name] = SystemJob(name, interpreter, python, lock_text, pip, installed, plan)

@@ -15,6 +15,7 @@ import uuid
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._files import read_if_exists
 from ansible_collections.airgap.python.plugins.module_utils._report import _contents, _report_files
 from ansible_collections.airgap.python.plugins.module_utils._report._license import License
 
@@ -28,7 +29,6 @@ try:
     from cyclonedx.output.json import JsonV1Dot6
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.spdx import is_expression
-    from cyclonedx.validation.json import JsonStrictValidator
     from packageurl import PackageURL
 except ImportError:
     LIBRARY_ERROR = traceback.format_exc()
@@ -48,7 +48,11 @@ def write_sbom(root: str, check_mode: bool) -> t.Dict[str, t.Any]:
         raise AirgapError(missing_required_lib("cyclonedx-python-lib[json-validation]"), exception=LIBRARY_ERROR)
     contents = _contents.read_contents(root)
     edges = edges_of(contents)
-    result = _report_files.write_report(root, _report_files.SBOM, render(compose(contents, edges)), check_mode)
+    text = render(compose(contents, edges))
+    if read_if_exists(dest) != text.encode("utf-8", "backslashreplace"):
+        # The same text was valid when it was written.
+        validate(text)
+    result = _report_files.write_report(root, _report_files.SBOM, text, check_mode)
     return dict(
         result,
         components=len(_manifest.entries(contents.manifest)),
@@ -170,16 +174,26 @@ def compose(contents: _contents.Contents, edges: Edges) -> t.Any:
 
 
 def render(bom: t.Any) -> str:
-    """Return the text of a bill; raises AirgapError if it does not match the schema."""
-    text: str = JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
+    """Return the text of a bill."""
+    return str(JsonV1Dot6(bom).output_as_string(indent=1)) + "\n"
+
+
+def validate(text: str) -> None:
+    """Raise AirgapError if the text of a bill does not match the schema."""
+    # Not at the top: this import takes longer than all else here.
+    try:
+        from cyclonedx.validation.json import JsonStrictValidator
+    except ImportError as error:
+        raise AirgapError(
+            missing_required_lib("cyclonedx-python-lib[json-validation]"), exception=traceback.format_exc()
+        ) from error
     document = json.loads(text)
     # The library's validator needs 50 ms for each URL. _URL has matched them all, so one is enough for the schema.
     with_url = [one for one in document.get("components", []) if "externalReferences" in one]
     for one in with_url[1:]:
         del one["externalReferences"]
-    error: t.Any = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document))
-    if error is not None:
+    found: t.Any = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document))
+    if found is not None:
         raise AirgapError(
-            "The bill of materials is not valid CycloneDX 1.6: %s. It was not written." % str(error.data)[:400]
+            "The bill of materials is not valid CycloneDX 1.6: %s. It was not written." % str(found.data)[:400]
         )
-    return text

@@ -297,20 +297,23 @@ def check_running(
     if rc or not in_full:
         return ["its Python does not run: %s" % last_line(errors)] if rc else []
     modules = [names for project, names in importable(projects, folder).items() if project not in not_imported]
-    rc, output, errors = run([python, "-I", "-c", IMPORT], json.dumps(modules))
-    try:
-        failed = json.loads(output)
-    except ValueError:
-        return ["its Python ended with code %d while it imported the packages: %s" % (rc, last_line(errors))]
-    problems = []
-    if failed:
-        texts = ["%s (%s)" % (name, " ".join(failed[name].split())[:200]) for name in sorted(failed)]
-        problems.append("cannot be imported: %s" % few(texts))
+    problems = failed_imports(python, modules, run)
     rc, output, errors = run([python, "-I", "-m", "pip", *pip_arguments("check")], "")
     if rc:
         lines = [line.strip() for line in (output or errors).splitlines() if line.strip()]
         problems.append("pip check: %s" % few(lines))
     return problems
+
+
+def failed_imports(python: str, modules: t.Sequence[t.Sequence[str]], run: Run) -> t.List[str]:
+    """Return which modules an interpreter cannot import; ``modules`` are those of each project."""
+    rc, output, errors = run([python, "-I", "-c", IMPORT], json.dumps(modules))
+    try:
+        failed = json.loads(output)
+    except ValueError:
+        return ["its Python ended with code %d while it imported the packages: %s" % (rc, last_line(errors))]
+    texts = ["%s (%s)" % (name, " ".join(failed[name].split())[:200]) for name in sorted(failed)]
+    return ["cannot be imported: %s" % few(texts)] if failed else []
 
 
 def last_line(output: str) -> str:

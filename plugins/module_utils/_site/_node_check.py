@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._install import _venv
 from ansible_collections.airgap.python.plugins.module_utils._pip import _arguments, _causes, _failure
-from ansible_collections.airgap.python.plugins.module_utils._site import _environment_check
+from ansible_collections.airgap.python.plugins.module_utils._site import _environment_check, _system_check
 from ansible_collections.airgap.python.plugins.module_utils._target._survey import describe_interpreter
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
@@ -33,13 +33,13 @@ def targets_of(options: Options, run: _environment_check.Run) -> t.Tuple[t.Dict[
 
 
 def sets_of(options: Options, targets: t.Mapping[str, str]) -> t.List[t.Tuple[str, str]]:
-    """Return the sets that a node should have in environments, each with its target; ``targets`` are those of its interpreters."""
+    """Return the sets that a node should have, each with its target; ``targets`` are those of its interpreters."""
     found = []
     for one in options["sets"]:
         name = str(one["name"])
         target = targets[options["pythons"].get(name, options["python"])]
         is_wanted = name in options["only"] if options["only"] else not one.get("targets") or target in one["targets"]
-        if target and is_wanted and name not in options["system"]:
+        if target and is_wanted:
             found.append((name, target))
     return found
 
@@ -77,14 +77,23 @@ def check(options: Options, folder: str, run: _environment_check.Run) -> t.Dict[
     found = []
     for name, target in sets_of(options, targets):
         wanted = str(options["locks"].get(name, {}).get(target, ""))
-        path = os.path.join(options["dir"], name)
-        one = _environment_check.check(path, wanted, run, options["full"], options["not_imported"], options["additive"])
+        if name in options["system"]:
+            python = options["pythons"].get(name, options["python"])
+            one = _system_check.check(
+                options["dir"], name, python, wanted, run, options["full"], options["not_imported"]
+            )
+        else:
+            path = os.path.join(options["dir"], name)
+            one = _environment_check.check(
+                path, wanted, run, options["full"], options["not_imported"], options["additive"]
+            )
         if options["locks"] and not wanted:
             text = "the bundle that is served has no lock of it for the target %s" % target
             one = one._replace(problems=(*one.problems, text))
         found.append((name, one))
     canary = None
-    right = [one for dummy, one in found if not one.problems]
+    # In the environments: an interpreter may be without pip.
+    right = [one for name, one in found if not one.problems and name not in options["system"]]
     pin = smallest(pin for one in right for pin in one.pins)
     if options["canary"] and pin is not None:
         message = install_canary(right[0].path, pin, folder, run)
@@ -110,7 +119,15 @@ def _result(
         }
         for name, one in found
     ]
-    problems += ["%s: %s" % (one.path, "; ".join(one.problems)) for dummy, one in found if one.problems]
+    problems += [
+        "%s: %s"
+        % (
+            one.path if os.path.basename(one.path) == name else "the set %s in %s" % (name, one.path),
+            "; ".join(one.problems),
+        )
+        for name, one in found
+        if one.problems
+    ]
     if canary is not None and not canary["ok"]:
         problems.append("pip did not install %s from the index: %s" % (canary["package"], canary["message"]))
     return {

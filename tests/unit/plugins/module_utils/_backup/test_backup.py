@@ -10,10 +10,12 @@ import hashlib
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import sqlite3
 import subprocess
 import sys
+import types
 import typing as t
 
 import pytest
@@ -252,6 +254,52 @@ def test_restored_server_is_another_one_for_its_replicas_and_a_second_restore_ch
     # The server notes its new identity when it starts.
     note.write_text(json.dumps({"role": "primary", "uuid": "new"}), encoding="utf-8")
     assert not _restore.ensure_restored(str(site.backups), sources, False)["changed"]
+
+
+def test_account_of_the_index_that_a_fresh_host_lacks_is_created_before_it_gets_its_files(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = site.back_up() / _snapshot.LIST
+    site.lose()
+    # Another host, where the number of the index's account belongs to someone else, and to nobody yet that of its group.
+    document = json.loads(listed.read_text())
+    document["users"] = {str(os.getuid()): "web"}
+    document["groups"] = {str(os.getgid()): "web-group"}
+    document["comments"] = {
+        "web": "of this collection",
+        "web-group": "of this collection",
+        "other": "of this collection",
+    }
+    listed.write_text(json.dumps(document))
+    created: t.List[str] = []
+
+    def find(name: str) -> types.SimpleNamespace:
+        if name not in created:
+            raise KeyError(name)
+        return types.SimpleNamespace(pw_uid=os.getuid(), gr_gid=os.getgid())
+
+    monkeypatch.setattr("pwd.getpwnam", find)
+    monkeypatch.setattr("grp.getgrnam", find)
+
+    def restore(*comments: str, check_mode: bool = False) -> t.Dict[str, t.Any]:
+        return _restore.ensure_restored(
+            str(site.backups), site.sources, check_mode, comments, lambda name, comment: created.append(name)
+        )
+
+    with pytest.raises(AirgapError, match="here that number belongs to"):
+        restore("of another program")
+    restore("of this collection", check_mode=True)
+    assert created == []
+    assert restore("of this collection")["changed"]
+    assert created == ["web", "web-group"]
+    assert not restore("of this collection")["changed"]
+    assert created == ["web", "web-group"]
+
+
+def test_backup_says_which_accounts_the_collection_created(site: Site) -> None:
+    own = pwd.getpwuid(os.getuid())
+    document = json.loads((site.back_up() / _snapshot.LIST).read_text())
+    assert document["comments"][own.pw_name] == own.pw_gecos.strip(",")
 
 
 def test_restore_replaces_nothing(site: Site) -> None:

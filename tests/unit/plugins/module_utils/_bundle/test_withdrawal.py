@@ -78,6 +78,21 @@ def test_restored_version_is_served_again(site: t.Dict[str, t.Any]) -> None:
     assert withdrawn(site) == []
 
 
+def test_further_index_host_gets_what_the_first_has_withdrawn_and_restored(site: t.Dict[str, t.Any]) -> None:
+    _withdrawal.record(dict(site, versions=["zope-app==1.0", "zope-app==2.0"]), False)
+    # The second is no longer in the bundle, and the last has another reason now.
+    other = [
+        {"name": "old", "version": "1", "reason": "CVE-3", "gone": False},
+        {"name": "zope-app", "version": "2.0", "reason": "CVE-2", "gone": True},
+    ]
+    same = {"path": site["path"], "same_as": other, "operator": "ann", "index": "airgap/prod"}
+    assert _withdrawal.record(same, True)["withdrawn"] == other
+    assert _withdrawal.record(same, False)["versions"] == ["zope-app==2.0", "zope-app==1.0", "old==1"]
+    assert withdrawn(site) == [("old", "1", "CVE-3", False), ("zope-app", "2.0", "CVE-2", True)]
+    assert not _withdrawal.record(same, False)["changed"]
+    assert _withdrawal.record(dict(same, same_as=[]), False)["withdrawn"] == []
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -70,6 +70,7 @@ def unit(**variables):
         "devpi_port": 3141,
         "_devpi_has_front": True,
         "_devpi_is_local": True,
+        "devpi_allowed_networks": [],
     }
     with open(TEMPLATE, encoding="utf-8") as stream:
         return jinja2.Template(stream.read(), trim_blocks=True).render(dict(values, **variables))

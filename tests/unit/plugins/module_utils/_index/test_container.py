@@ -32,6 +32,7 @@ def quadlet(**variables):
         "devpi_port": 3141,
         "_devpi_is_local": True,
         "_devpi_has_front": True,
+        "devpi_allowed_networks": [],
     }
     with open(TEMPLATE.replace(".service.j2", ".container.j2"), encoding="utf-8") as stream:
         text = jinja2.Template(stream.read(), trim_blocks=True, undefined=jinja2.StrictUndefined)

@@ -191,13 +191,16 @@ def test_port_is_opened_by_systemd_at_each_address_and_passed_to_nginx(kind):
 UNITS = {
     "devpi-server": index_host.unit,
     "devpi-server without a front": lambda: index_host.unit(_devpi_has_front=False, _devpi_is_local=False),
+    "devpi-server without a front, for named networks": lambda: index_host.unit(
+        _devpi_has_front=False, _devpi_is_local=False, devpi_allowed_networks=["10.0.0.0/8", "fd00::/8"]
+    ),
     "front of devpi": lambda: render(_front.SERVICE),
     "front of a static index": lambda: render(_front.SERVICE, "static"),
     "renewal": lambda: render(_front.RENEWAL),
 }
 
 
-# Nodes reach it themselves, at addresses that the unit does not know.
+# Nodes reach it themselves, at addresses that the unit does not know. With devpi_allowed_networks it does.
 HIGHER = {"devpi-server without a front": 1.1}
 
 

@@ -203,7 +203,12 @@ def test_the_sets_of_a_node_are_those_of_the_targets_of_their_interpreters() -> 
         "only": [],
     }
     targets = {"/usr/bin/python3": "node", "/opt/python": "other"}
-    assert _node_check.sets_of(options, targets) == [("one", "node"), ("two", "other"), ("all", "node")]
+    assert _node_check.sets_of(options, targets) == [
+        ("one", "node"),
+        ("two", "other"),
+        ("all", "node"),
+        ("sys", "node"),
+    ]
     assert _node_check.sets_of(dict(options, only=["all"]), targets) == [("all", "node")]
     assert _node_check.sets_of(options, dict.fromkeys(targets, "")) == []
 
