@@ -28,7 +28,8 @@ _value:
     - C(publish), the tasks of the role publish; C(server), the program behind the front, empty if there is none.
     - C(front), whether this collection serves the index; C(copies), whether further index hosts copy the first; C(single),
       whether there can be only one.
-    - C(yanks), whether versions can be withdrawn as yanked; C(promotes); C(backup).
+    - C(yanks), whether versions can be withdrawn as yanked; C(promotes); C(backup); C(removes), whether files can be
+      taken off it.
   type: dict
 """
 

@@ -27,6 +27,10 @@ options:
     description: Address of the index server, without the name of the index. Proxies of the environment are not used.
     type: str
     required: true
+  simple:
+    description: Whether O(url) is the address of the simple pages themselves, of a server that the site runs. O(index) is not used then.
+    type: bool
+    default: false
   ca_path:
     description: The certificates that an https O(url) is checked against, as a PEM file.
     type: path
@@ -144,6 +148,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "url": {"type": "str", "required": True},
+            "simple": {"type": "bool", "default": False},
             "ca_path": {"type": "path"},
             "index": {"type": "str", "required": True},
             "bundle": {"type": "path", "required": True},

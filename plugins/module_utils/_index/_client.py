@@ -417,32 +417,7 @@ class Client:
         server lists the SHA-256 of what it received.
         """
         path = index_path(index) + "/"
-        boundary = "airgap-" + secrets.token_hex(16)
-        head, tail = multipart(wheel, boundary)
-        size = os.path.getsize(wheel.path)
-
-        def body() -> t.Iterator[bytes]:
-            yield head
-            left = size
-            digest = hashlib.sha256()
-            with open(wheel.path, "rb") as stream:
-                while left:
-                    chunk = stream.read(min(CHUNK, left))
-                    if not chunk:
-                        raise AirgapError("%s became shorter while it was sent. Fetch the bundle again." % wheel.path)
-                    left -= len(chunk)
-                    if hashed:
-                        digest.update(chunk)
-                    # Without the end of the request the server stores nothing of it.
-                    if hashed and not left and digest.hexdigest() != wheel.sha256:
-                        raise AirgapError("%s was changed after it was checked. Fetch the bundle again." % wheel.path)
-                    yield chunk
-            yield tail
-
-        headers = {
-            "Content-Type": "multipart/form-data; boundary=" + boundary,
-            "Content-Length": str(len(head) + size + len(tail)),
-        }
+        body, headers = upload_form(wheel, hashed)
         response = self.send("POST", path, body, headers)
         if response.status != 200:
             raise AirgapError("%s: %s" % (wheel.filename, self.refusal("POST", path, response)))
@@ -495,6 +470,40 @@ def multipart(wheel: Wheel, boundary: str) -> t.Tuple[bytes, bytes]:
         "Content-Type: application/octet-stream\r\n\r\n" % (boundary, wheel.filename)
     )
     return "".join(parts).encode("utf-8", "replace"), ("\r\n--%s--\r\n" % boundary).encode("ascii")
+
+
+def upload_form(wheel: Wheel, hashed: bool = True) -> t.Tuple[t.Callable[[], t.Iterator[bytes]], t.Dict[str, str]]:
+    """Return the body of an upload, read from the file while it is sent, and its headers.
+
+    ``hashed`` withholds the end of a file that has another SHA-256.
+    """
+    boundary = "airgap-" + secrets.token_hex(16)
+    head, tail = multipart(wheel, boundary)
+    size = os.path.getsize(wheel.path)
+
+    def body() -> t.Iterator[bytes]:
+        yield head
+        left = size
+        digest = hashlib.sha256()
+        with open(wheel.path, "rb") as stream:
+            while left:
+                chunk = stream.read(min(CHUNK, left))
+                if not chunk:
+                    raise AirgapError("%s became shorter while it was sent. Fetch the bundle again." % wheel.path)
+                left -= len(chunk)
+                if hashed:
+                    digest.update(chunk)
+                # Without the end of the request the server stores nothing of it.
+                if hashed and not left and digest.hexdigest() != wheel.sha256:
+                    raise AirgapError("%s was changed after it was checked. Fetch the bundle again." % wheel.path)
+                yield chunk
+        yield tail
+
+    headers = {
+        "Content-Type": "multipart/form-data; boundary=" + boundary,
+        "Content-Length": str(len(head) + size + len(tail)),
+    }
+    return body, headers
 
 
 def why_unreachable(url: str, timeout: float = 5, ca_path: t.Optional[str] = None) -> str:

@@ -189,8 +189,14 @@ def _problem_of_url(found: Access, asked: Variables, host: str, kind: _kinds.Kin
         )
     if not found.url:
         return (
-            "pip_conf_index_url is not set. With airgap_index_kind %s, the site says where %s finds the index, for example "
-            "file:///mnt/python/current/%s/+simple/." % (asked.get("airgap_index_kind"), host, index_name)
+            "pip_conf_index_url is not set. With airgap_index_kind %s, the site says where %s finds the index, for example %s."
+            % (
+                asked.get("airgap_index_kind"),
+                host,
+                "file:///mnt/python/current/%s/+simple/" % index_name
+                if kind.publish == "static"
+                else "https://nexus.example.org/repository/python/simple/",
+            )
         )
     if (
         found.scheme not in SCHEMES

@@ -21,6 +21,7 @@ class Kind(t.NamedTuple):
         yanks: Whether a version can be withdrawn as yanked.
         promotes: Whether versions are promoted from one index to another.
         backup: Whether the role backup makes backups.
+        removes: Whether files can be taken off it: withdrawn, replaced by those of a former bundle, removed after a while.
     """
 
     publish: str
@@ -31,6 +32,7 @@ class Kind(t.NamedTuple):
     yanks: bool = True
     promotes: bool = False
     backup: bool = True
+    removes: bool = True
 
 
 KINDS = {
@@ -38,6 +40,7 @@ KINDS = {
     "static": Kind("static"),
     "pypiserver": Kind("static", server="pypiserver", yanks=False, single=True),
     "folder": Kind("static", front=False, single=True, backup=False),
+    "external": Kind("external", front=False, single=True, yanks=False, backup=False, removes=False),
 }
 
 

@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 import datetime
-import html
 import http.client
 import os
 import random
-import re
 import ssl
 import time
 import typing as t
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.airgap.python.plugins.module_utils._backup import _program as _backup
 from ansible_collections.airgap.python.plugins.module_utils._bundle import (
@@ -24,13 +22,20 @@ from ansible_collections.airgap.python.plugins.module_utils._bundle import (
     _withdrawal,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _names, _replica_files, _replication
+from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _names,
+    _replica_files,
+    _replication,
+    _simple_page,
+)
 from ansible_collections.airgap.python.plugins.module_utils._index._client import SIMPLE_JSON, Client
+from ansible_collections.airgap.python.plugins.module_utils._index._external_client import Login, Server
 from ansible_collections.airgap.python.plugins.module_utils._site._folder import Folder
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
 
 MOST_NAMED = 10
 Params = t.Mapping[str, t.Any]
+Index = t.Union[Client, Folder, Server]
 
 
 class Check(t.NamedTuple):
@@ -42,10 +47,15 @@ class Check(t.NamedTuple):
     value: float = 0
 
 
-def check_server(client: t.Union[Client, Folder], index: str) -> Check:
+def root_of(client: Index, index: str) -> str:
+    """Return the path of the simple pages of an index."""
+    return "/" if isinstance(client, Server) else _names.index_path(index) + "/+simple/"
+
+
+def check_server(client: Index, index: str) -> Check:
     """Check that the index answers, and how fast."""
     started = time.monotonic()
-    path = _names.index_path(index) + "/+simple/"
+    path = root_of(client, index)
     response = client.send("GET", path, headers={"Accept": SIMPLE_JSON})
     seconds = time.monotonic() - started
     if response.status != 200:
@@ -61,13 +71,16 @@ def sample(files: t.Sequence[t.Mapping[str, t.Any]], count: int) -> t.List[t.Map
 
 
 def differences(
-    files: t.Sequence[t.Mapping[str, t.Any]], pages: t.Mapping[str, t.Mapping[str, str]]
+    files: t.Sequence[t.Mapping[str, t.Any]],
+    pages: t.Mapping[str, t.Mapping[str, str]],
+    unstated_ok: bool = False,
 ) -> t.Tuple[t.List[str], t.List[str]]:
     """Return the files that an index lacks, and those that it lists with another SHA-256.
 
     Args:
         files: Files of a manifest.
         pages: By normalized project, file name to SHA-256.
+        unstated_ok: Whether a file may be listed without a SHA-256.
     """
     missing, other = [], []
     for entry in files:
@@ -75,39 +88,26 @@ def differences(
         listed = pages.get(normalize(entry["name"]), {}).get(name)
         if listed is None:
             missing.append(name)
-        elif listed != entry["sha256"]:
+        elif listed != entry["sha256"] and (listed or not unstated_ok):
             other.append(name)
     return missing, other
 
 
-def listed(client: t.Union[Client, Folder], path: str) -> t.List[t.Tuple[str, str, str]]:
-    """Return file name, SHA-256 and address of each file on the page of a project; none if there is no page."""
-    if isinstance(client, Client):
-        response = client.send("GET", path, headers={"Accept": SIMPLE_JSON + ", text/html;q=0.5"})
-        if response.status == 404:
-            return []
-        if response.body.lstrip()[:1] == b"<":
-            return listed_in_html(response.body.decode("utf-8", "replace"))
-        page = client.document("GET", path, response)
-    else:
-        page = client.request("GET", path, missing_ok=True) or {}
-    return [
-        (str(one.get("filename")), str((one.get("hashes") or {}).get("sha256", "")).lower(), str(one.get("url", "")))
-        for one in page.get("files", [])
-    ]
+def listed(client: Index, path: str) -> t.List[_simple_page.Link]:
+    """Return the files on the page of a project; none if there is no page."""
+    if isinstance(client, Server):
+        return client.links(path.strip("/"))
+    if not isinstance(client, Client):
+        return _simple_page.parse_json(client.request("GET", path, missing_ok=True) or {})
+    response = client.send("GET", path, headers={"Accept": _simple_page.ACCEPT})
+    if response.status == 404:
+        return []
+    if response.body.lstrip()[:1] == b"<":
+        return _simple_page.parse(response.body)
+    return _simple_page.parse_json(client.document("GET", path, response))
 
 
-def listed_in_html(page: str) -> t.List[t.Tuple[str, str, str]]:
-    """Return file name, SHA-256 and address of each file on a page in HTML (PEP 503)."""
-    found = []
-    for link in map(html.unescape, re.findall(r"""<a [^>]*?href=["']([^"']+)["']""", page, re.IGNORECASE)):
-        address, dummy, fragment = link.partition("#")
-        sha256 = fragment[len("sha256=") :].lower() if fragment.startswith("sha256=") else ""
-        found.append((unquote(urlsplit(address).path).rpartition("/")[2], sha256, address))
-    return found
-
-
-def check_content(client: t.Union[Client, Folder], params: Params) -> Check:
+def check_content(client: Index, params: Params) -> Check:
     """Check that the index serves the bundle that was imported last: its list, and the bytes of a sample."""
     ledger = _ledger.read(params["ledger"])
     if not ledger.done:
@@ -123,12 +123,14 @@ def check_content(client: t.Union[Client, Folder], params: Params) -> Check:
     links: t.Dict[str, str] = {}
     pages: t.Dict[str, t.Dict[str, str]] = {}
     for project in sorted({normalize(entry["name"]) for entry in files}):
-        path = "%s/+simple/%s/" % (_names.index_path(params["index"]), project)
+        path = "%s%s/" % (root_of(client, params["index"]), project)
         pages[project] = {}
         for filename, sha256, address in listed(client, path):
             pages[project][filename] = sha256
             links[filename] = urljoin(client.url(path), address)
-    missing, other = differences(files, pages)
+    # A server that the site runs may list files without their SHA-256.
+    missing, other = differences(files, pages, isinstance(client, Server))
+    hashes = {entry["path"].rpartition("/")[2]: entry["sha256"] for entry in files}
     chosen = sample(files, params["sample"])
     damaged = (
         []
@@ -136,7 +138,7 @@ def check_content(client: t.Union[Client, Folder], params: Params) -> Check:
         else [
             name
             for name in (entry["path"].rpartition("/")[2] for entry in chosen)
-            if sha256_served(client, links[name]) != pages_sha256(pages, name)
+            if sha256_served(client, links[name]) != hashes[name]
         ]
     )
     found = [
@@ -154,12 +156,17 @@ def check_content(client: t.Union[Client, Folder], params: Params) -> Check:
     return Check(
         "content",
         True,
-        "All %d files of bundle %s are listed with their SHA-256; %d of them were read, and are unchanged."
-        % (len(files), manifest["id"], len(chosen)),
+        "All %d files of bundle %s are listed%s; %d of them were read, and are unchanged."
+        % (
+            len(files),
+            manifest["id"],
+            " with their SHA-256" if all(map(is_stated, pages.values())) else "",
+            len(chosen),
+        ),
     )
 
 
-def check_files(client: t.Union[Client, Folder], params: Params) -> t.List[Check]:
+def check_files(client: Index, params: Params) -> t.List[Check]:
     """Check that the front serves the files of the bundle that are not wheels; no check if it has none."""
     manifest = _manifest.read(params["bundle"])
     entries = _manifest.extras(manifest)
@@ -182,14 +189,16 @@ def check_files(client: t.Union[Client, Folder], params: Params) -> t.List[Check
     return [Check("files", True, message)]
 
 
-def pages_sha256(pages: t.Mapping[str, t.Mapping[str, str]], name: str) -> str:
-    """Return the SHA-256 that the pages list for a file name."""
-    return next(files[name] for files in pages.values() if name in files)
+def is_stated(page: t.Mapping[str, str]) -> bool:
+    """Return whether a page states the SHA-256 of each of its files."""
+    return all(page.values())
 
 
-def sha256_served(client: t.Union[Client, Folder], link: str) -> str:
+def sha256_served(client: Index, link: str) -> str:
     """Return the SHA-256 of what the index serves at an address of its own; "" if it does not serve it."""
     parts = urlsplit(link)
+    if isinstance(client, Server):
+        return client.sha256(link)
     if "%s://%s" % (parts.scheme, parts.netloc) != client.origin:
         return ""
     return client.sha256(parts.path[len(client.root) :])
@@ -294,8 +303,10 @@ def check_replica(url: str, ca_path: t.Optional[str], timeout: float) -> Check:
     return Check("replica", True, "It has all %d changes and all files of its primary." % found.serial)
 
 
-def open_index(params: Params) -> t.Union[Client, Folder]:
+def open_index(params: Params) -> Index:
     """Return what reads the index: a client of its server, or of its folder where the URL is file:///FOLDER."""
+    if params["simple"]:
+        return Server(params["url"], "", Login(ca_path=params["ca_path"]), params["timeout"])
     if urlsplit(params["url"]).scheme == "file":
         return Folder(params["url"])
     return Client(params["url"], params["timeout"], params["ca_path"])

@@ -17,6 +17,7 @@ import typing as t
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _manifest
+from ansible_collections.airgap.python.plugins.module_utils._index import _simple_page
 from ansible_collections.airgap.python.plugins.module_utils._site import _checks
 
 NOW = datetime.datetime(2026, 2, 3, 12, 0, tzinfo=datetime.timezone.utc)
@@ -127,6 +128,7 @@ def params_fixture(index: Index, tmp_path: pathlib.Path) -> t.Dict[str, t.Any]:
         "index": "airgap/prod",
         "bundle": str(bundle),
         "ledger": str(tmp_path / "ledger.jsonl"),
+        "simple": False,
         "version_from_bundle": True,
         "files": False,
         "replica_url": "",
@@ -286,7 +288,7 @@ def test_files_besides_wheels_are_compared_where_a_front_serves_them(index: Inde
 
 def test_page_in_html_is_read_as_one_in_json():
     page = '<a href="x.html">x</a>\n<A class=a HREF="../../packages/a%2B/app-1.0%2Bs-py3-none-any.whl#sha256=AB">a &amp; b</A>'
-    assert _checks.listed_in_html(page) == [
+    assert _simple_page.parse(page.encode()) == [
         ("x.html", "", "x.html"),
         ("app-1.0+s-py3-none-any.whl", "ab", "../../packages/a%2B/app-1.0%2Bs-py3-none-any.whl"),
     ]
