@@ -243,7 +243,7 @@ calls: setup ## Count the calls and seconds of index.yml on the lab when nothing
 	@python tests/bench/calls.py $(PLAYBOOKS) $(if $(CHECKOUT),--checkout $(CHECKOUT))
 
 .PHONY: scale
-scale: setup ## Play nodes.yml on 1, 10, 50 and 100 light hosts of the lab, which must have been played: make demo (COUNTS="1 10" for some, SCALE=--installed for second runs only)
+scale: setup ## Play nodes.yml on 1, 10, 50 and 100 light hosts of the lab, which must have been played: make demo (COUNTS="1 10" for some, SCALE="--sets=base --installed" for one set, and for second runs only)
 	@$(say) "Playing nodes.yml on many hosts"
 	@python tests/bench/scale.py $(SCALE) $(COUNTS)
 

@@ -6,7 +6,7 @@ inside, reached through the bastion like every other one. They share this machin
 index, so most of the seconds are those of the hosts. A call is a line with EXEC in the output of `ansible-playbook -vvv`.
 
 A first run takes each host half a gigabyte and, on this machine, half a minute. With --installed, one host gets the sets, the others
-are started from a copy of it, and only second runs are measured.
+are started from a copy of it, and only second runs are measured. With --sets=base, each host gets that set alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import glob
+import json
 import os
 import re
 import resource
@@ -117,11 +118,11 @@ def stop() -> None:
         run("podman", "rm", "--force", "--time", "0", *light)
 
 
-def copy_installed() -> None:
+def copy_installed(sets: t.Sequence[str]) -> None:
     """Make an image of a light host that has the sets."""
     stop()
     start(1)
-    play(1, "linear", True, 1)
+    play(1, "linear", True, 1, sets)
     run("podman", "commit", "--quiet", "--pause=false", "airgap-light001", INSTALLED)
 
 
@@ -167,13 +168,14 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def play(count: int, strategy: str, has_pipelining: bool, forks: int) -> Played:
-    """Play nodes.yml on the light hosts."""
+def play(count: int, strategy: str, has_pipelining: bool, forks: int, sets: t.Sequence[str] = ()) -> Played:
+    """Play nodes.yml on the light hosts, with some sets or all."""
     settings = dict(os.environ, ANSIBLE_STRATEGY=strategy, ANSIBLE_PIPELINING=str(has_pipelining), ANSIBLE_NOCOLOR="1")
     before, largest = traffic(), 0
     used = processor_seconds()
     started = time.monotonic()
     command = [*PLAYBOOK, "--limit", "light", "--forks", str(forks), "playbooks/nodes.yml"]
+    command += ["-e", json.dumps({"install_sets": list(sets)})]
     process = subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     text: t.List[str] = []
     reader = threading.Thread(target=lambda: text.append(process.stdout.read() if process.stdout else ""))
@@ -208,6 +210,9 @@ def main() -> None:
     parser.add_argument("counts", nargs="*", type=int, default=[1, 10, 50, 100])
     parser.add_argument("--forks", type=int, default=10)
     parser.add_argument("--installed", action="store_true", help="measure only second runs, on copies of one host")
+    parser.add_argument(
+        "--sets", type=lambda text: text.split(","), default=[], help="some sets, with commas; all by default"
+    )
     options = parser.parse_args()
     print("%s, %d cores, %d forks\n" % (datetime.date.today(), os.cpu_count() or 1, options.forks))
     print(
@@ -217,7 +222,7 @@ def main() -> None:
     )
     try:
         if options.installed:
-            copy_installed()
+            copy_installed(options.sets)
         for count in options.counts:
             stop()
             start(count, INSTALLED if options.installed else "")
@@ -226,7 +231,7 @@ def main() -> None:
             if count == max(options.counts) and not options.installed:
                 ways += [("second", "free", True), ("second", "linear", False)]
             for name, strategy, has_pipelining in ways:
-                found = play(count, strategy, has_pipelining, options.forks)
+                found = play(count, strategy, has_pipelining, options.forks, options.sets)
                 line = [count, name, strategy, "yes" if has_pipelining else "no", "%.0f" % found.seconds]
                 line += ["%.0f" % found.processor]
                 line += ["%.1f" % found.calls_a_node, found.calls_index, found.connections, "%.1f" % found.megabytes]
