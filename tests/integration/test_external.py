@@ -19,7 +19,12 @@ import time
 import pytest
 
 from tests.integration import pypiserver_server, small_bundle
-from tests.integration.devpi_server import OWNER_PASSWORD, free_port
+from tests.integration.devpi_server import (  # noqa: F401  # pylint: disable=unused-import
+    OWNER_PASSWORD,
+    devpi_bin,
+    free_port,
+    process,
+)
 from tests.integration.published import Bundle
 from tests.integration.test_folder import installs
 from tests.integration.test_playbooks import Control
@@ -251,6 +256,18 @@ def test_wrong_addresses_are_named(vendor, bundle):
     said = publish(place, bundle, url=place.url.replace("://", "://user:pw-in-url@"))["msg"]
     assert "publish_upload_url holds a user or a password" in said and "pw-in-url" not in said
     assert "Write it as https://HOST/PATH/" in publish(place, bundle, simple_url="nexus.example.org/x")["msg"]
+
+
+def test_links_that_are_not_addresses_and_responses_that_end_early_are_named(vendor, bundle):
+    one, place = vendor("nexus")
+    one.links = "ftp://files.example.org/"
+    said = publish(place, bundle)["msg"]
+    assert "links to ftp://files.example.org/%s, which is not an address of http or https" % APP in said
+    one.links = "http://localhost:port/"
+    assert "which is not an address of http" in publish(place, bundle)["msg"]
+    one.links = ""
+    one.cut = True
+    assert "GET %sapp/" % place.simple in publish(place, bundle)["msg"]
 
 
 def test_client_certificate(vendor, bundle, tmp_path):

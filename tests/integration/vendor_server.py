@@ -47,6 +47,9 @@ class Vendor:
         self.statuses: t.List[int] = []
         self.hidden = 0
         self.hash_name = "sha256"
+        # The start of all links, and whether responses end early.
+        self.links = ""
+        self.cut = False
         self.reads = 0
         self.is_nexus = "nexus" in vendor
         self.root = "/repository/python/" if self.is_nexus else "/artifactory/api/pypi/python"
@@ -75,6 +78,8 @@ class Vendor:
         if self.hidden:
             self.hidden -= 1
             return None
+        if self.links:
+            return '<a href="%sapp-1.0-py3-none-any.whl">app</a>' % self.links
         names = [name for name in sorted(self.files) if name.partition("-")[0] == project]
         lines = [
             '<a data-requires-python="&gt;=3.8" href="../../packages/%s/1/%s#%s=%s" rel="internal">%s</a><br/>'
@@ -131,7 +136,8 @@ class Vendor:
                 else:
                     self.send_header("X-Artifactory-Id", "0123456789abcdef")
                 self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(len(body) + 100 * vendor.cut))
+                self.close_connection = self.close_connection or vendor.cut
                 self.end_headers()
                 self.wfile.write(body)
 

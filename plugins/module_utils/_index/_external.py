@@ -135,6 +135,12 @@ def by_body(body: bytes) -> str:
     return next((name for part, name in _BODIES if part in text), "")
 
 
+def is_exposed(url: str) -> bool:
+    """Return whether others on the network can read what is sent to an address."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not re.match(r"127\.|localhost$|::1$", parts.hostname or "")
+
+
 def exists_already(server: str, response: Response) -> bool:
     """Return whether the refusal of an upload means that the server has a file of that name."""
     texts = (response.reason.lower(), response.body[:65536].decode("utf-8", "replace").lower())

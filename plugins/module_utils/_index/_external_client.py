@@ -62,6 +62,12 @@ def origin_of(url: str, option: str) -> Origin:
     return parts.scheme, parts.hostname, port or _PORTS[parts.scheme]
 
 
+def _target(url: str) -> str:
+    """Return path and query of an address as a request has them; what is quoted already stays so."""
+    parts = urlsplit(url)
+    return quote(parts.path or "/", safe="/%+~:@!$&'()*,;=-._") + ("?" + parts.query if parts.query else "")
+
+
 class Server:
     """An index by the address of its simple pages, and the address that accepts uploads, if any."""
 
@@ -166,9 +172,12 @@ class Server:
             # Links on pages have fragments.
             url = url.partition("#")[0]
             parts = urlsplit(url)
-            origin = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
-            if parts.scheme not in _PORTS:
-                raise AirgapError("%s links to %s, which is not http or https." % (self.simple_url, without_login(url)))
+            try:
+                origin = (parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
+            except (KeyError, ValueError) as error:
+                raise AirgapError(
+                    "%s links to %s, which is not an address of http or https." % (self.simple_url, without_login(url))
+                ) from error
             response = self._try(origin, url, accept)
             location = response.getheader("Location")
             if response.status not in (301, 302, 303, 307, 308) or not location or redirects == MOST_REDIRECTS:
@@ -176,20 +185,18 @@ class Server:
             target = urljoin(url, location)
             if not leave and urlsplit(target).hostname != parts.hostname:
                 return response, url
-            response.read(LARGEST_RESPONSE)
+            self._read(response, url)
             redirects += 1
             url = target
 
     def _try(self, origin: Origin, url: str, accept: str) -> http.client.HTTPResponse:
         """Return the response to one GET, sent again after a broken connection or a failure that may pass."""
-        parts = urlsplit(url)
-        target = quote(parts.path or "/", safe="/%+~:@!$&'()*,;=-._") + ("?" + parts.query if parts.query else "")
         tries = 0
         while True:
             tries += 1
             connection = self._connections.pop(origin, None) or self._reach("GET", url, origin)
             try:
-                connection.request("GET", target, headers=self._headers(origin, accept))
+                connection.request("GET", _target(url), headers=self._headers(origin, accept))
                 response = connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
@@ -199,12 +206,11 @@ class Server:
             self._connections[origin] = connection
             if response.status not in READ_AGAIN or tries >= TRIES:
                 return response
-            response.read(LARGEST_RESPONSE)
+            self._read(response, url)
             time.sleep(min(0.5 * tries, 2))
 
-    def _page(self, url: str, accept: str) -> t.Tuple[Response, str]:
-        """Return a whole response of the server, and the address that gave it."""
-        response, address = self._open(url, accept, self._leaves)
+    def _read(self, response: http.client.HTTPResponse, url: str) -> bytes:
+        """Return the body of a response; raises AirgapError if it is not complete or too large for a page."""
         try:
             body = response.read(LARGEST_RESPONSE + 1)
             check_received(response)
@@ -212,6 +218,12 @@ class Server:
             raise self._failure("GET", url, error) from error
         if len(body) > LARGEST_RESPONSE:
             raise AirgapError("GET %s: the response is too large to be a page of an index." % url)
+        return body
+
+    def _page(self, url: str, accept: str) -> t.Tuple[Response, str]:
+        """Return a whole response of the server, and the address that gave it."""
+        response, address = self._open(url, accept, self._leaves)
+        body = self._read(response, address)
         headers = {key.lower(): value for key, value in response.getheaders()}
         self.headers = self.headers or headers
         return Response(response.status, response.reason or "", headers, body), address
@@ -278,7 +290,7 @@ class Server:
         try:
             # A server may refuse a long body before it has read all of it, and respond why.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                connection.request("POST", urlsplit(self.upload_url).path or "/", body(), headers)
+                connection.request("POST", _target(self.upload_url), body(), headers)
             response = connection.getresponse()
             found = {key.lower(): value for key, value in response.getheaders()}
             return Response(response.status, response.reason or "", found, response.read(LARGEST_RESPONSE))

@@ -85,6 +85,8 @@ def publish(params: Params, check_mode: bool, warn: t.Callable[[str], None]) -> 
 
 
 def _publish(server: Server, params: Params, check_mode: bool, warn: t.Callable[[str], None]) -> Result:
+    if params["password"] and _external.is_exposed(server.upload_url):
+        warn("The password is sent without encryption to %s. Use https." % server.upload_url)
     entries = _uploads.files_of_bundle(params["src"], params["bundle_id"])
     wanted, gone = wanted_of(params["src"], entries, params["withdrawn"])
     hashes = read_hashes(server, wanted)

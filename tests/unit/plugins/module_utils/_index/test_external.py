@@ -222,3 +222,19 @@ def test_pages_in_both_forms_are_read():
         "files": [{"filename": "a.whl", "hashes": {"sha256": "AB"}, "url": "u"}, {"filename": "b.whl", "hashes": {}}]
     }
     assert _simple_page.parse(json.dumps(document).encode()) == [("a.whl", "ab", "u"), ("b.whl", "", "")]
+
+
+@pytest.mark.parametrize(
+    ("url", "exposed"),
+    [
+        ("http://nexus.example.org/", True),
+        ("http://10.0.0.1:8081/", True),
+        ("http://localhost.example.org/", True),
+        ("http://127.0.0.1:8080/", False),
+        ("http://[::1]/", False),
+        ("http://localhost:80/", False),
+        ("https://nexus.example.org/", False),
+    ],
+)
+def test_password_over_the_network_needs_https(url, exposed):
+    assert _external.is_exposed(url) == exposed
