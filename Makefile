@@ -132,9 +132,21 @@ integration: setup ## Modules with the real pip and the real devpi-server, on lo
 	@HOSTILE_SEED=$${HOSTILE_SEED:-1} pytest tests/hostile
 
 .PHONY: conformance
-conformance: setup ## Both kinds of index, each version of devpi-server, against old and new pip and uv (URL=… and CA=… for an index of your own)
+conformance: setup ## Each kind of index, each version of devpi-server, against old and new pip and uv (URL=… and CA=… for an index of your own)
 	@$(say) "Conformance test"
 	@$(if $(URL),INDEX_URL=$(URL) INDEX_CA=$(CA) INDEX_LACKS=$(LACKS) pytest tests/conformance,pytest tests/integration/test_conformance.py)
+
+# The tests of what each kind of index does, apart from the lab.
+KINDS := conformance devpi_publish static_index publish_static pypiserver pypiserver_service folder external
+
+.PHONY: indexes
+indexes: setup ## Play every kind of index, on loopback and on the lab, and print what each gives and how fast it is (half an hour; needs wrk)
+	@command -v wrk > /dev/null || { echo "wrk is missing. Install it: apt-get install wrk" >&2; exit 1; }
+	@$(say) "Conformance of each kind, and what each promises"
+	@pytest --numprocesses 2 --dist loadfile $(KINDS:%=tests/integration/test_%.py)
+	@$(MAKE) molecule SCENARIOS='--scenario-name indexes'
+	@$(say) "What each kind gives, and how fast it is"
+	@PYTHONPATH=.collections:. python tests/bench/indexes.py
 
 .PHONY: kills
 kills: setup ## Kill publishing, the server and installing at 20 places each, with either kind of index (AIRGAP_SEED=… repeats, KILL_PLACES=… is how many)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real pypiserver on a loopback port, run by the program that the role pypiserver installs.
+"""A real pypiserver on a loopback port, run by the program that the role pypiserver installs, or by itself.
 
 It comes from PyPI into .cache, and is started and ended by its process id.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import time
 
@@ -88,6 +89,38 @@ class PypiServer:
             check=False,
         )
         return done.returncode, done.stdout.decode()
+
+    def stop(self):
+        """End it."""
+        self.running.terminate()
+        self.running.wait(timeout=20)
+
+
+class PlainServer:
+    """A running pypiserver as its documentation starts it, with a password for uploads."""
+
+    user, password = "alice", "alice-secret-1"
+
+    def __init__(self, folder):
+        self.packages = folder / "packages"
+        self.packages.mkdir()
+        python = install() / "python"
+        code = "import sys; from passlib.apache import HtpasswdFile as H; h = H(sys.argv[1], new=True); h.set_password(*sys.argv[2:]); h.save()"
+        subprocess.run([python, "-c", code, folder / "htpasswd", self.user, self.password], check=True)
+        port = free_port()
+        self.url = "http://127.0.0.1:%d/" % port
+        command = [install() / "pypi-server", "run", "-i", "127.0.0.1", "-p", str(port), "-P", folder / "htpasswd"]
+        with open(folder / "log", "ab") as log:
+            self.running = subprocess.Popen(
+                [*command, "-a", "update", self.packages], stdout=log, stderr=subprocess.STDOUT
+            )
+        for _attempt in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                break
+            except OSError:
+                assert self.running.poll() is None, (folder / "log").read_text()
+                time.sleep(0.1)
 
     def stop(self):
         """End it."""

@@ -11,10 +11,8 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -101,28 +99,9 @@ def vendor_fixture():
 @pytest.fixture(name="pypi_server")
 def pypi_server_fixture(tmp_path):
     """Return the real pypiserver as its documentation starts it, with a password for uploads."""
-    commands = pypiserver_server.install()
-    folder = tmp_path / "packages"
-    folder.mkdir()
-    code = "import sys; from passlib.apache import HtpasswdFile as H; h = H(sys.argv[1], new=True); h.set_password('alice', 'alice-secret-1'); h.save()"
-    subprocess.run([commands / "python", "-c", code, tmp_path / "htpasswd"], check=True)
-    port = free_port()
-    command = [commands / "pypi-server", "run", "-i", "127.0.0.1", "-p", str(port), "-P", tmp_path / "htpasswd", folder]
-    with open(tmp_path / "log", "ab") as log:
-        running = subprocess.Popen([*command[:-1], "-a", "update", folder], stdout=log, stderr=subprocess.STDOUT)
-    place = Place(
-        "pypiserver", "http://127.0.0.1:%d/" % port, "http://127.0.0.1:%d/simple/" % port, "alice", "alice-secret-1"
-    )
-    for _attempt in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-            break
-        except OSError:
-            assert running.poll() is None, (tmp_path / "log").read_text()
-            time.sleep(0.1)
-    yield place
-    running.terminate()
-    running.wait(timeout=20)
+    server = pypiserver_server.PlainServer(tmp_path)
+    yield Place("pypiserver", server.url, server.url + "simple/", server.user, server.password)
+    server.stop()
 
 
 @pytest.fixture(name="devpi")
