@@ -127,7 +127,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for kind, seconds in published.items():
         cells = ["%.1f s" % one for one in seconds] + ["{:,.0f}".format(one) for one in rates.get(kind, [])]
-        print("| `%s` | %s |" % (kind, " | ".join([*cells, "", ""][:4])))
+        print("| `%s` | %s |" % (kind, " | ".join([*cells, "-", "-"][:4])))
 
 
 if __name__ == "__main__":
