@@ -22,7 +22,7 @@ INSTALL = (
 # A program that prints which of some addresses answer.
 REACHED = """
 import socket
-for port, host in (%s):
+for port, host in [%s]:
     try:
         socket.create_connection((host, port), timeout=3).close()
         print(host)
