@@ -38,10 +38,6 @@ options:
     type: list
     elements: dict
     required: true
-  ledger:
-    description: The result of M(airgap.python.bundle_ledger_info).
-    type: dict
-    default: {}
   locks:
     description: The locks, as M(airgap.python.bundle_locks_info) returns them.
     type: list
@@ -116,7 +112,6 @@ def main() -> None:
             "index": {"type": "str", "required": True},
             "nodes": {"type": "list", "elements": "dict", "required": True},
             "index_hosts": {"type": "list", "elements": "dict", "required": True},
-            "ledger": {"type": "dict", "default": {}},
             "locks": {"type": "list", "elements": "dict", "default": []},
             "page": {"type": "str", "default": ""},
             "json": {"type": "str", "default": ""},
