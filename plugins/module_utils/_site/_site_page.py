@@ -128,8 +128,10 @@ def bundle_of(results: t.Iterable[Entry]) -> t.Optional[Bundle]:
     if not served:
         return None
     signers = tuple(Signer(str(one.get("principal")), str(one.get("key"))) for one in served.get("signers") or ())
-    texts = [str(served.get(name) or "") for name in ("id", "created", "imported", "operator")]
-    return Bundle(*texts, signers, served.get("is_rolled_back") is True)
+    identity, created, imported, operator = (
+        str(served.get(name) or "") for name in ("id", "created", "imported", "operator")
+    )
+    return Bundle(identity, created, imported, operator, signers, served.get("is_rolled_back") is True)
 
 
 def contents_of(locks: t.Iterable[Entry], nodes: t.Sequence[Node]) -> t.Tuple[Contents, ...]:

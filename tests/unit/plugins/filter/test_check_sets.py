@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A site whose sets or targets do not fit is told what is wrong before anything is staged."""
+"""What is wrong with the sets or targets of a site is named before anything is staged."""
 
 from __future__ import annotations
 
