@@ -235,6 +235,12 @@ def test_site_that_does_not_name_the_address_is_asked_for_it(site):
     assert rc != 0 and "With airgap_index_kind folder, the site says where node finds the index" in said, said
 
 
+def test_installer_that_nothing_would_serve_is_refused(site):
+    rc, _unchanged, said = site.play("index", publish_installer=True)
+    assert rc != 0 and "with airgap_index_kind folder there is no front that would serve install.sh" in said, said
+    assert not (site.place / "current").exists()
+
+
 def test_kind_that_does_not_exist_is_named_with_those_that_do(site):
     rc, _unchanged, said = site.play("index", airgap_index_kind="floder")
     assert rc != 0 and "airgap_index_kind is floder, and must be one of devpi, static, pypiserver, folder" in said, said

@@ -24,7 +24,7 @@ def fetch_fixture(tmp_path):
 
     def fetch(**options):
         values = {"index_url": index.url, "project": "pip", "filename": NAME, "dest": str(tmp_path / ".pip" / NAME)}
-        values.update(sha256=hashlib.sha256(DATA).hexdigest(), ca_path=None, timeout=15, attempts=1, **options)
+        values.update(sha256=hashlib.sha256(DATA).hexdigest(), ca_path=None, attempts=1, **{"timeout": 15, **options})
         try:
             return _index_file.fetch(values)
         except AirgapError as error:
@@ -54,6 +54,17 @@ def test_other_content_is_not_written(fetch):
 def test_file_that_is_not_listed_is_named_with_the_page(fetch):
     message = fetch(filename="pip-27.0-py3-none-any.whl")["msg"]
     assert "does not list pip-27.0-py3-none-any.whl at %s/pip/" % fetch.index.url.rstrip("/") in message
+
+
+@pytest.mark.parametrize(
+    ("trouble", "timeout"), [("half", 15), (503, 15), (3.0, 2)], ids=["broken", "unavailable", "slow"]
+)
+def test_request_that_a_busy_index_does_not_complete_is_sent_again(fetch, trouble, timeout):
+    fetch.index.trouble[NAME] = [trouble] * 2
+    assert fetch(timeout=timeout)["changed"] and fetch.dest.read_bytes() == DATA
+    fetch.dest.unlink()
+    fetch.index.trouble[NAME] = [trouble] * 3
+    assert "cannot be read" in fetch(timeout=timeout)["msg"] and os.listdir(fetch.dest.parent) == []
 
 
 def test_index_that_does_not_answer_is_named(fetch):

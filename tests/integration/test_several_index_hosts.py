@@ -19,6 +19,13 @@ PLAY = """
     - ansible.builtin.import_role: {name: airgap.python.pip_conf, tasks_from: reach}
     - ansible.builtin.debug: {msg: "URL {{ pip_conf_index.url }} attempts {{ groups['airgap_index'] | length }}"}
 """
+READ = """
+- hosts: airgap_nodes
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role: {name: airgap.python.pip_conf, tasks_from: address, public: true}
+    - ansible.builtin.debug: {msg: "{{ inventory_hostname }} knows {{ _pip_conf_cas | length }} CAs"}
+"""
 WHOLE = """
 - hosts: airgap_nodes
   gather_facts: false
@@ -34,6 +41,7 @@ class Nodes:
         self.folder = folder
         (folder / "play.yml").write_text(PLAY)
         (folder / "whole.yml").write_text(WHOLE)
+        (folder / "read.yml").write_text(READ)
         for name in ("one", "two"):
             (folder / name).mkdir()
             (folder / name / "ca.pem").write_text("A text before it.\n" + CA % name if name == "one" else CA % name)
@@ -122,6 +130,20 @@ def test_nodes_have_one_name_for_all_index_hosts_and_the_ca_of_each(nodes):
     rc, changed, output = nodes.play()
     assert rc == 2, output
     assert "Ansible cannot reach one, two" in output
+
+
+def test_ca_is_read_for_the_others_also_if_the_first_node_needs_none(nodes):
+    path = nodes.folder / "hosts.json"
+    inventory = json.loads(path.read_text())
+    inventory["all"]["children"]["airgap_nodes"]["hosts"]["n1"]["pip_conf_clients"] = ["pip", "hosts"]
+    path.write_text(json.dumps(inventory))
+    rc, _changed, output = nodes.play("read.yml")
+    assert rc == 0 and "n2 knows 2 CAs" in output and "n3 knows 2 CAs" in output, output
+    # None of the nodes that need it goes on without it.
+    (nodes.folder / "one/ca.pem").unlink()
+    rc, _changed, output = nodes.play("read.yml")
+    assert rc == 2 and "with which n2 would check" in output and "with which n3 would check" in output, output
+    assert "with which n1 would check" not in output
 
 
 def test_address_of_the_sites_own_is_used_instead_and_names_are_refused(nodes):

@@ -7,10 +7,11 @@ from __future__ import annotations
 import hashlib
 import re
 import typing as t
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.airgap.python.plugins.module_utils._index import _kinds
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import _addresses, _kinds
 
 # A variable that is worked out from the others.
 AUTO = "auto"
@@ -85,10 +86,18 @@ def front_of(index_host: Variables, kind: str) -> Front:
         _kinds.find(str(index_host.get("airgap_index_kind", kind))),
         present,
         tls,
-        int(index_host.get("front_port", 443 if tls else 80) if present else index_host.get("devpi_port", 3141)),
+        _port(index_host, "front_port", 443 if tls else 80) if present else _port(index_host, "devpi_port", 3141),
         own,
         ca,
     )
+
+
+def _port(index_host: Variables, name: str, default: int) -> int:
+    value = index_host.get(name, default)
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise AirgapError("%s of the index host is %r. Set it to a number." % (name, value)) from error
 
 
 def own_url(front: Front, address: str, index: str) -> str:
@@ -111,16 +120,19 @@ def ordered(addresses: t.Sequence[str], host: str) -> t.List[str]:
 def work_out(asked: Variables, host: str, index_hosts: t.Mapping[str, Variables]) -> Access:
     """Return how a host reaches the index.
 
-    ``asked`` are the variables of the role pip_conf without their prefix, with airgap_index_name, airgap_index_kind and
-    ansible_connection; ``index_hosts`` are the variables of each host in airgap_index, by its name, in their order.
-    Raises AirgapError for a kind of index that there is not.
+    ``asked`` are the variables of the role pip_conf without their prefix, with airgap_index_name, airgap_index_kind and, as
+    connection, ansible_connection; ``index_hosts`` are the variables of each host in airgap_index, by its name, in their order.
+    Raises AirgapError for a kind of index that there is not, and for a port that is not a number.
     """
     names = list(index_hosts)
     first = index_hosts[names[0]] if names else {}
     front = front_of(first, str(asked.get("airgap_index_kind") or "devpi"))
     index_name = str(asked.get("airgap_index_name") or "airgap/prod")
-    clients = list(asked["clients"])
-    addresses = list(asked["index_addresses"]) or [str(index_hosts[name].get("ansible_host") or name) for name in names]
+    # As Ansible's lists, also a text with commas.
+    clients = _addresses.split(asked["clients"])
+    addresses = list(_addresses.split(asked["index_addresses"])) or [
+        str(index_hosts[name].get("ansible_host") or name) for name in names
+    ]
     address = str(asked["index_address"]) or (addresses[0] if addresses else "")
     # Not every pip takes an IP address in an https URL. A given certificate, and clients without "hosts", are without the name.
     if not asked["index_address"] and (
@@ -136,7 +148,7 @@ def work_out(asked: Variables, host: str, index_hosts: t.Mapping[str, Variables]
         address = str(asked["index_name"])
     own = own_url(front, address, index_name)
     url = str(asked["index_url"]) or own
-    parts = urlsplit(url)
+    parts = _parts(url)
     ca = str(asked["ca"])
     if ca == AUTO:
         ca = front.ca if url == own else ""
@@ -175,13 +187,21 @@ def work_out(asked: Variables, host: str, index_hosts: t.Mapping[str, Variables]
     return found._replace(url="" if "@" in parts.netloc else url, problem=problem)
 
 
+def _parts(url: str) -> SplitResult:
+    """Return the parts of a URL; none of what is not a URL at all, such as one with half of an IPv6 address."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def is_ip(text: str) -> bool:
     """Return whether a text has the form of an IP address."""
     return bool(IP.fullmatch(text))
 
 
 def _problem_of_url(found: Access, asked: Variables, host: str, kind: _kinds.Kind, index_name: str) -> str:
-    parts = urlsplit(found.url)
+    parts = _parts(found.url)
     if not found.url and kind.front:
         return (
             "No index is known: the inventory has no host in the group airgap_index. Add the index host to it, or set "

@@ -8,6 +8,7 @@ import html.parser
 import http.client
 import json
 import os
+import socket
 import ssl
 import time
 import typing as t
@@ -23,6 +24,10 @@ from ansible_collections.airgap.python.plugins.module_utils._http_response impor
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 # What OpenSSL says of a certificate that a wrong clock may be the cause of (X509_verify_cert_error_string(3)).
 NOT_YET_VALID, EXPIRED = 9, 10
+# What a request fails with. Before Python 3.10, socket.timeout is not TimeoutError.
+BROKEN = (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, socket.timeout)
+# How often a request is sent that is interrupted.
+TRIES = 3
 LARGEST_PAGE = 16 * 1024 * 1024
 Params = t.Mapping[str, t.Any]
 
@@ -86,6 +91,17 @@ def why(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+class Interrupted(AirgapError):
+    """A request that a server accepted and did not complete, as one does that is busy or restarts."""
+
+
+def _is_interrupted(error: Exception) -> bool:
+    # A connection that is not accepted is a URLError.
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code in (502, 503, 504)
+    return isinstance(error, (socket.timeout, ConnectionError, http.client.IncompleteRead))
+
+
 def _download(page_url: str, params: Params) -> None:
     filename = params["filename"]
     url = page_url
@@ -111,8 +127,8 @@ def _download(page_url: str, params: Params) -> None:
                     "%s has sha256 %s instead of %s, and was not written. Check what the index serves: play index again."
                     % (url, real, params["sha256"])
                 )
-    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError) as error:
-        raise AirgapError(
+    except BROKEN as error:
+        raise (Interrupted if _is_interrupted(error) else AirgapError)(
             "%s cannot be read: %s. Check that this host reaches the index, and its certificate (pip_conf_cert)."
             % (url, why(error))
         ) from error
@@ -130,12 +146,16 @@ def fetch(params: Params) -> t.Dict[str, t.Any]:
         return {"changed": False, "path": dest}
     make_folder(os.path.dirname(dest) or ".")
     url = "%s/%s/" % (params["index_url"].rstrip("/"), quote(params["project"], safe=""))
-    for left in reversed(range(max(params["attempts"], 1))):
+    # Another host may serve it under the same name; a busy one may have time later, as pip expects it as well.
+    others, tries = max(params["attempts"], 1) - 1, TRIES
+    while True:
         try:
             _download(url, params)
             break
-        except AirgapError:
-            # Another host may serve it under the same name.
-            if not left:
+        except AirgapError as error:
+            tries -= 1
+            others -= 1
+            if others < 0 and (tries < 1 or not isinstance(error, Interrupted)):
                 raise
+            time.sleep(1 if isinstance(error, Interrupted) else 0)
     return {"changed": True, "path": dest}

@@ -40,6 +40,7 @@ def choose(
     ``pythons`` are the results of python_target_info, ``read`` those of bundle_locks_info, for each index host; ``bundles`` are
     the folders of the bundle by the index hosts' names.
     """
+    asked = {**asked, **{name: _listed(asked[name]) for name in ("sets", "system", "bin_sets", "repair")}}
     sets = list(asked["airgap_sets"])
     names = [str(one["name"]) for one in sets]
     targets = {str(one["item"]): str(one["target"]) for one in pythons}
@@ -59,6 +60,11 @@ def choose(
     if not problem and not asked["check_mode"]:
         problem = _problem_of_bundle(found, missing, bundles)
     return NodeSets(chosen, targets, str(found["item"]), missing, problem)
+
+
+def _listed(value: t.Any) -> t.List[str]:
+    """Return a list as Ansible's options take it, also from a text with commas, as an extra variable is one."""
+    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else list(value)
 
 
 def _problem_of_site(asked: Mapping, names: t.Sequence[str], bundles: t.Mapping[str, str]) -> str:

@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
-import ssl
 import subprocess
 import tempfile
 import typing as t
-import urllib.error
 from urllib.parse import quote
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
@@ -159,7 +156,7 @@ def _fetch_once(archive: Archive, url: str, path: str, params: Params) -> None:
                     "%s has sha256 %s instead of %s, and was not installed. Play index, so that the files of the bundle are "
                     "served." % (url, real, archive.sha256)
                 )
-    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError) as error:
+    except _index_file.BROKEN as error:
         raise AirgapError(
             "%s cannot be read: %s. Play index, so that the front serves the files of the bundle; check that this host reaches "
             "it, and its certificate (pip_conf_cert)." % (url, _index_file.why(error))

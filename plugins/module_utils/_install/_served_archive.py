@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import posixpath
 import shutil
-import ssl
 import tarfile
 import tempfile
 import typing as t
-import urllib.error
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import TEMPORARY_PREFIX, make_folder
@@ -103,7 +100,7 @@ def _fetch_once(path: str, params: Params) -> None:
         with _index_file.open_url(url, "*/*", params) as response, open(path, "wb") as stream:
             real = sha256_stream(response, stream.write)
             check_received(response)
-    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError) as error:
+    except _index_file.BROKEN as error:
         raise AirgapError(
             "%s cannot be read: %s. Play index, so that the front serves the files of the bundle; check that this host reaches "
             "it, and its certificate (pip_conf_cert)." % (url, _index_file.why(error))

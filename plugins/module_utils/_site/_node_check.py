@@ -98,12 +98,13 @@ def check(options: Options, folder: str, run: _environment_check.Run) -> t.Dict[
     if options["canary"] and pin is not None:
         message = install_canary(right[0].path, pin, folder, run)
         canary = {"ok": not message, "package": "%s==%s" % (pin.name, pin.version), "message": message}
-    return _result(targets[options["python"]], found, canary, problems)
+    return _result(targets[options["python"]], found, options["system"], canary, problems)
 
 
 def _result(
     target: str,
     found: t.Sequence[t.Tuple[str, _environment_check.Checked]],
+    system: t.Container[str],
     canary: t.Optional[t.Dict[str, t.Any]],
     problems: t.List[str],
 ) -> t.Dict[str, t.Any]:
@@ -119,15 +120,10 @@ def _result(
         }
         for name, one in found
     ]
-    problems += [
-        "%s: %s"
-        % (
-            one.path if os.path.basename(one.path) == name else "the set %s in %s" % (name, one.path),
-            "; ".join(one.problems),
-        )
-        for name, one in found
-        if one.problems
-    ]
+    for name, one in found:
+        if one.problems:
+            place = "the set %s in %s" % (name, one.path) if name in system else one.path
+            problems.append("%s: %s" % (place, "; ".join(one.problems)))
     if canary is not None and not canary["ok"]:
         problems.append("pip did not install %s from the index: %s" % (canary["package"], canary["message"]))
     return {

@@ -9,6 +9,7 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.airgap.python.plugins.filter.index_access import index_access
+from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _index_access
 
 NAME = "airgap-index.internal"
@@ -111,6 +112,7 @@ def test_hosts_differ_in_the_first_address_and_each_keeps_its_order():
         (ONE, {"index_url": "https:///simple/"}, "must begin with"),
         (ONE, {"index_url": "file://host/mnt"}, "must begin with"),
         (ONE, {"index_url": "file:///"}, "must begin with"),
+        (ONE, {"index_url": "https://[fd00::1/simple/"}, "must begin with"),
         (ONE, {"index_url": "ftp://pypi.example/simple/"}, "must begin with"),
         (ONE, {"index_addresses": ["127.0.0.1"]}, "which is node itself"),
         ({"one": {"ansible_host": "localhost"}}, {}, "nodes reach one"),
@@ -138,6 +140,16 @@ def test_index_host_may_use_its_own_address_also_under_another_name():
 def test_folder_needs_no_host_and_loopback_there_means_nothing():
     found = access({"one": {"ansible_host": "127.0.0.1"}}, index_url="file:///mnt/python/", airgap_index_kind="folder")
     assert (found.scheme, found.problem, found.is_loopback) == ("file", "", False)
+
+
+def test_lists_may_be_texts_with_commas_as_in_extra_variables():
+    assert access(ONE, clients="pip,ca,hosts") == access(ONE, clients=["pip", "ca", "hosts"])
+    assert access(ONE, index_addresses="10.0.0.8,10.0.0.9") == access(ONE, index_addresses=["10.0.0.8", "10.0.0.9"])
+
+
+def test_port_that_is_not_a_number_is_named():
+    with pytest.raises(AirgapError, match="front_port of the index host is 'https'"):
+        access({"one": {"front_port": "https"}})
 
 
 def test_kind_that_there_is_not_is_an_error_of_the_filter():

@@ -44,7 +44,8 @@ def choose(found=(), read=(WHOLE,), bundles=None, **asked):
 
 def test_node_gets_the_sets_that_fit_its_interpreter_or_those_that_it_names():
     assert choose() == (["base", "new"], {"/usr/bin/python3": "cp313"}, "one", [], "")
-    assert choose(sets=["new"]).chosen == ["new"]
+    assert choose(sets=["new"]).chosen == choose(sets="new").chosen == ["new"]
+    assert choose(sets="base, new", repair="base").problem == ""
     two = [python("cp313"), python("cp39", "/usr/bin/python3.9")]
     found = choose(two, pythons={"old": "/usr/bin/python3.9"})
     assert (found.chosen, found.problem) == (["base", "new", "old"], "")
