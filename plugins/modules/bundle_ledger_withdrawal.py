@@ -108,7 +108,7 @@ withdrawn:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _withdrawal
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger, _withdrawal
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
 
@@ -122,12 +122,7 @@ def main() -> None:
             "same_as": {
                 "type": "list",
                 "elements": "dict",
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "version": {"type": "str", "required": True},
-                    "reason": {"type": "str", "default": ""},
-                    "gone": {"type": "bool", "default": False},
-                },
+                "options": _ledger.WITHDRAWN,
             },
             "how": {"type": "str", "choices": list(_withdrawal.HOW), "default": "gone"},
             "reason": {"type": "str", "default": ""},

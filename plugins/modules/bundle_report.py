@@ -6,28 +6,42 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_report
-short_description: Write the page on which an officer approves a bundle
+short_description: Write what changed, and the page on which an officer approves a bundle
 version_added: 0.1.0
 description:
   - Writes C(reports/report.html), one page without scripts that loads nothing and can be printed. It shows what is new,
     known vulnerabilities, unusual licences, sizes, which package needs which, every file with its sum, and how to sign.
   - Writes C(reports/dependencies.txt), which package needs which for each set and target, as plain text that can be
     compared with that of another bundle. It looks like the output of C(pipdeptree).
-  - It reads C(reports/audit.json) and C(reports/changes.json), which must exist.
+  - Writes C(reports/changes.json) with what was added, upgraded, downgraded, replaced (another file of the same version)
+    and removed, for each set and target. In the first bundle, everything is added.
+  - The bundle is compared with O(base) if that is set, or else with the last bundle in O(memory). A bundle that is staged
+    again without a change is compared with the same bundle as before.
+  - It reads C(reports/audit.json), which must exist.
 author:
   - airgap.python authors (@airgap-python)
 attributes:
   check_mode:
-    description: Works in check mode; reports a change if the other reports do not exist yet.
+    description: Works in check mode; reports a change if the manifest or the audit does not exist yet.
     support: full
   diff_mode:
     description: Shows the files before and after.
     support: full
 options:
   path:
-    description: The bundle.
+    description: The bundle, with the manifest that M(airgap.python.bundle_manifest) wrote.
     type: path
     required: true
+  memory:
+    description: The file in which M(airgap.python.bundle_seal) records what was sealed.
+    type: path
+    required: true
+  base:
+    description:
+      - The bundle that this one adds to, as a C(manifest.json) or as an C(inventory.json) of an index host.
+      - An inventory does not list sets. Unless O(memory) has the manifest of that bundle, each lock is compared with all
+        files of the inventory, and removed files are known only for the bundle as a whole.
+    type: path
   usual_licenses:
     description: SPDX ids of the licences that are usual at the site; all others are marked. By default permissive licences.
     type: list
@@ -52,13 +66,14 @@ requirements:
   - license-expression >= 30, where a wheel declares an SPDX expression
 seealso:
   - module: airgap.python.bundle_audit
-  - module: airgap.python.bundle_changes
+  - module: airgap.python.bundle_seal
 """
 
 EXAMPLES = r"""
 - name: Write the approver's page
   airgap.python.bundle_report:
     path: /srv/airgap/bundle
+    memory: /srv/airgap/stage/sealed-manifests.json
     signers: "{{ publish_allowed_signers }}"
     required_signatures: 2
 """
@@ -72,6 +87,19 @@ dependencies:
   description: The file with the dependency trees.
   type: str
   returned: success
+changes:
+  description: The file with the changes.
+  type: str
+  returned: success
+against:
+  description: Id of the bundle that it was compared with; empty for the first bundle.
+  type: str
+  returned: success
+counts:
+  description: Number of changes of each kind; the same change in several sets or targets is counted once.
+  type: dict
+  returned: success
+  sample: {added: 2, upgraded: 5, downgraded: 0, replaced: 0, removed: 1}
 unusual:
   description: Names of the files with an unusual licence.
   type: list
@@ -85,10 +113,12 @@ from ansible_collections.airgap.python.plugins.module_utils._report._page_report
 
 
 def main() -> None:
-    """Write the page and the dependency trees."""
+    """Write the changes, the page and the dependency trees."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
+            "memory": {"type": "path", "required": True},
+            "base": {"type": "path"},
             "usual_licenses": {"type": "list", "elements": "str"},
             "signers": {"type": "list", "elements": "str", "default": []},
             "required_signatures": {"type": "int"},

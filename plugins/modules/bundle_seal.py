@@ -13,7 +13,7 @@ description:
   - Files that the manifest leaves to the base are not in C(SHA256SUMS). The manifest has their sums, and its own sum is
     in C(SHA256SUMS).
   - Signatures over other sums than the new ones are removed; M(airgap.python.bundle_verify) would refuse them.
-  - Afterwards the manifest is recorded in O(memory), so that M(airgap.python.bundle_changes) can compare the next bundle
+  - Afterwards the manifest is recorded in O(memory), so that M(airgap.python.bundle_report) can compare the next bundle
     with this one.
 author:
   - airgap.python authors (@airgap-python)
@@ -38,7 +38,7 @@ options:
 requirements:
   - python >= 3.8
 seealso:
-  - module: airgap.python.bundle_changes
+  - module: airgap.python.bundle_report
 """
 
 EXAMPLES = r"""

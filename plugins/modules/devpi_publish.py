@@ -186,6 +186,7 @@ own_count:
 """
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _publishing
 
@@ -207,12 +208,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "version": {"type": "str", "required": True},
-                    "reason": {"type": "str", "default": ""},
-                    "gone": {"type": "bool", "default": False},
-                },
+                "options": _ledger.WITHDRAWN,
             },
             "memory": {"type": "path"},
             "files_dir": {"type": "path"},

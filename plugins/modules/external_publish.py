@@ -172,15 +172,9 @@ withdrawn:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _external, _external_publish
-
-WITHDRAWN = {
-    "name": {"type": "str", "required": True},
-    "version": {"type": "str", "required": True},
-    "reason": {"type": "str", "default": ""},
-    "gone": {"type": "bool", "default": False},
-}
 
 
 def main() -> None:
@@ -197,7 +191,7 @@ def main() -> None:
             "server": {"type": "str", "default": _external.AUTO, "choices": list(_external.SERVERS)},
             "src": {"type": "path", "required": True},
             "bundle_id": {"type": "str", "required": True},
-            "withdrawn": {"type": "list", "elements": "dict", "default": [], "options": WITHDRAWN},
+            "withdrawn": {"type": "list", "elements": "dict", "default": [], "options": _ledger.WITHDRAWN},
             "listing_timeout": {"type": "int", "default": 120},
             "timeout": {"type": "int", "default": 60},
         },

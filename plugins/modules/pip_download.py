@@ -156,6 +156,12 @@ options:
     type: list
     elements: path
     default: []
+  no_index:
+    description:
+      - Ask no index, neither O(index_url) and O(extra_index_urls) nor those of pip's settings. Everything comes from
+        O(find_links) and O(built).
+    type: bool
+    default: false
   built:
     description:
       - Records of wheels that M(airgap.python.wheel_build) has built, RV(airgap.python.wheel_build#module:record).
@@ -341,6 +347,7 @@ def main() -> None:
             "index_url": {"type": "str"},
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},
             "find_links": {"type": "list", "elements": "path", "default": []},
+            "no_index": {"type": "bool", "default": False},
             "built": {"type": "list", "elements": "path", "default": []},
             "other_locks": {"type": "list", "elements": "str"},
             "base": {"type": "path"},

@@ -131,6 +131,13 @@ checks:
     value:
       description: The number that was found, in seconds, percent, hours, days or files.
       type: float
+served:
+  description:
+    - What the ledger says of the bundle that is served, with C(id), C(created), C(imported) and C(operator), C(signers), each
+      with C(principal) and C(key), and C(is_rolled_back), whether another bundle was imported after it.
+    - Empty if nothing was imported, or if the ledger cannot be read.
+  type: dict
+  returned: success
 textfile:
   description: The checks in the text format of Prometheus, a line each.
   type: list
@@ -173,6 +180,7 @@ def main() -> None:
         changed=False,
         ok=all(one.ok for one in checks),
         checks=[one._asdict() for one in checks],
+        served=_checks.served_bundle(module.params["ledger"]),
         textfile=_checks.render_textfile(checks, at),
     )
 

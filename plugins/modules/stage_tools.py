@@ -41,6 +41,15 @@ options:
   index_url:
     description: The index. By default that of pip's settings on the managed host.
     type: str
+  no_index:
+    description: Ask no index. What is missing is installed from O(find_links).
+    type: bool
+    default: false
+  find_links:
+    description: Folders with wheels that can be used as well.
+    type: list
+    elements: path
+    default: []
   proxy:
     description: The proxy to the index.
     type: str
@@ -82,6 +91,8 @@ def main() -> None:
             "python": {"type": "path", "required": True},
             "requirements": {"type": "list", "elements": "str", "required": True},
             "index_url": {"type": "str"},
+            "no_index": {"type": "bool", "default": False},
+            "find_links": {"type": "list", "elements": "path", "default": []},
             "proxy": {"type": "str"},
             "cert": {"type": "path"},
         },

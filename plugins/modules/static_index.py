@@ -200,15 +200,9 @@ removed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _static_publish
-
-WITHDRAWN = {
-    "name": {"type": "str", "required": True},
-    "version": {"type": "str", "required": True},
-    "reason": {"type": "str", "default": ""},
-    "gone": {"type": "bool", "default": False},
-}
 
 
 def main() -> None:
@@ -219,7 +213,7 @@ def main() -> None:
             "index": {"type": "str", "required": True},
             "src": {"type": "path"},
             "bundle_id": {"type": "str"},
-            "withdrawn": {"type": "list", "elements": "dict", "options": WITHDRAWN},
+            "withdrawn": {"type": "list", "elements": "dict", "options": _ledger.WITHDRAWN},
             "serve": {"type": "bool", "default": True},
             "keep": {"type": "int", "default": 2},
             "links": {"type": "bool", "default": True},

@@ -23,7 +23,6 @@ from ansible_collections.airgap.python.plugins.module_utils._report import _page
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 from ansible_collections.airgap.python.plugins.modules import (
     bundle_audit,
-    bundle_changes,
     bundle_manifest,
     bundle_report,
     bundle_sbom,
@@ -39,7 +38,6 @@ OLD = {"name": "old", "python": "3.9.2", "libc": "glibc-2.31"}
 NEW = {"name": "new", "python": "3.13.5", "libc": "glibc-2.41"}
 MODULES = {
     "bundle_audit": bundle_audit,
-    "bundle_changes": bundle_changes,
     "bundle_manifest": bundle_manifest,
     "bundle_report": bundle_report,
     "bundle_sbom": bundle_sbom,
@@ -141,8 +139,7 @@ class Bundle:
         results = {
             "sbom": run("bundle_sbom", check, path=self.path),
             "audit": run("bundle_audit", check, path=self.path, **options),
-            "changes": run("bundle_changes", check, path=self.path, memory=self.memory),
-            "report": run("bundle_report", check, path=self.path, **PAGE),
+            "report": run("bundle_report", check, path=self.path, memory=self.memory, **PAGE),
         }
         assert not [one for one in results.values() if "failed" in one], results
         return results
@@ -401,7 +398,7 @@ def test_killed_or_repeated_runs_keep_the_comparison(bundle):
     bundle.report(ask=False)
     run("bundle_seal", path=bundle.path)
     # Killed after the sums and before the memory: the next run records it.
-    assert bundle.stage(ask=False)["changes"]["against"] == first
+    assert bundle.stage(ask=False)["report"]["against"] == first
     bundle.stage(ask=False)
     changes = bundle.read("changes.json")
     assert changes["against"]["id"] == first
@@ -417,13 +414,13 @@ def test_bundle_is_compared_with_its_base(bundle, tmp_path):
     bundle.stage(ask=False)
     bundle.add("lib", "1.6")
     bundle.describe()
-    options = {"path": bundle.path, "memory": bundle.memory}
-    found = run("bundle_changes", base=str(tmp_path / "base.json"), **options)
+    options = {"path": bundle.path, "memory": bundle.memory, **PAGE}
+    found = run("bundle_report", base=str(tmp_path / "base.json"), **options)
     assert (found["against"], found["counts"]["upgraded"]) == (base, 1)
     files = [{key: one[key] for key in ("path", "name", "version", "sha256", "size")} for one in manifest["files"]]
     inventory = {"format": 1, "id": "0" * 32, "imported": [base], "files": files}
     (tmp_path / "inventory.json").write_text(json.dumps(inventory))
-    found = run("bundle_changes", base=str(tmp_path / "inventory.json"), **options)
+    found = run("bundle_report", base=str(tmp_path / "inventory.json"), **options)
     assert (found["against"], found["counts"]["upgraded"]) == ("0" * 32, 1)
     assert bundle.read("changes.json")["per_lock"] is False
 

@@ -143,6 +143,15 @@ class Ledger(t.NamedTuple):
         return [one for one in self.done if not one.corrected and _clock.is_ahead(one.created, at)]
 
 
+# What each entry of the option withdrawn has, as Ansible's argument_spec describes it.
+WITHDRAWN: t.Dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "version": {"type": "str", "required": True},
+    "reason": {"type": "str", "default": ""},
+    "gone": {"type": "bool", "default": False},
+}
+
+
 def withdrawn_options(ledger: Ledger) -> t.List[t.Dict[str, t.Any]]:
     """Return what is withdrawn, as the option withdrawn of the modules that publish."""
     found = []

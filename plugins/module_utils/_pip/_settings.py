@@ -57,11 +57,15 @@ def choose_settings(
 ) -> t.Tuple[t.Dict[str, str], t.List[str]]:
     """Return the settings that pip gets, from the host's settings and the module's options, and warnings.
 
-    Indexes of the host are used unless the options name one. Local folders among
+    With no_index, no index is asked, whatever else names one. Otherwise
+    indexes of the host are used unless the options name one. Local folders among
     them are not: what is staged must not depend on what happens to be in a folder.
     """
     chosen = {key: settings[key] for key in CONNECTION if settings.get(key)}
-    warnings = []
+    warnings: t.List[str] = []
+    if options.get("no_index"):
+        # pip needs nothing to reach an index then, and a proxy that is wrong must not matter.
+        return {"no-index": "1"}, warnings
     if options.get("index_url"):
         chosen["index-url"] = options["index_url"]
     else:

@@ -74,9 +74,12 @@ def is_installed(module: AnsibleModule, interpreter: str) -> bool:
 def install(module: AnsibleModule, interpreter: str) -> None:
     """Upgrade pip, then install the other tools."""
     variables = {name: module.params[key] for key, name in VARIABLES.items() if module.params[key]}
+    links = [part for folder in module.params["find_links"] for part in ("--find-links", folder)]
+    if module.params["no_index"]:
+        variables, links = {"PIP_CONFIG_FILE": os.devnull}, ["--no-index", *links]
     requirements = module.params["requirements"]
     for wanted in requirements[:1], requirements:
-        command = [interpreter, "-m", "pip", "install", "--quiet", "--upgrade", *wanted]
+        command = [interpreter, "-m", "pip", "install", "--quiet", "--upgrade", *links, *wanted]
         run(module, command, "%s cannot be installed" % ", ".join(wanted), variables)
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the approver's page and the dependency trees of a bundle. _page decides what the page says."""
+"""Write the changes, the approver's page and the dependency trees of a bundle. _page decides what the page says."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.airgap.python.plugins.module_utils import _json
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _layout
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._report import (
+    _changes,
+    _changes_report,
     _contents,
     _dependencies,
     _license,
@@ -21,18 +24,19 @@ from ansible_collections.airgap.python.plugins.module_utils._report import (
 
 
 def write_page(root: str, options: t.Mapping[str, t.Any], check_mode: bool) -> t.Dict[str, t.Any]:
-    """Write the page and the trees; return the result of bundle_report. Raises AirgapError and OSError.
+    """Write the changes, the page and the trees; return the result of bundle_report. Raises AirgapError and OSError.
 
     ``options`` are those of bundle_report.
     """
-    needed = [os.path.join(root, _layout.MANIFEST)] + [
-        _report_files.report_path(root, name) for name in (_report_files.AUDIT, _report_files.CHANGES)
-    ]
+    needed = os.path.join(root, _layout.MANIFEST), _report_files.report_path(root, _report_files.AUDIT)
     if check_mode and (_page_html.LIBRARY_ERROR or not all(map(os.path.exists, needed))):
         return {
             "changed": True,
             "dest": _report_files.report_path(root, _report_files.PAGE),
             "dependencies": _report_files.report_path(root, _report_files.DEPENDENCIES),
+            "changes": _report_files.report_path(root, _report_files.CHANGES),
+            "against": "",
+            "counts": dict.fromkeys(_changes.KINDS, 0),
             "unusual": [],
         }
     if _page_html.LIBRARY_ERROR:
@@ -48,19 +52,23 @@ def write_page(root: str, options: t.Mapping[str, t.Any], check_mode: bool) -> t
         required = 1 if signers else 0
     contents = _contents.read_contents(root)
     audit = _report_files.read_report(root, _report_files.AUDIT)
-    changes = _report_files.read_report(root, _report_files.CHANGES)
+    changes = _changes_report.read_changes(root, options["memory"], options["base"])
     page = _page.plan(contents, audit, changes, usual, signers, required)
     written = [
         _report_files.write_report(root, name, text, check_mode)
         for name, text in (
             (_report_files.PAGE, _page_html.render(page, options["template"], options["style"])),
             (_report_files.DEPENDENCIES, _dependencies.render(contents.locks)),
+            (_report_files.CHANGES, _json.render(changes)),
         )
     ]
     return {
         "changed": any(one["changed"] for one in written),
         "dest": written[0]["dest"],
         "dependencies": written[1]["dest"],
+        "changes": written[2]["dest"],
+        "against": (changes["against"] or {}).get("id") or "",
+        "counts": changes["counts"],
         "unusual": [os.path.basename(entry["path"]) for entry in _page.unusual_files(contents, usual)],
         "diff": [one["diff"] for one in written if one["changed"]],
     }

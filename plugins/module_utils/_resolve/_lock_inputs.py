@@ -26,7 +26,7 @@ def digest_inputs(
     Requirements and constraints are those of all files, with their hashes; their
     file and order make no difference.
     """
-    described = {
+    described: t.Dict[str, t.Any] = {
         "requirements": sorted(set(requirements)),
         "constraints": sorted(set(constraints)),
         "target": {key: value for key, value in target.as_dict().items() if key != "name"},
@@ -34,6 +34,8 @@ def digest_inputs(
         "find_links": list(find_links),
         "engine": engine,
     }
+    if settings.get("no-index"):
+        described["no_index"] = True
     return "sha256:" + sha256_bytes(json.dumps(described, sort_keys=True).encode("utf-8"))
 
 

@@ -60,6 +60,7 @@ def variables(settings: t.Mapping[str, str], target: Target, inherited: t.Mappin
     names = {
         "index-url": "UV_DEFAULT_INDEX",
         "extra-index-url": "UV_INDEX",
+        "no-index": "UV_NO_INDEX",
         "trusted-host": "UV_INSECURE_HOST",
         "timeout": "UV_HTTP_TIMEOUT",
         "cert": "SSL_CERT_FILE",

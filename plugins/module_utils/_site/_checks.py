@@ -312,6 +312,26 @@ def open_index(params: Params) -> Index:
     return Client(params["url"], params["timeout"], params["ca_path"])
 
 
+def served_bundle(path: str) -> t.Dict[str, t.Any]:
+    """Return what the ledger at a path says of the bundle that is served; see RETURN of site_check_info."""
+    try:
+        ledger = _ledger.read(path)
+    except (AirgapError, OSError):
+        return {}
+    imports = [one for one in ledger.done if one.id == ledger.served]
+    if not imports:
+        return {}
+    last = imports[-1]
+    return {
+        "id": last.id,
+        "created": last.created,
+        "imported": last.ended or last.when,
+        "operator": last.operator or last.user,
+        "signers": last.signers,
+        "is_rolled_back": ledger.done[-1].id != last.id,
+    }
+
+
 def check_site(params: Params, at: datetime.datetime) -> t.List[Check]:
     """Run all checks; one that cannot be made is one that failed."""
     try:

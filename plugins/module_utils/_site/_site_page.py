@@ -122,18 +122,16 @@ def checks_of(host: str, result: Entry) -> t.List[Check]:
     return found or [Check(host, "server", False, UNREACHED)]
 
 
-def bundle_of(ledger: Entry) -> t.Optional[Bundle]:
-    """Return the bundle that is served, from the result of bundle_ledger_info; None if nothing was imported."""
-    served = str(ledger.get("served") or "")
-    found = [one for one in ledger.get("imports") or () if one.get("id") == served and one.get("result") == "ok"]
-    if not found:
+def bundle_of(results: t.Iterable[Entry]) -> t.Optional[Bundle]:
+    """Return the bundle that is served, from the first result of site_check_info that knows it; None if none does."""
+    served: Entry = next((one["served"] for one in results if one.get("served")), {})
+    if not served:
         return None
-    last = found[-1]
-    signers = tuple(Signer(str(one.get("principal")), str(one.get("key"))) for one in last.get("signers") or ())
-    done = [one for one in ledger.get("imports") or () if one.get("result") == "ok"]
-    operator = str(last.get("operator") or last.get("user") or "")
-    when = str(last.get("ended") or last.get("when") or "")
-    return Bundle(served, str(last.get("created") or ""), when, operator, signers, done[-1].get("id") != served)
+    signers = tuple(Signer(str(one.get("principal")), str(one.get("key"))) for one in served.get("signers") or ())
+    identity, created, imported, operator = (
+        str(served.get(name) or "") for name in ("id", "created", "imported", "operator")
+    )
+    return Bundle(identity, created, imported, operator, signers, served.get("is_rolled_back") is True)
 
 
 def contents_of(locks: t.Iterable[Entry], nodes: t.Sequence[Node]) -> t.Tuple[Contents, ...]:
@@ -159,11 +157,12 @@ def contents_of(locks: t.Iterable[Entry], nodes: t.Sequence[Node]) -> t.Tuple[Co
 def plan(options: Entry, at: str) -> Page:
     """Return the contents of the page from the options of the module site_report."""
     nodes = tuple(node_of(one["host"], one.get("result") or {}) for one in options["nodes"])
-    checks = [check for one in options["index_hosts"] for check in checks_of(one["host"], one.get("result") or {})]
+    found = {one["host"]: one.get("result") or {} for one in options["index_hosts"]}
+    checks = [check for host, result in found.items() for check in checks_of(host, result)]
     return Page(
         options["index"],
         at,
-        bundle_of(options["ledger"]),
+        bundle_of(found.values()),
         tuple(checks),
         nodes,
         contents_of(options["locks"], nodes),

@@ -30,6 +30,8 @@ class Host:
             "python": "/usr/bin/python3",
             "requirements": ["pip>=25.0", "jinja2"],
             "index_url": URL,
+            "no_index": False,
+            "find_links": [],
             "proxy": None,
             "cert": None,
         }

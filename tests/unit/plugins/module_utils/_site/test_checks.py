@@ -205,6 +205,21 @@ def test_bundle_that_was_taken_back_is_not_missed(
     assert content.ok and "the index serves %s since it was rolled back" % ("1" * 32) in content.message
 
 
+def test_page_of_the_site_gets_the_bundle_that_is_served(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "ledger.jsonl")
+    assert _checks.served_bundle(path) == {}
+    record_import(tmp_path, "1" * 32)
+    record_import(tmp_path, "2" * 32)
+    served = _checks.served_bundle(path)
+    assert (served["id"], served["imported"], served["is_rolled_back"]) == ("2" * 32, "2026-02-01T00:00:09Z", False)
+    _ledger.append(path, [{"event": "rollback", "run": "3" * 32, "id": "1" * 32, "when": "2026-02-02T00:00:00Z"}])
+    served = _checks.served_bundle(path)
+    assert (served["id"], served["is_rolled_back"]) == ("1" * 32, True)
+    pathlib.Path(path).unlink()
+    pathlib.Path(path).mkdir()
+    assert _checks.served_bundle(path) == {}
+
+
 def test_another_version_of_the_server_is_named(params: t.Dict[str, t.Any], index: Index) -> None:
     index.version = "6.19.0"
     assert failed(params)["version"] == "devpi-server 6.19.0 runs, and the bundle has 6.20.3. Play index."

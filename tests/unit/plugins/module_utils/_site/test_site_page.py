@@ -21,20 +21,19 @@ RIGHT = {
     "problems": [],
 }
 WRONG = dict(RIGHT, ok=False, problems=["/opt/airgap/base: files were changed: %s" % HOSTILE])
-LEDGER = {
-    "served": ID,
-    "imports": [
-        {
-            "id": ID,
-            "result": "ok",
-            "created": "2026-01-01T00:00:00Z",
-            "ended": "2026-01-02T00:00:00Z",
-            "operator": "olga",
-            "signers": [{"principal": "alice@example.org", "key": "SHA256:abc"}],
-        }
-    ],
+SERVED = {
+    "id": ID,
+    "created": "2026-01-01T00:00:00Z",
+    "imported": "2026-01-02T00:00:00Z",
+    "operator": "olga",
+    "signers": [{"principal": "alice@example.org", "key": "SHA256:abc"}],
+    "is_rolled_back": False,
 }
-CHECKS = {"ok": True, "checks": [{"name": "backup", "ok": True, "message": "The last backup is 3 hours old."}]}
+CHECKS = {
+    "ok": True,
+    "checks": [{"name": "backup", "ok": True, "message": "The last backup is 3 hours old."}],
+    "served": SERVED,
+}
 
 
 def options(**changes: t.Any) -> t.Dict[str, t.Any]:
@@ -43,7 +42,6 @@ def options(**changes: t.Any) -> t.Dict[str, t.Any]:
         "index": "airgap/prod",
         "nodes": [{"host": "one", "result": RIGHT}, {"host": "two", "result": WRONG}],
         "index_hosts": [{"host": "index", "result": CHECKS}],
-        "ledger": LEDGER,
         "locks": [{"set": "base", "target": "node311", "content": base64.b64encode(LOCK.encode()).decode()}],
     }
     return dict(given, **changes)
@@ -85,12 +83,11 @@ def test_an_answer_that_says_neither_is_no_success() -> None:
 
 
 def test_a_rollback_and_a_site_without_an_import_are_said() -> None:
-    former = dict(LEDGER["imports"][0], id="cd" * 16)  # type: ignore[arg-type]
-    rolled_back = {"served": ID, "imports": [*LEDGER["imports"], former]}
-    bundle = _site_page.bundle_of(rolled_back)
+    bundle = _site_page.bundle_of([{}, {"served": dict(SERVED, is_rolled_back=True)}])
     assert bundle is not None and bundle.is_rolled_back
-    assert _site_page.bundle_of({}) is None
-    assert "not known" in render(_site_page.plan(options(ledger={}), ""))
+    assert _site_page.bundle_of([{"served": {}}]) is None
+    without = [{"host": "index", "result": dict(CHECKS, served={})}]
+    assert "not known" in render(_site_page.plan(options(index_hosts=without), ""))
 
 
 def test_table_has_a_line_for_each_node_and_each_problem() -> None:
