@@ -229,6 +229,10 @@ bench-publish: setup ## Measure publishing to devpi-server against raw POSTs of 
 	@PYTHONPATH=.collections:. python tests/bench/publish.py $(if $(WHEELS),--wheels $(WHEELS))
 	@PYTHONPATH=.collections:. python tests/bench/publish.py --small 3000 --rounds 1
 
+.PHONY: mirror-costs
+mirror-costs: setup ## Measure what a mirror of bandersnatch costs next to a bundle for the sets of the lab, with real packages (minutes)
+	@PYTHONPATH=.collections:. python tests/bench/mirror_costs.py
+
 .PHONY: figures
 figures: setup ## Measure what crosses, how long a check takes, what packing gains (a minute; WHEELS=FOLDER for real ones)
 	@PYTHONPATH=.collections:. python tests/bench/figures.py $(if $(WHEELS),--wheels $(WHEELS))

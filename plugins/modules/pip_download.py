@@ -162,6 +162,13 @@ options:
         O(find_links) and O(built).
     type: bool
     default: false
+  mirror:
+    description:
+      - A folder of files on the managed host, such as the packages of a mirror. A file in it or in a folder below it that has
+        the name and the SHA-256 that a lock names is not downloaded. The pool gets a second name for it, or a copy where it is on
+        another file system.
+      - It makes no difference to what is resolved.
+    type: path
   built:
     description:
       - Records of wheels that M(airgap.python.wheel_build) has built, RV(airgap.python.wheel_build#module:record).
@@ -266,8 +273,18 @@ targets:
         wheel starts with C(built:).
       type: list
       elements: dict
+files:
+  description: Each file of all targets once, with the same keys.
+  type: list
+  elements: dict
+  returned: success
 downloaded:
   description: Names of the files that were downloaded, or would be in check mode.
+  type: list
+  elements: str
+  returned: success
+mirrored:
+  description: Names of the files that came from O(mirror). In check mode, they are in RV(downloaded).
   type: list
   elements: str
   returned: success
@@ -348,6 +365,7 @@ def main() -> None:
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},
             "find_links": {"type": "list", "elements": "path", "default": []},
             "no_index": {"type": "bool", "default": False},
+            "mirror": {"type": "path"},
             "built": {"type": "list", "elements": "path", "default": []},
             "other_locks": {"type": "list", "elements": "str"},
             "base": {"type": "path"},

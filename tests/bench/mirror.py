@@ -76,7 +76,7 @@ class Mirror:
                 status, kind, body = mirror.answer(self.path)
                 start, end = 0, body.size
                 wanted = re.match(r"bytes=(\d*)-(\d*)$", self.headers.get("Range", ""))
-                extra = {}
+                extra = mirror.headers(self.path)
                 if wanted and status == 200:
                     first, last = wanted.groups()
                     start = int(first) if first else body.size - int(last)
@@ -134,6 +134,10 @@ class Mirror:
             os.rename(temporary, path)
         with open(path, "rb") as stream:
             return int(stream.read(3)), path
+
+    def headers(self, dummy_path):
+        """Return more headers of the response for a path."""
+        return {}
 
     def answer(self, path):
         """Return status, content type and body for a path."""

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import http.server
 import io
+import json
 import re
 import socketserver
 import tarfile
@@ -124,6 +125,8 @@ class SimpleIndex:
         # Files that are given only where the URL has this query or this folder in it.
         self.signed: t.Dict[str, str] = {}
         self.requests: t.List[str] = []
+        # The X-PyPI-Last-Serial of the JSON API, which proxies leave out.
+        self.serial: t.Optional[int] = 7
         index = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -135,6 +138,10 @@ class SimpleIndex:
                 parts = self.path.partition("?")[0].strip("/").split("/")
                 if parts[0] == "simple" and len(parts) == 2:
                     status, kind, body = 200, "text/html", index.page(parts[1])
+                    if not body:
+                        status = 404
+                elif parts[0] == "pypi" and len(parts) == 3:
+                    status, kind, body = 200, "application/json", index.project_json(parts[1])
                     if not body:
                         status = 404
                 else:
@@ -152,6 +159,8 @@ class SimpleIndex:
                     status, body, size = trouble, b"", 0
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
+                if parts[0] == "pypi" and index.serial:
+                    self.send_header("X-PyPI-Last-Serial", str(index.serial))
                 self.send_header("Content-Length", str(size))
                 self.end_headers()
                 if self.command != "HEAD":
@@ -190,6 +199,28 @@ class SimpleIndex:
                 link = (filename, query, digest, yanked, filename)
                 links.append('<a href="/files/%s%s#sha256=%s"%s>%s</a><br>' % link)
         return ("<!DOCTYPE html><html><body>%s</body></html>" % "".join(links)).encode() if links else b""
+
+    def project_json(self, project):
+        """Return what PyPI's JSON API says of a project, or nothing where there is none."""
+        releases: t.Dict[str, t.List[t.Dict[str, t.Any]]] = {}
+        for filename, data in sorted(self.files.items()):
+            if filename.split("-")[0].replace("_", "-") != project:
+                continue
+            sdist = filename.endswith(".tar.gz")
+            version = filename[: -len(".tar.gz")].split("-")[1] if sdist else filename.split("-")[1]
+            found = {
+                "filename": filename,
+                "url": "%s/packages/%s/%s" % (self.url.rpartition("/simple/")[0], project, filename),
+                "digests": {"sha256": self.promised.get(filename) or hashlib.sha256(data).hexdigest(), "md5": "0" * 32},
+                "size": len(data),
+                "packagetype": "sdist" if sdist else "bdist_wheel",
+                "upload_time_iso_8601": "2026-01-01T00:00:00.000000Z",
+                "requires_python": None,
+                "yanked": False,
+            }
+            releases.setdefault(version, []).append(found)
+        whole = {"info": {"name": project}, "last_serial": self.serial or 0, "releases": releases}
+        return json.dumps(whole).encode() if releases else b""
 
     def stop(self):
         """End the server."""

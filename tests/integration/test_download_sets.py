@@ -34,6 +34,8 @@ def test_each_set_has_locks_of_its_own_targets_and_one_run_does_all(several, dow
     assert os.listdir(str(download.parent / "locks/web")) == ["new.txt"]
     assert "extra-1-py3-none-any.whl" in result["downloaded"]
     assert "extra-1-py3-none-any.whl" not in result["reused"]
+    every = [one["filename"] for found in result["targets"].values() for one in found["files"]]
+    assert [one["filename"] for one in result["files"]] == sorted(set(every))
     del index.requests[:]
     again = several(*sets)
     assert (again["changed"], again["resolved"], index.requests) == (False, [], [])
@@ -79,3 +81,22 @@ def test_check_mode_writes_nothing(several, download):
     result = several(BASE, check=True)
     assert result["changed"], result
     assert not os.path.exists(str(download.parent / "locks"))
+
+
+def test_file_that_a_mirror_has_with_its_sha256_is_not_downloaded(several, download, index):
+    mirror = download.parent / "mirror"
+    (mirror / "aa/bb").mkdir(parents=True)
+    (mirror / "cc").mkdir()
+    extra, native = "extra-1-py3-none-any.whl", "native-2.1-cp313-cp313-manylinux_2_36_x86_64.whl"
+    (mirror / "aa/bb" / extra).write_bytes(index.files[extra])
+    (mirror / "cc" / extra).write_bytes(b"other content")
+    (mirror / "cc" / native).write_bytes(b"damaged")
+    sets = [{"name": "web", "requirements": ["extra", "native"]}]
+    result = several(*sets, mirror=str(mirror))
+    assert (result.get("mirrored"), result.get("downloaded")) == ([extra], [native]), result
+    assert os.path.samefile(str(mirror / "aa/bb" / extra), str(download.pool / extra))
+    assert (download.pool / native).read_bytes() == index.files[native]
+    lock = (download.parent / "locks/web/new.txt").read_bytes()
+    again = several(*sets)
+    assert (again["changed"], again["mirrored"], again["reused"]) == (False, [], [extra, native])
+    assert (download.parent / "locks/web/new.txt").read_bytes() == lock

@@ -29,6 +29,7 @@ from ansible_collections.airgap.python.plugins.module_utils._resolve._download_p
 from ansible_collections.airgap.python.plugins.module_utils._resolve._lock_folder import LockFolder, read_pins
 from ansible_collections.airgap.python.plugins.module_utils._resolve._pool_filler import PoolFiller
 from ansible_collections.airgap.python.plugins.module_utils._target import _target, _target_parser
+from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 ModuleResult = t.Dict[str, t.Any]
 
@@ -117,7 +118,11 @@ def joined(results: t.Mapping[str, ModuleResult]) -> ModuleResult:
     def names(key: str) -> t.List[str]:
         return sorted({one for result in results.values() for one in result[key]})
 
-    downloaded, not_locked = names("downloaded"), [set(result["not_locked"]) for result in results.values()]
+    downloaded, mirrored, not_locked = (
+        names("downloaded"),
+        names("mirrored"),
+        [set(result["not_locked"]) for result in results.values()],
+    )
     last = list(results.values())[-1]
     return {
         "changed": any(result["changed"] for result in results.values()),
@@ -126,8 +131,10 @@ def joined(results: t.Mapping[str, ModuleResult]) -> ModuleResult:
             for name, result in results.items()
             for target, files in result["targets"].items()
         },
+        "files": unique_files(_lock.Pin(**one) for result in results.values() for one in result["files"]),
         "downloaded": downloaded,
-        "reused": sorted(set(names("reused")) - set(downloaded)),
+        "mirrored": mirrored,
+        "reused": sorted(set(names("reused")) - set(downloaded + mirrored)),
         "removed": [],
         "resolved": ["%s/%s" % (name, target) for name, result in results.items() for target in result["resolved"]],
         "pip_version": last["pip_version"],
@@ -158,7 +165,7 @@ def download(job: DownloadJob) -> ModuleResult:
             _lock_check.check_extras_unfetched(job)
         else:
             write_locks(job, plan, texts, changes)
-        return download_result(job, plan, changes)
+        return download_result(job, plan, changes, filler.mirrored)
     finally:
         filler.close()
         job.remove_scratch()
@@ -189,8 +196,10 @@ def write_locks(
         write_atomic(job.locks.path(target), texts[target].encode("utf-8"))
 
 
-def download_result(job: DownloadJob, plan: Plan, changes: t.Sequence[_target.Target]) -> ModuleResult:
-    """Return the module's result."""
+def download_result(
+    job: DownloadJob, plan: Plan, changes: t.Sequence[_target.Target], mirrored: t.AbstractSet[str]
+) -> ModuleResult:
+    """Return the module's result; ``mirrored`` are names of the files that came from the mirror."""
     fetched = {pin.filename for dummy, pin in plan.wanted}
     return {
         "changed": bool(plan.wanted or changes),
@@ -201,7 +210,9 @@ def download_result(job: DownloadJob, plan: Plan, changes: t.Sequence[_target.Ta
             }
             for target in job.targets
         },
-        "downloaded": sorted(fetched),
+        "files": unique_files(pin for target in job.targets for pin in plan.pins[target]),
+        "downloaded": sorted(fetched - mirrored),
+        "mirrored": sorted(mirrored),
         "reused": sorted(set(plan.filenames) - fetched),
         "removed": [],
         "resolved": [target.name for target in plan.stale],
@@ -210,6 +221,11 @@ def download_result(job: DownloadJob, plan: Plan, changes: t.Sequence[_target.Ta
         "not_locked": plan.not_locked,
         "diff": [diff(job.locks.path(target), plan.before[target], plan.pins[target]) for target in changes],
     }
+
+
+def unique_files(pins: t.Iterable[_lock.Pin]) -> t.List[t.Dict[str, t.Any]]:
+    """Return files that several locks may name, each name once, as data."""
+    return [pin._asdict() for dummy, pin in sorted({pin.filename: pin for pin in pins}.items())]
 
 
 def remove_locks(locks: LockFolder, pool: str, check_mode: bool) -> ModuleResult:
@@ -226,7 +242,9 @@ def remove_locks(locks: LockFolder, pool: str, check_mode: bool) -> ModuleResult
     return {
         "changed": bool(obsolete or candidates),
         "targets": {},
+        "files": [],
         "downloaded": [],
+        "mirrored": [],
         "reused": [],
         "removed": sorted(candidates),
         "resolved": [],

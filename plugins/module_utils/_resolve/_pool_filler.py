@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import move_into_place
-from ansible_collections.airgap.python.plugins.module_utils._hashes import sha256_file
+from ansible_collections.airgap.python.plugins.module_utils._hashes import copy_hashed, sha256_file
 from ansible_collections.airgap.python.plugins.module_utils._resolve import _pip_resolution, _resolve_error
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download_job import (
     RESOLUTIONS_AT_A_TIME,
@@ -24,12 +24,23 @@ from ansible_collections.airgap.python.plugins.module_utils._target import _targ
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
 
+def link_or_copy(source: str, path: str, sha256: str) -> None:
+    """Give a verified file a second name; copy it where that is on another file system."""
+    try:
+        os.link(source, path)
+    except OSError:
+        if copy_hashed(source, path) != sha256:
+            raise AirgapError("%s changed while it was copied. Run again." % source) from None
+
+
 class PoolFiller:
     """Fetches files into the scratch folder of a job, and moves them into its pool."""
 
     def __init__(self, job: DownloadJob) -> None:
         self.job = job
         self.fetcher: t.Optional[Fetcher] = None
+        # The names of the files that came from the mirror.
+        self.mirrored: t.Set[str] = set()
 
     def start(self) -> Fetcher:
         """Return the process that fetches; it is started once."""
@@ -48,7 +59,8 @@ class PoolFiller:
         wanted = [one for one in wanted if not self.copy_built(one[1])]
         pins = [pin for dummy, pin in wanted]
         shared = os.path.join(self.job.scratch, SHARED, "files")
-        found = matching_files((pin, os.path.join(shared, pin.filename)) for pin in pins)
+        found = self.take_mirrored(pins)
+        found.update(matching_files((pin, os.path.join(shared, pin.filename)) for pin in pins if pin not in found))
         found.update(self.fetch([pin for pin in pins if pin not in found]))
         missing: t.Dict[_target.Target, t.List[_lock.Pin]] = {}
         for target, pin in wanted:
@@ -78,6 +90,25 @@ class PoolFiller:
             "%s is in a lock and not in the pool, and was built from %s, which is not among the built wheels. "
             "Name it under stage_build again, or remove the lock." % (pin.filename, pin.origin)
         )
+
+    def take_mirrored(self, pins: t.Sequence[_lock.Pin]) -> t.Dict[_lock.Pin, str]:
+        """Give the files that the mirror has a second name in the scratch folder, or copy them; return pin to path."""
+        mirror = self.job.params["mirror"]
+        if not mirror or not pins:
+            return {}
+        places: t.Dict[str, t.List[str]] = {}
+        for folder, _folders, names in os.walk(mirror):
+            for name in names:
+                places.setdefault(name, []).append(os.path.join(folder, name))
+        there = matching_files((pin, path) for pin in pins for path in places.get(pin.filename, ()))
+        taken = os.path.join(self.job.scratch, "mirrored")
+        os.mkdir(taken)
+        found = {}
+        for pin, source in there.items():
+            found[pin] = os.path.join(taken, pin.filename)
+            link_or_copy(source, found[pin], pin.sha256)
+            self.mirrored.add(pin.filename)
+        return found
 
     def fetch(self, pins: t.Sequence[_lock.Pin]) -> t.Dict[_lock.Pin, str]:
         """Fetch many files at a time; return pin to path of those that arrived with their SHA-256."""

@@ -1,0 +1,1 @@
+pip_download.py
