@@ -261,18 +261,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 targets:
-  description: For each target, by name, its files. With O(sets), the name is C(SET/TARGET).
+  description:
+    - For each target, by name, its C(lock) and its C(files). With O(sets), the name is C(SET/TARGET).
+    - Each file has C(name), C(version), C(filename), C(sha256), C(size) in bytes and C(origin), its URL; that of a built wheel
+      starts with C(built:).
   type: dict
   returned: success
-  contains:
-    lock:
-      description: The lock.
-      type: str
-    files:
-      description: Each file with C(name), C(version), C(filename), C(sha256), C(size) in bytes and C(origin), its URL; that of a built
-        wheel starts with C(built:).
-      type: list
-      elements: dict
 files:
   description: Each file of all targets once, with the same keys.
   type: list

@@ -90,6 +90,16 @@ def test_module_does_not_log_a_secret_in_a_url_that_it_gets(monkeypatch, args, i
     assert args["_ansible_no_log"] is not is_logged
 
 
+def test_files_of_each_target_that_pip_download_returns_are_kept():
+    targets = {
+        "base/node311": {
+            "lock": "/srv/airgap/bundle/locks/base/node311.txt",
+            "files": [{"name": "app", "version": "1.0"}],
+        }
+    }
+    assert _answer.check({"targets": targets}, _answer.documented("pip_download"))["targets"] == targets
+
+
 def test_only_documented_keys_of_a_dictionary_are_kept():
     assert _answer.check({"stat": {"exists": True, "lnk_source": "/"}}, _answer.BUILTIN["stat"]) == {
         "stat": {"exists": True}
