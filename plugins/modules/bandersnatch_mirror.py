@@ -67,42 +67,6 @@ options:
     type: list
     elements: str
     default: []
-  targets:
-    description: The interpreters, as in O(airgap.python.pip_download#module:targets). Files for other platforms are not mirrored.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the target.
-        type: str
-        required: true
-      python:
-        description: Full version of the interpreter, such as V(3.11.2).
-        type: str
-        required: true
-      implementation:
-        description: V(cpython) or V(pypy).
-        type: str
-      os:
-        description: V(linux), V(windows) or V(macos).
-        type: str
-      arch:
-        description: The CPU, such as V(x86_64) or V(aarch64).
-        type: str
-      libc:
-        description: The C library on Linux, such as V(glibc-2.36) or V(musl-1.2).
-        type: str
-      os_version:
-        description: The version of macOS.
-        type: str
-      markers:
-        description: Marker variables (PEP 508) that the machine reported.
-        type: dict
-      tags:
-        description: All wheel tags that the interpreter accepts, the best first, if the machine reported them.
-        type: list
-        elements: str
   program:
     description: The program bandersnatch, 6.8 or newer.
     type: path
@@ -134,6 +98,7 @@ requirements:
   - bandersnatch >= 6.8, < 9
 extends_documentation_fragment:
   - airgap.python.pip
+  - airgap.python.targets
 seealso:
   - module: airgap.python.pip_download
 """
@@ -233,6 +198,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._resolve._mirror import run_module
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
 
 def main() -> None:
@@ -254,22 +220,7 @@ def main() -> None:
                 },
             },
             "exempt": {"type": "list", "elements": "str", "default": []},
-            "targets": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "python": {"type": "str", "required": True},
-                    "implementation": {"type": "str"},
-                    "os": {"type": "str"},
-                    "arch": {"type": "str"},
-                    "libc": {"type": "str"},
-                    "os_version": {"type": "str"},
-                    "markers": {"type": "dict"},
-                    "tags": {"type": "list", "elements": "str"},
-                },
-            },
+            "targets": _target_parser.OPTION,
             "program": {"type": "path", "required": True},
             "upstream": {"type": "str"},
             "index_url": {"type": "str"},

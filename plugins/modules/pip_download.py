@@ -99,47 +99,6 @@ options:
     description: Folder for the locks; the lock of a target is C(TARGET.txt) in it. With O(sets), it is C(SET/TARGET.txt).
     type: path
     required: true
-  targets:
-    description:
-      - The interpreters to download for, as in C(airgap_targets).
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the target, and of its lock.
-        type: str
-        required: true
-      python:
-        description: Full version of the interpreter, such as V(3.11.2).
-        type: str
-        required: true
-      implementation:
-        description: V(cpython) or V(pypy).
-        type: str
-      os:
-        description: V(linux), V(windows) or V(macos).
-        type: str
-      arch:
-        description: The CPU, such as V(x86_64) or V(aarch64).
-        type: str
-      libc:
-        description: The C library on Linux, such as V(glibc-2.36) or V(musl-1.2).
-        type: str
-      os_version:
-        description: The version of macOS.
-        type: str
-      markers:
-        description:
-          - Marker variables (PEP 508) that the machine reported, such as C(platform_release).
-            They override the values that follow from the other options.
-        type: dict
-      tags:
-        description:
-          - All wheel tags that the interpreter accepts, the best first, if the machine reported them.
-            By default they follow from the other options.
-        type: list
-        elements: str
   index_url:
     description:
       - The index. By default that of pip's settings on the managed host.
@@ -231,6 +190,7 @@ requirements:
   - uv >= 0.8 for O(resolver=uv)
 extends_documentation_fragment:
   - airgap.python.pip
+  - airgap.python.targets
 """
 
 EXAMPLES = r"""
@@ -316,7 +276,9 @@ engine:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _inputs
 from ansible_collections.airgap.python.plugins.module_utils._resolve._download import run_module
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
 
 def main() -> None:
@@ -329,32 +291,11 @@ def main() -> None:
             "sets": {
                 "type": "list",
                 "elements": "dict",
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "requirements": {"type": "list", "elements": "str", "default": []},
-                    "requirements_lines": {"type": "list", "elements": "str", "default": []},
-                    "constraints_lines": {"type": "list", "elements": "str", "default": []},
-                    "targets": {"type": "list", "elements": "str", "required": True},
-                },
+                "options": _inputs.SET,
             },
             "dest": {"type": "path", "required": True},
             "lock_dest": {"type": "path", "required": True},
-            "targets": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "python": {"type": "str", "required": True},
-                    "implementation": {"type": "str"},
-                    "os": {"type": "str"},
-                    "arch": {"type": "str"},
-                    "libc": {"type": "str"},
-                    "os_version": {"type": "str"},
-                    "markers": {"type": "dict"},
-                    "tags": {"type": "list", "elements": "str"},
-                },
-            },
+            "targets": _target_parser.OPTION,
             "index_url": {"type": "str"},
             "extra_index_urls": {"type": "list", "elements": "str", "default": []},
             "find_links": {"type": "list", "elements": "path", "default": []},

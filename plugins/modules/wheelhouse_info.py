@@ -30,43 +30,6 @@ options:
     description: The folder. Links that lead out of it are not followed.
     type: path
     required: true
-  targets:
-    description:
-      - The interpreters, as in C(airgap_targets).
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the target.
-        type: str
-        required: true
-      python:
-        description: Full version of the interpreter, such as V(3.11.2).
-        type: str
-        required: true
-      implementation:
-        description: V(cpython) or V(pypy).
-        type: str
-      os:
-        description: V(linux), V(windows) or V(macos).
-        type: str
-      arch:
-        description: The CPU, such as V(x86_64) or V(aarch64).
-        type: str
-      libc:
-        description: The C library on Linux, such as V(glibc-2.36) or V(musl-1.2).
-        type: str
-      os_version:
-        description: The version of macOS.
-        type: str
-      markers:
-        description: Marker variables (PEP 508) that the machine reported.
-        type: dict
-      tags:
-        description: All wheel tags that the interpreter accepts, the best first, if the machine reported them.
-        type: list
-        elements: str
   sets:
     description: Requirement sets, as in O(airgap.python.pip_download#module:sets). What they lack is reported for each.
     type: list
@@ -100,6 +63,8 @@ options:
 requirements:
   - python >= 3.8
   - packaging >= 22, or pip >= 24.1, of this interpreter or as a wheel in the folder
+extends_documentation_fragment:
+  - airgap.python.targets
 seealso:
   - module: airgap.python.pip_download
 """
@@ -191,7 +156,9 @@ links_out:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._resolve import _inputs
 from ansible_collections.airgap.python.plugins.module_utils._resolve._wheelhouse_info import run_module
+from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
 
 
 def main() -> None:
@@ -199,33 +166,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "targets": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "python": {"type": "str", "required": True},
-                    "implementation": {"type": "str"},
-                    "os": {"type": "str"},
-                    "arch": {"type": "str"},
-                    "libc": {"type": "str"},
-                    "os_version": {"type": "str"},
-                    "markers": {"type": "dict"},
-                    "tags": {"type": "list", "elements": "str"},
-                },
-            },
+            "targets": _target_parser.OPTION,
             "sets": {
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "requirements": {"type": "list", "elements": "str", "default": []},
-                    "requirements_lines": {"type": "list", "elements": "str", "default": []},
-                    "constraints_lines": {"type": "list", "elements": "str", "default": []},
-                    "targets": {"type": "list", "elements": "str", "required": True},
-                },
+                "options": _inputs.SET,
             },
         },
         supports_check_mode=True,

@@ -44,9 +44,7 @@ def run_module(module: AnsibleModule) -> ModuleResult:
         _secrets.passwords([params["index_url"], params["proxy"]] + params["extra_index_urls"] + lines)
     )
     module.no_log_values.update(_secrets.queries(lines))
-    targets, warnings = _target_parser.parse_all(
-        {key: value for key, value in one.items() if value is not None} for one in params["targets"]
-    )
+    targets, warnings = _target_parser.parse_all(params["targets"])
     for warning in warnings:
         module.warn(warning)
     chosen = [(one["name"], set_params(params, sets[:number], one)) for number, one in enumerate(sets)]

@@ -18,6 +18,14 @@ REQUIREMENTS = "requirements.txt"
 CONSTRAINTS = "constraints.txt"
 # The place of requirements that are an option of the module: there is no file to name.
 OPTION = "requirements"
+# What each entry of the option sets has, for a module's argument_spec.
+SET: t.Dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "requirements": {"type": "list", "elements": "str", "default": []},
+    "requirements_lines": {"type": "list", "elements": "str", "default": []},
+    "constraints_lines": {"type": "list", "elements": "str", "default": []},
+    "targets": {"type": "list", "elements": "str", "required": True},
+}
 
 
 class EngineInputs(t.NamedTuple):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import time
 import typing as t
@@ -33,6 +34,8 @@ Pages = t.Dict[str, t.Optional[t.List[_mirror_pages.PageFile]]]
 CONFIG, NEW_CONFIG = "bandersnatch.conf", "bandersnatch.conf.new"
 # It may hold a password.
 CONFIG_MODE = 0o600
+# How bandersnatch names a file that it has not completed: tempfile's random part follows the name.
+INTERRUPTED = re.compile(r"\..+\.[a-z0-9_]{8}")
 
 
 class State(t.NamedTuple):
@@ -73,9 +76,7 @@ class MirrorJob:
         self.path: str = self.params["path"]
         self.web = os.path.join(self.path, "web")
         self.pip = Pip(interpreter_path(self.params), self.params, self.params["log"])
-        targets, dummy = _target_parser.parse_all(
-            {key: value for key, value in one.items() if value is not None} for one in self.params["targets"]
-        )
+        targets, dummy = _target_parser.parse_all(self.params["targets"])
         exempt = {normalize(name) for name in self.params["exempt"]}
         pins = {
             Pin(normalize(one["name"]), one["version"], one["sha256"], one["filename"], 0, one["origin"] or "")
@@ -295,8 +296,8 @@ def size_of(paths: t.Iterable[str]) -> Size:
 
 
 def remove_interrupted(web: str) -> None:
-    """Remove what a run of bandersnatch left behind that was killed, or whose disk was full: it names such files .NAME.RANDOM."""
+    """Remove what a run of bandersnatch left behind that was killed, or whose disk was full."""
     for folder, _folders, names in os.walk(web):
         for name in names:
-            if name.startswith("."):
+            if INTERRUPTED.fullmatch(name):
                 os.unlink(os.path.join(folder, name))

@@ -104,9 +104,7 @@ def read_stock(
 def run_module(module: AnsibleModule) -> ModuleResult:
     """Read the folder; return the module's result."""
     params = module.params
-    targets, warnings = _target_parser.parse_all(
-        {key: value for key, value in one.items() if value is not None} for one in params["targets"]
-    )
+    targets, warnings = _target_parser.parse_all(params["targets"])
     for warning in warnings:
         module.warn(warning)
     files = walk(params["path"])

@@ -27,6 +27,23 @@ OLDEST_PYTHON = 8
 # Beyond what is planned: a larger number is a typo.
 NEWEST_PYTHON = 20
 NEWEST_LIBC = {"glibc-2": 60, "musl-1": 5}
+# The option targets of a module, for its argument_spec. The doc fragment targets describes it.
+OPTION: t.Dict[str, t.Any] = {
+    "type": "list",
+    "elements": "dict",
+    "required": True,
+    "options": {
+        "name": {"type": "str", "required": True},
+        "python": {"type": "str", "required": True},
+        "implementation": {"type": "str"},
+        "os": {"type": "str"},
+        "arch": {"type": "str"},
+        "libc": {"type": "str"},
+        "os_version": {"type": "str"},
+        "markers": {"type": "dict"},
+        "tags": {"type": "list", "elements": "str"},
+    },
+}
 
 
 def _released(version: str) -> str:
