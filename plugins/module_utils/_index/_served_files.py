@@ -26,15 +26,10 @@ from ansible_collections.airgap.python.plugins.module_utils._files import (
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
 from ansible_collections.airgap.python.plugins.module_utils._hashes import is_sha256, sha256_file
-from ansible_collections.airgap.python.plugins.module_utils._index import _static_release
-from ansible_collections.airgap.python.plugins.module_utils._index._static_publish import (
-    StaticIndex,
-    check_mount,
-    superfluous,
-)
+from ansible_collections.airgap.python.plugins.module_utils._index import _release_folder
+from ansible_collections.airgap.python.plugins.module_utils._index._release_folder import RECORD, ReleaseFolder
 
 FORMAT = 1
-RECORD = "release.json"
 # The folder of a release with install.sh and what it needs.
 INSTALLER = "bundle"
 # Path in a release to SHA-256.
@@ -96,7 +91,7 @@ def problems(root: str, files: Sums, src: str = "") -> t.List[str]:
 
     A file that is the same as one of the bundle in ``src`` (a hard link) is not read: the bundle has been verified.
     """
-    found, wrong = _static_release.walk(root)
+    found, wrong = _release_folder.walk(root)
     expected = {*files, RECORD}
     wrong += ["%s does not belong there" % path for path in sorted(found - expected)]
     wrong += ["%s is missing" % path for path in sorted(expected - found)]
@@ -112,7 +107,7 @@ def problems(root: str, files: Sums, src: str = "") -> t.List[str]:
 def is_settled(path: str, src: str, installer: bool = False) -> bool:
     """Return whether exactly the files of the bundle in a folder are served; src was verified before."""
     manifest = _manifest.read(src)
-    files, index = wanted(manifest, src, installer), StaticIndex(path)
+    files, index = wanted(manifest, src, installer), ReleaseFolder(path)
     served = index.served()
     if not served:
         return not files
@@ -121,8 +116,8 @@ def is_settled(path: str, src: str, installer: bool = False) -> bool:
 
 def publish(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     """Serve the files of a bundle, or of one that was served before; return the result of the module."""
-    index = StaticIndex(params["path"], params["links"])
-    check_mount(index.path, params["mount"] or "")
+    index = ReleaseFolder(params["path"], params["links"])
+    _release_folder.check_mount(index.path, params["mount"] or "")
     index.check_access()
     # Files and folders are for the file server, whatever the umask of this run.
     umask = os.umask(0o022)
@@ -143,7 +138,7 @@ def publish(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
         os.umask(umask)
 
 
-def _source(index: StaticIndex, params: Params) -> t.Tuple[str, Sums]:
+def _source(index: ReleaseFolder, params: Params) -> t.Tuple[str, Sums]:
     """Return the bundle to serve and its files; those of a former one are read from its release."""
     if params["src"]:
         manifest = _manifest.read(params["src"])
@@ -162,7 +157,7 @@ def _source(index: StaticIndex, params: Params) -> t.Tuple[str, Sums]:
 
 
 def _publish(
-    index: StaticIndex,
+    index: ReleaseFolder,
     params: Params,
     release: t.Tuple[str, Sums],
     former: t.Tuple[str, Sums],
@@ -186,14 +181,14 @@ def _publish(
             name = index.switch(name)
     bundles = {one: (read(index.root(one)) or (one,))[0] for one in index.names()}
     order = list(dict.fromkeys([one for one in (name, served) if one in bundles] + list(bundles)))
-    extra = superfluous([(one, bundles[one]) for one in order], params["keep"])
+    extra = _release_folder.superfluous([(one, bundles[one]) for one in order], params["keep"])
     if not check_mode:
         for one in extra:
             index.remove(one)
     return _result(release[0], former[1], release[1], changed or bool(extra), extra)
 
 
-def _write(index: StaticIndex, release: t.Tuple[str, Sums], params: Params) -> str:
+def _write(index: ReleaseFolder, release: t.Tuple[str, Sums], params: Params) -> str:
     """Write a release, read it back, and return its name."""
     bundle, files = release
     src = params["src"]
@@ -212,7 +207,7 @@ def _write(index: StaticIndex, release: t.Tuple[str, Sums], params: Params) -> s
         os.mkdir(os.path.join(root, _layout.FILES))
         for path in files:
             make_folder(os.path.dirname(os.path.join(root, path)))
-            _static_release.link_or_copy(os.path.join(src, origin(path)), os.path.join(root, path), may_link)
+            _release_folder.link_or_copy(os.path.join(src, origin(path)), os.path.join(root, path), may_link)
         write_atomic(os.path.join(root, RECORD), _json.render(_document(bundle, files)).encode("utf-8"))
         found = problems(root, files)
         if found:

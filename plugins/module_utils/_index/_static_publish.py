@@ -1,44 +1,31 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Publish a bundle as static files: write a release next to the one that is served, read it back, and switch.
-
-The folder has ``releases/``, and ``current``, a link to the release that is served. The switch is one rename(2), so
-a client sees the former release or the new one, and a run that is killed leaves the former one.
-
-Where a file system has no links, ``current`` is the release itself, and the switch takes two renames. Between them nothing is
-served; the next run completes a switch that was interrupted there.
-"""
+"""Publish a bundle as static files: write a release next to the one that is served, read it back, and switch (_release_folder)."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import errno
 import os
-import shutil
-import tempfile
 import typing as t
 
-from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._access import check_folders_above, other_writers
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _clock, _layout, _links, _manifest
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import (
-    TEMPORARY_PREFIX,
     fsync_dir,
     make_folder,
-    read_if_exists,
     remove_scratch_folders,
 )
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
-from ansible_collections.airgap.python.plugins.module_utils._index import _names, _static_release, _uploads
+from ansible_collections.airgap.python.plugins.module_utils._index import (
+    _names,
+    _release_folder,
+    _static_release,
+    _uploads,
+)
+from ansible_collections.airgap.python.plugins.module_utils._index._release_folder import ReleaseFolder
 from ansible_collections.airgap.python.plugins.module_utils._index._static_release import Release, Source
 from ansible_collections.airgap.python.plugins.module_utils._wheels._packaging import Packaging
 
-RELEASES = "releases"
-CURRENT = "current"
-# How a file system without symbolic links refuses one.
-NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 # The most problems that one message names.
 MOST_NAMED = 20
 Params = t.Mapping[str, t.Any]
@@ -52,178 +39,11 @@ class Wanted(t.NamedTuple):
     selection: _static_release.Selection
 
 
-class StaticIndex:
-    """The folder of a static index; without ``links``, ``current`` is a folder."""
-
-    def __init__(self, path: str, links: bool = True) -> None:
-        self.path = os.path.abspath(path)
-        self.links = links
-        self.releases = os.path.join(self.path, RELEASES)
-        self.current = os.path.join(self.path, CURRENT)
-
-    def check_access(self) -> None:
-        """Raise AirgapError if someone other than root and this user can change what is served."""
-        check_folders_above(self.path)
-        for folder in (self.path, self.releases):
-            reason = other_writers(os.stat(folder)) if os.path.isdir(folder) else ""
-            if reason:
-                raise AirgapError(
-                    "%s can be changed by others: %s. Run 'chmod go-w' and 'chown' on it." % (folder, reason)
-                )
-
-    def check_links(self) -> None:
-        """Raise AirgapError if the file system has no symbolic links, although one is wanted."""
-        if not self.links or os.path.islink(self.current):
-            return
-        aside = os.path.join(self.path, TEMPORARY_PREFIX + CURRENT)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(aside)
-        try:
-            os.symlink(RELEASES, aside)
-        except OSError as error:
-            if error.errno not in NO_LINKS:
-                raise
-            raise AirgapError(
-                "The file system of %s has no symbolic links (%s), and the switch to a bundle is the rename of one. Nothing was "
-                "changed. Set static_links to false: then %s is a folder, and the switch takes two renames, between which nothing "
-                "is served." % (self.path, error.strerror, self.current)
-            ) from error
-        os.unlink(aside)
-
-    def is_served_as_wanted(self) -> bool:
-        """Return whether ``current`` is a link, or a folder where none is wanted."""
-        return os.path.islink(self.current) == self.links
-
-    def root(self, name: str) -> str:
-        """Return the folder of a release."""
-        return self.current if name == CURRENT else os.path.join(self.releases, name)
-
-    def _bundle_of_current(self) -> str:
-        """Return the bundle of a release that ``current`` is, "" if it is not one."""
-        if os.path.islink(self.current) or not os.path.isdir(self.current):
-            return ""
-        try:
-            data = read_if_exists(os.path.join(self.current, _static_release.RELEASE)) or b""
-            bundle = _json.parse(data.decode("utf-8"), _static_release.RELEASE)["bundle"]
-        except (AirgapError, OSError, KeyError, TypeError, ValueError):
-            return ""
-        return bundle if _manifest.is_id(bundle) else ""
-
-    def names(self) -> t.List[str]:
-        """Return the names of the releases, the one that was served last first."""
-        found = [CURRENT] if self._bundle_of_current() else []
-        if os.path.isdir(self.releases):
-            found += [name for name in os.listdir(self.releases) if not name.startswith(TEMPORARY_PREFIX)]
-        times = {name: os.lstat(self.root(name)).st_mtime for name in found if os.path.isdir(self.root(name))}
-        return sorted(times, key=lambda name: (-times[name], name))
-
-    def served(self) -> str:
-        """Return the name of the release that is served, "" if there is none."""
-        if self._bundle_of_current():
-            return CURRENT
-        try:
-            folder, _dummy, name = os.readlink(self.current).partition("/")
-        except OSError:
-            return ""
-        return name if folder == RELEASES and name in self.names() else ""
-
-    @contextlib.contextmanager
-    def scratch(self) -> t.Iterator[str]:
-        """Return a folder to write a release into. It is removed unless it was renamed."""
-        root = tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=self.releases)
-        try:
-            owner = os.stat(root).st_uid
-            if owner not in (0, os.geteuid()):
-                raise AirgapError(
-                    "What this host writes to %s belongs to user %d. Mount it with uid=0 (SMB, FAT), or export it with "
-                    "no_root_squash to this host (NFS)." % (self.path, owner)
-                )
-            # FAT has no modes. Whether the file server can read it is checked at the end.
-            with contextlib.suppress(PermissionError):
-                os.chmod(root, 0o755)
-            yield root
-        finally:
-            shutil.rmtree(root, ignore_errors=True)
-
-    def free_name(self, bundle: str) -> str:
-        """Return a name for a release of a bundle: its id, and a number if one of this bundle exists."""
-        name, number = bundle, 1
-        while os.path.lexists(self.root(name)):
-            number += 1
-            name = "%s.%d" % (bundle, number)
-        return name
-
-    def _retire(self) -> str:
-        """Give the release that ``current`` is a name among the others; return it, "" if there is none."""
-        if os.path.islink(self.current) or not os.path.lexists(self.current):
-            return ""
-        bundle = self._bundle_of_current()
-        if not bundle:
-            raise AirgapError("%s is neither a link to a release nor a release. Remove it." % self.current)
-        name = self.free_name(bundle)
-        os.rename(self.current, self.root(name))
-        return name
-
-    def switch(self, name: str) -> str:
-        """Serve a release, in one step, or without links in two; return its name from now on."""
-        # The time is the order in which releases were served.
-        os.utime(self.root(name))
-        if not self.links:
-            return self._switch_folders(name)
-        former = self._retire()
-        name = former if name == CURRENT else name
-        aside = os.path.join(self.path, TEMPORARY_PREFIX + CURRENT)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(aside)
-        os.symlink("%s/%s" % (RELEASES, name), aside)
-        os.rename(aside, self.current)
-        fsync_dir(self.path)
-        return name
-
-    def _switch_folders(self, name: str) -> str:
-        if name != CURRENT:
-            former = self._retire()
-            if os.path.islink(self.current):
-                former = self.served()
-                os.unlink(self.current)
-            try:
-                os.rename(self.root(name), self.current)
-            except OSError:
-                # A file server may refuse it while a client reads there.
-                if former:
-                    os.rename(self.root(former), self.current)
-                raise
-            fsync_dir(self.path)
-        return CURRENT
-
-    def remove(self, name: str) -> None:
-        """Remove a release. It loses its name first, so no half of it can be served later."""
-        aside = os.path.join(self.releases, TEMPORARY_PREFIX + name)
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(self.root(name), aside)
-        shutil.rmtree(aside)
-
-
-def superfluous(releases: t.Sequence[t.Tuple[str, str]], keep: int) -> t.List[str]:
-    """Return the names of the releases to remove so that ``keep`` bundles remain, each with one release.
-
-    ``releases`` are name and bundle of each: the one that is served, then the former one, then the others.
-    """
-    bundles: t.List[str] = []
-    extra = []
-    for name, bundle in releases:
-        if bundle in bundles or len(bundles) >= max(keep, 1):
-            extra.append(name)
-        else:
-            bundles.append(bundle)
-    return extra
-
-
 def publish(params: Params, check_mode: bool) -> Result:
     """Serve a bundle, or a release that was kept; return the result of the module. Raises AirgapError."""
     _names.split_index(params["index"])
-    index = StaticIndex(params["path"], params["links"])
-    check_mount(index.path, params["mount"] or "")
+    index = ReleaseFolder(params["path"], params["links"])
+    _release_folder.check_mount(index.path, params["mount"] or "")
     index.check_access()
     # Folders and files are for the file server, whatever the umask of this run.
     umask = os.umask(0o022)
@@ -239,21 +59,7 @@ def publish(params: Params, check_mode: bool) -> Result:
         os.umask(umask)
 
 
-def check_mount(path: str, mount: str) -> None:
-    """Raise AirgapError if a folder must be on another file system, and that is not mounted; "" is none."""
-    if not mount:
-        return
-    mount = os.path.abspath(mount)
-    if os.path.commonpath([mount, path]) != mount:
-        raise AirgapError("%s is not below %s. Correct static_dir or static_mount." % (path, mount))
-    if not os.path.ismount(mount):
-        raise AirgapError(
-            "Nothing is mounted at %s, so nothing was written to %s: nodes would not see it. Mount it, and run this again."
-            % (mount, path)
-        )
-
-
-def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
+def _publish(index: ReleaseFolder, params: Params, check_mode: bool) -> Result:
     if not check_mode:
         index.check_links()
         make_folder(index.releases)
@@ -291,7 +97,7 @@ def _publish(index: StaticIndex, params: Params, check_mode: bool) -> Result:
     if not name:
         # In check mode, the new release has no name yet.
         known.insert(0, ("", wanted.release.bundle))
-    extra = superfluous(known, params["keep"])
+    extra = _release_folder.superfluous(known, params["keep"])
     if not check_mode:
         for one in extra:
             index.remove(one)
@@ -310,7 +116,7 @@ def _manifest_of(params: Params) -> t.Dict[str, t.Any]:
 
 
 def _pip_of(
-    index: StaticIndex, params: Params, manifest: t.Optional[t.Mapping[str, t.Any]]
+    index: ReleaseFolder, params: Params, manifest: t.Optional[t.Mapping[str, t.Any]]
 ) -> t.List[t.Tuple[str, str]]:
     """Return the wheels of pip that are at hand, which contain packaging: path and SHA-256."""
     if manifest is not None:
@@ -325,7 +131,7 @@ def _pip_of(
 
 
 def _wanted(
-    index: StaticIndex,
+    index: ReleaseFolder,
     packaging: Packaging,
     params: Params,
     manifest: t.Optional[t.Mapping[str, t.Any]],
@@ -344,7 +150,7 @@ def _wanted(
     return Wanted(release, _static_release.select(packaging, release, sources))
 
 
-def _refuse_replacements(index: StaticIndex, wanted: Wanted) -> None:
+def _refuse_replacements(index: ReleaseFolder, wanted: Wanted) -> None:
     """Raise AirgapError if a bundle that was published has another file under the name of one of the wanted."""
     sums = {one.filename: one.sha256 for one in wanted.selection.served}
     for name in index.names():
@@ -371,7 +177,7 @@ def _refuse_replacements(index: StaticIndex, wanted: Wanted) -> None:
             )
 
 
-def _whole_id(index: StaticIndex, text: t.Optional[str]) -> str:
+def _whole_id(index: ReleaseFolder, text: t.Optional[str]) -> str:
     """Return the id of the one kept bundle that begins with a text of at least 6 characters, else the text."""
     kept = [_static_release.read(index.root(name)) for name in index.names()]
     several = {one.bundle for one in kept if one is not None and text and one.bundle.startswith(text)}
@@ -379,7 +185,7 @@ def _whole_id(index: StaticIndex, text: t.Optional[str]) -> str:
 
 
 def _kept(
-    index: StaticIndex,
+    index: ReleaseFolder,
     params: Params,
     former: t.Optional[Release],
     withdrawn: t.Tuple[_static_release.Withdrawn, ...],
@@ -426,7 +232,7 @@ def _problems(root: str, wanted: Wanted, known: t.Optional[t.Mapping[str, str]] 
     return problems
 
 
-def _write(index: StaticIndex, packaging: Packaging, wanted: Wanted, params: Params) -> str:
+def _write(index: ReleaseFolder, packaging: Packaging, wanted: Wanted, params: Params) -> str:
     """Write the wanted release, read it back, and return its name."""
     # A second name is possible only within a file system.
     may_link = bool(params["src"]) and os.stat(params["src"]).st_dev == os.stat(index.path).st_dev
@@ -464,7 +270,7 @@ def _lines(release: Release, wheels: t.Iterable[Source]) -> t.List[str]:
     return lines + ["%s sha256:%s\n" % (one.filename, one.sha256) for one in wheels]
 
 
-def _before(index: StaticIndex, served: str, former: t.Optional[Release]) -> t.Tuple[t.List[Source], t.List[str]]:
+def _before(index: ReleaseFolder, served: str, former: t.Optional[Release]) -> t.Tuple[t.List[Source], t.List[str]]:
     """Return the wheels of the release that is served, and it as lines for the diff."""
     if former is None:
         return [], []
@@ -474,7 +280,7 @@ def _before(index: StaticIndex, served: str, former: t.Optional[Release]) -> t.T
 
 
 def _result(
-    index: StaticIndex,
+    index: ReleaseFolder,
     wanted: Wanted,
     former: t.Optional[Release],
     before: t.Tuple[t.List[Source], t.List[str]],

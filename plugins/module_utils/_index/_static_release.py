@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import stat
 import typing as t
 from urllib.parse import quote
 
 from ansible_collections.airgap.python.plugins.module_utils import _json
-from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _manifest, _sums
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain, read_if_exists
@@ -24,7 +21,7 @@ from ansible_collections.airgap.python.plugins.module_utils._hashes import (
     sha256_bytes,
     sha256_files,
 )
-from ansible_collections.airgap.python.plugins.module_utils._index import _static_pages, _static_web
+from ansible_collections.airgap.python.plugins.module_utils._index import _release_folder, _static_pages, _static_web
 from ansible_collections.airgap.python.plugins.module_utils._index._static_pages import Served
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _metadata, _wheel, _wheel_name
 from ansible_collections.airgap.python.plugins.module_utils._wheels._lock import normalize
@@ -32,10 +29,7 @@ from ansible_collections.airgap.python.plugins.module_utils._wheels._packaging i
 
 # Raise it when the pages of the same bundle get other bytes, so that what is served is written again.
 FORMAT = 1
-RELEASE = "release.json"
 SUMS = "SHA256SUMS"
-# Files and folders are read by the file server, which is another user.
-READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
 class Withdrawn(t.NamedTuple):
@@ -129,7 +123,9 @@ def sources_of_release(root: str, release: Release, sums: t.Mapping[str, str]) -
 def read(root: str) -> t.Optional[Release]:
     """Return what a folder released, None where it does not say so in this format."""
     try:
-        document = _json.parse((read_if_exists(os.path.join(root, RELEASE)) or b"").decode("utf-8"), RELEASE)
+        document = _json.parse(
+            (read_if_exists(os.path.join(root, _release_folder.RECORD)) or b"").decode("utf-8"), _release_folder.RECORD
+        )
         if document["format"] != FORMAT or not _manifest.is_id(document["bundle"]):
             return None
         withdrawn = tuple(Withdrawn(**entry) for entry in document["withdrawn"])
@@ -142,7 +138,7 @@ def read_sums(root: str) -> t.Dict[str, str]:
     """Return path to SHA-256 from the sums of a release, {} where they are missing or are not those of release.json."""
     try:
         data = read_if_exists(os.path.join(root, SUMS)) or b""
-        document = json.loads(read_if_exists(os.path.join(root, RELEASE)) or b"")
+        document = json.loads(read_if_exists(os.path.join(root, _release_folder.RECORD)) or b"")
         if sha256_bytes(data) != document["sums"]:
             return {}
         pairs = [line.split("  ", 1) for line in data.decode("utf-8").split("\n") if line]
@@ -158,8 +154,10 @@ def check(root: str, sums: t.Mapping[str, str], known: t.Optional[t.Mapping[str,
     """
     if not sums:
         return ["%s was changed, or is missing" % SUMS]
-    found, problems = walk(root)
-    problems += ["%s does not belong there" % path for path in sorted(found - set(sums) - {SUMS, RELEASE})]
+    found, problems = _release_folder.walk(root)
+    problems += [
+        "%s does not belong there" % path for path in sorted(found - set(sums) - {SUMS, _release_folder.RECORD})
+    ]
     problems += ["%s is missing" % path for path in sorted(set(sums) - found)]
     reals = dict(known or {})
     paths = sorted((found & set(sums)) - set(reals))
@@ -168,28 +166,6 @@ def check(root: str, sums: t.Mapping[str, str], known: t.Optional[t.Mapping[str,
     except OSError as error:
         return [*problems, "%s cannot be read: %s" % (error.filename, error.strerror)]
     return problems + ["%s was changed" % path for path in sorted(reals) if reals[path] != sums.get(path)]
-
-
-def walk(root: str) -> t.Tuple[t.Set[str], t.List[str]]:
-    """Return the plain files below a folder, and what is wrong with kinds, owners and modes."""
-    found, problems, folders = set(), [], [""]
-    while folders:
-        folder = folders.pop()
-        for item in os.scandir(os.path.join(root, folder)):
-            path = os.path.join(folder, item.name)
-            status = item.stat(follow_symlinks=False)
-            reason = other_writers(status)
-            if reason:
-                problems.append("%s can be changed by others: %s" % (path, reason))
-            if stat.S_ISDIR(status.st_mode):
-                folders.append(path)
-            elif stat.S_ISREG(status.st_mode):
-                found.add(path)
-            else:
-                problems.append("%s is neither a file nor a folder" % path)
-            if status.st_mode & READABLE != READABLE:
-                problems.append("%s cannot be read by the file server" % path)
-    return found, problems
 
 
 # Writing one.
@@ -218,7 +194,7 @@ def write(root: str, packaging: Packaging, release: Release, selection: Selectio
         _write(os.path.join(root, path), data)
         sums[path] = sha256_bytes(data)
     _write(os.path.join(root, SUMS), _sums.render(sums).encode("utf-8"))
-    _write(os.path.join(root, RELEASE), describe(release, selection, sums).encode("utf-8"))
+    _write(os.path.join(root, _release_folder.RECORD), describe(release, selection, sums).encode("utf-8"))
     return wheels
 
 
@@ -227,7 +203,7 @@ def _place(top: str, sources: t.Sequence[Source], may_link: bool) -> t.List[str]
     paths = [os.path.join(top, _static_pages.file_path(source.sha256, source.filename)) for source in sources]
     for source, path in zip(sources, paths):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        link_or_copy(source.path, path, may_link)
+        _release_folder.link_or_copy(source.path, path, may_link)
     for source, real in zip(sources, sha256_files(paths)):
         if real != source.sha256:
             raise AirgapError(
@@ -303,23 +279,6 @@ def describe(release: Release, selection: Selection, sums: t.Mapping[str, str]) 
     document["count"] = len(selection.served)
     document["sums"] = sha256_bytes(_sums.render(sums).encode("utf-8"))
     return _json.render(document)
-
-
-def link_or_copy(source: str, path: str, may_link: bool) -> None:
-    """Give a file a second name, or copy it where that is not possible or the file server could not read it."""
-    status = os.lstat(source)
-    if not stat.S_ISREG(status.st_mode):
-        raise AirgapError("%s is not a plain file. Transfer the bundle again." % source)
-    if may_link and status.st_mode & READABLE == READABLE and not other_writers(status):
-        try:
-            os.link(source, path)
-            return
-        except OSError:
-            # Another file system, or one without links, or too many of them.
-            if os.path.lexists(path):
-                raise
-    with open_plain(source) as stream, open(path, "xb") as copy:
-        shutil.copyfileobj(stream, copy, 1 << 20)
 
 
 def _write(path: str, data: bytes) -> None:

@@ -9,7 +9,7 @@ import shutil
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _sums, _verify
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _served_files, _static_release
+from ansible_collections.airgap.python.plugins.module_utils._index import _release_folder, _served_files
 
 from tests.unit.plugins.module_utils._bundle import test_extras
 
@@ -153,7 +153,7 @@ def test_file_that_someone_changed_is_written_again(host, monkeypatch):
     def refuse(_source, _target):
         raise OSError("no links here")
 
-    monkeypatch.setattr(_static_release.os, "link", refuse)
+    monkeypatch.setattr(_release_folder.os, "link", refuse)
     host.stage({"a.txt": b"a"})
     host.publish()
     assert not os.path.samefile(host.bundle / "files/a.txt", host.path / "current/files/a.txt")
@@ -174,7 +174,7 @@ def test_run_that_fails_before_the_switch_leaves_what_was_served(host, monkeypat
     def fail(_self, _name):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(_served_files.StaticIndex, "switch", fail)
+    monkeypatch.setattr(_served_files.ReleaseFolder, "switch", fail)
     with pytest.raises(AirgapError, match="the disk is full. Clients still get those that were served before"):
         host.publish()
     assert host.served() == {"a.txt": b"a"}
