@@ -9,7 +9,7 @@ import typing as t
 from ansible_collections.airgap.python.plugins.plugin_utils import _answer
 
 # Options that do not change what is verified.
-OTHER = ("missing_ok", "locks")
+OTHER = ("missing_ok", "locks", "imported")
 
 
 class ActionModule(_answer.CheckedAction):
@@ -21,4 +21,6 @@ class ActionModule(_answer.CheckedAction):
         """Run the module, and return what may be used of its answer."""
         super().run(tmp, task_vars)
         answer = self._execute_module(task_vars=task_vars)
+        if answer.get("imported"):
+            answer["imported"]["request"] = self._task.args["imported"]
         return dict(answer, request={key: value for key, value in self._task.args.items() if key not in OTHER})

@@ -60,6 +60,25 @@ options:
         type: list
         elements: str
         required: true
+  imported:
+    description:
+      - Also return in RV(imported) whether the bundle was imported already, as M(airgap.python.bundle_import_start) would, which is
+        one call to the host less.
+      - Needs O(ledger).
+    type: dict
+    suboptions:
+      inventory:
+        description: The inventory that M(airgap.python.bundle_import_end) writes.
+        type: path
+        required: true
+      files_dir:
+        description: The folder of M(airgap.python.served_files).
+        type: path
+        required: true
+      installer:
+        description: Whether C(install.sh) must be served as well.
+        type: bool
+        default: false
 requirements:
   - python >= 3.8
   - ssh-keygen, of OpenSSH 8.2 or newer, if O(allowed_signers) is given
@@ -147,6 +166,35 @@ extras:
   description: How many other files it names, those below C(files/).
   type: int
   returned: when RV(found=true)
+imported:
+  description:
+    - What M(airgap.python.bundle_import_start) would return, if the last import was of this bundle with these signers and succeeded,
+      and the inventory is that of this bundle. Otherwise empty.
+  type: dict
+  returned: when RV(found=true) and O(imported) is given
+  contains:
+    id:
+      description: The id of the bundle.
+      type: str
+    run:
+      description: Empty, because nothing is written.
+      type: str
+    recorded:
+      description: Always V(false).
+      type: bool
+    settled:
+      description: Always V(true).
+      type: bool
+    files_settled:
+      description: Whether the files of the bundle that are not wheels are served already.
+      type: bool
+    withdrawn:
+      description: What is withdrawn, as the ledger says, with C(name), C(version), C(reason) and C(gone).
+      type: list
+      elements: dict
+    request:
+      description: The value of O(imported), as it was given; the action plugin adds it.
+      type: dict
 built:
   description: The projects that have a wheel in the pool that was built from source.
   type: list
@@ -179,17 +227,35 @@ bytes:
 """
 
 import os
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import (
     _approval,
     _closure,
+    _import,
     _layout,
     _locks,
     _manifest,
     _verify,
 )
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.python.plugins.module_utils._index import _served_files
+
+
+def _imported(
+    path: str, bundle: _import.Bundle, signers: t.List[t.Dict[str, t.Any]], params: t.Dict[str, t.Any]
+) -> t.Dict[str, t.Any]:
+    """Return what is known of a former import of exactly this bundle, {} where it must be imported."""
+    asked = params["imported"]
+    found = _import.find_settled(
+        bundle, {"path": params["ledger"], "inventory": asked["inventory"], "signers": signers}
+    )
+    return (
+        dict(found, files_settled=_served_files.is_settled(asked["files_dir"], path, asked["installer"]))
+        if found
+        else {}
+    )
 
 
 def main() -> None:
@@ -208,6 +274,14 @@ def main() -> None:
                     "targets": {"type": "list", "elements": "str", "required": True},
                 },
             },
+            imported={
+                "type": "dict",
+                "options": {
+                    "inventory": {"type": "path", "required": True},
+                    "files_dir": {"type": "path", "required": True},
+                    "installer": {"type": "bool", "default": False},
+                },
+            },
         ),
         supports_check_mode=True,
     )
@@ -222,6 +296,14 @@ def main() -> None:
         sums = {entry.path: entry.sha256 for entry in entries}
         if module.params["closure"]:
             _closure.check_unless_imported(path, sums[_layout.SUMS], module.params["ledger"], module.warn)
+        imported = {}
+        if module.params["imported"]:
+            if not module.params["ledger"]:
+                raise AirgapError(
+                    "imported is given, and ledger is not: only the ledger says what was imported. Set ledger."
+                )
+            bundle = _import.Bundle(manifest, sums[_layout.SUMS])
+            imported = _imported(path, bundle, approval.result()["signers"], module.params)
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     built = {one["name"] for one in manifest["files"] if str(one.get("origin") or "").startswith("built:")}
@@ -240,6 +322,7 @@ def main() -> None:
         targets=manifest["targets"],
         bytes=sum(entry.size for entry in _manifest.to_send(manifest, entries)),
         **({"locks": locks} if asked else {}),
+        **({"imported": imported} if module.params["imported"] else {}),
         **approval.result(),
     )
 

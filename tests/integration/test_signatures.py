@@ -458,6 +458,30 @@ def test_full_disk_leaves_the_ledger_as_it_was(site):
     assert site.history()["damaged"] == []
 
 
+def test_verification_says_of_a_former_import_what_its_next_start_would_say(site):
+    """It says nothing where a start would be recorded, or the inventory written."""
+    files = str(site.folder / "files")
+    inventory = os.path.join(site.hop, "inventory.json")
+    asked = {"inventory": inventory, "files_dir": files}
+    options = {"path": site.bundle, "ledger": site.ledger, "imported": asked}
+    site.receive(required_signatures=0)
+    assert run("bundle_verify", **options)["imported"] == {}
+    started = site.start()
+    assert run("bundle_verify", **options)["imported"] == {}
+    site.end(run=started["run"], inventory=inventory)
+    expected = site.start(inventory=inventory, files_dir=files)
+    del expected["changed"]
+    assert expected["settled"] and expected["files_settled"]
+    verified = run("bundle_verify", **options)
+    assert verified["imported"] == {key: expected[key] for key in verified["imported"]}
+    assert set(verified["imported"]) == {"id", "run", "recorded", "settled", "files_settled", "withdrawn"}
+    with open(inventory, "a", encoding="utf-8") as stream:
+        stream.write(" ")
+    assert run("bundle_verify", **options)["imported"] == {}
+    refused = run("bundle_verify", path=site.bundle, imported=asked)
+    assert refused["failed"] and "Set ledger." in refused["msg"]
+
+
 class Control:
     """A control host with ansible-playbook, which plays on itself."""
 

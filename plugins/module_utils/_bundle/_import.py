@@ -160,14 +160,26 @@ def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     records = plan_start(ledger, bundle, params)
     if records and not check_mode:
         _ledger.append(params["path"], records)
+    settled = not records and _new_inventory(bundle, params) is None
+    return dict(_started(ledger, bundle, records, settled), changed=bool(records))
+
+
+def _started(ledger: _ledger.Ledger, bundle: Bundle, records: t.Sequence[Record], settled: bool) -> t.Dict[str, t.Any]:
     return {
-        "changed": bool(records),
         "id": bundle.manifest["id"],
         "recorded": bool(records),
-        "settled": not records and _new_inventory(bundle, params) is None,
+        "settled": settled,
         "run": records[0]["run"] if records else "",
         "withdrawn": _ledger.withdrawn_options(ledger),
     }
+
+
+def find_settled(bundle: Bundle, params: Params) -> t.Dict[str, t.Any]:
+    """Return what start() returns for a bundle that was imported before and leaves nothing to record, {} for any other."""
+    ledger = _ledger.read(params["path"])
+    if not is_settled(ledger, bundle, params["signers"]) or _new_inventory(bundle, params) is not None:
+        return {}
+    return _started(ledger, bundle, [], True)
 
 
 def record_rollback(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
