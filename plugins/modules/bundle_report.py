@@ -6,11 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_report
-short_description: Write what changed, and the page on which an officer approves a bundle
+short_description: Write the bill of materials, what changed, and the page on which an officer approves a bundle
 version_added: 0.1.0
 description:
   - Writes C(reports/report.html), one page without scripts that loads nothing and can be printed. It shows what is new,
     known vulnerabilities, unusual licences, sizes, which package needs which, every file with its sum, and how to sign.
+  - Writes C(reports/sbom.cdx.json), CycloneDX 1.6, with one component for each file of the pool (package URL, SHA-256 and
+    declared licence) and with the edges of every lock. It is validated against the schema before it is written.
+  - In it, the bundle itself is C(metadata.component); the locks are parts of it. A lock depends on the files that meet its
+    requirements, a file on the files that it needs in its locks. The tool sets, C(airgap-pip) and C(airgap-devpi), are
+    included like any other. Its time is that of the manifest, and its serial number follows from the bundle's id, so that the
+    same bundle gives the same bytes.
   - Writes C(reports/dependencies.txt), which package needs which for each set and target, as plain text that can be
     compared with that of another bundle. It looks like the output of C(pipdeptree).
   - Writes C(reports/changes.json) with what was added, upgraded, downgraded, replaced (another file of the same version)
@@ -61,7 +67,9 @@ options:
     description: The text of the page's style sheet. The action plugin fills it in.
     type: str
 requirements:
+  - python >= 3.9
   - jinja2 >= 3.1
+  - cyclonedx-python-lib[json-validation] >= 8, which depends on license-expression
   - packaging >= 22, or pip >= 24.1
   - license-expression >= 30, where a wheel declares an SPDX expression
 seealso:
@@ -81,6 +89,10 @@ EXAMPLES = r"""
 RETURN = r"""
 dest:
   description: The page.
+  type: str
+  returned: success
+sbom:
+  description: The bill of materials.
   type: str
   returned: success
 dependencies:
@@ -113,7 +125,7 @@ from ansible_collections.airgap.python.plugins.module_utils._report._page_report
 
 
 def main() -> None:
-    """Write the changes, the page and the dependency trees."""
+    """Write the reports."""
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the changes, the approver's page and the dependency trees of a bundle. _page decides what the page says."""
+"""Write the reports of a bundle besides the audit: bill of materials, changes, dependency trees and the approver's page."""
 
 from __future__ import annotations
 
@@ -20,18 +20,24 @@ from ansible_collections.airgap.python.plugins.module_utils._report import (
     _page,
     _page_html,
     _report_files,
+    _sbom,
 )
+
+# What an interpreter may lack, each with the error of its import.
+LIBRARIES = {"jinja2": _page_html.LIBRARY_ERROR, "cyclonedx-python-lib[json-validation]": _sbom.LIBRARY_ERROR}
 
 
 def write_page(root: str, options: t.Mapping[str, t.Any], check_mode: bool) -> t.Dict[str, t.Any]:
-    """Write the changes, the page and the trees; return the result of bundle_report. Raises AirgapError and OSError.
+    """Write the reports; return the result of bundle_report. Raises AirgapError and OSError.
 
     ``options`` are those of bundle_report.
     """
     needed = os.path.join(root, _layout.MANIFEST), _report_files.report_path(root, _report_files.AUDIT)
-    if check_mode and (_page_html.LIBRARY_ERROR or not all(map(os.path.exists, needed))):
+    missing = [name for name in LIBRARIES if LIBRARIES[name]]
+    if check_mode and (missing or not all(map(os.path.exists, needed))):
         return {
             "changed": True,
+            "sbom": _report_files.report_path(root, _report_files.SBOM),
             "dest": _report_files.report_path(root, _report_files.PAGE),
             "dependencies": _report_files.report_path(root, _report_files.DEPENDENCIES),
             "changes": _report_files.report_path(root, _report_files.CHANGES),
@@ -39,8 +45,8 @@ def write_page(root: str, options: t.Mapping[str, t.Any], check_mode: bool) -> t
             "counts": dict.fromkeys(_changes.KINDS, 0),
             "unusual": [],
         }
-    if _page_html.LIBRARY_ERROR:
-        raise AirgapError(missing_required_lib("jinja2"), exception=_page_html.LIBRARY_ERROR)
+    for name in missing:
+        raise AirgapError(missing_required_lib(name), exception=LIBRARIES[name])
     if not options["template"] or not options["style"]:
         raise AirgapError(
             "bundle_report got no template: its action plugin on the control host passes it. Run it as a task."
@@ -62,8 +68,10 @@ def write_page(root: str, options: t.Mapping[str, t.Any], check_mode: bool) -> t
             (_report_files.CHANGES, _json.render(changes)),
         )
     ]
+    written.append(_sbom.write_sbom(root, contents, check_mode))
     return {
         "changed": any(one["changed"] for one in written),
+        "sbom": written[3]["dest"],
         "dest": written[0]["dest"],
         "dependencies": written[1]["dest"],
         "changes": written[2]["dest"],

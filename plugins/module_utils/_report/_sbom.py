@@ -39,25 +39,13 @@ _URL = re.compile(r"^https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+$")
 Edges = t.Dict[str, t.Set[str]]
 
 
-def write_sbom(root: str, check_mode: bool) -> t.Dict[str, t.Any]:
-    """Write the bill of materials of a bundle; return the result of bundle_sbom. Raises AirgapError and OSError."""
-    dest = _report_files.report_path(root, _report_files.SBOM)
-    if check_mode and (LIBRARY_ERROR or not os.path.exists(os.path.join(root, _layout.MANIFEST))):
-        return {"changed": True, "dest": dest, "components": 0, "edges": 0}
-    if LIBRARY_ERROR:
-        raise AirgapError(missing_required_lib("cyclonedx-python-lib[json-validation]"), exception=LIBRARY_ERROR)
-    contents = _contents.read_contents(root)
-    edges = edges_of(contents)
-    text = render(compose(contents, edges))
-    if read_if_exists(dest) != text.encode("utf-8", "backslashreplace"):
+def write_sbom(root: str, contents: _contents.Contents, check_mode: bool) -> t.Dict[str, t.Any]:
+    """Write the bill of materials of a bundle; return whether it changed, its path and the difference."""
+    text = render(compose(contents, edges_of(contents)))
+    if read_if_exists(_report_files.report_path(root, _report_files.SBOM)) != text.encode("utf-8", "backslashreplace"):
         # The same text was valid when it was written.
         validate(text)
-    result = _report_files.write_report(root, _report_files.SBOM, text, check_mode)
-    return dict(
-        result,
-        components=len(_manifest.entries(contents.manifest)),
-        edges=sum(len(needed) for needed in edges.values()),
-    )
+    return _report_files.write_report(root, _report_files.SBOM, text, check_mode)
 
 
 def licenses_of(declared: License) -> t.List[t.Any]:
