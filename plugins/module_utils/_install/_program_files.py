@@ -15,6 +15,9 @@ from ansible_collections.airgap.python.plugins.module_utils._hashes import sha25
 from ansible_collections.airgap.python.plugins.module_utils._install import _program
 from ansible_collections.airgap.python.plugins.module_utils._program_source import source_files
 
+# The script that starts the program.
+SCRIPT = "install.sh"
+
 
 def release_files() -> t.Dict[str, bytes]:
     """Return path in a bundle to content of the program and of everything that it imports from this collection."""
@@ -78,10 +81,14 @@ def write_texts(root: str, texts: t.Mapping[str, t.Tuple[bytes, int]], check_mod
     return diffs
 
 
-def update(root: str, texts: t.Mapping[str, t.Tuple[bytes, int]], check_mode: bool) -> t.Dict[str, t.Any]:
-    """Make install/ of a bundle hold exactly the files of this release, and write the texts; return the module's result."""
+def update(root: str, texts: t.Mapping[str, t.Tuple[bytes, int]], check_mode: bool) -> t.List[t.Dict[str, str]]:
+    """Write texts into a bundle and, with install.sh, the files of this release that it starts; return what differs.
+
+    Raises AirgapError if something cannot be written.
+    """
     try:
-        before, after = read_installed(root), release_files()
+        before = read_installed(root) if SCRIPT in texts else {}
+        after = release_files() if SCRIPT in texts else {}
         if before != after and not check_mode:
             write(root, before, after)
         diffs = write_texts(root, texts, check_mode)
@@ -97,4 +104,4 @@ def update(root: str, texts: t.Mapping[str, t.Tuple[bytes, int]], check_mode: bo
                 "after": list_sums(after),
             }
         )
-    return {"changed": bool(diffs), "files": sorted(after), "diff": diffs}
+    return diffs

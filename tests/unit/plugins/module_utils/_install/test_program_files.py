@@ -81,14 +81,21 @@ def test_only_python_sources_are_allowed_in_install(name):
 
 def test_texts_are_written_with_their_mode_and_only_when_they_change(tmp_path):
     texts = {"install.sh": (b"#!/bin/sh\n", 0o755), "README.md": (b"# Bundle\n", 0o644)}
-    names = [os.path.basename(one["after_header"]) for one in _program_files.update(str(tmp_path), texts, True)["diff"]]
+    names = [os.path.basename(one["after_header"]) for one in _program_files.update(str(tmp_path), texts, True)]
     assert (names, os.listdir(str(tmp_path))) == (["install.sh", "README.md", "install"], [])
-    assert _program_files.update(str(tmp_path), texts, False)["changed"] is True
-    assert _program_files.update(str(tmp_path), texts, False)["changed"] is False
+    assert len(_program_files.update(str(tmp_path), texts, False)) == 3
+    assert _program_files.update(str(tmp_path), texts, False) == []
     os.chmod(str(tmp_path / "install.sh"), 0o700)
     again = _program_files.update(str(tmp_path), texts, False)
-    assert [os.path.basename(one["after_header"]) for one in again["diff"]] == ["install.sh"]
+    assert [os.path.basename(one["after_header"]) for one in again] == ["install.sh"]
     assert (os.stat(tmp_path / "install.sh").st_mode & 0o777, (tmp_path / "README.md").read_bytes()) == (
         0o755,
         b"# Bundle\n",
     )
+
+
+def test_without_the_script_its_program_is_left_as_it_is(tmp_path):
+    _program_files.update(str(tmp_path), {"install.sh": (b"#!/bin/sh\n", 0o755)}, False)
+    (tmp_path / "install" / "extra.py").write_bytes(b"")
+    assert _program_files.update(str(tmp_path), {}, False) == []
+    assert (tmp_path / "install" / "extra.py").exists()
