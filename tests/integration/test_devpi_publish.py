@@ -515,7 +515,12 @@ def test_whatever_is_killed_and_whenever_a_whole_bundle_is_served(site, bundle, 
         assert seen in (served.files, new.files), "kill %d" % number
         if what == "server":
             output = running.communicate(timeout=120)[0]
-            assert '"msg"' not in output, output
+            if "Check that devpi-server runs there" in output:
+                # It was stopped before the first request of the run, which waits only for a server that has responded.
+                assert seen == served.files
+                site.publish_ok(new)
+            else:
+                assert '"msg"' not in output, output
         else:
             assert "msg" not in site.publish(new)
         poller.stop()
