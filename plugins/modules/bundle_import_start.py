@@ -27,16 +27,6 @@ options:
     description: Write the line even where nothing is new, because something is going to be published again.
     type: bool
     default: false
-  inventory:
-    description: The inventory that M(airgap.python.bundle_import_end) writes, only to compare it (RV(settled)).
-    type: path
-  files_dir:
-    description: The folder of M(airgap.python.served_files), only to compare it (RV(files_settled)).
-    type: path
-  installer:
-    description: Whether C(install.sh) must be served as well, see M(airgap.python.served_files).
-    type: bool
-    default: false
 seealso:
   - module: airgap.python.bundle_import_end
   - module: airgap.python.bundle_ledger_info
@@ -85,20 +75,11 @@ withdrawn:
     gone:
       description: Whether it is not served at all.
       type: bool
-settled:
-  description: Whether M(airgap.python.bundle_import_end) has nothing to write either, if nothing is published again.
-  type: bool
-  returned: success
-files_settled:
-  description: Whether the files of the bundle that are not wheels are served already, in O(files_dir).
-  type: bool
-  returned: if O(files_dir) is given
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._bundle import _import
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.python.plugins.module_utils._index import _served_files
 
 
 def main() -> None:
@@ -108,18 +89,11 @@ def main() -> None:
             _import.OPTIONS,
             older_ok={"type": "bool", "default": False},
             force={"type": "bool", "default": False},
-            inventory={"type": "path"},
-            files_dir={"type": "path"},
-            installer={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )
     try:
         result = _import.start(module.params, module.check_mode)
-        if module.params["files_dir"]:
-            result["files_settled"] = _served_files.is_settled(
-                module.params["files_dir"], module.params["bundle"], module.params["installer"]
-            )
     except (AirgapError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -62,8 +62,8 @@ options:
         required: true
   imported:
     description:
-      - Also return in RV(imported) whether the bundle was imported already, as M(airgap.python.bundle_import_start) would, which is
-        one call to the host less.
+      - Also return in RV(imported) whether the bundle was imported already. Then M(airgap.python.bundle_import_start) and
+        M(airgap.python.bundle_import_end) have nothing to record.
       - Needs O(ledger).
     type: dict
     suboptions:
@@ -181,9 +181,6 @@ imported:
       type: str
     recorded:
       description: Always V(false).
-      type: bool
-    settled:
-      description: Always V(true).
       type: bool
     files_settled:
       description: Whether the files of the bundle that are not wheels are served already.

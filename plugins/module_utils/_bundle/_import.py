@@ -160,26 +160,24 @@ def start(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
     records = plan_start(ledger, bundle, params)
     if records and not check_mode:
         _ledger.append(params["path"], records)
-    settled = not records and _new_inventory(bundle, params) is None
-    return dict(_started(ledger, bundle, records, settled), changed=bool(records))
+    return dict(_started(ledger, bundle, records), changed=bool(records))
 
 
-def _started(ledger: _ledger.Ledger, bundle: Bundle, records: t.Sequence[Record], settled: bool) -> t.Dict[str, t.Any]:
+def _started(ledger: _ledger.Ledger, bundle: Bundle, records: t.Sequence[Record]) -> t.Dict[str, t.Any]:
     return {
         "id": bundle.manifest["id"],
         "recorded": bool(records),
-        "settled": settled,
         "run": records[0]["run"] if records else "",
         "withdrawn": _ledger.withdrawn_options(ledger),
     }
 
 
 def find_settled(bundle: Bundle, params: Params) -> t.Dict[str, t.Any]:
-    """Return what start() returns for a bundle that was imported before and leaves nothing to record, {} for any other."""
+    """Return what start() returns for a bundle that was imported before, {} if something must be recorded or written."""
     ledger = _ledger.read(params["path"])
     if not is_settled(ledger, bundle, params["signers"]) or _new_inventory(bundle, params) is not None:
         return {}
-    return _started(ledger, bundle, [], True)
+    return _started(ledger, bundle, [])
 
 
 def record_rollback(params: Params, check_mode: bool) -> t.Dict[str, t.Any]:
