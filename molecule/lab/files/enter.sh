@@ -8,12 +8,15 @@
 set -eu
 host=$1 from=$2 key=$3
 
-# systemd answers when its bus is up; then --wait returns at the end of the boot.
-tries=0
+# systemd answers when its bus is up; then --wait returns at the end of the boot. A boot that never ends says why in the journal,
+# for example that there are too many containers for fs.inotify.max_user_instances.
+tries=0 started=$(date +%s)
 until state=$(timeout 60 systemctl is-system-running --wait 2> /dev/null) || [ "$state" = degraded ]; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 50 ]; then
-        echo "systemd is not up in $host after $tries tries (${state:-no answer})" >&2
+    seconds=$(($(date +%s) - started))
+    if [ "$tries" -ge 50 ] || [ "$seconds" -ge 180 ]; then
+        echo "systemd is not up in $host after $seconds seconds (${state:-no answer}). The end of its journal:" >&2
+        journalctl --quiet --no-pager --output cat --lines 3 _PID=1 >&2 || true
         exit 1
     fi
     sleep 0.2
