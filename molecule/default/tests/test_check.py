@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import posixpath
 
-from conftest import fetch, on, play, read
+from conftest import fetch, play, read, wait_for_index
 
 
 def test_site_in_order_passes_and_a_monitor_gets_the_result(tmp_path):
@@ -49,4 +49,4 @@ def test_server_that_is_down_is_named():
         read("index", "systemctl start devpi-server")
     assert result.rc == 2
     assert "Not checked, because the index does not answer." in " ".join(result.out.split())
-    assert on("index", "systemctl is-active devpi-server").rc == 0
+    assert wait_for_index()
