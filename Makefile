@@ -84,7 +84,7 @@ test: setup ## Everything that must pass
 	}; \
 	part lab 'lab | ' '-k molecule core-ends VERSIONS=2.18' & lab=$$!; \
 	part integration 'integration | ' integration & integration=$$!; \
-	failed=; for step in lint unit sanity build docs; do part $$step '' $$step || failed="$$failed $$step"; done; \
+	failed=; for step in lint unit sanity build docs attacks; do part $$step '' $$step || failed="$$failed $$step"; done; \
 	wait $$integration || failed="$$failed integration"; wait $$lab || failed="$$failed lab"; \
 	for name in $$failed; do $(say) "What failed in $$name (all of it: .cache/test/$$name.log)"; $(failures) .cache/test/$$name.log; done; \
 	if [ -n "$$failed" ]; then $(say) "Failed:$$failed"; exit 1; fi
@@ -126,6 +126,9 @@ integration: setup ## Modules with the real pip and the real devpi-server, on lo
 	@$(say) "Integration tests"
 	@# Two at a time, each a file: most wait for servers and for Ansible.
 	@pytest --numprocesses 2 --dist loadfile tests/integration
+
+.PHONY: attacks
+attacks: setup ## A slice of the fuzz test and of the hostile test
 	@$(say) "A slice of the fuzz test (make fuzz does more)"
 	@pytest tests/fuzz
 	@$(say) "A slice of the hostile test (make hostile does all)"
