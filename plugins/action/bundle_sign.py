@@ -82,7 +82,7 @@ def require_sum(sums: bytes, wanted: str, where: str) -> None:
     if not wanted:
         raise AnsibleActionFail(
             "Nothing is signed without the SHA-256 of the sums that you approve. That of %s, computed on the control host, is %s. "
-            "Compare it with what you read, and set sha256 to it (approve_sha256 in playbooks/approve.yml)."
+            "Compare it with what you read, and set sha256 to it (approve_sha256 of the playbook approve)."
             % (where, real)
         )
     if real != wanted:

@@ -39,4 +39,4 @@ def parse(text: str, where: str) -> t.Any:
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=_integer, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise AirgapError("%s is not JSON: %s. Fetch the bundle again." % (where, error)) from error
+        raise AirgapError("%s is not JSON: %s. Transfer the bundle again." % (where, error)) from error

@@ -14,7 +14,7 @@ description:
   - Writes C(reports/sbom.cdx.json), CycloneDX 1.6, with one component for each file of the pool (package URL, SHA-256 and
     declared licence) and with the edges of every lock. It is validated against the schema before it is written.
   - In it, the bundle itself is C(metadata.component); the locks are parts of it. A lock depends on the files that meet its
-    requirements, a file on the files that it needs in its locks. The tool sets, C(airgap-pip) and C(airgap-devpi), are
+    requirements, a file on the files that it needs in its locks. The sets of the collection, whose names begin with C(airgap-), are
     included like any other. Its time is that of the manifest, and its serial number follows from the bundle's id, so that the
     same bundle gives the same bytes.
   - Writes C(reports/dependencies.txt), which package needs which for each set and target, as plain text that can be

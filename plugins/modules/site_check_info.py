@@ -24,7 +24,7 @@ attributes:
     support: none
 options:
   url:
-    description: Address of the index server, without the name of the index. Proxies of the environment are not used.
+    description: Address of the server on the index host, without the name of the index. Proxies of the environment are not used.
     type: str
     required: true
   simple:

@@ -109,7 +109,7 @@ def test_sets_of_the_site_are_staged_or_what_they_lack_is_named_for_each_target(
     sets = [{"name": "web", "requirements": ["app"], "constraints": ["lib<2"]}]
     rc, said = adoption.play(airgap_sets=sets, airgap_targets=[small_bundle.here(), OTHER])
     assert rc != 0, said
-    assert "Nothing was staged: %s lacks, set" % adoption.house in said
+    assert "Nothing was staged: %s lacks what the sets need: set" % adoption.house in said
     assert 'set web, target other lacks: app 1.0 needs backport; python_version < "3.10": the folder' in said.replace(
         '\\"', '"'
     )

@@ -375,7 +375,7 @@ def test_what_cannot_be_done_is_refused(site, tmp_path):
     rc, _unchanged, said = site.play(
         "promote", promote_from="a/b", promote_to="a/c", promote_bundle=True, promote_gate="none"
     )
-    assert rc != 0 and "Only devpi promotes" in said, said
+    assert rc != 0 and "promote works only with airgap_index_kind: devpi" in said, said
     rc, _unchanged, said = site.play("index", publish_upload_url="")
     assert rc != 0 and "set publish_upload_url to the address that accepts uploads" in said, said
     rc, _unchanged, said = site.play("nodes", "--tags", "pip_conf", pip_conf_index_url="")

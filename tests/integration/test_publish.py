@@ -164,7 +164,7 @@ def test_rollback_is_in_the_ledger_and_a_later_run_does_not_undo_it(publisher, i
     assert (rc, changed) == (0, 0), output
     rc, changed, output = publisher.play()
     assert rc != 0
-    assert "Bundle %s was taken back on" % second in output and "publish_rollback=" + second[:12] in output
+    assert "Bundle %s was rolled back on" % second in output and "publish_rollback=" + second[:12] in output
     assert [one["result"] for one in publisher.imports()] == ["ok", "ok", "failed"]
     # Serving it again makes it the bundle that runs publish.
     assert publisher.play(publish_rollback=second)[0] == 0

@@ -182,8 +182,8 @@ def test_no_message_is_explained_twice() -> None:
 @pytest.mark.parametrize(
     ("fragment", "text", "is_found"),
     [
-        ("FILE is missing. Stage", "%s is missing. Stage the bundle, or fetch it again.", True),
-        ("FILE is missing. Stage", "%s is absent. Stage the bundle, or fetch it again.", False),
+        ("FILE is missing. Stage", "%s is missing. Stage the bundle, or transfer it again.", True),
+        ("FILE is missing. Stage", "%s is absent. Stage the bundle, or transfer it again.", False),
         ("FILE is missing", "it is missing", False),
         ("the SHA256SUMS of N files", "the SHA256SUMS of %d files", True),
         ("There is no wheel for NAME … The newest", "There is no wheel for %s on %s. The newest", True),

@@ -12,7 +12,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 
 # The namespace of the signature, so that no signature over a bundle serves as a correction, nor the other way round.
 NAMESPACE = "airgap-ledger"
-_FIX = "Sign the line that playbooks/history.yml shows with ssh-keygen -Y sign -n %s." % NAMESPACE
+_FIX = "Sign the line that the playbook history shows with ssh-keygen -Y sign -n %s." % NAMESPACE
 
 
 def statement(one: _ledger.Import) -> str:
@@ -35,7 +35,7 @@ def find_entry(ledger: _ledger.Ledger, text: str, at: datetime.datetime) -> _led
             )
         return one
     raise AirgapError(
-        "%r is not a statement about an entry of this ledger. Sign exactly the line that playbooks/history.yml shows, "
+        "%r is not a statement about an entry of this ledger. Sign exactly the line that the playbook history shows, "
         "including its line end." % text[:300]
     )
 

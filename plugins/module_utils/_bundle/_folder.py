@@ -92,13 +92,13 @@ def read_text(path: str) -> str:
     try:
         data = _read(path, LARGEST_TEXT + 1)
     except FileNotFoundError as error:
-        raise AirgapError("%s is missing. Stage the bundle, or fetch it again." % path) from error
+        raise AirgapError("%s is missing. Stage the bundle, or transfer it again." % path) from error
     if len(data) > LARGEST_TEXT:
         raise AirgapError("%s is larger than %d MiB, which a bundle never needs." % (path, LARGEST_TEXT >> 20))
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise AirgapError("%s is not UTF-8 text. Fetch the bundle again." % path) from error
+        raise AirgapError("%s is not UTF-8 text. Transfer the bundle again." % path) from error
 
 
 def read_signatures(root: str) -> t.Tuple[bytes, t.Optional[t.List[_signature.Block]]]:

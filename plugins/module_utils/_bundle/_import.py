@@ -112,7 +112,7 @@ def _end(run: str, params: Params) -> Record:
 def plan_start(ledger: _ledger.Ledger, bundle: Bundle, params: Params) -> t.List[Record]:
     """Return the record to add before anything is published, none where the same import succeeded already.
 
-    Raises AirgapError if the bundle is older than the last one, from the future, or was taken back.
+    Raises AirgapError if the bundle is older than the last one, from the future, or was rolled back.
     """
     _succession.check(ledger, bundle.manifest, params["older_ok"], _clock.now())
     if not params["older_ok"]:

@@ -61,7 +61,7 @@ def check_name(path: str, where: str) -> None:
     elif len(path.encode("utf-8")) > 1024:
         reason = "it is longer than 1024 bytes"
     if reason:
-        raise AirgapError("%s names %r: %s. Do not use this bundle; fetch it again." % (where, path[:200], reason))
+        raise AirgapError("%s names %r: %s. Do not use this bundle; transfer it again." % (where, path[:200], reason))
 
 
 def check_names(paths: t.Iterable[str], where: str) -> None:
@@ -72,7 +72,7 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
         folded = unicodedata.normalize("NFC", path.casefold())
         if folded in seen:
             raise AirgapError(
-                "%s names %r and %r, which are the same file on some file systems. Do not use this bundle; fetch it again."
+                "%s names %r and %r, which are the same file on some file systems. Do not use this bundle; transfer it again."
                 % (where, seen[folded], path)
             )
         seen[folded] = path
@@ -81,7 +81,7 @@ def check_names(paths: t.Iterable[str], where: str) -> None:
         for count in range(1, len(parts)):
             if "/".join(parts[:count]).casefold() in seen:
                 raise AirgapError(
-                    "%s names %r as a file and as a folder. Do not use this bundle; fetch it again."
+                    "%s names %r as a file and as a folder. Do not use this bundle; transfer it again."
                     % (where, "/".join(parts[:count]))
                 )
 

@@ -41,7 +41,7 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
     manifest: t.Dict[str, t.Any] = document if isinstance(document, dict) else {}
     number = manifest.get("format")
     if not isinstance(number, int):
-        raise AirgapError("%s is not a manifest: it lacks a format number. Fetch the bundle again." % where)
+        raise AirgapError("%s is not a manifest: it lacks a format number. Transfer the bundle again." % where)
     if number != FORMAT:
         raise AirgapError(
             "%s has format %d, and this collection reads format %d. Install the collection version that made it."
@@ -52,7 +52,7 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
     _layout.check_names(paths, where)
     wrong = _schema.first_error(manifest, _schema.MANIFEST)
     if wrong:
-        raise AirgapError("%s is not a manifest: %s. Fetch the bundle again." % (where, wrong))
+        raise AirgapError("%s is not a manifest: %s. Transfer the bundle again." % (where, wrong))
     _check_base(manifest, where)
     try:
         datetime.datetime.fromisoformat(manifest["created"].replace("Z", "+00:00"))
@@ -61,7 +61,7 @@ def parse(text: str, where: str = _layout.MANIFEST) -> t.Dict[str, t.Any]:
     try:
         real = identify(manifest)
     except UnicodeEncodeError as error:
-        raise AirgapError("%s contains invalid text. Fetch the bundle again." % where) from error
+        raise AirgapError("%s contains invalid text. Transfer the bundle again." % where) from error
     if real != manifest["id"]:
         raise AirgapError("%s does not have the content that its id %s stands for." % (where, manifest["id"]))
     return manifest
@@ -71,12 +71,12 @@ def _check_base(manifest: t.Mapping[str, t.Any], where: str) -> None:
     base = manifest.get("base")
     if base is not None and not is_id(base):
         raise AirgapError(
-            "%s names a base that is not a bundle id: %r. Fetch the bundle again." % (where, str(base)[:80])
+            "%s names a base that is not a bundle id: %r. Transfer the bundle again." % (where, str(base)[:80])
         )
     for entry in entries(manifest):
         if not isinstance(entry.get("carried", True), bool) or (base is None and not is_carried(entry)):
             raise AirgapError(
-                "%s states that %r is not carried, but names no base that has it. Fetch the bundle again."
+                "%s states that %r is not carried, but names no base that has it. Transfer the bundle again."
                 % (where, entry["path"])
             )
 

@@ -119,7 +119,7 @@ def split(data: bytes, where: str) -> t.List[Block]:
     Raises AirgapError, with the name of the file, for anything else in it: another
     reader could accept as a signature what this one skips.
     """
-    fix = " Remove the file and have the bundle signed again, or fetch the bundle again."
+    fix = " Remove the file and have the bundle signed again, or transfer the bundle again."
     if len(data) > LARGEST:
         raise AirgapError("%s is larger than %d KiB, which signatures never need.%s" % (where, LARGEST >> 10, fix))
     blocks: t.List[Block] = []
@@ -338,7 +338,7 @@ def describe(rejected: t.Sequence[Rejected]) -> str:
     return "; ".join("%s (%s): %s, %s" % (one.key, one.type, one.reason, one.detail) for one in rejected)
 
 
-SIGN_BUNDLE = "Have an officer sign this bundle (playbooks/approve.yml) and transfer it again."
+SIGN_BUNDLE = "Have an officer sign this bundle (playbook approve) and transfer it again."
 
 
 def require(

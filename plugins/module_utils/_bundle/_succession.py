@@ -35,7 +35,7 @@ def check_rollback(ledger: _ledger.Ledger, identity: str) -> None:
     back = ledger.rollback
     if back and back.id != identity and identity in ledger.ids:
         raise AirgapError(
-            "Bundle %s was taken back on %s by %s: bundle %s is served instead, and a run must not undo that by itself. "
+            "Bundle %s was rolled back on %s by %s: bundle %s is served instead, and a run must not undo that by itself. "
             "Transfer a newer bundle; or serve this one again with -e publish_rollback=%s; or keep publish_rollback: %s "
             "in group_vars/all.yml until there is a newer one."
             % (
@@ -67,7 +67,7 @@ def _check_order(ledger: _ledger.Ledger, manifest: t.Mapping[str, t.Any], at: da
     if ahead:
         raise AirgapError(
             "Cannot compare the age of bundle %s, created on %s, with the last import: %s Set the clock of this host if it is "
-            "wrong. Otherwise have an officer sign that the entry does not count: playbooks/history.yml shows how."
+            "wrong. Otherwise have an officer sign that the entry does not count: the playbook history shows how."
             % (manifest["id"], manifest["created"], describe_ahead(ahead[-1], at))
         )
     counted = [one for one in done if not one.corrected]

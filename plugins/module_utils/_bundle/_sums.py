@@ -24,23 +24,25 @@ def parse(text: str, where: str = _layout.SUMS) -> t.Dict[str, str]:
     try:
         lines = split_lines(text)
     except ValueError as error:
-        raise AirgapError("%s is not a list of sums: %s. Fetch the bundle again." % (where, error)) from error
+        raise AirgapError("%s is not a list of sums: %s. Transfer the bundle again." % (where, error)) from error
     for number, line in enumerate(lines, 1):
         match = _SUM_LINE.fullmatch(line)
         if match is None:
-            raise AirgapError("%s, line %d is not a sum: %r. Fetch the bundle again." % (where, number, line[:120]))
+            raise AirgapError("%s, line %d is not a sum: %r. Transfer the bundle again." % (where, number, line[:120]))
         if match.group(2) in sums:
-            raise AirgapError("%s names %r twice. Do not use this bundle; fetch it again." % (where, match.group(2)))
+            raise AirgapError("%s names %r twice. Do not use this bundle; transfer it again." % (where, match.group(2)))
         paths.append(match.group(2))
         sums[match.group(2)] = match.group(1)
     _layout.check_names(paths, where)
     for path in (_layout.SUMS, _layout.SIGNATURE):
         if path in sums:
-            raise AirgapError("%s names %s, which cannot contain its own sum. Fetch the bundle again." % (where, path))
+            raise AirgapError(
+                "%s names %s, which cannot contain its own sum. Transfer the bundle again." % (where, path)
+            )
     for path in paths:
         if not _layout.has_place(path):
             raise AirgapError(
-                "%s names %r, which does not belong in a bundle. Do not use this bundle; fetch it again."
+                "%s names %r, which does not belong in a bundle. Do not use this bundle; transfer it again."
                 % (where, path)
             )
     return sums

@@ -83,7 +83,7 @@ def _read_names(root: str) -> t.Tuple[t.Dict[str, t.Any], t.Dict[str, str]]:
     sums = _sums.parse(data.decode("utf-8"), sums_path)
     manifest = _manifest.read(root)
     if _layout.MANIFEST not in sums:
-        raise AirgapError("%s does not name %s. Fetch the bundle again." % (sums_path, _layout.MANIFEST))
+        raise AirgapError("%s does not name %s. Transfer the bundle again." % (sums_path, _layout.MANIFEST))
     _layout.check_names(set(sums) | {entry["path"] for entry in _manifest.entries(manifest)}, root)
     carried = {entry.path for entry in _manifest.carried(manifest)}
     for path in sorted(carried ^ {path for path in sums if _layout.is_payload(path)}):

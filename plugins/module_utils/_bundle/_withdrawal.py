@@ -121,7 +121,7 @@ def record(params: t.Mapping[str, t.Any], check_mode: bool) -> t.Dict[str, t.Any
 def _plan_given(ledger: _ledger.Ledger, params: t.Mapping[str, t.Any]) -> t.List[t.Tuple[str, str, t.List[str]]]:
     """Return how, reason and versions of the record for a withdrawal that is asked for; none where the ledger has it."""
     if params["how"] != _ledger.RESTORED and not params["reason"].strip():
-        raise AirgapError("No reason is given, and the ledger keeps it for the next person. Set withdraw_reason.")
+        raise AirgapError("withdraw_reason is empty. Set it: the ledger keeps the reason for the next person.")
     known = versions_in(_manifest.read(params["bundle"]))
     versions = plan(ledger, params["versions"], params["how"], params["reason"], known)
     return [(params["how"], params["reason"], versions)] if versions else []

@@ -489,13 +489,13 @@ def upload_form(wheel: Wheel, hashed: bool = True) -> t.Tuple[t.Callable[[], t.I
             while left:
                 chunk = stream.read(min(CHUNK, left))
                 if not chunk:
-                    raise AirgapError("%s became shorter while it was sent. Fetch the bundle again." % wheel.path)
+                    raise AirgapError("%s became shorter while it was sent. Transfer the bundle again." % wheel.path)
                 left -= len(chunk)
                 if hashed:
                     digest.update(chunk)
                 # Without the end of the request the server stores nothing of it.
                 if hashed and not left and digest.hexdigest() != wheel.sha256:
-                    raise AirgapError("%s was changed after it was checked. Fetch the bundle again." % wheel.path)
+                    raise AirgapError("%s was changed after it was checked. Transfer the bundle again." % wheel.path)
                 yield chunk
         yield tail
 

@@ -176,7 +176,7 @@ def _wrong_address(wanted: Wanted, found: Found) -> t.List[str]:
     if not 0 < wanted.port < 65536:
         return ["front_port is %d, and a port is a number from 1 to 65535. Set it to a free port." % wanted.port]
     problems = [
-        "front_host has %s, and must have addresses. Write the address of that host." % host
+        "front_host has %s, and it must have IP addresses. Write the address of that host." % host
         for host in wanted.hosts
         if host != "*" and not _is_address(host)
     ]

@@ -121,8 +121,8 @@ def check_converted(data: str) -> int:
             damaged.append(path)
     if missing or damaged:
         raise AirgapError(
-            "The new data lack %d files and have %d damaged ones, the first is %s. The old data are unchanged."
-            % (len(missing), len(damaged), (missing + damaged)[0])
+            "The new data lack %d files and have %d damaged ones, the first is %s. The old data are unchanged. Check the disk "
+            "(df -h, dmesg), and play index again." % (len(missing), len(damaged), (missing + damaged)[0])
         )
     return len(before)
 

@@ -640,7 +640,9 @@ def described(files: t.Sequence[File]) -> t.Generator[t.Tuple[File, Wheel], None
                 file, future = waiting.popleft()
                 yield file, future.result()
         except AirgapError as error:
-            raise AirgapError("%s Nodes still get what was served before. Fetch the bundle again." % error) from error
+            raise AirgapError(
+                "%s Nodes still get what was served before. Transfer the bundle again." % error
+            ) from error
         finally:
             for _file, future in waiting:
                 future.cancel()

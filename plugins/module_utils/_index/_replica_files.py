@@ -94,8 +94,9 @@ def read(module: AnsibleModule, client: Client) -> Json:
         missing = find_missing(params["files_dir"], name, files)
         if missing:
             raise AirgapError(
-                "The replica's disk does not have %d files of bundle %s as they should be: %s. See 'journalctl -u devpi-server' on "
-                "this host; to copy everything again, stop devpi-server, remove the content of its data folder, and play index."
+                "On the disk of this replica, %d files of bundle %s are missing or damaged: %s. See 'journalctl -u devpi-server' on "
+                "this host. To copy everything again, stop devpi-server on this replica (never on the primary), remove the content "
+                "of its data folder, and play index."
                 % (len(missing), params["bundle_id"], ", ".join(missing[: _uploads.MOST_NAMED]))
             )
         if not module.check_mode:

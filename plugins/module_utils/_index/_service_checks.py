@@ -106,8 +106,8 @@ def _nested(paths: t.Mapping[str, str], found: Found) -> t.List[str]:
     for inner, outer in itertools.permutations(paths, 2):
         if any((one + "/").startswith(two + "/") for one in places[inner] for two in places[outer]):
             return [
-                "%s is %s, which is or is in %s, %s. They must be three separate folders, none in another, and the names "
-                "devpi_venv%s and devpi_venv%s are in use too. Give each one its own folder."
+                "%s is %s, which is in %s, %s, or the same folder. Give the environment, the data and the configuration three "
+                "separate folders, none in another; the names devpi_venv%s and devpi_venv%s are in use, too."
                 % (inner, shown[inner], outer, shown[outer], FORMER, NEW)
             ]
     return []
@@ -157,7 +157,9 @@ def _why_unusable(path: str, real: str, wanted: Wanted, found: Found) -> t.List[
     if path != wanted.python and real.startswith("/run/"):
         return ["%s, and /run is empty after a reboot" % where]
     if path in found.closed:
-        return ["%s, and the account %s may not pass %s (mode o+x)" % (where, wanted.user, found.closed[path])]
+        return [
+            "%s, and the account %s may not enter %s (chmod o+x allows it)" % (where, wanted.user, found.closed[path])
+        ]
     return []
 
 
@@ -265,8 +267,8 @@ def _wrong_data(wanted: Wanted, found: Found) -> t.List[str]:
     entry = found.entries.get(wanted.password_path)
     if (entry is None or entry.empty) and not wanted.has_password and not wanted.is_replica:
         problems.append(
-            "%s holds data of devpi whose root password is not known here: %s does not exist. Set devpi_root_password to it."
-            % (where, wanted.password_path)
+            "%s holds data of devpi whose root password is not known here: %s does not exist. Set devpi_root_password to the "
+            "root password of these data." % (where, wanted.password_path)
         )
     return problems + _wrong_owner(wanted, found)
 

@@ -161,7 +161,7 @@ def read_wheels(packaging: t.Any, located: t.Iterable[Located]) -> t.List[Wheel]
         except AirgapError as error:
             wrong.append(str(error).rstrip("."))
     if wrong:
-        raise AirgapError("%s. Nothing was uploaded. Fetch the bundle again." % "; ".join(wrong[:MOST_NAMED]))
+        raise AirgapError("%s. Nothing was uploaded. Transfer the bundle again." % "; ".join(wrong[:MOST_NAMED]))
     return wheels
 
 

@@ -96,7 +96,7 @@ def _problem_of_node(
             reasons = "; ".join("%s: %s" % pair for pair in sorted(one["reasons"].items()))
             return (
                 "%s of %s fits none of airgap_targets (%s). Add this entry to airgap_targets, name it in the sets that the node "
-                "should get, and run the site again: %s The playbook survey writes such an entry for every node."
+                "should get, and play site again: %s The playbook survey writes such an entry for every node."
                 % (one["item"], host, reasons or "there are none", json.dumps(one["suggestion"]))
             )
     if unfit:

@@ -14,7 +14,7 @@ from ansible_collections.airgap.python.plugins.module_utils._errors import Airga
 from ansible_collections.airgap.python.plugins.module_utils._install import _index_file
 from ansible_collections.airgap.python.plugins.module_utils._wheels import _lock
 
-FETCH_AGAIN = "Fetch the bundle again."
+TRANSFER_AGAIN = "Transfer the bundle again."
 
 
 class Bundle(t.NamedTuple):
@@ -116,7 +116,7 @@ def check_sum(path: str, real: str, wanted: str) -> None:
     """Raise AirgapError unless a file has the sum that it should have."""
     if real != wanted:
         raise AirgapError(
-            "%s has sha256 %s and should have %s: it was damaged or changed. %s" % (path, real, wanted, FETCH_AGAIN)
+            "%s has sha256 %s and should have %s: it was damaged or changed. %s" % (path, real, wanted, TRANSFER_AGAIN)
         )
 
 

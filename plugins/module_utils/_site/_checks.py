@@ -148,9 +148,12 @@ def check_content(client: Index, params: Params) -> Check:
     ]
     count = len(missing) + len(other) + len(damaged)
     if found:
-        message = "The index differs from bundle %s: %s. Play index; if it stays, restore a backup." % (
-            manifest["id"],
-            "; ".join(found),
+        message = (
+            "The index differs from bundle %s: %s. Play index. If the index differs after that, too, restore a backup."
+            % (
+                manifest["id"],
+                "; ".join(found),
+            )
         )
         return Check("content", False, message, count)
     return Check(

@@ -190,7 +190,10 @@ class Incoming:
         """Verify the open part, except its signatures, and return what it says of the bundle."""
         manifest, entries = _verify.verify(self.open, ignored=is_payload)
         if manifest["id"] != self.offer.id:
-            raise AirgapError("Bundle %s was offered, and bundle %s arrived." % (self.offer.id, manifest["id"]))
+            raise AirgapError(
+                "Bundle %s was offered, but bundle %s arrived. Run the transfer again."
+                % (self.offer.id, manifest["id"])
+            )
         return Contents(
             manifest,
             {one.path: one for one in entries + _manifest.carried(manifest)},

@@ -53,7 +53,7 @@ def test_clocks_may_differ_by_an_hour():
 
 def test_entry_from_the_future_is_named_instead_of_calling_the_new_bundle_older():
     why = refusal(ledger(("a", "9999-01-01T00:00:00Z")), "2026-05-01T00:00:00Z")
-    for words in (RUN["a"], "9999-01-01T00:00:00Z", "is in the future", "2026-06-01T12:00:00Z", "history.yml"):
+    for words in (RUN["a"], "9999-01-01T00:00:00Z", "is in the future", "2026-06-01T12:00:00Z", "the playbook history"):
         assert words in why
     assert "is an older bundle" not in why
 

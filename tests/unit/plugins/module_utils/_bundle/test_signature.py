@@ -198,7 +198,7 @@ def test_refusal_says_how_many_are_missing_and_why_each_block_does_not_count(ali
     assert text.startswith("/b/SHA256SUMS.sig: 1 of 2 required signatures is missing. Signed by alice@example (SHA256:")
     assert "(ecdsa-sha2-nistp256): other content" in text
     assert "(ecdsa-sha2-nistp256): other namespace, it was made for 'file'" in text
-    assert text.endswith("(playbooks/approve.yml) and transfer it again.")
+    assert text.endswith("(playbook approve) and transfer it again.")
 
 
 def test_message_names_the_package_where_ssh_keygen_is_missing(alice, monkeypatch, tmp_path):

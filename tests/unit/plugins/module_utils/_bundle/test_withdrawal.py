@@ -100,7 +100,7 @@ def test_further_index_host_gets_what_the_first_has_withdrawn_and_restored(site:
         ({"versions": ["zope==1.0"]}, "which has no version of zope"),
         ({"versions": ["zope-app>=1.0"]}, "Write NAME==VERSION"),
         ({"versions": ["zope-app"]}, "Write NAME==VERSION"),
-        ({"reason": " "}, "Set withdraw_reason"),
+        ({"reason": " "}, "withdraw_reason is empty"),
     ],
 )
 def test_typo_is_refused_and_nothing_is_recorded(

@@ -95,7 +95,7 @@ def test_path_that_the_sandbox_hides_is_refused_by_its_real_path(path, real, nam
 
 def test_folder_that_the_account_may_not_pass_is_named():
     problem = refused(closed={VENV: "/opt/airgap"})
-    assert "devpi_venv" in problem and "devpi may not pass /opt/airgap" in problem
+    assert "devpi_venv" in problem and "devpi may not enter /opt/airgap" in problem
 
 
 @pytest.mark.parametrize(

@@ -309,7 +309,7 @@ def test_open_part_of_a_bundle_that_was_not_offered_is_refused(hop, tmp_path):
         other.reception().receive(io.BytesIO(sent))
     offer = hop.offer()
     hop.offer = lambda: offer._replace(id="f" * 32)
-    with pytest.raises(AirgapError, match="was offered, and bundle %s arrived" % hop.manifest["id"]):
+    with pytest.raises(AirgapError, match="was offered, but bundle %s arrived" % hop.manifest["id"]):
         hop.reception().receive(io.BytesIO(sent))
 
 
