@@ -254,10 +254,12 @@ def test_kind_that_does_not_exist_is_named_with_those_that_do(site):
 
 @pytest.mark.parametrize("with_data", [False, True])
 def test_teardown_removes_what_is_served_and_the_releases_only_if_asked_to(site, with_data):
+    site.stage("1.0", motd=b"hello")
     assert site.play("index")[0] == 0
+    assert (site.place / "files/current").exists()
     (site.place / "of the site").write_text("stays")
-    rc, _unchanged, said = site.play("teardown", "--tags", "static", static_remove_data=with_data)
+    rc, _unchanged, said = site.play("teardown", "--tags", "publish,static", static_remove_data=with_data)
     assert rc == 0, said
-    assert not (site.place / "current").exists()
+    assert not (site.place / "current").exists() and not (site.place / "files/current").exists()
     assert (site.place / "releases").exists() != with_data
     assert (site.place / "of the site").read_text() == "stays"
