@@ -142,8 +142,8 @@ def test_ca_is_read_for_the_others_also_if_the_first_node_needs_none(nodes):
     # None of the nodes that need it goes on without it.
     (nodes.folder / "one/ca.pem").unlink()
     rc, _changed, output = nodes.play("read.yml")
-    assert rc == 2 and "with which n2 would check" in output and "with which n3 would check" in output, output
-    assert "with which n1 would check" not in output
+    assert rc == 2 and "so n2 cannot verify" in output and "so n3 cannot verify" in output, output
+    assert "so n1 cannot verify" not in output
 
 
 def test_address_of_the_sites_own_is_used_instead_and_names_are_refused(nodes):
