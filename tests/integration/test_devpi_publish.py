@@ -25,7 +25,7 @@ from tests.integration.test_closure import run
 
 pytestmark = pytest.mark.devpi_server
 # How many times a run is killed, and how many times the server; `make kills` does 20 of each.
-KILLS = int(os.environ.get("KILL_PLACES", "3"))
+KILLS = int(os.environ.get("KILL_PLACES", "5"))
 
 
 def seed():

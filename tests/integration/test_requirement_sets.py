@@ -294,7 +294,7 @@ def test_a_run_that_is_killed_at_any_point_leaves_what_served(node):
     node.install()
     duration = time.monotonic() - began
     served = "1.5"
-    for _kill in range(int(os.environ.get("KILL_PLACES", "3"))):
+    for _kill in range(int(os.environ.get("KILL_PLACES", "5"))):
         version += 1
         wanted = "%d.0" % version
         node.set_lock("base", app(wanted))

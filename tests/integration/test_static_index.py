@@ -19,7 +19,7 @@ from tests.integration.simple_index import make_wheel
 from tests.integration.test_closure import COLLECTIONS, RUN
 
 # `make kills` does 20.
-KILLS = int(os.environ.get("KILL_PLACES", "3"))
+KILLS = int(os.environ.get("KILL_PLACES", "6"))
 
 
 def start(**arguments):
