@@ -46,10 +46,11 @@ class Visitor:
 
     def find(self, words):
         """Return the addresses that a search finds, as soon as it finds any; devpi-web indexes in the background."""
-        for _attempt in range(150):
+        end = time.monotonic() + 90
+        while True:
             found = re.findall(r'href="([^"]+)"', self.read("/+search?query=" + words))
             found = sorted(one for one in found if re.search(r"/airgap/[^/]+/[^/]+/[0-9.]+$", one))
-            if found:
+            if found or time.monotonic() > end:
                 break
             time.sleep(0.1)
         return [urllib.parse.urlsplit(one).path for one in found]

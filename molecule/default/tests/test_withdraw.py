@@ -50,5 +50,5 @@ def test_typo_and_missing_reason_are_refused_before_anything_is_changed():
     result, text = withdraw(withdraw=["jmespath==0.0.1"], withdraw_reason="typo")
     assert result.failed == 1 and "is not in the bundle, which has" in text
     result, text = withdraw(withdraw=["jmespath==%s" % lock_pins("base", "node311")["jmespath"]])
-    assert result.failed == 1 and "Set withdraw_reason" in text
+    assert result.failed == 1 and "withdraw_reason is empty" in text
     assert read("index", "sha256sum /srv/airgap/ledger.jsonl") == ledger
