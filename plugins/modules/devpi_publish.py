@@ -186,37 +186,13 @@ own_count:
 """
 
 from ansible_collections.airgap.python.plugins.module_utils import _secrets
-from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _login, _publishing
 
 
 def main() -> None:
     """Publish or roll back."""
-    module = _login.devpi_module(
-        {
-            "index": {"type": "str", "required": True},
-            "src": {"type": "path"},
-            "bundle_id": {"type": "str"},
-            "rollback": {"type": "str"},
-            "bases": {"type": "list", "elements": "str", "default": []},
-            "acl_upload": {"type": "list", "elements": "str"},
-            "keep": {"type": "int", "default": 2},
-            "password_file": {"type": "path", "required": True, "no_log": False},
-            "password": {"type": "str", "no_log": True},
-            "withdrawn": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": _ledger.WITHDRAWN,
-            },
-            "memory": {"type": "path"},
-            "files_dir": {"type": "path"},
-        },
-        required_one_of=[["bundle_id", "rollback"]],
-        mutually_exclusive=[["bundle_id", "rollback"]],
-        required_by={"bundle_id": ("src",)},
-    )
+    module = _login.devpi_module(_publishing.OPTIONS, **_publishing.RULES)
     try:
         result = _login.with_client(module, _publishing.run)
     except (AirgapError, OSError) as error:

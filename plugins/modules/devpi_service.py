@@ -200,7 +200,6 @@ answers:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _service_apply, _service_removal
-from ansible_collections.airgap.python.plugins.module_utils._install import _service_environment
 
 STATES = {
     "present": _service_apply.ensure_present,
@@ -212,35 +211,8 @@ STATES = {
 def main() -> None:
     """Run the service or remove it."""
     module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": list(STATES), "default": "present"},
-            "remove_data": {"type": "bool", "default": False},
-            "venv": {"type": "path", "required": True},
-            "environment": _service_environment.OPTION,
-            "data_dir": {"type": "path", "required": True},
-            "config_dir": {"type": "path", "required": True},
-            "user": {"type": "str", "required": True},
-            "unit_path": {"type": "path", "default": "/etc/systemd/system/devpi-server.service"},
-            "quadlet_path": {"type": "path", "default": "/etc/containers/systemd/devpi-server.container"},
-            "image": {"type": "str", "default": ""},
-            "unit": {"type": "str"},
-            "python": {"type": "path", "default": "/usr/bin/python3"},
-            "target": {"type": "dict"},
-            "host": {"type": "list", "elements": "str", "default": ["0.0.0.0"]},
-            "port": {"type": "int", "default": 3141},
-            "options": {"type": "dict", "default": {}},
-            "argon2_memory_cost": {"type": "int", "default": 8192},
-            "version": {"type": "str", "default": ""},
-            "root_password": {"type": "str", "default": "", "no_log": True},
-            "wait": {"type": "int", "default": 60},
-            "part": {"type": "str", "choices": ["alone", "primary", "replica"], "default": "alone"},
-            "primary_url": {"type": "str", "default": ""},
-            "primary_ca": {"type": "str", "default": ""},
-            "promote": {"type": "bool", "default": False},
-            "replace_data": {"type": "bool", "default": False},
-            "sync_timeout": {"type": "int", "default": 900},
-        },
-        required_if=[("state", "present", ["unit"])],
+        argument_spec=_service_apply.OPTIONS,
+        required_if=_service_apply.REQUIRED_IF,
         supports_check_mode=True,
     )
     try:

@@ -179,43 +179,13 @@ deferred:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index import _front_apply
-from ansible_collections.airgap.python.plugins.module_utils._install import _service_environment
 
 
 def main() -> None:
     """Run the front or remove it."""
     module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "remove_data": {"type": "bool", "default": False},
-            "venv": {"type": "path", "required": True},
-            "environment": _service_environment.OPTION,
-            "python": {"type": "path", "default": "/usr/bin/python3"},
-            "nginx": {"type": "path", "required": True},
-            "config_dir": {"type": "path", "required": True},
-            "root": {"type": "path", "default": "/var/lib/airgap-front"},
-            "user": {"type": "str", "required": True},
-            "unit_dir": {"type": "path", "default": "/etc/systemd/system"},
-            "units": {"type": "dict"},
-            "config": {"type": "str"},
-            "host": {"type": "list", "elements": "str", "default": ["0.0.0.0"]},
-            "port": {"type": "int", "default": 443},
-            "certificate": {
-                "type": "dict",
-                "options": {
-                    "names": {"type": "list", "elements": "str", "default": []},
-                    "certificate": {"type": "str", "default": ""},
-                    # The path of a key is not a secret.
-                    "key": {"type": "str", "default": "", "no_log": False},
-                    "ca_certificate": {"type": "str", "default": ""},
-                },
-            },
-            "folder": {"type": "path"},
-            "folder_owner": {"type": "str", "default": ""},
-            "switch": {"type": "bool", "default": True},
-            "wait": {"type": "int", "default": 30},
-        },
-        required_if=[("state", "present", ["units", "config", "folder"])],
+        argument_spec=_front_apply.OPTIONS,
+        required_if=_front_apply.REQUIRED_IF,
         supports_check_mode=True,
     )
     ensure = _front_apply.ensure_present if module.params["state"] == "present" else _front_apply.ensure_absent

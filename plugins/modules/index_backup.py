@@ -105,44 +105,18 @@ last:
       type: str
 """
 
-import re
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._backup import _schedule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 
+STATES = {"present": _schedule.ensure_present, "absent": _schedule.ensure_absent}
+
 
 def main() -> None:
     """Enable or remove the timer."""
-    source = {
-        "name": {"type": "str", "required": True},
-        "path": {"type": "path", "required": True},
-        "optional": {"type": "bool", "default": False},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "folder": {"type": "path", "default": "/var/backups/airgap"},
-            "keep": {"type": "int", "default": 7},
-            "on_calendar": {"type": "str", "default": "*-*-* 02:30:00"},
-            "python": {"type": "path", "default": "/usr/bin/python3"},
-            "sources": {"type": "list", "elements": "dict", "default": [], "options": source},
-            "run": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
+    module = AnsibleModule(argument_spec=_schedule.OPTIONS, supports_check_mode=True)
     try:
-        if params["state"] == "absent":
-            result = _schedule.ensure_absent(module)
-        elif params["keep"] < 1:
-            raise AirgapError(
-                "keep is %d, and at least one backup must be kept. Set backup_keep to 1 or more." % params["keep"]
-            )
-        elif not all(re.match(r"[a-z][a-z-]*\Z", one["name"]) for one in params["sources"]):
-            raise AirgapError("A source has a name with other characters than small letters and hyphens. Rename it.")
-        else:
-            result = _schedule.ensure_present(module)
+        result = STATES[module.params["state"]](module)
     except AirgapError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

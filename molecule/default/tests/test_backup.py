@@ -36,6 +36,13 @@ def test_timer_is_enabled_and_its_unit_is_sandboxed():
     assert exposure and float(exposure.group(1)) <= 1.0, line
 
 
+def test_timer_that_was_stopped_is_started_again_by_a_run_that_changes_nothing_else():
+    read("index", "systemctl disable --now airgap-backup.timer")
+    result = play("playbooks/index.yml")
+    assert (result.failed, result.changed) == (0, 1), result.out[-2000:]
+    assert read("index", "systemctl is-active airgap-backup.timer") == "active"
+
+
 def test_backup_while_the_index_is_read_is_whole_and_only_root_can_read_it():
     answers: t.List[t.Any] = []
     reader = threading.Thread(

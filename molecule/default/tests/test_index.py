@@ -243,8 +243,8 @@ def test_missing_restart_is_done_at_the_next_run_and_then_nothing_changes():
     assert main_pid() != pid and wait_for_index()
     result = play("playbooks/index.yml", "-vvv")
     assert (result.failed, result.changed) == (0, 0), result.out[-2000:]
-    # Each call to a host is one such line.
-    assert result.out.count(" EXEC ") <= 15
+    # Each call to a host is one such line: the verification of the bundle, and the comparison of all that runs there.
+    assert result.out.count(" EXEC ") <= 2
 
 
 def test_check_mode_passes_on_an_incomplete_host():

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -20,6 +21,25 @@ NAME = "airgap-backup"
 PROGRAM = "/usr/local/lib/airgap/backup.pyz"
 CONFIG = "/etc/airgap-backup.json"
 UNITS = "/etc/systemd/system"
+# The options of the module index_backup.
+OPTIONS: t.Dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "folder": {"type": "path", "default": "/var/backups/airgap"},
+    "keep": {"type": "int", "default": 7},
+    "on_calendar": {"type": "str", "default": "*-*-* 02:30:00"},
+    "python": {"type": "path", "default": "/usr/bin/python3"},
+    "sources": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "optional": {"type": "bool", "default": False},
+        },
+    },
+    "run": {"type": "bool", "default": False},
+}
 _HEAD = "# SPDX-License-Identifier: GPL-3.0-or-later\n# Written by Ansible (airgap.python.backup); changes are lost.\n"
 _SERVICE = """[Unit]
 Description=Backup of the index of this site
@@ -145,6 +165,12 @@ def check_calendar(module: AnsibleModule, on_calendar: str) -> None:
 def ensure_present(module: AnsibleModule) -> t.Dict[str, t.Any]:
     """Write the program, its configuration and its units, and enable the timer; return the result of the module."""
     params = module.params
+    if params["keep"] < 1:
+        raise AirgapError(
+            "keep is %d, and at least one backup must be kept. Set backup_keep to 1 or more." % params["keep"]
+        )
+    if not all(re.match(r"[a-z][a-z-]*\Z", one["name"]) for one in params["sources"]):
+        raise AirgapError("A source has a name with other characters than small letters and hyphens. Rename it.")
     check_calendar(module, params["on_calendar"])
     after = wanted_files(params, zip_program(_program))
     before: t.Dict[str, t.Optional[bytes]] = {path: read_if_exists(path) for path in after}

@@ -439,6 +439,40 @@ def program_text() -> str:
     return bytes(loader.get_data(_site_certificate.__file__)).decode("utf-8")  # type: ignore[union-attr]
 
 
+# The options of the module front_service.
+OPTIONS: t.Dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "remove_data": {"type": "bool", "default": False},
+    "venv": {"type": "path", "required": True},
+    "environment": _service_environment.OPTION,
+    "python": {"type": "path", "default": "/usr/bin/python3"},
+    "nginx": {"type": "path", "required": True},
+    "config_dir": {"type": "path", "required": True},
+    "root": {"type": "path", "default": "/var/lib/airgap-front"},
+    "user": {"type": "str", "required": True},
+    "unit_dir": {"type": "path", "default": "/etc/systemd/system"},
+    "units": {"type": "dict"},
+    "config": {"type": "str"},
+    "host": {"type": "list", "elements": "str", "default": ["0.0.0.0"]},
+    "port": {"type": "int", "default": 443},
+    "certificate": {
+        "type": "dict",
+        "options": {
+            "names": {"type": "list", "elements": "str", "default": []},
+            "certificate": {"type": "str", "default": ""},
+            # The path of a key is not a secret.
+            "key": {"type": "str", "default": "", "no_log": False},
+            "ca_certificate": {"type": "str", "default": ""},
+        },
+    },
+    "folder": {"type": "path"},
+    "folder_owner": {"type": "str", "default": ""},
+    "switch": {"type": "bool", "default": True},
+    "wait": {"type": "int", "default": 30},
+}
+REQUIRED_IF = [("state", "present", ["units", "config", "folder"])]
+
+
 def wanted_from(params: t.Mapping[str, t.Any]) -> _front.Wanted:
     """Return the front that the options ask for."""
     return _front.Wanted(

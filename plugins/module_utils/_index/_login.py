@@ -13,6 +13,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client, Json
 
+OPTIONS: Json = {
+    "url": {"type": "str", "default": "http://127.0.0.1:3141"},
+    "login_user": {"type": "str", "default": "root"},
+    "login_password": {"type": "str", "no_log": True},
+    "login_password_file": {"type": "path", "no_log": False},
+    "login_token": {"type": "str", "no_log": True},
+    "ca_path": {"type": "path"},
+    "timeout": {"type": "int", "default": 60},
+}
+LOGINS = ["login_password", "login_password_file", "login_token"]
+
 
 def devpi_module(
     options: Json,
@@ -22,20 +33,10 @@ def devpi_module(
     login_required: bool = True,
 ) -> AnsibleModule:
     """Return a module with its own options and those of the doc fragment devpi."""
-    logins = ["login_password", "login_password_file", "login_token"]
     return AnsibleModule(
-        argument_spec={
-            "url": {"type": "str", "default": "http://127.0.0.1:3141"},
-            "login_user": {"type": "str", "default": "root"},
-            "login_password": {"type": "str", "no_log": True},
-            "login_password_file": {"type": "path", "no_log": False},
-            "login_token": {"type": "str", "no_log": True},
-            "ca_path": {"type": "path"},
-            "timeout": {"type": "int", "default": 60},
-            **options,
-        },
-        required_one_of=[*([logins] if login_required else []), *required_one_of],
-        mutually_exclusive=[logins, *mutually_exclusive],
+        argument_spec={**OPTIONS, **options},
+        required_one_of=[*([LOGINS] if login_required else []), *required_one_of],
+        mutually_exclusive=[LOGINS, *mutually_exclusive],
         required_by=dict(required_by),
         supports_check_mode=True,
     )

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.python.plugins.module_utils._access import other_writers
+from ansible_collections.airgap.python.plugins.module_utils._bundle import _ledger
 from ansible_collections.airgap.python.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.python.plugins.module_utils._files import open_plain
 from ansible_collections.airgap.python.plugins.module_utils._folder_lock import locked_folder
@@ -40,6 +41,26 @@ AHEAD = 16
 # How many seconds a run waits for another one that publishes to the same index.
 PATIENCE = 600
 Version = t.Tuple[str, str]
+# The options of the module devpi_publish, besides those of every module that talks to devpi-server, and their rules.
+OPTIONS: Json = {
+    "index": {"type": "str", "required": True},
+    "src": {"type": "path"},
+    "bundle_id": {"type": "str"},
+    "rollback": {"type": "str"},
+    "bases": {"type": "list", "elements": "str", "default": []},
+    "acl_upload": {"type": "list", "elements": "str"},
+    "keep": {"type": "int", "default": 2},
+    "password_file": {"type": "path", "required": True, "no_log": False},
+    "password": {"type": "str", "no_log": True},
+    "withdrawn": {"type": "list", "elements": "dict", "default": [], "options": _ledger.WITHDRAWN},
+    "memory": {"type": "path"},
+    "files_dir": {"type": "path"},
+}
+RULES: Json = {
+    "required_one_of": [["bundle_id", "rollback"]],
+    "mutually_exclusive": [["bundle_id", "rollback"]],
+    "required_by": {"bundle_id": ["src"]},
+}
 
 
 class File(t.NamedTuple):

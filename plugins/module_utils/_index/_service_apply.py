@@ -384,6 +384,38 @@ class Service:
             )
 
 
+# The options of the module devpi_service.
+OPTIONS: t.Dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "stopped", "absent"], "default": "present"},
+    "remove_data": {"type": "bool", "default": False},
+    "venv": {"type": "path", "required": True},
+    "environment": _service_environment.OPTION,
+    "data_dir": {"type": "path", "required": True},
+    "config_dir": {"type": "path", "required": True},
+    "user": {"type": "str", "required": True},
+    "unit_path": {"type": "path", "default": "/etc/systemd/system/devpi-server.service"},
+    "quadlet_path": {"type": "path", "default": "/etc/containers/systemd/devpi-server.container"},
+    "image": {"type": "str", "default": ""},
+    "unit": {"type": "str"},
+    "python": {"type": "path", "default": "/usr/bin/python3"},
+    "target": {"type": "dict"},
+    "host": {"type": "list", "elements": "str", "default": ["0.0.0.0"]},
+    "port": {"type": "int", "default": 3141},
+    "options": {"type": "dict", "default": {}},
+    "argon2_memory_cost": {"type": "int", "default": 8192},
+    "version": {"type": "str", "default": ""},
+    "root_password": {"type": "str", "default": "", "no_log": True},
+    "wait": {"type": "int", "default": 60},
+    "part": {"type": "str", "choices": ["alone", "primary", "replica"], "default": "alone"},
+    "primary_url": {"type": "str", "default": ""},
+    "primary_ca": {"type": "str", "default": ""},
+    "promote": {"type": "bool", "default": False},
+    "replace_data": {"type": "bool", "default": False},
+    "sync_timeout": {"type": "int", "default": 900},
+}
+REQUIRED_IF = [("state", "present", ["unit"])]
+
+
 def wanted_from(params: t.Mapping[str, t.Any]) -> _service.Wanted:
     """Return the service that the options ask for."""
     return _service.Wanted(
