@@ -73,9 +73,10 @@ proof: setup ## Measure on the nodes what site.yml promised, and print it
 	if [ -e .lab/proof.txt ]; then echo; cat .lab/proof.txt; fi; exit $$rc
 
 .PHONY: test
-test: setup ## Everything that must pass
+test: setup ## Everything that must pass, without the tests marked long: those are part of integration, molecule and attacks
 	@# Three at a time: the lab mostly waits, and so do the tests of servers; none touches what another one does.
-	@mkdir -p .cache/test; \
+	@# Each pytest reads the options in the environment, also one that molecule starts.
+	@mkdir -p .cache/test; export PYTEST_ADDOPTS="$${PYTEST_ADDOPTS:-} -m 'not long'"; \
 	part() { \
 	  local rc=0; SECONDS=0; \
 	  $(MAKE) $$3 2>&1 | tee .cache/test/$$1.log | sed -u "s/^/$$2/" || rc=$$?; \

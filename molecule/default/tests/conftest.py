@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,9 +21,6 @@ NODES = ("node39", "node311", "node313")
 BUNDLE = "/srv/airgap/bundle"
 # Where a bundle that is not the site's is, on the internet host and on the nodes.
 ASIDE = "/var/tmp/airgap-aside"
-# Three projects that plain pip downloads incompletely for one of these nodes.
-SLICE = ("flask", "pytest", "devpi-server")
-SLICE_NODES = ("node39", "node313")
 
 
 def run(command, **options):
@@ -115,14 +113,13 @@ def sign(folder, name):
         allowed.write("%s@example.org %s" % (name, public.read()))
 
 
-@pytest.fixture(name="bundle", scope="session")
-def bundle_fixture(tmp_path_factory):
-    """Stage a bundle separately from the site, let two officers sign it, and copy it to the nodes; return its folder here."""
-    sets = [{"name": package, "requirements": [package], "targets": list(SLICE_NODES)} for package in SLICE]
-    sets.append({"name": "tool", "requirements": ["jmespath", "pyyaml"]})
-    folder = str(tmp_path_factory.mktemp("aside"))
+@contextlib.contextmanager
+def staged_aside(folder, sets, **variables):
+    """Stage a bundle of sets separately from the site, let two officers sign it, and copy it to the nodes."""
     try:
-        values = {"airgap_dir": ASIDE, "airgap_sets": sets, "stage_tools": ["uv"]}
+        # No index serves it, and nothing is written about it.
+        values = {"airgap_index_kind": "folder", "stage_devpi_requirements": ["jmespath"]}
+        values.update(stage_evidence=[], stage_audit="off", airgap_dir=ASIDE, airgap_sets=sets, **variables)
         result = play("playbooks/stage.yml", "-e", json.dumps(values))
         assert result.failed == 0, result.out[-2000:]
         assert run(["podman", "cp", "airgap-internet:%s/bundle" % ASIDE, folder]).rc == 0
@@ -135,7 +132,7 @@ def bundle_fixture(tmp_path_factory):
             for name in ("bundle", "allowed"):
                 assert run(["podman", "cp", "%s/%s" % (folder, name), "airgap-%s:%s/" % (node, ASIDE)]).rc == 0
             read(node, "chmod -R a+rX %s && chmod 1777 %s" % (ASIDE, ASIDE))
-        yield folder
+        yield
     finally:
         for host in ("internet",) + NODES:
             on(host, "rm -rf " + ASIDE)

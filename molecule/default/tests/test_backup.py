@@ -8,6 +8,7 @@ import re
 import threading
 import typing as t
 
+import pytest
 from conftest import BUNDLE, fetch, on, play, read, run
 
 UNIT = "airgap-backup.service"
@@ -96,6 +97,7 @@ def test_data_that_are_restored_next_to_a_front_that_runs_are_what_it_serves():
     assert len(seen) == 2 and seen[0] == seen[1]
 
 
+@pytest.mark.long
 def test_fresh_host_gets_the_state_of_the_backup_and_nodes_install_from_it(tmp_path):
     before = everything()
     ledger = read("index", "sha256sum /srv/airgap/ledger.jsonl")

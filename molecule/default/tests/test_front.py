@@ -68,6 +68,7 @@ def test_certificate_that_ended_is_renewed_by_the_timer_and_by_a_run():
         assert read("node311", "sleep 1; %s && echo done" % DOWNLOAD) == "done"
 
 
+@pytest.mark.long
 def test_given_certificate_then_http_only_by_name_then_the_own_certificate_again():
     make = (
         "mkdir -p /etc/ssl/site && cd /etc/ssl/site && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out all.pem "

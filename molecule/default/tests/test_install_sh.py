@@ -4,11 +4,19 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ASIDE, NODES, on, read
+from conftest import ASIDE, NODES, on, read, staged_aside
 
 SCRIPT = "sh %s/bundle/install.sh" % ASIDE
 VERIFIED = "--allowed-signers %s/allowed --required 2" % ASIDE
 CODE = "import jmespath, yaml; print(yaml.__with_libyaml__, jmespath.__version__)"
+
+
+@pytest.fixture(name="bundle", scope="module")
+def bundle_fixture(tmp_path_factory):
+    """Put a bundle with uv, which two officers signed, on the nodes."""
+    sets = [{"name": "tool", "requirements": ["jmespath", "pyyaml"]}]
+    with staged_aside(str(tmp_path_factory.mktemp("aside")), sets, stage_tools=["uv"]):
+        yield
 
 
 def as_ops(node, command):

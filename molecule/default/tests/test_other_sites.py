@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 
+import pytest
 from conftest import INVENTORY, ROOT, on, play, read
 
 SMALL = {
@@ -16,6 +17,8 @@ SMALL = {
 }
 
 
+# In the scenario single, the machine that stages is the control host, too.
+@pytest.mark.long
 def test_internet_host_may_be_the_control_host_itself(tmp_path):
     site = str(tmp_path / "site")
     shutil.copytree(INVENTORY, site)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+import pytest
 from conftest import BIN, NODES, ROOT, on, play, read, run
 
 KUBESPRAY = os.path.join(ROOT, "molecule/default/kubespray")
@@ -21,12 +22,9 @@ def digest(folder):
     return total.hexdigest()
 
 
-def test_check_mode_on_a_finished_site_would_change_nothing():
-    result = play("site.yml", "--check", "--diff")
-    assert (result.failed, result.changed) == (0, 0), result.out[-2000:]
-
-
-def test_collection_that_is_built_and_installed_runs_from_any_folder(tmp_path):
+def test_collection_that_is_built_and_installed_runs_from_any_folder_and_its_check_mode_changes_nothing_on_a_finished_site(
+    tmp_path,
+):
     built = run([os.path.join(BIN, "ansible-galaxy"), "collection", "build", "--output-path", str(tmp_path)])
     assert built.rc == 0, built.out
     archive = [name for name in os.listdir(str(tmp_path)) if name.endswith(".tar.gz")][0]
@@ -46,11 +44,12 @@ def test_collection_that_is_built_and_installed_runs_from_any_folder(tmp_path):
     ]
     installed = run(install, cwd=str(tmp_path), env=dict(os.environ, **environment))
     assert installed.rc == 0, installed.out
-    result = play("airgap.python.site", environment=environment, cwd=str(tmp_path))
+    result = play("airgap.python.site", "--check", "--diff", environment=environment, cwd=str(tmp_path))
     assert (result.failed, result.changed) == (0, 0), result.out[-2000:]
     assert result.hosts
 
 
+@pytest.mark.long
 def test_kubespray_gets_a_control_host_and_pip_and_keeps_its_inventory():
     before = digest(KUBESPRAY)
     first = play("-i", KUBESPRAY, "playbooks/kubespray.yml")

@@ -10,11 +10,26 @@ import json
 
 import pytest
 from ansible_collections.airgap.python.plugins.module_utils._target import _target_parser
-from conftest import ASIDE, SLICE, SLICE_NODES, on, read, run
+from conftest import ASIDE, on, read, run, staged_aside
+
+# That a node gets what its own markers ask for is seen in test_nodes.py, too.
+pytestmark = pytest.mark.long
+# Three projects that plain pip downloads incompletely for one of these nodes.
+SLICE = ("flask", "pytest", "devpi-server")
+SLICE_NODES = ("node39", "node313")
 
 # The nodes and packages for which plain pip downloads too little, as measured.
 PLAINLY_WRONG = [("node39", "flask"), ("node39", "pytest"), ("node313", "devpi-server")]
 PIP = "/srv/airgap/stage/venv/bin/python -m pip"
+
+
+@pytest.fixture(name="bundle", scope="module")
+def bundle_fixture(tmp_path_factory):
+    """Put a bundle with the projects on the nodes; return the folder that has it here."""
+    folder = str(tmp_path_factory.mktemp("aside"))
+    sets = [{"name": package, "requirements": [package], "targets": list(SLICE_NODES)} for package in SLICE]
+    with staged_aside(folder, sets):
+        yield folder
 
 
 def install(node, package, folder, arguments):
