@@ -118,7 +118,7 @@ def row(what, files, size, bundle):
 def main():
     """Resolve, mirror, fill the bundle, and print the table."""
     python = bench.tools()
-    program = kept.environment("bandersnatch-venv", REQUIREMENT)
+    program = kept.environment("bandersnatch-venv", REQUIREMENT, "pip")
     index = Pypi(bench.upstream(), os.path.abspath(".cache/bench/index"))
     with tempfile.TemporaryDirectory(prefix="airgap-costs-") as scratch:
         env = bench.environment(index.url, os.path.join(scratch, "cache"))

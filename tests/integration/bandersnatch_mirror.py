@@ -24,7 +24,8 @@ with patch_module_args(json.loads(sys.argv[1])):
 
 def install():
     """Return the folder of the commands of an environment with bandersnatch, installed once."""
-    return kept.environment("bandersnatch-venv", REQUIREMENT)
+    # The module that installs it in a real run takes an environment without pip for an unfinished one.
+    return kept.environment("bandersnatch-venv", REQUIREMENT, "pip")
 
 
 class Mirror:

@@ -24,6 +24,8 @@ from tests.integration import kept
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION = "6.20.3"
 NEXT = "7.0.0b4"
+# The tests of publishing play a part with the next version in `make test`, too.
+VERSIONS = [VERSION, pytest.param(NEXT, marks=pytest.mark.long)]
 ROOT_PASSWORD = "root: 'secret' #1"
 OWNER_PASSWORD = "owner-secret-2"
 

@@ -8,8 +8,8 @@ import pytest
 from tests.conformance.running import conform
 from tests.integration import small_bundle
 from tests.integration.devpi_server import (  # noqa: F401  # pylint: disable=unused-import
-    NEXT,
     VERSION,
+    VERSIONS,
     devpi_bin,
     next_process,
     process,
@@ -48,6 +48,8 @@ def test_static_index_behind_the_front(tmp_path):
         front.stop()
 
 
+# Its pages are those of the static index.
+@pytest.mark.long
 def test_pypiserver_behind_the_front(tmp_path, pypiserver):
     result = run(path=str(tmp_path / "static"), index="airgap/prod", **stage(tmp_path))
     assert result.get("changed"), result
@@ -58,7 +60,7 @@ def test_pypiserver_behind_the_front(tmp_path, pypiserver):
         front.stop()
 
 
-@pytest.mark.parametrize("version", [VERSION, NEXT])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_devpi_behind_the_front(version, request, tmp_path):
     server = request.getfixturevalue("process" if version == VERSION else "next_process")
     server.clear()

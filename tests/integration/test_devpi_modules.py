@@ -12,6 +12,7 @@ import os
 import pathlib
 import socket
 import subprocess
+import sys
 import time
 import zipfile
 
@@ -22,6 +23,7 @@ from tests.integration.devpi_server import (  # noqa: F401  # pylint: disable=un
     OWNER_PASSWORD,
     ROOT_PASSWORD,
     VERSION,
+    VERSIONS,
     Server,
     devpi_bin,
     next_process,
@@ -33,7 +35,7 @@ SIMPLE = "application/vnd.pypi.simple.v1+json"
 pytestmark = pytest.mark.devpi_server
 
 
-@pytest.fixture(params=[VERSION, NEXT])
+@pytest.fixture(params=VERSIONS)
 def server(request):
     """A server of each version, with the user airgap and the empty index airgap/prod."""
     found = request.getfixturevalue("process" if request.param == VERSION else "next_process")
@@ -433,7 +435,7 @@ def test_unusual_spellings_of_a_version_are_published_and_found_again(server, tm
 def test_pip_installs_what_was_published(server, tmp_path):
     server.upload([wheel(tmp_path, extra="Requires-Dist: other-demo\n"), wheel(tmp_path, "other_demo")])
     done = subprocess.run(
-        [server.commands / "pip", "--isolated", "install", "-q", "--no-cache-dir", "--target", tmp_path / "got"]
+        [sys.executable, "-m", "pip", "--isolated", "install", "-q", "--no-cache-dir", "--target", tmp_path / "got"]
         + ["-i", server.url + "/airgap/prod/+simple/", "--trusted-host", "127.0.0.1", "demo"],
         env={"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull},
         capture_output=True,

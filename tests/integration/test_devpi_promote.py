@@ -20,7 +20,7 @@ from tests.integration.test_devpi_modules import SIMPLE, wheel
 pytestmark = pytest.mark.devpi_server
 
 
-@pytest.fixture(name="server", params=[devpi_server.VERSION, devpi_server.NEXT])
+@pytest.fixture(name="server", params=devpi_server.VERSIONS)
 def server_fixture(request):
     """A server of each version with the empty indexes site/dev, site/staging and site/prod."""
     found = request.getfixturevalue("process" if request.param == devpi_server.VERSION else "next_process")

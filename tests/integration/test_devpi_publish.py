@@ -278,7 +278,9 @@ def rotate_root(site, _first, password):
     return site.begin("devpi_user", **options), complete
 
 
-@pytest.mark.parametrize(("rotate", "user"), [(rotate_owner, "airgap"), (rotate_root, "root")])
+@pytest.mark.parametrize(
+    ("rotate", "user"), [(rotate_owner, "airgap"), pytest.param(rotate_root, "root", marks=pytest.mark.long)]
+)
 def test_rotation_of_a_password_that_is_killed_is_completed_by_the_next_run(site, bundle, rotate, user):
     rng = random.Random(seed())
     first = bundle(1)

@@ -31,7 +31,7 @@ from ansible_collections.airgap.python.plugins.module_utils._index import (
 from ansible_collections.airgap.python.plugins.module_utils._index._client import Client
 from ansible_collections.airgap.python.plugins.module_utils._site import _checks
 
-from tests.integration.devpi_server import NEXT, VERSION, Server, install
+from tests.integration.devpi_server import NEXT, VERSION, VERSIONS, Server, install
 from tests.integration.published import Bundle, Site
 from tests.unit.plugins.module_utils._index.index_host import found, wanted
 
@@ -125,7 +125,7 @@ class Replica(Site):
         return _replication.why_copied_again(want, host), _replication.find_problems(want, host)
 
 
-@pytest.fixture(name="primary", params=[VERSION, NEXT])
+@pytest.fixture(name="primary", params=VERSIONS)
 def primary_fixture(request, tmp_path):
     """Return a primary of each version."""
     if request.param == NEXT and sys.version_info < (3, 11):
@@ -255,6 +255,7 @@ def test_replica_follows_serves_without_its_primary_and_takes_its_place(primary,
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="devpi-server 7 needs Python 3.11")
+@pytest.mark.long
 @pytest.mark.parametrize("primary", [VERSION], indirect=True)
 def test_replica_serves_while_its_primary_is_upgraded_and_ends_as_a_copy_with_all_files(primary, replica, tmp_path):
     first, second = bundle(tmp_path, 1), bundle(tmp_path, 2)

@@ -122,6 +122,7 @@ def test_installers_get_the_same_pages_as_without_it(server, visitor, tmp_path):
         plain.stop()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="devpi-server 7 needs Python 3.11")
 def test_next_version_serves_the_pages_too(server, visitor, tmp_path):
     bundle = publish(server, tmp_path / "one", ("seaweed", "1.0", b"a"))
