@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pathlib
@@ -17,8 +18,9 @@ from tests.integration import small_bundle
 VERSIONS = ["3.%d" % minor for minor in range(8, 15)]
 
 
-def find(version):
-    """Return a CPython of a version that runs here; skips the test, by the version's name, where there is none."""
+@functools.lru_cache(maxsize=None)
+def path_of(version):
+    """Return a CPython of a version that runs here, or nothing."""
     kept = sorted(pathlib.Path("~/.pyenv/versions").expanduser().glob(version + ".*/bin/python"))
     named = [shutil.which("python" + version), shutil.which("python3")]
     code = "import sys, venv; print(sys.implementation.name, '%d.%d' % sys.version_info[:2], sys.base_prefix == sys.prefix)"
@@ -27,7 +29,18 @@ def find(version):
         done = subprocess.run([path, "-I", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         if done.returncode == 0 and done.stdout.decode().split() == ["cpython", version, "True"]:
             return os.path.abspath(path)
-    return pytest.skip("this machine has no CPython %s" % version)
+    return ""
+
+
+def find(version):
+    """Return a CPython of a version that runs here; skips the test, by the version's name, where there is none."""
+    return path_of(version) or pytest.skip("this machine has no CPython %s" % version)
+
+
+def each():
+    """Return the versions as parameters of a test that costs much: those between the oldest and the newest here are long."""
+    between = [version for version in VERSIONS if path_of(version)][1:-1]
+    return [pytest.param(one, marks=pytest.mark.long) if one in between else one for one in VERSIONS]
 
 
 def target(python):

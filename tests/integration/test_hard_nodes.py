@@ -44,7 +44,7 @@ def in_one_line(result):
     return result["msg"]
 
 
-@pytest.mark.parametrize("version", interpreters.VERSIONS)
+@pytest.mark.parametrize("version", interpreters.each())
 def test_each_python_gets_a_set_whatever_python_ansible_uses(empty, version):
     empty.python = interpreters.find(version)
     name, data = interpreters.pip(empty.python)

@@ -266,7 +266,7 @@ def test_install_holds_files_of_the_release_byte_for_byte(bundle):
     assert (bundle / "install.sh").read_bytes() == (release / "../../roles/stage/files/install.sh").read_bytes()
 
 
-@pytest.mark.parametrize("version", interpreters.VERSIONS)
+@pytest.mark.parametrize("version", interpreters.each())
 def test_every_supported_python_installs_with_it(bundle, install, version):
     """It needs only the standard library of Python 3.8."""
     python = interpreters.find(version)
