@@ -10,6 +10,7 @@ import importlib.metadata
 import io
 import os
 import re
+import shutil
 import subprocess
 import zipfile
 
@@ -150,6 +151,17 @@ def snapshot(root):
         content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
         found[str(path.relative_to(root))] = (status.st_mode, status.st_mtime_ns, content)
     return found
+
+
+def keep(folder):
+    """Keep a copy of a folder next to it, with its links and times."""
+    subprocess.run(["cp", "-a", folder, "%s.kept" % folder], check=True)
+
+
+def bring_back(folder):
+    """Put what was kept in place of a folder: a test has the same paths, and finds what a first run left there."""
+    shutil.rmtree(folder)
+    subprocess.run(["cp", "-a", "%s.kept" % folder, folder], check=True)
 
 
 def key(folder, name):

@@ -100,11 +100,30 @@ def site_fixture(tmp_path):
     return site
 
 
+@pytest.fixture(name="first", scope="module")
+def first_fixture(tmp_path_factory):
+    """Return the folder of a site that serves its first bundle."""
+    folder = tmp_path_factory.mktemp("first") / "site"
+    folder.mkdir()
+    site = Site(folder, folder / "share")
+    site.stage("1.0", motd=b"hello")
+    rc, _unchanged, said = site.play("index")
+    assert rc == 0, said
+    small_bundle.keep(folder)
+    return folder
+
+
+@pytest.fixture(name="serving")
+def serving_fixture(first):
+    """Return a site that serves its first bundle; it was published once for all tests."""
+    small_bundle.bring_back(first)
+    return Site(first, first / "share")
+
+
 @pytest.fixture(name="server")
-def server_fixture(tmp_path):
+def server_fixture(serving):
     """Return the URL of a file server that has nothing but the folder."""
-    (tmp_path / "share").mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "share"))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(serving.place))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield "http://127.0.0.1:%d/current/airgap/prod/+simple/" % server.server_address[1]
@@ -130,8 +149,17 @@ def installs(url, folder):
     return found
 
 
-@pytest.mark.parametrize("place", ["this disk", "another file system", "without links"])
-def test_pip_and_uv_install_from_the_folder_and_a_second_run_changes_nothing(site, request, tmp_path, place):
+def test_pip_and_uv_install_from_the_folder_and_a_second_run_changes_nothing(serving, tmp_path):
+    assert (serving.place / "current").is_symlink()
+    assert {path.stat().st_nlink for path in serving.place.glob("**/*.whl")} == {2}
+    assert installs(serving.url, tmp_path) == ["1.0", "1.0"]
+    rc, unchanged, said = serving.play("index")
+    assert (rc, unchanged) == (0, 2), said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("place", ["another file system", "without links"])
+def test_folder_may_be_on_another_file_system_or_one_without_links(site, request, tmp_path, place):
     if place == "another file system":
         site.place = request.getfixturevalue("tmpfs")
         site.url = site.url.replace(str(tmp_path / "share"), str(site.place))
@@ -158,68 +186,66 @@ def test_next_bundle_is_served_from_a_folder_without_links_and_check_mode_writes
     assert installs(site.url, tmp_path) == ["2.0", "2.0"]
 
 
-def test_pip_and_uv_install_from_a_file_server_that_is_there(site, server, tmp_path):
-    rc, _unchanged, said = site.play("index")
-    assert rc == 0, said
+def test_pip_and_uv_install_from_a_file_server_that_is_there(server, tmp_path):
     assert installs(server, tmp_path) == ["1.0", "1.0"]
 
 
-def test_nodes_get_the_address_install_from_the_folder_and_are_verified(site, monkeypatch):
-    rc, _unchanged, said = site.play("nodes", "--tags", "pip_conf")
-    assert rc != 0 and "does not reach an index at " + site.url in said, said
+def test_nodes_get_the_address_install_from_the_folder_and_are_verified(serving, monkeypatch):
+    serving.place.rename(serving.folder / "away")
+    rc, _unchanged, said = serving.play("nodes", "--tags", "pip_conf")
+    assert rc != 0 and "does not reach an index at " + serving.url in said, said
     assert "Mount the folder on node for everyone to read" in said
-    assert not (site.folder / "pip.conf").exists()
-    assert site.play("index")[0] == 0
-    rc, _unchanged, said = site.play("nodes")
-    assert rc == 0 and site.has() == "1.0", said
-    assert "index-url = " + site.url in (site.folder / "pip.conf").read_text()
-    rc, unchanged, said = site.play("nodes")
+    assert not (serving.folder / "pip.conf").exists()
+    (serving.folder / "away").rename(serving.place)
+    rc, _unchanged, said = serving.play("nodes")
+    assert rc == 0 and serving.has() == "1.0", said
+    assert "index-url = " + serving.url in (serving.folder / "pip.conf").read_text()
+    rc, unchanged, said = serving.play("nodes")
     assert (rc, unchanged) == (0, 2), said
     # pip reads the settings that the role wrote.
-    monkeypatch.setenv("PIP_CONFIG_FILE", str(site.folder / "pip.conf"))
-    rc, _unchanged, said = site.play("verify")
-    found = json.loads((site.folder / "verify.json").read_text())
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(serving.folder / "pip.conf"))
+    rc, _unchanged, said = serving.play("verify")
+    found = json.loads((serving.folder / "verify.json").read_text())
     assert rc == 0 and found["nodes"][0]["canary"]["ok"], said
 
 
-def test_former_bundle_comes_back_and_files_that_are_not_wheels_with_it(site, tmp_path):
-    first = site.stage("1.0", note=b"one")
-    assert site.play("index")[0] == 0
-    site.stage("2.0", note=b"two")
-    assert site.play("index")[0] == 0
-    note = site.place / "files/current/files/note"
-    assert note.read_text() == "two"
-    rc, _unchanged, said = site.play("index", publish_rollback=first)
+def test_former_bundle_comes_back_and_files_that_are_not_wheels_with_it(serving, tmp_path):
+    first = json.loads((serving.bundle / "manifest.json").read_text())["id"]
+    serving.stage("2.0", motd=b"bye")
+    assert serving.play("index")[0] == 0
+    motd = serving.place / "files/current/files/motd"
+    assert motd.read_text() == "bye"
+    rc, _unchanged, said = serving.play("index", publish_rollback=first)
     assert rc == 0 and "serves bundle " + first in said, said
-    assert note.read_text() == "one"
-    assert installs(site.url, tmp_path) == ["1.0", "1.0"]
+    assert motd.read_text() == "hello"
+    assert installs(serving.url, tmp_path) == ["1.0", "1.0"]
 
 
-def test_withdrawn_version_is_marked_and_then_not_served(site):
-    assert site.play("index")[0] == 0
+def test_withdrawn_version_is_marked_and_then_not_served(serving):
     for how, is_listed in (("yanked", True), ("gone", False)):
-        rc, _unchanged, said = site.play("withdraw", withdraw=["app==1.0"], withdraw_how=how, withdraw_reason="evil")
+        rc, _unchanged, said = serving.play("withdraw", withdraw=["app==1.0"], withdraw_how=how, withdraw_reason="evil")
         assert rc == 0, said
-        assert (site.place / PAGE).exists() == is_listed
-        assert not is_listed or 'data-yanked="evil"' in (site.place / PAGE).read_text()
+        assert (serving.place / PAGE).exists() == is_listed
+        assert not is_listed or 'data-yanked="evil"' in (serving.place / PAGE).read_text()
 
 
-def test_check_reads_the_folder_itself(site):
-    rc, _unchanged, said = site.play("check", check_sample=0)
+def test_check_reads_the_folder_itself(serving):
+    serving.place.rename(serving.folder / "away")
+    rc, _unchanged, said = serving.play("check", check_sample=0)
     assert rc != 0 and "cannot be read: No such file or directory. If the folder is mounted, check the mount" in said, (
         said
     )
-    assert site.play("index")[0] == 0
-    rc, _unchanged, said = site.play("check", check_sample=0)
+    (serving.folder / "away").rename(serving.place)
+    rc, _unchanged, said = serving.play("check", check_sample=0)
     assert rc == 0 and "All 3 files of bundle" in said and "3 of them were read, and are unchanged" in said, said
-    (wheel,) = site.place.glob("current/airgap/prod/+f/*/*/app-1.0-py3-none-any.whl")
+    (wheel,) = serving.place.glob("current/airgap/prod/+f/*/*/app-1.0-py3-none-any.whl")
     wheel.unlink()
     wheel.write_bytes(b"other")
-    rc, _unchanged, said = site.play("check", check_sample=0)
+    rc, _unchanged, said = serving.play("check", check_sample=0)
     assert rc != 0 and "app-1.0-py3-none-any.whl served damaged" in said, said
-    rc, _unchanged, said = site.play("index")
+    rc, _unchanged, said = serving.play("index")
     assert rc == 0, said
-    assert site.play("check", check_sample=0)[0] == 0
+    assert serving.play("check", check_sample=0)[0] == 0
 
 
 def test_folder_that_is_not_mounted_is_not_written_to(site):
@@ -253,13 +279,11 @@ def test_kind_that_does_not_exist_is_named_with_those_that_do(site):
 
 
 @pytest.mark.parametrize("with_data", [False, True])
-def test_teardown_removes_what_is_served_and_the_releases_only_if_asked_to(site, with_data):
-    site.stage("1.0", motd=b"hello")
-    assert site.play("index")[0] == 0
-    assert (site.place / "files/current").exists()
-    (site.place / "of the site").write_text("stays")
-    rc, _unchanged, said = site.play("teardown", "--tags", "publish,static", static_remove_data=with_data)
+def test_teardown_removes_what_is_served_and_the_releases_only_if_asked_to(serving, with_data):
+    assert (serving.place / "files/current").exists()
+    (serving.place / "of the site").write_text("stays")
+    rc, _unchanged, said = serving.play("teardown", "--tags", "publish,static", static_remove_data=with_data)
     assert rc == 0, said
-    assert not (site.place / "current").exists() and not (site.place / "files/current").exists()
-    assert (site.place / "releases").exists() != with_data
-    assert (site.place / "of the site").read_text() == "stays"
+    assert not (serving.place / "current").exists() and not (serving.place / "files/current").exists()
+    assert (serving.place / "releases").exists() != with_data
+    assert (serving.place / "of the site").read_text() == "stays"
