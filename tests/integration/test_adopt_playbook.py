@@ -44,6 +44,16 @@ def nexus(project, version, filename):
     return "packages/%s/%s/%s" % (project, version, filename)
 
 
+def mixed(project, version, filename):
+    """Lay out each project in another way."""
+    return {"app": flat, "lib": devpi, "broken_chain": plus_files, "pip": nexus}[project](project, version, filename)
+
+
+def alone(layout):
+    """Return a layout as a parameter of what is tested with all of them together, too."""
+    return pytest.param(layout, marks=pytest.mark.long)
+
+
 class Adoption:
     """A host with a folder of wheels, and a site that has no index that answers."""
 
@@ -85,7 +95,7 @@ class Adoption:
         return [one for one in re.findall(r"^(\S+==\S+) ", text, re.MULTILINE) if not one.startswith("pip==")]
 
 
-@pytest.mark.parametrize("layout", [flat, devpi, plus_files, nexus])
+@pytest.mark.parametrize("layout", [mixed, *map(alone, (flat, devpi, plus_files, nexus))])
 def test_what_is_whole_becomes_a_sealed_bundle_once_and_the_rest_is_named(tmp_path, layout):
     adoption = Adoption(tmp_path, layout)
     before = small_bundle.snapshot(adoption.house)

@@ -113,7 +113,15 @@ def devpi_fixture(process):  # noqa: F811  # pylint: disable=redefined-outer-nam
 
 
 @pytest.fixture(
-    name="place", params=["pypi_server", "devpi", "nexus", "newer nexus", "artifactory", "newer artifactory"]
+    name="place",
+    params=[
+        "pypi_server",
+        "devpi",
+        pytest.param("nexus", marks=pytest.mark.long),
+        "newer nexus",
+        "artifactory",
+        pytest.param("newer artifactory", marks=pytest.mark.long),
+    ],
 )
 def place_fixture(request, vendor):
     """Return each server."""
@@ -358,12 +366,11 @@ def test_playbooks_publish_record_check_and_install(site, tmp_path):
     assert rc != 0 and PART in said, said
     rc, _unchanged, said = site.play("index")
     assert rc != 0 and "has other files under the names of files of the bundle: " + PART in said, said
+    # What is missing and what is new come with one run.
     (tmp_path / "packages" / PART).unlink()
-    rc, _unchanged, said = site.play("index")
-    assert rc == 0 and "got 1 files" in said, said
     site.stage("2.0")
     rc, _unchanged, said = site.play("index")
-    assert rc == 0 and "got 1 files" in said, said
+    assert rc == 0 and "got 2 files" in said, said
     assert installs(site.place.simple, tmp_path) == ["2.0", "2.0"]
 
 

@@ -85,6 +85,7 @@ def test_bundle_comes_from_the_mirror_and_is_the_one_that_stage_makes(site):
     assert (site.index.requests, small_bundle.snapshot(bundle)) == ([], before)
 
 
+@pytest.mark.long
 def test_check_mode_changes_nothing_and_a_private_project_can_be_left_to_pip(site):
     rc, said = site.play("mirror", "--check")
     assert rc == 0, said
@@ -95,6 +96,7 @@ def test_check_mode_changes_nothing_and_a_private_project_can_be_left_to_pip(sit
     assert not (site.place / "mirror/web/simple/lib").exists()
 
 
+@pytest.mark.long
 def test_version_that_appears_while_the_mirror_is_made_stops_the_run_and_the_next_one_mirrors_it(site):
     answer = site.index.project_json
 

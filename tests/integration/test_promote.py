@@ -104,6 +104,7 @@ def test_nothing_is_promoted_without_a_gate_unless_that_is_asked_for_by_name(sit
     assert rc == 0 and site.listed() == ["demo"], output
 
 
+@pytest.mark.long
 def test_a_bundle_is_served_after_its_set_was_installed_from_staging_and_tested(site, tmp_path):
     root = site.folder / "bundle"
     pip = small_bundle.installed_wheel("pip")

@@ -88,7 +88,7 @@ def publisher_fixture(process, stage, tmp_path):  # noqa: F811
     return Publisher(process, stage, tmp_path)
 
 
-def test_import_is_in_the_ledger_and_a_second_one_writes_nothing(publisher):
+def test_import_is_in_the_ledger_and_a_second_one_writes_nothing_in_five_calls_of_modules(publisher):
     rc, changed, output = publisher.play("--check")
     assert (rc, publisher.imports()) == (0, []), output
     rc, changed, output = publisher.play()
@@ -97,9 +97,10 @@ def test_import_is_in_the_ledger_and_a_second_one_writes_nothing(publisher):
     assert (done["operator"], done["result"], done["uploaded"], done["files"]) == ("olga", "ok", 3, 3)
     assert [one["principal"] for one in done["signers"]] == ["alice@example"]
     before = state(str(publisher.folder))
-    rc, changed, output = publisher.play()
+    rc, changed, output = publisher.play("-vvv")
     assert (rc, changed) == (0, 0), output
     assert "got 0 files" in output
+    assert output.count(" EXEC ") <= 5
     assert state(str(publisher.folder)) == before
 
 
@@ -151,8 +152,6 @@ def test_rollback_is_in_the_ledger_and_a_later_run_does_not_undo_it(publisher, i
     rc, changed, output = publisher.play()
     assert rc == 0, output
     first, second = (one["id"] for one in publisher.imports())
-    rc, changed, output = publisher.play("--check", publish_rollback=first[:12])
-    assert rc == 0 and "would serve bundle " + first in output, output
     rc, changed, output = publisher.play(publish_rollback=first[:12])
     assert rc == 0 and "serves bundle " + first in output, output
     (back,) = publisher.ledger()["rollbacks"]
@@ -171,11 +170,3 @@ def test_rollback_is_in_the_ledger_and_a_later_run_does_not_undo_it(publisher, i
     rc, changed, output = publisher.play()
     assert (rc, publisher.ledger()["served"]) == (0, second), output
     assert before != state(str(publisher.folder))
-
-
-def test_site_that_is_right_takes_five_calls_of_modules(publisher):
-    assert publisher.play()[0] == 0
-    assert publisher.play()[:2] == (0, 0)
-    rc, changed, output = publisher.play("-vvv")
-    assert (rc, changed) == (0, 0)
-    assert output.count(" EXEC ") <= 5
