@@ -133,7 +133,7 @@ attacks: setup ## A slice of the fuzz test and of the hostile test
 	@$(say) "A slice of the fuzz test (make fuzz does more)"
 	@pytest tests/fuzz
 	@$(say) "A slice of the hostile test (make hostile does all)"
-	@HOSTILE_SEED=$${HOSTILE_SEED:-1} pytest tests/hostile
+	@HOSTILE_SEED=$${HOSTILE_SEED:-8} pytest tests/hostile
 
 .PHONY: conformance
 conformance: setup ## Each kind of index, each version of devpi-server, against old and new pip and uv (URL=… and CA=… for an index of your own)

@@ -9,23 +9,24 @@ from tests.hostile.site import HOSTS, INDEX, NODE, STAGE
 
 pytestmark = pytest.mark.devpi_server
 
-# A playbook, a tag of it, a host, a role that must run on it, and the roles that may run anywhere.
+# A playbook, a tag of it, a host, a role that must run on it, and the roles that may run anywhere. Those that play what others
+# play, too, are long.
 TAGS = [
     ("survey", "survey", NODE, "survey", {"survey"}),
     ("site", "stage", STAGE, "stage", {"stage"}),
     ("site", "transfer", INDEX, "transfer", {"transfer"}),
-    ("outside", "media", STAGE, "media", {"media"}),
+    pytest.param("outside", "media", STAGE, "media", {"media"}, marks=pytest.mark.long),
     ("site", "devpi", INDEX, "devpi", {"devpi"}),
     ("site", "publish", INDEX, "publish", {"publish"}),
-    ("site", "index", INDEX, "publish", {"devpi", "front", "publish", "backup"}),
-    ("site", "nodes", NODE, "install", {"pip_conf", "install"}),
+    pytest.param("site", "index", INDEX, "publish", {"devpi", "front", "publish", "backup"}, marks=pytest.mark.long),
+    pytest.param("site", "nodes", NODE, "install", {"pip_conf", "install"}, marks=pytest.mark.long),
     ("nodes", "install", NODE, "install", {"install"}),
     ("nodes", "pip_conf", NODE, "pip_conf", {"pip_conf"}),
     ("approve", "approve", STAGE, "", {""}),
     ("history", "history", INDEX, "", {""}),
     ("kubespray", "kubespray", NODE, "pip_conf", {"", "pip_conf", "install"}),
     ("teardown", "teardown", NODE, "pip_conf", {"", "pip_conf"}),
-    ("teardown", "nodes", NODE, "pip_conf", {"", "pip_conf"}),
+    pytest.param("teardown", "nodes", NODE, "pip_conf", {"", "pip_conf"}, marks=pytest.mark.long),
 ]
 
 
@@ -35,7 +36,11 @@ def role_of(task):
     return role.rpartition(".")[2] if colon else ""
 
 
-@pytest.mark.parametrize(("name", "tag", "host", "role", "roles"), TAGS, ids=["%s --tags %s" % one[:2] for one in TAGS])
+@pytest.mark.parametrize(
+    ("name", "tag", "host", "role", "roles"),
+    TAGS,
+    ids=["%s --tags %s" % getattr(one, "values", one)[:2] for one in TAGS],
+)
 def test_tag_plays_its_step_and_nothing_else(site, name, tag, host, role, roles):
     site.restore("after")
     # On the index host teardown needs systemd, which does not exist here.

@@ -217,6 +217,7 @@ def test_failed_start_restores_the_former_index():
     assert wait_for_index() and left_over() == ""
 
 
+@pytest.mark.long
 def test_index_listens_on_a_single_address_and_on_a_port_below_1024():
     result = play("playbooks/index.yml", "-e", "devpi_host=10.213.71.20", "-e", "devpi_port=80")
     assert result.failed == 0, result.out[-2000:]
