@@ -47,7 +47,17 @@ def add_a_stranger():
     return "stranger-1.0-py3-none-any.whl"
 
 
-@pytest.mark.parametrize("damage", [flip, truncate, lead_out, add_a_stranger], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "damage",
+    # The fuzz test has more of the long ones.
+    [
+        flip,
+        pytest.param(truncate, marks=pytest.mark.long),
+        lead_out,
+        pytest.param(add_a_stranger, marks=pytest.mark.long),
+    ],
+    ids=lambda one: one.__name__,
+)
 def test_damage_on_the_bastion_stops_the_run_with_the_files_name(kept_bundle, damage):
     before = served()
     name = damage()
