@@ -125,8 +125,8 @@ unit: setup ## Unit tests of the pure logic, without network
 .PHONY: integration
 integration: setup ## Modules with the real pip and the real devpi-server, on loopback
 	@$(say) "Integration tests"
-	@# Three at a time, each a file: most wait for servers and for Ansible.
-	@pytest --numprocesses 3 --dist loadfile tests/integration
+	@# Two at a time, each a file: most wait for servers and for Ansible.
+	@pytest --numprocesses 2 --dist loadfile tests/integration
 
 .PHONY: attacks
 attacks: setup ## A slice of the fuzz test and of the hostile test

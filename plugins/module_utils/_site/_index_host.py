@@ -49,7 +49,7 @@ def difference(module: AnsibleModule) -> str:
         if module.params[name] is None:
             continue
         try:
-            found = part.run(_as_in_check_mode(module, options_of(name, part, module.params[name])))
+            found = part.run(_as_in_check_mode(module, options_of(part, module.params[name])))
         except (AirgapError, OSError) as error:
             return "%s: %s" % (name, " ".join(str(error).split()))
         if found["changed"]:
@@ -57,7 +57,7 @@ def difference(module: AnsibleModule) -> str:
     return ""
 
 
-def options_of(name: str, part: Part, given: Json) -> Json:
+def options_of(part: Part, given: Json) -> Json:
     """Return the options of a part as its module gets them.
 
     Raises AirgapError if one is wrong. Secrets are refused, because the options of this module are shown in logs, and so is every
@@ -68,7 +68,7 @@ def options_of(name: str, part: Part, given: Json) -> Json:
         known["state"] = {"type": "str", "choices": ["present"], "default": "present"}
     result = ArgumentSpecValidator(known, **part.rules).validate(given)
     if result.error_messages:
-        raise AirgapError("%s: %s" % (name, "; ".join(result.error_messages)))
+        raise AirgapError("; ".join(result.error_messages))
     return {**{key: one.get("default") for key, one in part.options.items()}, **result.validated_parameters}
 
 
